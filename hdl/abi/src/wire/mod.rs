@@ -1,0 +1,1 @@
+//! Byte layouts on the wire.

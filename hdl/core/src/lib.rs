@@ -1,0 +1,1 @@
+//! The fabric: rust-hdl blocks of the ipOS card.

@@ -1,0 +1,1 @@
+//! SystemVerilog emitter for rust-hdl blocks.

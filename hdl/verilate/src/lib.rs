@@ -1,0 +1,1 @@
+//! Runs Verilator from a build script and writes the Rust binding of the model.

@@ -1,0 +1,2 @@
+//! The `ipos` command.
+fn main() {}

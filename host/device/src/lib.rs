@@ -1,0 +1,82 @@
+//! The one trait that a card has for its host.
+//!
+//! Everything above it (`ipos-nic`, `ipos-node`) is the same code for the Verilated card, for
+//! the reference model and for a board. Where to read next: `sim` for the two cards that
+//! implement it, `ipos-nic` for what is built on it.
+
+use std::io;
+use std::os::fd::RawFd;
+
+use ipos_abi::Port;
+use ipos_abi::rx::RxMeta;
+
+/// A queue from the card to the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Queue {
+    /// Everything that is not an ipOS control packet.
+    Receive = 0,
+    /// ipOS control packets; never waits behind [`Queue::Receive`].
+    Control = 1,
+}
+
+/// Why a device access failed.
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceError {
+    /// The offset is not a multiple of four or lies outside BAR0.
+    #[error("register offset {offset:#x} is misaligned or outside the card's {size:#x} bytes of registers")]
+    Register {
+        /// What was asked for.
+        offset: u32,
+        /// Size of BAR0 in bytes.
+        size: u32,
+    },
+    /// The frame is empty or longer than the card can carry.
+    #[error("a frame of {length} bytes can't be sent: the card takes 14 to {max}")]
+    FrameLength {
+        /// Bytes of the frame.
+        length: usize,
+        /// The longest frame the card takes.
+        max: usize,
+    },
+    /// The card or the path to it failed.
+    #[error("card access failed: {0}")]
+    Io(#[from] io::Error),
+    /// The card stopped answering.
+    #[error("the card did not finish {what} within {limit}; reset it")]
+    Stuck {
+        /// What was waited for.
+        what: &'static str,
+        /// How long, in the card's own measure (cycles or time).
+        limit: String,
+    },
+}
+
+/// The longest frame, without FCS, that a card carries on any path, in bytes.
+pub const MAX_FRAME: usize = 2048;
+/// Size of BAR0 in bytes.
+pub const BAR0_SIZE: u32 = 0x1_0000;
+
+/// A card as its host sees it.
+pub trait Device: Send {
+    /// Reads a 32-bit register of BAR0 (offsets from `ipos_abi::regs`).
+    fn read32(&mut self, offset: u32) -> Result<u32, DeviceError>;
+
+    /// Writes a 32-bit register of BAR0.
+    fn write32(&mut self, offset: u32, value: u32) -> Result<(), DeviceError>;
+
+    /// Queues a frame (no FCS, padding is the MAC's business) for a port.
+    /// `Ok(false)`: the transmit queue is full, try again after [`Device::poll`].
+    fn transmit(&mut self, port: Port, frame: &[u8]) -> Result<bool, DeviceError>;
+
+    /// Takes the next frame of a queue into `frame` (cleared first). `Ok(None)`: the queue is empty.
+    fn receive(&mut self, queue: Queue, frame: &mut Vec<u8>) -> Result<Option<RxMeta>, DeviceError>;
+
+    /// Lets the card make progress: a simulated one moves frames between its wires and its
+    /// ports and runs its clock for a bounded time; a board does nothing here.
+    /// Returns whether more work is waiting, so that the caller should not sleep.
+    fn poll(&mut self) -> Result<bool, DeviceError>;
+
+    /// Descriptors that become readable when the card has something to do.
+    fn wait_fds(&self) -> Vec<RawFd>;
+}

@@ -1,0 +1,1 @@
+//! Moving an endpoint: the I/O-free protocol core, and Linux sockets frozen and restored.

@@ -1,0 +1,1 @@
+//! Tables, neighbours and counters of a card, above the device trait.

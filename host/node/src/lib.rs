@@ -1,0 +1,1 @@
+//! The node: what runs on a server beside its card.

@@ -1,0 +1,162 @@
+//! What a simulated card is ([`Card`]), and how it becomes the host's device ([`SimDevice`]).
+//!
+//! Two cards implement the trait: the reference model ([`crate::model`]) and the Verilated
+//! fabric. Everything that is the same for both stands here: register offsets and frame lengths
+//! are checked, frames move between the card's ports and its wires, and the time that one
+//! [`Device::poll`] takes is bounded.
+
+use std::io;
+use std::os::fd::RawFd;
+
+use ipos_abi::Port;
+use ipos_abi::rx::RxMeta;
+use ipos_device::{BAR0_SIZE, Device, DeviceError, MAX_FRAME, Queue};
+
+use crate::wire::Wire;
+
+/// Clock cycles of one [`Device::poll`]: about 2 ms of a Verilated card's time, less where the
+/// card has nothing to do.
+pub const CYCLES_PER_POLL: u32 = 2048;
+/// Frames that one [`Device::poll`] takes from each wire at most.
+pub const FRAMES_PER_POLL: usize = 64;
+/// The shortest frame that a host may send: an Ethernet header.
+const MIN_FRAME: usize = 14;
+
+/// A card without its wires: register bus, host queues, and the two ports' MAC sides.
+///
+/// Frames are without FCS. A wire has no zero-byte frames: [`Card::wire_in`] is never called with one.
+pub trait Card: Send {
+    /// Reads a register; the offset is a multiple of four inside BAR0. An offset without a
+    /// register reads as zero.
+    fn read32(&mut self, offset: u32) -> u32;
+
+    /// Writes a register; the offset is a multiple of four inside BAR0. A write to an offset
+    /// without a writable register does nothing.
+    fn write32(&mut self, offset: u32, value: u32);
+
+    /// Queues a frame at a port's receiving MAC. `bad_fcs`: the MAC flags an error at its end.
+    /// `false`: the simulator's input queue is full, [`run`](Card::run) and try again.
+    fn wire_in(&mut self, port: Port, frame: &[u8], bad_fcs: bool) -> bool;
+
+    /// Takes the next good frame that a port sent into `frame` (cleared first). A frame that the
+    /// card marked as bad is discarded, as the receiving MAC would. `false`: there is none.
+    fn wire_out(&mut self, port: Port, frame: &mut Vec<u8>) -> bool;
+
+    /// Queues a frame of the host for a port. `false`: the transmit queue is full.
+    fn host_in(&mut self, port: Port, frame: &[u8]) -> bool;
+
+    /// Takes the next frame of a host queue into `frame` (cleared first).
+    fn host_out(&mut self, queue: Queue, frame: &mut Vec<u8>) -> Option<RxMeta>;
+
+    /// Advances the card by at most `cycles`; it may stop early when it has become idle.
+    /// `true`: work is left (frames taken by `wire_out` and `host_out` are not the card's work).
+    fn run(&mut self, cycles: u32) -> bool;
+}
+
+/// A card and what its ports are plugged into.
+pub struct SimDevice<C> {
+    card: C,
+    ports: [Plug; 2],
+    scratch: Vec<u8>,
+}
+
+/// A port's side of [`SimDevice`].
+#[derive(Default)]
+struct Plug {
+    wire: Option<Box<dyn Wire>>,
+    /// Came from the wire, and the card had no room yet.
+    waiting: Option<Vec<u8>>,
+}
+
+impl<C: Card> SimDevice<C> {
+    /// A card with nothing plugged in.
+    pub fn new(card: C) -> Self {
+        SimDevice { card, ports: [Plug::default(), Plug::default()], scratch: Vec::with_capacity(MAX_FRAME) }
+    }
+
+    /// Plugs a wire into a port, in place of what was there.
+    #[must_use]
+    pub fn with_wire(mut self, port: Port, wire: Box<dyn Wire>) -> Self {
+        self.ports[port as usize].wire = Some(wire);
+        self
+    }
+
+    /// The card itself, for what a host can't see (waveforms, the ports' MAC sides).
+    pub fn card_mut(&mut self) -> &mut C {
+        &mut self.card
+    }
+
+    fn checked(offset: u32) -> Result<u32, DeviceError> {
+        if offset.is_multiple_of(4) && offset < BAR0_SIZE {
+            Ok(offset)
+        } else {
+            Err(DeviceError::Register { offset, size: BAR0_SIZE })
+        }
+    }
+
+    /// Moves frames from a port's wire into the card. `true`: the wire may have more.
+    fn take_from_wire(&mut self, port: Port) -> io::Result<bool> {
+        let plug = &mut self.ports[port as usize];
+        let Some(wire) = &mut plug.wire else { return Ok(false) };
+        for _ in 0..FRAMES_PER_POLL {
+            let mut frame = match plug.waiting.take() {
+                Some(frame) => frame,
+                None if wire.receive(&mut self.scratch)? => std::mem::take(&mut self.scratch),
+                None => return Ok(false),
+            };
+            // a MAC cuts a frame that is longer than it carries and flags it
+            let oversized = frame.len() > MAX_FRAME;
+            let shown = &frame[..frame.len().min(MAX_FRAME)];
+            if !shown.is_empty() && !self.card.wire_in(port, shown, oversized) {
+                plug.waiting = Some(frame);
+                return Ok(true);
+            }
+            frame.clear();
+            self.scratch = frame;
+        }
+        Ok(true)
+    }
+}
+
+impl<C: Card> Device for SimDevice<C> {
+    fn read32(&mut self, offset: u32) -> Result<u32, DeviceError> {
+        Ok(self.card.read32(Self::checked(offset)?))
+    }
+
+    fn write32(&mut self, offset: u32, value: u32) -> Result<(), DeviceError> {
+        self.card.write32(Self::checked(offset)?, value);
+        Ok(())
+    }
+
+    fn transmit(&mut self, port: Port, frame: &[u8]) -> Result<bool, DeviceError> {
+        if !(MIN_FRAME..=MAX_FRAME).contains(&frame.len()) {
+            return Err(DeviceError::FrameLength { length: frame.len(), max: MAX_FRAME });
+        }
+        Ok(self.card.host_in(port, frame))
+    }
+
+    fn receive(&mut self, queue: Queue, frame: &mut Vec<u8>) -> Result<Option<RxMeta>, DeviceError> {
+        Ok(self.card.host_out(queue, frame))
+    }
+
+    fn poll(&mut self) -> Result<bool, DeviceError> {
+        let mut more = false;
+        for port in Port::ALL {
+            more |= self.take_from_wire(port)?;
+        }
+        more |= self.card.run(CYCLES_PER_POLL);
+        for port in Port::ALL {
+            while self.card.wire_out(port, &mut self.scratch) {
+                // an unplugged port sends into the void
+                if let Some(wire) = &mut self.ports[port as usize].wire {
+                    wire.send(&self.scratch)?;
+                }
+            }
+        }
+        Ok(more)
+    }
+
+    fn wait_fds(&self) -> Vec<RawFd> {
+        self.ports.iter().filter_map(|p| p.wire.as_ref()?.fd()).collect()
+    }
+}

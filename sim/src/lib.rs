@@ -4,5 +4,6 @@
 //! is the reference card, the oracle of the differential runs.
 
 pub mod card;
+pub mod fault;
 pub mod model;
 pub mod wire;

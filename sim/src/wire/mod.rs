@@ -1,7 +1,26 @@
 //! What a port of a simulated card can be plugged into.
+//!
+//! | wire | reaches |
+//! |---|---|
+//! | [`packet`] | a Linux interface, usually one end of a veth pair |
+//! | [`tap`] | the kernel itself, as an interface of its own |
+//! | [`pcap`] | a capture file: [`pcap::Recorder`] writes what passes another wire, [`pcap::Replay`] plays it back |
+//! | [`memory`] | another wire of the same process |
+//!
+//! [`crate::fault::Fault`] makes any of them unreliable. [`netns`] holds the network namespaces
+//! that interfaces live in, [`offload`] makes the kernel hand over finished frames.
 
 use std::io;
 use std::os::fd::RawFd;
+
+pub mod memory;
+pub mod netns;
+pub mod offload;
+pub mod packet;
+pub mod pcap;
+pub mod tap;
+#[cfg(test)]
+mod testing;
 
 /// A non-blocking source and sink of Ethernet frames, without FCS.
 pub trait Wire: Send {
@@ -16,4 +35,28 @@ pub trait Wire: Send {
     fn fd(&self) -> Option<RawFd> {
         None
     }
+}
+
+impl<W: Wire + ?Sized> Wire for Box<W> {
+    fn send(&mut self, frame: &[u8]) -> io::Result<()> {
+        (**self).send(frame)
+    }
+
+    fn receive(&mut self, frame: &mut Vec<u8>) -> io::Result<bool> {
+        (**self).receive(frame)
+    }
+
+    fn fd(&self) -> Option<RawFd> {
+        (**self).fd()
+    }
+}
+
+/// The descriptor that a libc call returned, or the error that it left.
+pub(crate) fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// `error` with what was tried in front, its kind kept.
+pub(crate) fn context(what: impl std::fmt::Display, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{what}: {error}"))
 }

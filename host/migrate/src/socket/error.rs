@@ -1,0 +1,98 @@
+//! Why a socket could not be frozen or rebuilt.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+/// Why a socket could not be frozen.
+#[derive(Debug, thiserror::Error)]
+pub enum FreezeError {
+    /// Not a TCP socket over IPv4, or not connected.
+    #[error("not a connected TCP socket over IPv4: {0}")]
+    NotTcp(&'static str),
+    /// Neither ESTABLISHED nor CLOSE_WAIT.
+    #[error("TCP state {0} (linux/tcp_states.h) can't move; only ESTABLISHED (1) and CLOSE_WAIT (8) can")]
+    State(u8),
+    /// Urgent data is pending, or would be told in line.
+    #[error("urgent data is pending or read in line (SO_OOBINLINE): it can't be carried over")]
+    Urgent,
+    /// Multipath TCP.
+    #[error("the socket is MPTCP; only single-path TCP can move")]
+    Mptcp,
+    /// An upper-layer protocol in the kernel, such as kernel TLS.
+    #[error("the kernel runs {0:?} on the socket (TCP_ULP); its state can't be carried over")]
+    Ulp(String),
+    /// TCP-AO keys (RFC 5925).
+    #[error("the socket authenticates its segments by TCP-AO; keys don't move")]
+    Authenticated,
+    /// Repair mode refused.
+    #[error("TCP_REPAIR was refused: {0}; CAP_NET_ADMIN over the network namespace is needed")]
+    Repair(io::Error),
+    /// The socket kept changing.
+    #[error("the socket changed during each of {0} readings: is a process still reading or writing it?")]
+    Moving(u32),
+    /// A call failed.
+    #[error("reading {what}: {source}")]
+    Io {
+        /// What was read.
+        what: &'static str,
+        /// The error.
+        source: io::Error,
+    },
+}
+
+/// A freeze that failed, with the socket as it was before.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct FreezeFailed {
+    /// The socket, out of repair mode.
+    pub fd: OwnedFd,
+    /// Why.
+    pub error: FreezeError,
+}
+
+/// Why a socket could not be rebuilt. Nothing was sent.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// The control block contradicts itself or the queues.
+    #[error("the TCP control block is inconsistent: {0}")]
+    Inconsistent(&'static str),
+    /// A queue does not fit into the buffer that this process may ask for.
+    #[error(
+        "the {queue} queue of {length} bytes does not fit into a buffer of {limit} bytes; raise net.core.{sysctl} \
+         or run the node with CAP_NET_ADMIN in the initial user namespace"
+    )]
+    Buffer {
+        /// `send` or `receive`.
+        queue: &'static str,
+        /// Bytes in the queue.
+        length: usize,
+        /// Bytes of buffer that were granted.
+        limit: usize,
+        /// The setting that bounds it.
+        sysctl: &'static str,
+    },
+    /// A call failed.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried, with a hint.
+        what: &'static str,
+        /// The error.
+        source: io::Error,
+    },
+}
+
+/// Attaches to an I/O error what was tried.
+pub(super) trait What<T> {
+    fn reading(self, what: &'static str) -> Result<T, FreezeError>;
+    fn doing(self, what: &'static str) -> Result<T, RestoreError>;
+}
+
+impl<T> What<T> for io::Result<T> {
+    fn reading(self, what: &'static str) -> Result<T, FreezeError> {
+        self.map_err(|source| FreezeError::Io { what, source })
+    }
+
+    fn doing(self, what: &'static str) -> Result<T, RestoreError> {
+        self.map_err(|source| RestoreError::Io { what, source })
+    }
+}

@@ -1,0 +1,219 @@
+//! From a live socket to a control block and two queues.
+
+use std::io;
+use std::net::SocketAddrV4;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use socket2::{Protocol, SockRef};
+
+use super::error::{FreezeError, FreezeFailed, What};
+use super::sys::{self, RepairQueue, RepairWindow, TcpInfo};
+use super::{CLOSE_WAIT, CONGESTION, ESTABLISHED};
+use crate::tcb::Tcb;
+
+/// Readings of a socket that keeps changing before it is given up.
+const READINGS: u32 = 8;
+
+/// A socket in repair mode, with everything that must travel.
+#[derive(Debug)]
+pub struct Frozen {
+    fd: OwnedFd,
+    /// The control block; epoch, digest and state length are not the socket's and zero.
+    pub tcb: Tcb,
+    /// The peer of the connection.
+    pub client: SocketAddrV4,
+    /// The address that the connection answers as.
+    pub server: SocketAddrV4,
+    /// Received, not yet read by the application.
+    pub receive: Vec<u8>,
+    /// Sent but unacknowledged, then unsent.
+    pub send: Vec<u8>,
+}
+
+impl Frozen {
+    /// Gives the move up: the socket lives on as if nothing had happened. The egress fence must
+    /// be open again, or the window probe that this sends is lost.
+    pub fn thaw(self) -> Result<OwnedFd, FreezeFailed> {
+        match thaw(self.fd.as_fd()) {
+            Ok(()) => Ok(self.fd),
+            Err(source) => Err(FreezeFailed { fd: self.fd, error: FreezeError::Io { what: "TCP_REPAIR off", source } }),
+        }
+    }
+
+    /// Closes the socket without a segment: repair mode is still on.
+    pub fn close_silently(self) {
+        drop(self.fd);
+    }
+}
+
+fn thaw(fd: BorrowedFd<'_>) -> io::Result<()> {
+    // leaving a queue selected would let a timer mark unsent data as sent
+    sys::select(fd, RepairQueue::None)?;
+    sys::set_repair(fd, false)?;
+    // repair-off clears it (tcp_repair_off, SK_NO_REUSE)
+    SockRef::from(&fd).set_reuse_address(true)
+}
+
+/// Refuses what can't move, before anything is disturbed. Returns the connection's two ends.
+pub(super) fn check(fd: BorrowedFd<'_>) -> Result<(SocketAddrV4, SocketAddrV4), FreezeError> {
+    let socket = SockRef::from(&fd);
+    match socket.protocol().reading("SO_PROTOCOL")? {
+        Some(Protocol::TCP) => {}
+        Some(p) if i32::from(p) == libc::IPPROTO_MPTCP => return Err(FreezeError::Mptcp),
+        _ => return Err(FreezeError::NotTcp("another protocol")),
+    }
+    let info: TcpInfo = sys::get_tcp(fd, libc::TCP_INFO).reading("TCP_INFO")?;
+    if !matches!(info.state, ESTABLISHED | CLOSE_WAIT) {
+        return Err(FreezeError::State(info.state));
+    }
+    let v4 = |a: io::Result<socket2::SockAddr>, what| {
+        a.reading(what)?.as_socket_ipv4().ok_or(FreezeError::NotTcp("another address family"))
+    };
+    let client = v4(socket.peer_addr(), "the peer's address")?;
+    let server = v4(socket.local_addr(), "the local address")?;
+    let ulp: [u8; 16] = sys::get_tcp(fd, libc::TCP_ULP).reading("TCP_ULP")?;
+    if ulp[0] != 0 {
+        return Err(FreezeError::Ulp(String::from_utf8_lossy(&ulp).trim_end_matches('\0').to_owned()));
+    }
+    // the size of struct tcp_ao_info_opt; without TCP-AO on the socket or in the kernel this fails
+    if sys::get_tcp::<[u8; 48]>(fd, sys::TCP_AO_INFO).is_ok() {
+        return Err(FreezeError::Authenticated);
+    }
+    let mut byte = [std::mem::MaybeUninit::uninit()];
+    let peek = libc::MSG_OOB | libc::MSG_PEEK | libc::MSG_DONTWAIT;
+    // EINVAL: there is none; EAGAIN: announced, not here yet
+    let urgent = match socket.recv_with_flags(&mut byte, peek) {
+        Ok(_) => true,
+        Err(e) => e.raw_os_error() != Some(libc::EINVAL),
+    };
+    if urgent || socket.out_of_band_inline().reading("SO_OOBINLINE")? {
+        return Err(FreezeError::Urgent);
+    }
+    Ok((client, server))
+}
+
+/// Freezes a connection. The caller holds the client's packets and has drained the receive path;
+/// `fence` is called once the socket is in repair mode and must keep every further segment of it
+/// from leaving the host. On an error the socket is as it was, but the fence is not undone.
+pub fn freeze(fd: OwnedFd, fence: impl FnOnce()) -> Result<Frozen, FreezeFailed> {
+    match try_freeze(fd.as_fd(), fence) {
+        Ok((tcb, (client, server), receive, send)) => Ok(Frozen { fd, tcb, client, server, receive, send }),
+        Err(error) => Err(FreezeFailed { fd, error }),
+    }
+}
+
+type Dump = (Tcb, (SocketAddrV4, SocketAddrV4), Vec<u8>, Vec<u8>);
+
+fn try_freeze(fd: BorrowedFd<'_>, fence: impl FnOnce()) -> Result<Dump, FreezeError> {
+    let ends = check(fd)?;
+    sys::set_repair(fd, true).map_err(FreezeError::Repair)?;
+    fence();
+    let dumped = dump(fd);
+    match dumped {
+        Ok((tcb, receive, send)) => Ok((tcb, ends, receive, send)),
+        Err(error) => {
+            thaw(fd).reading("TCP_REPAIR off")?;
+            Err(error)
+        }
+    }
+}
+
+fn dump(fd: BorrowedFd<'_>) -> Result<(Tcb, Vec<u8>, Vec<u8>), FreezeError> {
+    // Before the send queue is selected: with it selected, a timer marks unsent data as sent
+    // without sending it. What a timer really sends from here on stops at the fence, so the
+    // count can only be too large by data that nobody has seen.
+    let unsent = sys::count(fd, libc::SIOCOUTQNSD).reading("SIOCOUTQNSD")?;
+    for _ in 0..READINGS {
+        let info: TcpInfo = sys::get_tcp(fd, libc::TCP_INFO).reading("TCP_INFO")?;
+        if !matches!(info.state, ESTABLISHED | CLOSE_WAIT) {
+            return Err(FreezeError::State(info.state));
+        }
+        let received = sys::count(fd, libc::FIONREAD as libc::c_ulong).reading("FIONREAD")?;
+        let written = sys::count(fd, libc::TIOCOUTQ as libc::c_ulong).reading("TIOCOUTQ")?;
+        let (receive_end, receive) = peek(fd, RepairQueue::Receive, received)?;
+        let (send_end, send) = peek(fd, RepairQueue::Send, written)?;
+        sys::select(fd, RepairQueue::None).reading("TCP_REPAIR_QUEUE")?;
+        let window: RepairWindow = sys::get_tcp(fd, libc::TCP_REPAIR_WINDOW).reading("TCP_REPAIR_WINDOW")?;
+        let still = sys::count(fd, libc::FIONREAD as libc::c_ulong).reading("FIONREAD")? == receive.len()
+            && sys::count(fd, libc::TIOCOUTQ as libc::c_ulong).reading("TIOCOUTQ")? == send.len();
+        if !still || receive.len() != received || send.len() != written {
+            continue;
+        }
+        // in CLOSE_WAIT rcv_nxt counts the FIN, which the new owner replays
+        let fin = u32::from(info.state == CLOSE_WAIT);
+        let rcv_nxt = receive_end.wrapping_sub(fin);
+        let mut tcb = options(fd, &info)?;
+        tcb.snd_una = send_end.wrapping_sub(send.len() as u32);
+        tcb.snd_nxt = send_end.wrapping_sub(unsent.min(send.len()) as u32);
+        tcb.write_seq = send_end;
+        tcb.rcv_nxt = rcv_nxt;
+        tcb.copied_seq = rcv_nxt.wrapping_sub(receive.len() as u32);
+        tcb.snd_wl1 = window.snd_wl1;
+        tcb.snd_wnd = window.snd_wnd;
+        tcb.max_window = window.max_window;
+        tcb.rcv_wnd = window.rcv_wnd.wrapping_add(fin);
+        tcb.rcv_wup = window.rcv_wup.wrapping_sub(fin);
+        return Ok((tcb, receive, send));
+    }
+    Err(FreezeError::Moving(READINGS))
+}
+
+/// A queue's end (the sequence number after its last byte) and its bytes.
+fn peek(fd: BorrowedFd<'_>, queue: RepairQueue, length: usize) -> Result<(u32, Vec<u8>), FreezeError> {
+    sys::select(fd, queue).reading("TCP_REPAIR_QUEUE")?;
+    let end: u32 = sys::get_tcp(fd, libc::TCP_QUEUE_SEQ).reading("TCP_QUEUE_SEQ")?;
+    if length == 0 {
+        return Ok((end, Vec::new()));
+    }
+    // one byte more than expected shows a queue that grew
+    let mut bytes = Vec::with_capacity(length + 1);
+    match sys::receive(fd, &mut bytes, libc::MSG_PEEK | libc::MSG_DONTWAIT) {
+        Ok(_) => {}
+        Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+        Err(source) => return Err(FreezeError::Io { what: "a queue", source }),
+    }
+    Ok((end, bytes))
+}
+
+/// What an application can set, and what the two ends have negotiated.
+fn options(fd: BorrowedFd<'_>, info: &TcpInfo) -> Result<Tcb, FreezeError> {
+    let socket = SockRef::from(&fd);
+    let timestamps = info.options & 1 != 0;
+    let name = socket.tcp_congestion().reading("TCP_CONGESTION")?;
+    let name = name.split(|b| *b == 0).next().unwrap_or_default();
+    let congestion = CONGESTION.iter().position(|c| c.as_bytes() == name).map_or(255, |i| i as u8);
+    let seconds = |d: io::Result<std::time::Duration>, what| -> Result<u16, FreezeError> {
+        Ok(u16::try_from(d.reading(what)?.as_secs()).unwrap_or(u16::MAX))
+    };
+    Ok(Tcb {
+        timestamps,
+        sack: info.options & 2 != 0,
+        window_scaling: info.options & 4 != 0,
+        ecn: info.options & 8 != 0,
+        state: info.state,
+        snd_wscale: info.wscale & 15,
+        rcv_wscale: info.wscale >> 4,
+        timestamp: if timestamps { sys::get_tcp(fd, libc::TCP_TIMESTAMP).reading("TCP_TIMESTAMP")? } else { 0 },
+        // in repair mode this is the MSS that the client announced, not the current one
+        mss: socket.tcp_mss().reading("TCP_MAXSEG")?.min(u32::from(u16::MAX)) as u16,
+        advmss: info.advmss.min(u32::from(u16::MAX)) as u16,
+        srtt: info.rtt,
+        rttvar: info.rttvar,
+        cwnd: info.snd_cwnd,
+        ssthresh: info.snd_ssthresh,
+        sndbuf: socket.send_buffer_size().reading("SO_SNDBUF")? as u32,
+        rcvbuf: socket.recv_buffer_size().reading("SO_RCVBUF")? as u32,
+        user_timeout: sys::get_tcp(fd, libc::TCP_USER_TIMEOUT).reading("TCP_USER_TIMEOUT")?,
+        keepalive_idle: seconds(socket.tcp_keepalive_time(), "TCP_KEEPIDLE")?,
+        keepalive_interval: seconds(socket.tcp_keepalive_interval(), "TCP_KEEPINTVL")?,
+        keepalive_count: socket.tcp_keepalive_retries().reading("TCP_KEEPCNT")?.min(255) as u8,
+        keepalive: socket.keepalive().reading("SO_KEEPALIVE")?,
+        nodelay: socket.tcp_nodelay().reading("TCP_NODELAY")?,
+        cork: socket.tcp_cork().reading("TCP_CORK")?,
+        linger: socket.linger().reading("SO_LINGER")?.map(|d| d.as_secs().min(u64::from(u16::MAX)) as u16),
+        tos: socket.tos_v4().reading("IP_TOS")? as u8,
+        ttl: socket.ttl_v4().reading("IP_TTL")? as u8,
+        congestion,
+        ..Tcb::default()
+    })
+}

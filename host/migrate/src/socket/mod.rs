@@ -1,0 +1,29 @@
+//! Freezing and rebuilding an established Linux TCP socket by `TCP_REPAIR`.
+//!
+//! Needs `CAP_NET_ADMIN` over the network namespace; an unprivileged user namespace has it. The
+//! order of the calls matters everywhere here, and most wrong orders look as if they worked:
+//! each trap is named at its place in [`freeze()`] and [`prepare()`].
+//!
+//! ```text
+//! A: freeze ──▶ Frozen ──▶ close_silently          B: prepare ──▶ Prepared ──▶ go_live ──▶ Live
+//!                   └────▶ thaw (abort)                                └─ drop (abort, silent)
+//! ```
+
+mod error;
+mod fin;
+mod freeze;
+mod restore;
+mod sys;
+
+pub use error::{FreezeError, FreezeFailed, RestoreError};
+pub use fin::replayed_fin;
+pub use freeze::{Frozen, freeze};
+pub use restore::{Live, Prepared, prepare};
+
+/// `TCP_ESTABLISHED` of linux/tcp_states.h.
+pub const ESTABLISHED: u8 = 1;
+/// `TCP_CLOSE_WAIT` of linux/tcp_states.h.
+pub const CLOSE_WAIT: u8 = 8;
+
+/// Congestion controls by their number in the TCP control block; 255 is any other one.
+const CONGESTION: [&str; 4] = ["cubic", "reno", "bbr", "dctcp"];

@@ -1,0 +1,236 @@
+//! From a control block and two queues to a live socket, in two steps: [`prepare`] builds it and
+//! sends nothing, [`Prepared::go_live`] makes it speak.
+
+use std::io;
+use std::net::SocketAddrV4;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+
+use super::error::{RestoreError, What};
+use super::sys::{self, RepairOption, RepairQueue, RepairWindow};
+use super::{CLOSE_WAIT, CONGESTION, ESTABLISHED};
+use crate::tcb::Tcb;
+
+/// The largest value that `TCP_MAXSEG` takes (`MAX_TCP_WINDOW`); loopback's MSS is above it.
+const MAXSEG: u16 = 32767;
+
+/// A complete socket, still silent. Dropping it sends nothing.
+#[derive(Debug)]
+pub struct Prepared {
+    fd: OwnedFd,
+    tcb: Tcb,
+    unsent: Vec<u8>,
+}
+
+/// A socket that owns its connection.
+#[derive(Debug)]
+pub struct Live {
+    /// The socket, non-blocking.
+    pub fd: OwnedFd,
+    /// Unsent bytes that the socket did not take: to be written before anything else.
+    pub unsent: Vec<u8>,
+}
+
+/// Builds the socket of a connection in repair mode. `send` begins with the unacknowledged
+/// bytes, as [`super::Frozen::send`] does.
+pub fn prepare(
+    tcb: &Tcb,
+    client: SocketAddrV4,
+    server: SocketAddrV4,
+    receive: &[u8],
+    mut send: Vec<u8>,
+) -> Result<Prepared, RestoreError> {
+    check(tcb, receive, &send)?;
+    let unsent = send.split_off(tcb.snd_nxt.wrapping_sub(tcb.snd_una) as usize);
+
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).doing("creating a socket")?;
+    let fd = socket.as_fd();
+    socket.set_nonblocking(true).doing("O_NONBLOCK")?;
+    socket.set_reuse_address(true).doing("SO_REUSEADDR")?;
+    socket.set_freebind_v4(true).doing("IP_FREEBIND")?;
+    sys::set_repair(fd, true).doing("TCP_REPAIR (needs CAP_NET_ADMIN over the network namespace)")?;
+    socket.bind(&server.into()).doing("binding the service address")?;
+    sequence(fd, RepairQueue::Receive, tcb.copied_seq)?;
+    sequence(fd, RepairQueue::Send, tcb.snd_una)?;
+    // before connect: the window's clamp is taken from the buffer, and the MSS would stay at 524
+    buffers(fd, tcb, receive.len(), send.len() + unsent.len())?;
+    socket.set_tcp_mss(u32::from(tcb.mss.min(MAXSEG))).doing("TCP_MAXSEG")?;
+    socket
+        .connect(&client.into())
+        .doing("connecting in repair mode (is the service address local here, and is the connection gone?)")?;
+    negotiated(fd, tcb)?;
+    chosen(&socket, tcb)?;
+    push(fd, RepairQueue::Receive, "receive", receive)?;
+    push(fd, RepairQueue::Send, "send", &send)?;
+    sys::select(fd, RepairQueue::None).doing("TCP_REPAIR_QUEUE")?;
+    let window = RepairWindow {
+        snd_wl1: tcb.snd_wl1,
+        snd_wnd: tcb.snd_wnd,
+        max_window: tcb.max_window,
+        rcv_wnd: tcb.rcv_wnd,
+        rcv_wup: tcb.rcv_wup,
+    };
+    sys::set_tcp(fd, libc::TCP_REPAIR_WINDOW, &window).doing("TCP_REPAIR_WINDOW")?;
+    Ok(Prepared { fd: socket.into(), tcb: *tcb, unsent })
+}
+
+impl Prepared {
+    /// Makes the socket speak: from here on this server owns the connection. The window probe
+    /// of repair-off tells the client at once.
+    pub fn go_live(self) -> Result<Live, RestoreError> {
+        let Prepared { fd, tcb, mut unsent } = self;
+        let socket = SockRef::from(&fd);
+        sys::set_repair(fd.as_fd(), false).doing("TCP_REPAIR off")?;
+        // repair-off clears it, and a restarted listener could not bind its port
+        socket.set_reuse_address(true).doing("SO_REUSEADDR")?;
+        let written = write(fd.as_fd(), &unsent).doing("writing the unsent data")?;
+        unsent.drain(..written);
+        // the origin's size, or buffers grow with every move; then autotuning has them again
+        socket.set_tcp_cork(tcb.cork).doing("TCP_CORK")?;
+        set_buffer(fd.as_fd(), Buffer::Send, tcb.sndbuf as usize).doing("SO_SNDBUF")?;
+        sys::set(fd.as_fd(), libc::SOL_SOCKET, sys::SO_BUF_LOCK, &0u32).doing("SO_BUF_LOCK")?;
+        Ok(Live { fd, unsent })
+    }
+}
+
+fn check(tcb: &Tcb, receive: &[u8], send: &[u8]) -> Result<(), RestoreError> {
+    let expect = |ok, what| if ok { Ok(()) } else { Err(RestoreError::Inconsistent(what)) };
+    expect(matches!(tcb.state, ESTABLISHED | CLOSE_WAIT), "its state is neither ESTABLISHED nor CLOSE_WAIT")?;
+    expect(tcb.rcv_nxt.wrapping_sub(tcb.copied_seq) as usize == receive.len(), "receive queue and its length differ")?;
+    expect(tcb.write_seq.wrapping_sub(tcb.snd_una) as usize == send.len(), "send queue and its length differ")?;
+    expect(tcb.snd_nxt.wrapping_sub(tcb.snd_una) as usize <= send.len(), "snd_nxt is outside the send queue")?;
+    expect(tcb.snd_wscale <= 14 && tcb.rcv_wscale <= 14, "a window scale exceeds 14 (RFC 7323)")
+}
+
+fn sequence(fd: BorrowedFd<'_>, queue: RepairQueue, seq: u32) -> Result<(), RestoreError> {
+    sys::select(fd, queue).doing("TCP_REPAIR_QUEUE")?;
+    sys::set_tcp(fd, libc::TCP_QUEUE_SEQ, &seq).doing("TCP_QUEUE_SEQ")
+}
+
+#[derive(Clone, Copy)]
+enum Buffer {
+    Send,
+    Receive,
+}
+
+/// Sets a buffer to `size` as `SO_*BUF` reports it (twice what is asked for), beyond the system's
+/// limit where this process may, and returns what it got.
+fn set_buffer(fd: BorrowedFd<'_>, buffer: Buffer, size: usize) -> io::Result<usize> {
+    let socket = SockRef::from(&fd);
+    let half = i32::try_from(size / 2).unwrap_or(i32::MAX);
+    let (force, plain) = match buffer {
+        Buffer::Send => (libc::SO_SNDBUFFORCE, libc::SO_SNDBUF),
+        Buffer::Receive => (libc::SO_RCVBUFFORCE, libc::SO_RCVBUF),
+    };
+    match sys::set(fd, libc::SOL_SOCKET, force, &half) {
+        // the initial user namespace is asked for; anyone may set it up to *mem_max
+        Err(e) if e.raw_os_error() == Some(libc::EPERM) => sys::set(fd, libc::SOL_SOCKET, plain, &half)?,
+        other => other?,
+    }
+    match buffer {
+        Buffer::Send => socket.send_buffer_size(),
+        Buffer::Receive => socket.recv_buffer_size(),
+    }
+}
+
+/// Buffers of the origin's size, larger where the queues need it: the kernel counts a buffer's
+/// overhead too, which differs from the origin's for the same bytes.
+fn buffers(fd: BorrowedFd<'_>, tcb: &Tcb, receive: usize, send: usize) -> Result<(), RestoreError> {
+    for (buffer, queue, sysctl, size, length) in [
+        (Buffer::Receive, "receive", "rmem_max", tcb.rcvbuf as usize, receive),
+        (Buffer::Send, "send", "wmem_max", tcb.sndbuf as usize, send),
+    ] {
+        let wanted = size.max(length.saturating_mul(4).saturating_add(1 << 16)).min(i32::MAX as usize);
+        let limit = set_buffer(fd, buffer, wanted).doing("SO_RCVBUF, SO_SNDBUF")?;
+        if limit < length {
+            return Err(RestoreError::Buffer { queue, length, limit, sysctl });
+        }
+    }
+    Ok(())
+}
+
+/// What the two ends agreed on in their SYNs.
+fn negotiated(fd: BorrowedFd<'_>, tcb: &Tcb) -> Result<(), RestoreError> {
+    let mut options = vec![RepairOption { code: sys::OPT_MSS, value: u32::from(tcb.mss) }];
+    if tcb.sack {
+        options.push(RepairOption { code: sys::OPT_SACK_PERMITTED, value: 0 });
+    }
+    if tcb.window_scaling {
+        let value = u32::from(tcb.snd_wscale) | u32::from(tcb.rcv_wscale) << 16;
+        options.push(RepairOption { code: sys::OPT_WINDOW, value });
+    }
+    if tcb.timestamps {
+        options.push(RepairOption { code: sys::OPT_TIMESTAMP, value: 0 });
+    }
+    sys::set_tcp(fd, libc::TCP_REPAIR_OPTIONS, options.as_slice()).doing("TCP_REPAIR_OPTIONS")?;
+    if tcb.timestamps {
+        // without it the client drops segments as old (RFC 7323 section 5)
+        sys::set_tcp(fd, libc::TCP_TIMESTAMP, &tcb.timestamp).doing("TCP_TIMESTAMP")?;
+    }
+    Ok(())
+}
+
+/// What the application chose.
+fn chosen(socket: &Socket, tcb: &Tcb) -> Result<(), RestoreError> {
+    if let Some(name) = CONGESTION.get(usize::from(tcb.congestion)) {
+        // a kernel without this one keeps its default
+        if let Err(e) = socket.set_tcp_congestion(name.as_bytes()) {
+            tracing::debug!("congestion control {name} is not to be had here: {e}");
+        }
+    }
+    socket.set_tcp_nodelay(tcb.nodelay).doing("TCP_NODELAY")?;
+    socket.set_tos_v4(u32::from(tcb.tos)).doing("IP_TOS")?;
+    if tcb.ttl != 0 {
+        socket.set_ttl_v4(u32::from(tcb.ttl)).doing("IP_TTL")?;
+    }
+    socket.set_linger(tcb.linger.map(|s| Duration::from_secs(s.into()))).doing("SO_LINGER")?;
+    let timeout = (tcb.user_timeout != 0).then(|| Duration::from_millis(tcb.user_timeout.into()));
+    socket.set_tcp_user_timeout(timeout).doing("TCP_USER_TIMEOUT")?;
+    if tcb.keepalive {
+        let keepalive = TcpKeepalive::new()
+            .with_time(Duration::from_secs(tcb.keepalive_idle.into()))
+            .with_interval(Duration::from_secs(tcb.keepalive_interval.into()))
+            .with_retries(tcb.keepalive_count.into());
+        socket.set_tcp_keepalive(&keepalive).doing("SO_KEEPALIVE")?;
+    }
+    Ok(())
+}
+
+/// Bytes per write into a queue; a large one needs contiguous memory on the receive side.
+const CHUNK: usize = 32 << 10;
+
+fn push(fd: BorrowedFd<'_>, queue: RepairQueue, name: &'static str, bytes: &[u8]) -> Result<(), RestoreError> {
+    sys::select(fd, queue).doing("TCP_REPAIR_QUEUE")?;
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        match sys::send(fd, &rest[..rest.len().min(CHUNK)]) {
+            Ok(n) if n > 0 => rest = &rest[n..],
+            Err(source)
+                if source.raw_os_error() != Some(libc::ENOMEM) && source.kind() != io::ErrorKind::WouldBlock =>
+            {
+                return Err(RestoreError::Io { what: "filling a queue", source });
+            }
+            _ => {
+                let sysctl = if queue == RepairQueue::Send { "wmem_max" } else { "rmem_max" };
+                let limit = bytes.len() - rest.len();
+                return Err(RestoreError::Buffer { queue: name, length: bytes.len(), limit, sysctl });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes what the socket takes.
+fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    let mut written = 0;
+    while written < bytes.len() {
+        match sys::send(fd, &bytes[written..]) {
+            Ok(n) => written += n,
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(written)
+}

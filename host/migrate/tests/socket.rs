@@ -1,0 +1,281 @@
+//! Real sockets over the loopback of a network namespace: frozen, closed without a segment, and
+//! rebuilt in the same place, while the client on the other end notices nothing. The oracle is
+//! the kernel's own TCP at the client, and the bytes that were written.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddrV4, TcpListener, TcpStream};
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use ipos_migrate::socket::{
+    CLOSE_WAIT, ESTABLISHED, FreezeError, Frozen, Live, RestoreError, freeze, prepare, replayed_fin,
+};
+use nix::sched::{CloneFlags, unshare};
+use rand::rngs::StdRng;
+use rand::{RngCore, SeedableRng};
+use socket2::{Domain, Protocol, SockAddr, SockFilter, SockRef, Socket, Type};
+
+/// Long enough that nothing is under way any more on an idle loopback: delayed acknowledgements take 40 ms.
+const QUIET: Duration = Duration::from_millis(150);
+
+/// Runs `body` in a network namespace of its own: as root in this thread, else by running the
+/// test again in a user namespace (which only a single-threaded process may create).
+fn in_namespace(test: &str, body: fn()) {
+    if !nix::unistd::geteuid().is_root() {
+        let exe = std::env::current_exe().unwrap();
+        let status = Command::new("unshare").arg("-Ur").arg(exe).args(["--exact", test]).status().unwrap();
+        assert!(status.success(), "{test} in a user namespace: {status}");
+        return;
+    }
+    thread::spawn(move || {
+        unshare(CloneFlags::CLONE_NEWNET).unwrap();
+        loopback_up();
+        body();
+    })
+    .join()
+    .unwrap_or_else(|e| std::panic::resume_unwind(e));
+}
+
+fn loopback_up() {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
+    // SAFETY: all zero is a valid ifreq.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    request.ifr_name[0] = b'l' as libc::c_char;
+    request.ifr_name[1] = b'o' as libc::c_char;
+    request.ifr_ifru.ifru_flags = libc::IFF_UP as libc::c_short;
+    // SAFETY: SIOCSIFFLAGS reads one ifreq.
+    let r = unsafe { libc::ioctl(std::os::fd::AsRawFd::as_raw_fd(&socket), libc::SIOCSIFFLAGS, &raw const request) };
+    assert_eq!(r, 0, "{}", std::io::Error::last_os_error());
+}
+
+fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    (client, server)
+}
+
+fn bytes(seed: u64, length: usize) -> Vec<u8> {
+    let mut v = vec![0; length];
+    StdRng::seed_from_u64(seed).fill_bytes(&mut v);
+    v
+}
+
+/// Writes until the socket takes no more; returns how much that was.
+fn fill(socket: &mut TcpStream, data: &[u8]) -> usize {
+    socket.set_nonblocking(true).unwrap();
+    let mut n = 0;
+    while n < data.len() {
+        match socket.write(&data[n..]) {
+            Ok(k) => n += k,
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => break,
+            Err(e) => panic!("{e}"),
+        }
+    }
+    n
+}
+
+/// Closes a frozen socket and builds it again.
+fn rebuild(frozen: Frozen) -> TcpStream {
+    let (tcb, client, server) = (frozen.tcb, frozen.client, frozen.server);
+    let (receive, send) = (frozen.receive.clone(), frozen.send.clone());
+    frozen.close_silently();
+    let prepared = prepare(&tcb, client, server, &receive, send).unwrap();
+    let Live { fd, unsent } = prepared.go_live().unwrap();
+    assert!(unsent.is_empty(), "what fitted into the old socket fits into the new one");
+    let stream = TcpStream::from(fd);
+    stream.set_nonblocking(false).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream
+}
+
+fn read(socket: &mut TcpStream, length: usize) -> Vec<u8> {
+    let mut v = vec![0; length];
+    socket.read_exact(&mut v).unwrap();
+    v
+}
+
+#[test]
+fn both_queues_travel() {
+    in_namespace("both_queues_travel", || {
+        let (mut client, mut server) = pair();
+        server.set_nodelay(true).unwrap();
+        SockRef::from(&server).set_tos_v4(0x48).unwrap();
+        let up = bytes(1, 100_000);
+        client.write_all(&up).unwrap();
+        // the client does not read: its buffer fills, the rest stays unsent at the server
+        let down = bytes(2, 64 << 20);
+        let queued = fill(&mut server, &down);
+        thread::sleep(QUIET);
+
+        let frozen = freeze(server.into(), || ()).unwrap();
+        assert_eq!(frozen.tcb.state, ESTABLISHED);
+        assert_eq!(frozen.receive, up);
+        assert_eq!(frozen.tcb.rcv_nxt.wrapping_sub(frozen.tcb.copied_seq), 100_000);
+        let unsent = frozen.tcb.write_seq.wrapping_sub(frozen.tcb.snd_nxt) as usize;
+        assert!(unsent > 0 && unsent <= frozen.send.len(), "{unsent} of {}", frozen.send.len());
+        assert!(down[..queued].ends_with(&frozen.send));
+
+        let mut server = rebuild(frozen);
+        assert_eq!(read(&mut server, up.len()), up);
+        assert!(server.nodelay().unwrap());
+        assert_eq!(SockRef::from(&server).tos_v4().unwrap(), 0x48);
+        assert_eq!(read(&mut client, queued), &down[..queued]);
+        client.write_all(b"later").unwrap();
+        assert_eq!(read(&mut server, 5), b"later");
+    });
+}
+
+#[test]
+fn sent_but_unacknowledged_data_is_sent_again() {
+    in_namespace("sent_but_unacknowledged_data_is_sent_again", || {
+        let (mut client, mut server) = pair();
+        // the client's socket sees nothing: BPF "ret 0"
+        SockRef::from(&client).attach_filter(&[SockFilter::new(0x06, 0, 0, 0)]).unwrap();
+        let down = bytes(3, 40_000);
+        server.write_all(&down).unwrap();
+        let frozen = freeze(server.into(), || ()).unwrap();
+        assert_eq!(frozen.send, down);
+        assert!(frozen.tcb.snd_nxt.wrapping_sub(frozen.tcb.snd_una) > 1000, "{:?}", frozen.tcb);
+        SockRef::from(&client).detach_filter().unwrap();
+        let mut server = rebuild(frozen);
+        assert_eq!(read(&mut client, down.len()), down);
+        client.write_all(b"seen").unwrap();
+        assert_eq!(read(&mut server, 4), b"seen");
+    });
+}
+
+#[test]
+fn close_wait_gets_its_fin_again() {
+    in_namespace("close_wait_gets_its_fin_again", || {
+        let (mut client, server) = pair();
+        client.write_all(b"request").unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        thread::sleep(QUIET);
+        let frozen = freeze(server.into(), || ()).unwrap();
+        assert_eq!(frozen.tcb.state, CLOSE_WAIT);
+        assert_eq!(frozen.receive, b"request");
+        let fin = replayed_fin(&frozen.tcb, frozen.client, frozen.server);
+        let to = SockAddr::from(frozen.server);
+        let mut server = rebuild(frozen);
+        let raw = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(libc::IPPROTO_RAW))).unwrap();
+        assert_eq!(raw.send_to(&fin, &to).unwrap(), 40);
+        let mut got = Vec::new();
+        server.read_to_end(&mut got).unwrap();
+        assert_eq!(got, b"request");
+        server.write_all(b"response").unwrap();
+        drop(server);
+        let mut got = Vec::new();
+        client.read_to_end(&mut got).unwrap();
+        assert_eq!(got, b"response");
+    });
+}
+
+#[test]
+fn a_connection_moves_many_times() {
+    in_namespace("a_connection_moves_many_times", || {
+        let (mut client, mut server) = pair();
+        let sndbuf = SockRef::from(&server).send_buffer_size().unwrap();
+        for i in 0..50u64 {
+            let (up, down) = (bytes(i, 3000), bytes(100 + i, 5000));
+            client.write_all(&up).unwrap();
+            server.write_all(&down).unwrap();
+            thread::sleep(Duration::from_millis(5));
+            let got = read(&mut client, down.len());
+            assert_eq!(got, down, "move {i}");
+            thread::sleep(Duration::from_millis(60));
+            server = rebuild(freeze(server.into(), || ()).unwrap());
+            assert_eq!(read(&mut server, up.len()), up, "move {i}");
+        }
+        let now = SockRef::from(&server).send_buffer_size().unwrap();
+        assert!(now <= 4 * sndbuf, "the send buffer grew from {sndbuf} to {now} bytes");
+    });
+}
+
+#[test]
+fn a_thawed_socket_lives_on() {
+    in_namespace("a_thawed_socket_lives_on", || {
+        let (mut client, server) = pair();
+        client.write_all(b"before").unwrap();
+        let mut fenced = false;
+        let frozen = freeze(server.into(), || fenced = true).unwrap();
+        assert!(fenced);
+        let mut server = TcpStream::from(frozen.thaw().unwrap());
+        assert_eq!(read(&mut server, 6), b"before");
+        server.write_all(b"after").unwrap();
+        assert_eq!(read(&mut client, 5), b"after");
+    });
+}
+
+fn refusal(fd: impl Into<OwnedFd>) -> (OwnedFd, FreezeError) {
+    let failed = freeze(fd.into(), || panic!("a refused socket must not be fenced")).unwrap_err();
+    (failed.fd, failed.error)
+}
+
+#[test]
+fn what_cannot_move_is_refused_and_lives_on() {
+    in_namespace("what_cannot_move_is_refused_and_lives_on", || {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        assert!(matches!(refusal(listener).1, FreezeError::State(10)));
+        let udp = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        assert!(matches!(refusal(udp).1, FreezeError::NotTcp(_)));
+
+        // half closed by the server: FIN_WAIT2
+        let (mut client, server) = pair();
+        server.shutdown(Shutdown::Write).unwrap();
+        thread::sleep(QUIET);
+        let (fd, error) = refusal(server);
+        assert!(matches!(error, FreezeError::State(5)), "{error}");
+        client.write_all(b"x").unwrap();
+        assert_eq!(read(&mut TcpStream::from(fd), 1), b"x");
+
+        let (client, server) = pair();
+        SockRef::from(&client).send_out_of_band(b"!").unwrap();
+        thread::sleep(QUIET);
+        let (fd, error) = refusal(server);
+        assert!(matches!(error, FreezeError::Urgent), "{error}");
+        // the urgent byte is still there
+        let mut byte = [std::mem::MaybeUninit::uninit()];
+        assert_eq!(SockRef::from(&fd.as_fd()).recv_out_of_band(&mut byte).unwrap(), 1);
+
+        match Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::from(libc::IPPROTO_MPTCP))) {
+            Ok(mptcp) => assert!(matches!(refusal(mptcp).1, FreezeError::Mptcp)),
+            Err(e) => eprintln!("this kernel has no MPTCP ({e}); its refusal was not tried"),
+        }
+    });
+}
+
+#[test]
+fn contradictory_control_blocks_are_refused() {
+    in_namespace("contradictory_control_blocks_are_refused", || {
+        let (client, mut server) = pair();
+        server.write_all(b"abc").unwrap();
+        thread::sleep(QUIET);
+        let frozen = freeze(server.into(), || ()).unwrap();
+        let good = frozen.tcb;
+        let here: SocketAddrV4 = frozen.server;
+        let there = frozen.client;
+        frozen.close_silently();
+        let refused = |tcb, receive: &[u8]| {
+            matches!(prepare(&tcb, there, here, receive, Vec::new()), Err(RestoreError::Inconsistent(_)))
+        };
+        let mut state = good;
+        state.state = 4;
+        let mut queue = good;
+        queue.copied_seq = queue.copied_seq.wrapping_sub(1);
+        let mut nxt = good;
+        nxt.snd_nxt = nxt.snd_nxt.wrapping_add(1);
+        let mut scale = good;
+        scale.rcv_wscale = 15;
+        for (i, tcb) in [state, queue, nxt, scale].into_iter().enumerate() {
+            assert!(refused(tcb, &[]), "case {i}");
+        }
+        assert!(refused(good, b"z"));
+        // the good one still builds, so none of the above was refused for another reason
+        drop(prepare(&good, there, here, &[], Vec::new()).unwrap());
+        drop(client);
+    });
+}

@@ -1,1 +1,20 @@
 //! The node: what runs on a server beside its card.
+//!
+//! One thread per node (`Node::spawn`) stands between three parties and never waits for one of
+//! them: the card (`ipos-nic`), the network interface of the server's own kernel
+//! ([`KernelPort`]), and the peers' nodes, spoken to by ipOS control packets through the
+//! migration core (`ipos-migrate`). Applications use the async [`NodeHandle`] from any runtime.
+//!
+//! Read next: `handle` for what an application can do, `run` for the loop, `flows` for what is
+//! held and fenced while an endpoint moves.
+
+mod config;
+mod error;
+mod handle;
+mod kernel;
+mod wake;
+
+pub use config::{NodeConfig, PeerConfig, ServiceConfig};
+pub use error::{MoveError, NodeError};
+pub use handle::{Arrival, MoveFailed, MoveReport, NodeHandle, NodeStats};
+pub use kernel::KernelPort;

@@ -1,0 +1,61 @@
+//! What a node must be told.
+
+use std::net::Ipv4Addr;
+
+/// Another node of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerConfig {
+    /// Its name: the target of a move.
+    pub name: String,
+    /// Its address on the back-side network; written into ipOS headers.
+    pub back_ip: Ipv4Addr,
+    /// The MAC address of its card's back port.
+    pub back_mac: [u8; 6],
+}
+
+/// A TCP service that the cluster answers as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceConfig {
+    /// The address that clients talk to.
+    pub address: Ipv4Addr,
+    /// The port that clients talk to.
+    pub port: u16,
+    /// Name of the node whose front network carries the address: its home.
+    pub home: String,
+}
+
+/// A node, its card's addresses and its cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeConfig {
+    /// This node's name.
+    pub name: String,
+    /// This server's address on the back-side network.
+    pub back_ip: Ipv4Addr,
+    /// MAC address of the card's front port and of the kernel's interface behind it.
+    pub front_mac: [u8; 6],
+    /// MAC address of the card's back port.
+    pub back_mac: [u8; 6],
+    /// EtherType of ipOS, the same on every card (default `0x0007`).
+    pub ethertype: u16,
+    /// The other nodes; at most 16, the size of a card's neighbour table.
+    pub peers: Vec<PeerConfig>,
+    /// What this cluster serves. A connection to anything else can't move.
+    pub services: Vec<ServiceConfig>,
+    /// With a key, control packets without a valid tag are dropped and counted.
+    pub cluster_key: Option<[u8; 32]>,
+    /// Bytes that may be held for one connection while it moves.
+    pub hold_bytes: usize,
+    /// Bytes of receive and send queue and application state that one move may carry.
+    pub move_bytes: usize,
+}
+
+impl NodeConfig {
+    /// The EtherType of ipOS in source figure 11a.
+    pub const ETHERTYPE: u16 = 0x0007;
+    /// Default of [`NodeConfig::hold_bytes`]: 4 MiB.
+    pub const HOLD_BYTES: usize = 4 << 20;
+    /// Default of [`NodeConfig::move_bytes`]: 64 MiB.
+    pub const MOVE_BYTES: usize = 64 << 20;
+    /// Longest application state of a move, in bytes.
+    pub const STATE_BYTES: usize = 64 << 10;
+}

@@ -1,0 +1,146 @@
+//! What an application can ask of its node.
+
+use std::net::SocketAddrV4;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, mpsc as sync_mpsc};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::error::{MoveError, NodeError};
+use crate::wake::Wake;
+
+/// A connection that came from another server: established, live, and owned by the receiver.
+#[derive(Debug)]
+pub struct Arrival {
+    /// The connected socket, non-blocking.
+    pub fd: OwnedFd,
+    /// The client.
+    pub client: SocketAddrV4,
+    /// The service that the client talks to.
+    pub server: SocketAddrV4,
+    /// What the application on the other server gave along.
+    pub state: Vec<u8>,
+}
+
+/// A move that succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MoveReport {
+    /// Epoch of the move: the number of this ownership.
+    pub epoch: u64,
+    /// From the hold of the client's packets to the commit, in microseconds.
+    pub freeze_us: u64,
+    /// Bytes of receive and send queue that travelled.
+    pub queue_bytes: usize,
+    /// From the request to the commit, in microseconds.
+    pub total_us: u64,
+    /// Packets of the client that were held and handed over.
+    pub held: usize,
+}
+
+/// A move that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection did not move: {error}")]
+pub struct MoveFailed {
+    /// The connection, alive as before; `None` if the node is gone and the socket with it.
+    pub fd: Option<OwnedFd>,
+    /// Why.
+    pub error: MoveError,
+}
+
+/// What a node has done since it started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeStats {
+    /// Connections that moved away.
+    pub moved_out: u64,
+    /// Connections that moved here.
+    pub moved_in: u64,
+    /// Moves that this node began and that failed.
+    pub failed: u64,
+    /// Frames given to the server's kernel.
+    pub to_kernel: u64,
+    /// Frames taken from the server's kernel and sent.
+    pub from_kernel: u64,
+    /// Frames held while a connection moved.
+    pub held: u64,
+    /// Held frames dropped because the bound was reached.
+    pub hold_overflow: u64,
+    /// Frames of the kernel dropped by an egress fence.
+    pub fenced: u64,
+    /// Control packets received.
+    pub control_in: u64,
+    /// Control packets sent.
+    pub control_out: u64,
+    /// Control packets dropped: malformed, from a stranger, or without a valid tag.
+    pub control_bad: u64,
+    /// Frames dropped because the card's transmit queue stayed full.
+    pub transmit_full: u64,
+    /// Connections now held for a move.
+    pub holding: usize,
+    /// Connections of this home that live elsewhere now.
+    pub forwarded: usize,
+}
+
+/// What goes to the loop thread.
+pub(crate) enum Command {
+    Listen { port: u16, arrivals: mpsc::Sender<Arrival> },
+    Migrate { fd: OwnedFd, state: Vec<u8>, target: String, reply: oneshot::Sender<Result<MoveReport, MoveFailed>> },
+    Stats { reply: oneshot::Sender<NodeStats> },
+    Shutdown,
+}
+
+/// A node's handle; clones are the same node. The node stops when it is told to or when the
+/// last handle is dropped.
+#[derive(Clone, Debug)]
+pub struct NodeHandle {
+    commands: sync_mpsc::Sender<Command>,
+    wake: Arc<Wake>,
+}
+
+/// Arrivals that wait for the application; a further one is refused.
+const BACKLOG: usize = 64;
+
+impl NodeHandle {
+    pub(crate) fn new(commands: sync_mpsc::Sender<Command>, wake: Arc<Wake>) -> Self {
+        NodeHandle { commands, wake }
+    }
+
+    fn send(&self, command: Command) -> Result<(), Command> {
+        self.commands.send(command).map_err(|e| e.0)?;
+        self.wake.ring();
+        Ok(())
+    }
+
+    /// Takes connections to `port` that move here; a second call replaces the first. When the
+    /// receiver is dropped, connections to the port are refused.
+    pub fn listen(&self, port: u16) -> Result<mpsc::Receiver<Arrival>, NodeError> {
+        let (arrivals, receiver) = mpsc::channel(BACKLOG);
+        self.send(Command::Listen { port, arrivals }).map_err(|_| NodeError::Stopped)?;
+        Ok(receiver)
+    }
+
+    /// Moves a connection, with what the application knows about it, to the peer `target`.
+    /// The caller must have stopped reading and writing it, and `fd` must be its last descriptor.
+    pub async fn migrate(&self, fd: OwnedFd, state: Vec<u8>, target: &str) -> Result<MoveReport, MoveFailed> {
+        let (reply, answer) = oneshot::channel();
+        match self.send(Command::Migrate { fd, state, target: target.to_owned(), reply }) {
+            Ok(()) => {}
+            Err(Command::Migrate { fd, .. }) => return Err(MoveFailed { fd: Some(fd), error: MoveError::Stopped }),
+            Err(_) => return Err(MoveFailed { fd: None, error: MoveError::Stopped }),
+        }
+        answer.await.unwrap_or(Err(MoveFailed { fd: None, error: MoveError::Stopped }))
+    }
+
+    /// Counters of the node.
+    pub async fn stats(&self) -> Result<NodeStats, NodeError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Stats { reply }).map_err(|_| NodeError::Stopped)?;
+        answer.await.map_err(|_| NodeError::Stopped)
+    }
+
+    /// Stops the node: moves that have not committed are given up, their connections returned.
+    /// The tables of the card stay as they are.
+    pub fn shutdown(&self) {
+        // a node that has stopped needs no telling
+        let _ = self.send(Command::Shutdown);
+    }
+}

@@ -1,0 +1,19 @@
+//! The seam to the server's own kernel.
+
+use std::io;
+use std::os::fd::RawFd;
+
+/// The far side of the network interface that the server's kernel sees as its front network:
+/// a TAP, or the other end of a veth pair. Frames are Ethernet without FCS, with finished
+/// checksums and no longer than the MTU allows (checksum and segmentation offload off).
+pub trait KernelPort: Send {
+    /// Hands a frame to the kernel. A frame that the kernel can't take now is lost, as on a
+    /// wire; an error means that the interface itself is gone.
+    fn deliver(&mut self, frame: &[u8]) -> io::Result<()>;
+
+    /// Takes the next frame that the kernel sent into `frame` (cleared first). `false`: there is none.
+    fn collect(&mut self, frame: &mut Vec<u8>) -> io::Result<bool>;
+
+    /// A descriptor that becomes readable when the kernel has sent a frame.
+    fn wait_fd(&self) -> RawFd;
+}

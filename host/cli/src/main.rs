@@ -1,2 +1,3 @@
 //! The `ipos` command.
+mod demo;
 fn main() {}

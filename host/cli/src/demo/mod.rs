@@ -1,0 +1,4 @@
+//! demo
+mod net;
+mod privilege;
+mod switch;

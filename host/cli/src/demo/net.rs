@@ -1,0 +1,321 @@
+//! The demo's networks, in namespaces without names: they are gone when the process is.
+//!
+//! ```text
+//!  client ── c0 ═══ switch ═══ front ┐ card a ┌ back ══════ back ┐ card b ┌ front ═══ switch
+//!                                    └───┬────┘                  └───┬────┘
+//!                                  nic0c ║                     nic0c ║
+//!                                   nic0 ║                      nic0 ║
+//!                                  kernel of a                 kernel of b
+//! ```
+//!
+//! `═` and `║` are veth pairs. A server is two namespaces: its kernel (what its applications see)
+//! and its card (the far ends, which the card and its node open as wires).
+
+use std::fs;
+use std::io;
+use std::net::Ipv4Addr;
+
+use anyhow::Context;
+use ipos_sim::wire::netns::Netns;
+use ipos_sim::wire::{offload, packet};
+use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkMessage};
+use rtnetlink::{Handle, LinkBridge, LinkUnspec, LinkVeth};
+
+use super::switch::Switch;
+
+/// The address that the client talks to. Server a is its home.
+pub const SERVICE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
+/// The client's own address.
+const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 10);
+/// The client's interface.
+pub const CLIENT_IF: &str = "c0";
+/// A server's interface, as its kernel sees it.
+const KERNEL_IF: &str = "nic0";
+/// The far end of [`KERNEL_IF`], which the node opens.
+pub const KERNEL_FAR_IF: &str = "nic0c";
+/// The card's wire to the clients' network.
+pub const FRONT_IF: &str = "front";
+/// The card's wire to the servers' own network.
+pub const BACK_IF: &str = "back";
+/// MTU of the front network.
+const MTU: u32 = 1500;
+/// Encapsulation puts 30 bytes in front of the IP packet, 14 of them the link header.
+const BACK_MTU: u32 = MTU + 16;
+
+/// One server's addresses and namespaces.
+pub struct ServerNet {
+    /// `a`, `b`, …
+    pub name: String,
+    /// Its kernel.
+    pub kernel: Netns,
+    /// Its card.
+    pub card: Netns,
+    /// MAC address of the kernel's interface and of the card's front port.
+    pub front_mac: [u8; 6],
+    /// MAC address of the card's back port.
+    pub back_mac: [u8; 6],
+    /// Its address on the servers' own network, known to nodes only.
+    pub back_ip: Ipv4Addr,
+}
+
+/// All of it.
+pub struct Net {
+    /// The client.
+    pub client: Netns,
+    /// The servers, home first.
+    pub servers: Vec<ServerNet>,
+    /// What stands in for bridges on a kernel without them.
+    _switches: Vec<Switch>,
+}
+
+impl Net {
+    /// Builds the networks of `count` servers (at most 26).
+    pub fn new(count: u8) -> anyhow::Result<Self> {
+        let client = quiet_namespace()?;
+        let mut servers = Vec::new();
+        for i in 0..count {
+            servers.push(ServerNet {
+                name: char::from(b'a' + i).to_string(),
+                kernel: quiet_namespace()?,
+                card: quiet_namespace()?,
+                front_mac: [0x02, b'i', b'p', 0, 0, i + 1],
+                back_mac: [0x02, b'i', b'p', 1, 0, i + 1],
+                back_ip: Ipv4Addr::new(10, 78, 0, i + 1),
+            });
+        }
+
+        let mut switches = Vec::new();
+        let cards = servers.iter().map(|s| (&s.card, FRONT_IF));
+        switches.extend(join(MTU, cards.chain([(&client, CLIENT_IF)]).collect())?);
+        let backs: Vec<_> = servers.iter().map(|s| (&s.card, BACK_IF)).collect();
+        if let [(a, a_if), (b, b_if)] = backs[..] {
+            veth(a, b, BACK_MTU, a_if, b_if, None)?;
+        } else {
+            switches.extend(join(BACK_MTU, backs)?);
+        }
+
+        address(&client, CLIENT_IF, CLIENT, 24)?;
+        for (i, s) in servers.iter().enumerate() {
+            veth(&s.kernel, &s.card, MTU, KERNEL_IF, KERNEL_FAR_IF, Some(s.front_mac))?;
+            address(&s.kernel, KERNEL_IF, Ipv4Addr::new(10, 77, 0, i as u8 + 1), 24)?;
+            // everyone has the service's address, but only the home answers ARP for it
+            address(&s.kernel, if i == 0 { KERNEL_IF } else { "lo" }, SERVICE, 32)?;
+        }
+        Ok(Net { client, servers, _switches: switches })
+    }
+}
+
+/// A namespace with its loopback up, without IPv6 (nobody asked for router solicitations) and
+/// with the ARP manners that a shared service address needs.
+fn quiet_namespace() -> anyhow::Result<Netns> {
+    let ns = Netns::new()?;
+    let settings = [
+        ("ipv6/conf/all/disable_ipv6", "1"),
+        ("ipv6/conf/default/disable_ipv6", "1"),
+        ("ipv4/conf/all/arp_ignore", "1"),
+        ("ipv4/conf/all/arp_announce", "2"),
+        ("ipv4/conf/all/rp_filter", "0"),
+        ("ipv4/conf/default/rp_filter", "0"),
+    ];
+    ns.run(|| {
+        for (name, value) in settings {
+            match fs::write(format!("/proc/sys/net/{name}"), value) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound && name.starts_with("ipv6") => {}
+                Err(e) => {
+                    let text = format!("setting net/{name} (is /proc/sys mounted read-only?): {e}");
+                    return Err(io::Error::new(e.kind(), text));
+                }
+                Ok(()) => {}
+            }
+        }
+        Ok(())
+    })?;
+    up(&ns, "lo")?;
+    Ok(ns)
+}
+
+/// Joins interfaces, made in the namespaces named, by a switch in a namespace of its own.
+fn join(mtu: u32, ends: Vec<(&Netns, &str)>) -> anyhow::Result<Option<Switch>> {
+    let ns = quiet_namespace()?;
+    let ports: Vec<String> = (0..ends.len()).map(|i| format!("p{i}")).collect();
+    for ((far, far_if), port) in ends.iter().zip(&ports) {
+        veth(&ns, far, mtu, port, far_if, None)?;
+    }
+    // the ports, and with them the namespace, live as long as their far ends
+    match bridge(&ns, &ports) {
+        Ok(()) => Ok(None),
+        Err(e) if e.raw_os_error() == Some(libc::EOPNOTSUPP) => {
+            tracing::info!("this kernel has no bridges: a thread switches instead");
+            let wires = ns.run(|| ports.iter().map(|p| packet::Packet::open(p)).collect::<io::Result<Vec<_>>>())?;
+            Ok(Some(Switch::spawn(wires)?))
+        }
+        Err(e) => Err(e).context("making a bridge"),
+    }
+}
+
+fn bridge(ns: &Netns, ports: &[String]) -> io::Result<()> {
+    netlink(ns, async |handle| {
+        handle.link().add(LinkBridge::new("sw").build()).execute().await.map_err(io_error)?;
+        let controller = index("sw")?;
+        for port in ports {
+            let message = LinkUnspec::new_with_index(index(port)?).controller(controller).build();
+            handle.link().set(message).execute().await.map_err(io_error)?;
+        }
+        Ok(())
+    })
+}
+
+/// A veth pair over two namespaces, both ends up and handing over finished frames.
+fn veth(a: &Netns, b: &Netns, mtu: u32, a_if: &str, b_if: &str, mac: Option<[u8; 6]>) -> anyhow::Result<()> {
+    use std::os::fd::AsRawFd;
+    let far: LinkMessage = LinkUnspec::new_with_name(b_if).mtu(mtu).setns_by_fd(b.as_raw_fd()).build();
+    let mut near = LinkVeth::new(a_if, b_if).mtu(mtu).set_info_data(InfoData::Veth(InfoVeth::Peer(far)));
+    if let Some(mac) = mac {
+        near = near.address(mac.to_vec());
+    }
+    netlink(a, async move |handle| handle.link().add(near.build()).execute().await.map_err(io_error))
+        .with_context(|| format!("making the veth pair {a_if}–{b_if}"))?;
+    for (ns, name) in [(a, a_if), (b, b_if)] {
+        ns.run(|| offload::disable(name))?;
+        up(ns, name)?;
+    }
+    Ok(())
+}
+
+fn up(ns: &Netns, interface: &str) -> anyhow::Result<()> {
+    netlink(ns, async |handle| {
+        let message = LinkUnspec::new_with_index(index(interface)?).up().build();
+        handle.link().set(message).execute().await.map_err(io_error)
+    })
+    .with_context(|| format!("bringing {interface} up"))
+}
+
+fn address(ns: &Netns, interface: &str, address: Ipv4Addr, prefix: u8) -> anyhow::Result<()> {
+    netlink(ns, async |handle| {
+        handle.address().add(index(interface)?, address.into(), prefix).execute().await.map_err(io_error)
+    })
+    .with_context(|| format!("giving {interface} the address {address}/{prefix}"))
+}
+
+/// Runs `f` with a netlink connection of the namespace.
+fn netlink<T: Send>(ns: &Netns, f: impl AsyncFnOnce(Handle) -> io::Result<T> + Send) -> io::Result<T> {
+    ns.run(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        runtime.block_on(async {
+            let (connection, handle, _) = rtnetlink::new_connection()?;
+            tokio::spawn(connection);
+            f(handle).await
+        })
+    })
+}
+
+/// Index of an interface of the calling thread's namespace.
+fn index(interface: &str) -> io::Result<u32> {
+    Ok(nix::net::if_::if_nametoindex(interface)?)
+}
+
+fn io_error(error: rtnetlink::Error) -> io::Error {
+    match error {
+        rtnetlink::Error::NetlinkError(message) => message.to_io(),
+        other => io::Error::other(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::UdpSocket;
+    use std::time::Duration;
+
+    use ipos_sim::wire::Wire;
+
+    /// A card that is a plain cable, to see whether the rest of the network is right.
+    fn patch(s: &ServerNet) -> Switch {
+        let wires = s.card.run(|| Ok(vec![packet::Packet::open(FRONT_IF)?, packet::Packet::open(KERNEL_FAR_IF)?]));
+        Switch::spawn(wires.unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_client_reaches_the_home_and_only_the_home_answers_for_the_service() {
+        let net = Net::new(3).unwrap();
+        let _cards: Vec<Switch> = net.servers.iter().map(patch).collect();
+        let ask = |text: &str, at: Ipv4Addr| {
+            net.client.run(|| {
+                let socket = UdpSocket::bind((CLIENT, 0))?;
+                socket.set_read_timeout(Some(Duration::from_secs(3)))?;
+                socket.send_to(text.as_bytes(), (at, 7))?;
+                let mut reply = [0; 2048];
+                let (length, from) = socket.recv_from(&mut reply)?;
+                assert_eq!(from, (at, 7).into());
+                Ok(String::from_utf8_lossy(&reply[..length]).into_owned())
+            })
+        };
+        for s in &net.servers {
+            let socket = s.kernel.run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 7))).unwrap();
+            let name = s.name.clone();
+            std::thread::spawn(move || {
+                let mut request = [0; 2048];
+                while let Ok((length, from)) = socket.recv_from(&mut request) {
+                    if &request[..length] == b"stop" {
+                        break;
+                    }
+                    // more than a frame carries: fragments must pass too
+                    let reply = format!("{name}{}", "x".repeat(1600));
+                    if socket.send_to(reply.as_bytes(), from).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        for (i, s) in net.servers.iter().enumerate() {
+            let reply = ask("who", Ipv4Addr::new(10, 77, 0, i as u8 + 1)).unwrap();
+            assert_eq!((&reply[..1], reply.len()), (s.name.as_str(), 1601));
+        }
+        // the last octet of a reply to the service address shows who has it; an unconnected
+        // socket on a wildcard address answers from the address asked only through the home
+        for s in &net.servers {
+            let arp = net.client.run(|| fs::read_to_string("/proc/thread-self/net/arp")).unwrap();
+            let mac = s.front_mac.map(|b| format!("{b:02x}")).join(":");
+            assert!(arp.contains(&mac), "{arp}");
+        }
+        net.client
+            .run(|| {
+                let socket = UdpSocket::bind((CLIENT, 0))?;
+                socket.send_to(b"stop", (SERVICE, 7))
+            })
+            .unwrap();
+        let end = std::time::Instant::now() + Duration::from_secs(3);
+        let line = loop {
+            let arp = net.client.run(|| fs::read_to_string("/proc/thread-self/net/arp")).unwrap();
+            let found = arp.lines().find(|l| l.starts_with("10.77.0.100 ")).map(str::to_owned);
+            match found {
+                Some(line) if !line.contains("00:00:00:00:00:00") => break line,
+                _ => assert!(std::time::Instant::now() < end, "{arp}"),
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        assert!(line.contains("02:69:70:00:00:01"), "{line}");
+    }
+
+    #[test]
+    fn the_back_network_carries_encapsulated_full_packets_and_the_kernel_sends_nothing_on_it() {
+        for count in [2, 3] {
+            let net = Net::new(count).unwrap();
+            let mut wires: Vec<packet::Packet> =
+                net.servers.iter().map(|s| s.card.run(|| packet::Packet::open(BACK_IF)).unwrap()).collect();
+            let mut frame = vec![0u8; 1530];
+            frame[..6].copy_from_slice(&net.servers[1].back_mac);
+            frame[6..12].copy_from_slice(&net.servers[0].back_mac);
+            frame[12..14].copy_from_slice(&[0x00, 0x07]);
+            wires[0].send(&frame).unwrap();
+            let mut got = Vec::new();
+            let end = std::time::Instant::now() + Duration::from_secs(2);
+            while !wires[1].receive(&mut got).unwrap() {
+                assert!(std::time::Instant::now() < end, "{count} servers: nothing arrived");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            assert_eq!(got, frame);
+            assert!(!wires[0].receive(&mut got).unwrap());
+        }
+    }
+}

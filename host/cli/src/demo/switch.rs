@@ -1,0 +1,129 @@
+//! A learning Ethernet switch as a thread, for kernels that have no bridge.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use ipos_sim::wire::Wire;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+/// How often the thread looks whether it is to stop, in milliseconds.
+const STOP_MS: u16 = 100;
+
+/// A running switch; dropping it stops the thread.
+pub struct Switch {
+    stop: Arc<AtomicBool>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Switch {
+    /// Switches between `ports` until dropped. Each needs a descriptor to wait for.
+    pub fn spawn<W: Wire + 'static>(mut ports: Vec<W>) -> io::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let thread = thread::Builder::new().name("switch".into()).spawn(move || {
+            if let Err(e) = run(&mut ports, &stopped) {
+                tracing::error!("the switch stopped: {e}");
+            }
+        })?;
+        Ok(Switch { stop, thread: Some(thread) })
+    }
+}
+
+impl Drop for Switch {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // a panic there has already been printed
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run<W: Wire>(ports: &mut [W], stop: &AtomicBool) -> io::Result<()> {
+    let mut learned: HashMap<[u8; 6], usize> = HashMap::new();
+    let mut frame = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        for from in 0..ports.len() {
+            while ports[from].receive(&mut frame)? {
+                let (Some(&to), Some(&source)) =
+                    (frame.first_chunk::<6>(), frame.get(6..).unwrap_or_default().first_chunk::<6>())
+                else {
+                    continue;
+                };
+                learned.insert(source, from);
+                let known = if to[0] & 1 == 0 { learned.get(&to).copied() } else { None };
+                for port in 0..ports.len() {
+                    if port != from && known.is_none_or(|k| k == port) {
+                        ports[port].send(&frame)?;
+                    }
+                }
+            }
+        }
+        wait(ports)?;
+    }
+    Ok(())
+}
+
+fn wait<W: Wire>(ports: &[W]) -> io::Result<()> {
+    let mut fds: Vec<PollFd<'_>> = ports
+        .iter()
+        .filter_map(Wire::fd)
+        // SAFETY: the descriptors belong to `ports`, which are borrowed for as long as these.
+        .map(|fd| PollFd::new(unsafe { BorrowedFd::borrow_raw(fd.as_raw_fd()) }, PollFlags::POLLIN))
+        .collect();
+    match poll(&mut fds, PollTimeout::from(STOP_MS)) {
+        Ok(_) | Err(Errno::EINTR) => Ok(()),
+        Err(e) => Err(e.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ipos_sim::wire::memory::{Memory, pair};
+    use std::time::{Duration, Instant};
+
+    fn frame(to: u8, from: u8) -> Vec<u8> {
+        [[2, 0, 0, 0, 0, to], [2, 0, 0, 0, 0, from], [0x88, 0xb5, to, from, 0, 0]].concat()
+    }
+
+    fn expect(wire: &mut Memory, want: &[u8]) {
+        let end = Instant::now() + Duration::from_secs(2);
+        let mut got = Vec::new();
+        while !wire.receive(&mut got).unwrap() {
+            assert!(Instant::now() < end, "nothing arrived");
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(got, want);
+    }
+
+    #[test]
+    fn unknown_destinations_are_flooded_and_learned_ones_are_not() {
+        let (mut near, mut far) = (Vec::new(), Vec::new());
+        for _ in 0..3 {
+            let (a, b) = pair().unwrap();
+            near.push(a);
+            far.push(b);
+        }
+        let _switch = Switch::spawn(near).unwrap();
+        far[0].send(&frame(2, 1)).unwrap();
+        expect(&mut far[1], &frame(2, 1));
+        expect(&mut far[2], &frame(2, 1));
+        far[1].send(&[0; 5]).unwrap(); // no link header: ignored
+        far[1].send(&frame(1, 2)).unwrap();
+        expect(&mut far[0], &frame(1, 2));
+        far[0].send(&frame(2, 1)).unwrap();
+        expect(&mut far[1], &frame(2, 1));
+        // had the two known ones been flooded, they would come before this one
+        let broadcast = [&[0xff; 6][..], &frame(0, 1)[6..]].concat();
+        far[0].send(&broadcast).unwrap();
+        expect(&mut far[2], &broadcast);
+        let mut got = Vec::new();
+        assert!(!far[0].receive(&mut got).unwrap(), "a frame never leaves by the port it came in");
+    }
+}

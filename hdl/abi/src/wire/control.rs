@@ -1,0 +1,232 @@
+//! Whole back-side frames: Ethernet, ipOS header, what the type asks for, trailer.
+//!
+//! [`parse`] takes lengths from the fixed sizes and, for type `0x02`, from the inner IP total
+//! length, never from the frame's length: the MAC pads short frames to 60 bytes.
+
+use super::trailer::{self, Key};
+use super::{Error, connection, ethernet, ext, ipos, ipv4, room};
+use crate::table::{FlowKey, Protocol};
+use core::net::SocketAddrV4;
+use ipos::Type;
+
+/// What an ipOS packet says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Message<'a> {
+    /// Type `0x01`: what the new owner needs to rebuild the endpoint.
+    Connection {
+        /// Epoch in the trailer; `None`: a plain packet without trailer.
+        epoch: Option<u64>,
+        /// The connection information.
+        info: connection::Repr<'a>,
+    },
+    /// Type `0x02`: a client's IP packet, unchanged, without padding. Never authenticated.
+    Packet(&'a [u8]),
+    /// Type `0x03`: the endpoint is complete at the new owner.
+    Ack {
+        /// Epoch in the trailer; `None`: a plain packet without trailer.
+        epoch: Option<u64>,
+    },
+    /// Types from `0x80` on. These always have a trailer.
+    Ext(ext::Repr<'a>),
+}
+
+impl Message<'_> {
+    /// Type in the ipOS header.
+    #[must_use]
+    pub const fn kind(&self) -> Type {
+        match self {
+            Message::Connection { .. } => Type::Connection,
+            Message::Packet(_) => Type::Packet,
+            Message::Ack { .. } => Type::Ack,
+            Message::Ext(ext) => ext.body.kind(),
+        }
+    }
+
+    /// Epoch of the move, if the packet carries one; then it has a trailer.
+    #[must_use]
+    pub const fn epoch(&self) -> Option<u64> {
+        match self {
+            Message::Connection { epoch, .. } | Message::Ack { epoch } => *epoch,
+            Message::Packet(_) => None,
+            Message::Ext(ext) => Some(ext.epoch),
+        }
+    }
+
+    /// Bytes behind the ipOS header, trailer not counted.
+    fn body_len(&self) -> usize {
+        match self {
+            Message::Connection { info, .. } => info.buffer_len(),
+            Message::Packet(inner) => inner.len(),
+            Message::Ack { .. } => 0,
+            Message::Ext(ext) => ext.buffer_len(),
+        }
+    }
+}
+
+/// A back-side frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// Ethernet header.
+    pub link: ethernet::Repr,
+    /// Protocol of the endpoint.
+    pub protocol: Protocol,
+    /// The client.
+    pub client: SocketAddrV4,
+    /// The server that owns, or is to own, the endpoint.
+    pub owner: SocketAddrV4,
+    /// What it says.
+    pub message: Message<'a>,
+}
+
+/// A frame that [`parse`] found well formed, and what is needed to authenticate it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received<'a> {
+    /// The frame.
+    pub frame: Frame<'a>,
+    trailer: Option<trailer::Found<'a>>,
+}
+
+/// Why a packet is not authentic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AuthError {
+    /// The packet has no trailer.
+    #[error("a cluster key is set, but the packet has no trailer; is its sender configured as plain?")]
+    Missing,
+    /// The tag is not the one that this key makes.
+    #[error("the packet's tag is not made with this cluster's key; do both servers have the same?")]
+    Wrong,
+}
+
+impl Received<'_> {
+    /// Checks the tag. Type `0x02` never has one: do not ask.
+    pub fn verify(&self, key: &Key) -> Result<(), AuthError> {
+        let trailer = self.trailer.ok_or(AuthError::Missing)?;
+        if key.verify(trailer.covered, &trailer.tag) { Ok(()) } else { Err(AuthError::Wrong) }
+    }
+}
+
+const TITLE: &str = "ipOS packet";
+
+/// Reads a frame of the back side, padding allowed. `ethertype` is the configured type of ipOS.
+/// Checks lengths and the ipOS checksum; not the inner packet's checksums, not the control block
+/// ([`super::tcb::Repr::parse`]), not the tag ([`Received::verify`]).
+pub fn parse(bytes: &[u8], ethertype: u16) -> Result<Received<'_>, Error> {
+    let eth = ethernet::Frame::new_checked(bytes)?;
+    let link = ethernet::Repr::parse(&eth);
+    if link.ethertype != ethertype {
+        return Err(Error::Value { header: ethernet::TITLE, field: "type", found: link.ethertype.into() });
+    }
+    let packet = &bytes[eth.header_len()..];
+    let header = ipos::Packet::new_checked(packet)?;
+    let repr = ipos::Repr::parse(&header)?;
+    let rest = &packet[ipos::LEN..];
+
+    let end = ipos::LEN
+        + match repr.kind {
+            Type::Connection => connection::Repr::len_of(repr.protocol),
+            Type::Packet | Type::Ack => 0,
+            kind => ext::Repr::measure(kind, rest)?,
+        };
+    if packet.len() < end {
+        return Err(Error::Truncated { header: TITLE, need: end, have: packet.len() });
+    }
+    if !header.verify_checksum(end) {
+        return Err(Error::Checksum { header: TITLE });
+    }
+
+    let found = if repr.kind == Type::Packet { None } else { trailer::find(packet, end)? };
+    let epoch = found.map(|t| t.epoch);
+    let message = match repr.kind {
+        Type::Connection => Message::Connection { epoch, info: connection::Repr::parse(repr.protocol, rest)? },
+        Type::Packet => Message::Packet(inner(repr.protocol, rest)?),
+        Type::Ack => Message::Ack { epoch },
+        kind => {
+            let ext = ext::Repr::parse(kind, rest)?;
+            match epoch {
+                Some(epoch) if epoch == ext.epoch => Message::Ext(ext),
+                Some(found) => return Err(Error::Value { header: trailer::TITLE, field: "epoch", found }),
+                None => {
+                    let (need, have) = (end + trailer::LEN, packet.len());
+                    return Err(Error::Truncated { header: trailer::TITLE, need, have });
+                }
+            }
+        }
+    };
+    let ipos::Repr { client, owner, protocol, .. } = repr;
+    Ok(Received { frame: Frame { link, protocol, client, owner, message }, trailer: found })
+}
+
+/// The inner packet of type `0x02`, cut to its total length.
+fn inner(protocol: Protocol, bytes: &[u8]) -> Result<&[u8], Error> {
+    let packet = ipv4::Packet::new_checked(bytes)?;
+    if packet.protocol() != protocol.ip_number() {
+        return Err(Error::Value { header: ipv4::TITLE, field: "protocol", found: packet.protocol().into() });
+    }
+    Ok(&bytes[..usize::from(packet.total_len())])
+}
+
+impl Frame<'_> {
+    /// The tuple that the message is about, where it names one: types `0x01` and from `0x80`
+    /// on. Type `0x02` has it in the inner packet; type `0x03` is told by client and epoch.
+    #[must_use]
+    pub fn key(&self) -> Option<FlowKey> {
+        let service = match self.message {
+            Message::Connection { info, .. } => info.server(),
+            Message::Ext(ext) => ext.service,
+            Message::Packet(_) | Message::Ack { .. } => return None,
+        };
+        Some(FlowKey {
+            protocol: self.protocol,
+            src_ip: self.client.ip().octets(),
+            src_port: self.client.port(),
+            dst_ip: service.ip().octets(),
+            dst_port: service.port(),
+        })
+    }
+
+    /// Bytes of the frame, padding not counted.
+    #[must_use]
+    pub fn buffer_len(&self) -> usize {
+        let trailer = if self.message.epoch().is_some() { trailer::LEN } else { 0 };
+        self.link.buffer_len() + ipos::LEN + self.message.body_len() + trailer
+    }
+
+    /// Writes the frame at the start of `buffer`; returns its length. Without a key the trailer's
+    /// tag is zero.
+    pub fn emit(&self, buffer: &mut [u8], key: Option<&Key>) -> Result<usize, Error> {
+        let need = self.buffer_len();
+        let buffer = room(TITLE, buffer, need)?;
+        let link_len = self.link.emit(buffer)?;
+        let packet = &mut buffer[link_len..];
+        let (body, end) = (&mut packet[ipos::LEN..], ipos::LEN + self.message.body_len());
+        let covered = match self.message {
+            Message::Connection { info, .. } => {
+                if info.protocol() != self.protocol {
+                    let found = self.protocol.ipos_code().into();
+                    return Err(Error::Value { header: ipos::TITLE, field: "protocol", found });
+                }
+                info.emit(body)?;
+                end
+            }
+            Message::Packet(packet) => {
+                let whole = inner(self.protocol, packet)?.len();
+                if whole != packet.len() {
+                    return Err(Error::Value { header: ipv4::TITLE, field: "total_len", found: whole as u64 });
+                }
+                body.copy_from_slice(packet);
+                ipos::LEN
+            }
+            Message::Ack { .. } => end,
+            Message::Ext(ext) => {
+                ext.emit(body)?;
+                end
+            }
+        };
+        let (client, owner, kind, protocol) = (self.client, self.owner, self.message.kind(), self.protocol);
+        ipos::Repr { client, owner, kind, protocol }.emit(&mut packet[..covered])?;
+        if let Some(epoch) = self.message.epoch() {
+            trailer::emit(packet, end, epoch, key)?;
+        }
+        Ok(need)
+    }
+}

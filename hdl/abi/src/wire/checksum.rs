@@ -22,12 +22,14 @@ impl Sum {
     #[must_use]
     pub fn pseudo_header(src: Ipv4Addr, dst: Ipv4Addr, protocol: Protocol, length: usize) -> Self {
         // A length beyond 16 bits is impossible in IPv4; folding keeps the sum right anyway.
-        Sum { sum: u64::from(protocol.ip_number()) + length as u64, odd: false }.add(&src.octets()).add(&dst.octets())
+        Sum { sum: u64::from(protocol.ip_number()) + length as u64, odd: false }
+            .bytes(&src.octets())
+            .bytes(&dst.octets())
     }
 
     /// Adds bytes.
     #[must_use]
-    pub fn add(mut self, mut bytes: &[u8]) -> Self {
+    pub fn bytes(mut self, mut bytes: &[u8]) -> Self {
         if self.odd
             && let [first, rest @ ..] = bytes
         {
@@ -70,7 +72,7 @@ impl Sum {
 /// Checksum of one run of bytes.
 #[must_use]
 pub fn checksum(bytes: &[u8]) -> u16 {
-    Sum::new().add(bytes).finish()
+    Sum::new().bytes(bytes).finish()
 }
 
 #[cfg(test)]
@@ -82,7 +84,7 @@ mod tests {
 
     #[test]
     fn rfc_1071_example() {
-        assert_eq!(Sum::new().add(&RFC1071).fold(), 0xddf2);
+        assert_eq!(Sum::new().bytes(&RFC1071).fold(), 0xddf2);
         assert_eq!(checksum(&RFC1071), !0xddf2);
     }
 
@@ -90,7 +92,7 @@ mod tests {
     fn parts_of_any_length_sum_alike() {
         for i in 0..=RFC1071.len() {
             for j in i..=RFC1071.len() {
-                let parts = Sum::new().add(&RFC1071[..i]).add(&RFC1071[i..j]).add(&RFC1071[j..]);
+                let parts = Sum::new().bytes(&RFC1071[..i]).bytes(&RFC1071[i..j]).bytes(&RFC1071[j..]);
                 assert_eq!(parts.fold(), 0xddf2, "{i} {j}");
             }
         }

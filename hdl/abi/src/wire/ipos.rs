@@ -100,7 +100,7 @@ impl<T: AsRef<[u8]>> Packet<T> {
     /// if there are not that many.
     #[must_use]
     pub fn verify_checksum(&self, covered: usize) -> bool {
-        self.buffer.as_ref().get(..covered).is_some_and(|b| b.len() >= LEN && Sum::new().add(b).is_valid())
+        self.buffer.as_ref().get(..covered).is_some_and(|b| b.len() >= LEN && Sum::new().bytes(b).is_valid())
     }
 
     /// What follows the header, padding included.
@@ -156,7 +156,7 @@ impl Repr {
             checksum: 0,
         };
         raw.write(covered);
-        raw.checksum = Sum::new().add(covered).finish();
+        raw.checksum = Sum::new().bytes(covered).finish();
         raw.write(covered);
         Ok(LEN)
     }

@@ -83,7 +83,7 @@ impl<T: AsRef<[u8]>> Packet<T> {
     /// Whether the header checksum is right.
     #[must_use]
     pub fn verify_checksum(&self) -> bool {
-        Sum::new().add(&self.buffer.as_ref()[..self.header_len()]).is_valid()
+        Sum::new().bytes(&self.buffer.as_ref()[..self.header_len()]).is_valid()
     }
 
     /// Options, padded to whole words.
@@ -214,7 +214,7 @@ impl<'a> Repr<'a> {
         options.copy_from_slice(self.options);
         pad.fill(0);
         raw.write(buffer);
-        raw.checksum = Sum::new().add(buffer).finish();
+        raw.checksum = Sum::new().bytes(buffer).finish();
         raw.write(buffer);
         Ok(header_len)
     }

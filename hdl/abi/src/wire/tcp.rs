@@ -104,7 +104,7 @@ impl<T: AsRef<[u8]>> Segment<T> {
     #[must_use]
     pub fn verify_checksum(&self, src: Ipv4Addr, dst: Ipv4Addr) -> bool {
         let bytes = self.buffer.as_ref();
-        Sum::pseudo_header(src, dst, Protocol::Tcp, bytes.len()).add(bytes).is_valid()
+        Sum::pseudo_header(src, dst, Protocol::Tcp, bytes.len()).bytes(bytes).is_valid()
     }
 }
 
@@ -325,7 +325,7 @@ impl<'a> Repr<'a> {
             urgent: self.urgent,
         };
         raw.write(buffer);
-        raw.checksum = Sum::pseudo_header(src, dst, Protocol::Tcp, need).add(buffer).finish();
+        raw.checksum = Sum::pseudo_header(src, dst, Protocol::Tcp, need).bytes(buffer).finish();
         raw.write(buffer);
         Ok(need)
     }

@@ -44,7 +44,7 @@ impl<T: AsRef<[u8]>> Datagram<T> {
     #[must_use]
     pub fn verify_checksum(&self, src: Ipv4Addr, dst: Ipv4Addr) -> bool {
         let covered = self.covered();
-        self.checksum() == 0 || Sum::pseudo_header(src, dst, Protocol::Udp, covered.len()).add(covered).is_valid()
+        self.checksum() == 0 || Sum::pseudo_header(src, dst, Protocol::Udp, covered.len()).bytes(covered).is_valid()
     }
 }
 
@@ -83,7 +83,7 @@ impl Repr {
         let mut raw = Raw { src_port: self.src_port, dst_port: self.dst_port, length, checksum: 0 };
         raw.write(buffer);
         // A sum of zero is sent as its other form: zero means that there is none.
-        raw.checksum = match Sum::pseudo_header(src, dst, Protocol::Udp, need).add(buffer).finish() {
+        raw.checksum = match Sum::pseudo_header(src, dst, Protocol::Udp, need).bytes(buffer).finish() {
             0 => 0xffff,
             sum => sum,
         };

@@ -1,8 +1,19 @@
 //! Moving an endpoint: the I/O-free protocol core, and Linux sockets frozen and restored.
 //!
 //! * [`socket`]: an established socket becomes a control block and two queues, and again a socket.
+//! * [`protocol`]: what the nodes of a move tell each other, and what the core asks of its shell.
+//! * [`Migrator`]: all moves of one node. `source` and `destination` are its two state machines,
+//!   each transition documented where it is made; `transfer` carries the queues.
+//! * [`codec`]: messages as frames of the back-side network.
+//!
+//! The core has no sockets and no clock: `ipos-node` is the shell that has both.
 
+pub mod codec;
+mod destination;
+mod migrator;
+pub mod protocol;
 pub mod socket;
-mod tcb;
+mod source;
+mod transfer;
 
-pub use tcb::Tcb;
+pub use migrator::{Config, Migrator, Service, StartError};

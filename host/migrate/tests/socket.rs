@@ -9,9 +9,8 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use ipos_migrate::socket::{
-    CLOSE_WAIT, ESTABLISHED, FreezeError, Frozen, Live, RestoreError, freeze, prepare, replayed_fin,
-};
+use ipos_abi::wire::tcb::State;
+use ipos_migrate::socket::{FreezeError, Frozen, Live, RestoreError, freeze, prepare, replayed_fin};
 use nix::sched::{CloneFlags, unshare};
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
@@ -112,7 +111,7 @@ fn both_queues_travel() {
         thread::sleep(QUIET);
 
         let frozen = freeze(server.into(), || ()).unwrap();
-        assert_eq!(frozen.tcb.state, ESTABLISHED);
+        assert_eq!(frozen.tcb.state, State::Established);
         assert_eq!(frozen.receive, up);
         assert_eq!(frozen.tcb.rcv_nxt.wrapping_sub(frozen.tcb.copied_seq), 100_000);
         let unsent = frozen.tcb.write_seq.wrapping_sub(frozen.tcb.snd_nxt) as usize;
@@ -156,7 +155,7 @@ fn close_wait_gets_its_fin_again() {
         client.shutdown(Shutdown::Write).unwrap();
         thread::sleep(QUIET);
         let frozen = freeze(server.into(), || ()).unwrap();
-        assert_eq!(frozen.tcb.state, CLOSE_WAIT);
+        assert_eq!(frozen.tcb.state, State::CloseWait);
         assert_eq!(frozen.receive, b"request");
         let fin = replayed_fin(&frozen.tcb, frozen.client, frozen.server);
         let to = SockAddr::from(frozen.server);
@@ -262,15 +261,13 @@ fn contradictory_control_blocks_are_refused() {
         let refused = |tcb, receive: &[u8]| {
             matches!(prepare(&tcb, there, here, receive, Vec::new()), Err(RestoreError::Inconsistent(_)))
         };
-        let mut state = good;
-        state.state = 4;
         let mut queue = good;
         queue.copied_seq = queue.copied_seq.wrapping_sub(1);
         let mut nxt = good;
         nxt.snd_nxt = nxt.snd_nxt.wrapping_add(1);
         let mut scale = good;
-        scale.rcv_wscale = 15;
-        for (i, tcb) in [state, queue, nxt, scale].into_iter().enumerate() {
+        scale.rcv_scale = 15;
+        for (i, tcb) in [queue, nxt, scale].into_iter().enumerate() {
             assert!(refused(tcb, &[]), "case {i}");
         }
         assert!(refused(good, b"z"));

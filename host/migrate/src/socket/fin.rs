@@ -4,7 +4,7 @@ use std::net::SocketAddrV4;
 
 use etherparse::PacketBuilder;
 
-use crate::tcb::Tcb;
+use ipos_abi::wire::tcb::Repr as Tcb;
 
 /// The FIN that a socket in CLOSE_WAIT has already received, as an IPv4 packet from the client.
 /// A rebuilt socket is ESTABLISHED and learns of the end of the stream from this. It carries no
@@ -13,7 +13,7 @@ use crate::tcb::Tcb;
 #[must_use]
 pub fn replayed_fin(tcb: &Tcb, client: SocketAddrV4, server: SocketAddrV4) -> Vec<u8> {
     // an unscaled window that does not shrink what the client has offered, as far as 16 bits reach
-    let window = (tcb.snd_wnd >> tcb.snd_wscale).min(u32::from(u16::MAX)) as u16;
+    let window = (tcb.snd_wnd >> tcb.snd_scale).min(u32::from(u16::MAX)) as u16;
     let builder = PacketBuilder::ipv4(client.ip().octets(), server.ip().octets(), 64)
         .tcp(client.port(), server.port(), tcb.rcv_nxt, window)
         .fin()

@@ -6,10 +6,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use socket2::{Protocol, SockRef};
 
+use super::CONGESTION;
 use super::error::{FreezeError, FreezeFailed, What};
 use super::sys::{self, RepairQueue, RepairWindow, TcpInfo};
-use super::{CLOSE_WAIT, CONGESTION, ESTABLISHED};
-use crate::tcb::Tcb;
+use ipos_abi::wire::tcb::{Congestion, Negotiated, Options, Repr as Tcb, State};
 
 /// Readings of a socket that keeps changing before it is given up.
 const READINGS: u32 = 8;
@@ -54,6 +54,13 @@ fn thaw(fd: BorrowedFd<'_>) -> io::Result<()> {
     SockRef::from(&fd).set_reuse_address(true)
 }
 
+fn state(info: &TcpInfo) -> Result<State, FreezeError> {
+    [State::Established, State::CloseWait]
+        .into_iter()
+        .find(|s| *s as u8 == info.state)
+        .ok_or(FreezeError::State(info.state))
+}
+
 /// Refuses what can't move, before anything is disturbed. Returns the connection's two ends.
 pub(super) fn check(fd: BorrowedFd<'_>) -> Result<(SocketAddrV4, SocketAddrV4), FreezeError> {
     let socket = SockRef::from(&fd);
@@ -63,9 +70,7 @@ pub(super) fn check(fd: BorrowedFd<'_>) -> Result<(SocketAddrV4, SocketAddrV4), 
         _ => return Err(FreezeError::NotTcp("another protocol")),
     }
     let info: TcpInfo = sys::get_tcp(fd, libc::TCP_INFO).reading("TCP_INFO")?;
-    if !matches!(info.state, ESTABLISHED | CLOSE_WAIT) {
-        return Err(FreezeError::State(info.state));
-    }
+    state(&info)?;
     let v4 = |a: io::Result<socket2::SockAddr>, what| {
         a.reading(what)?.as_socket_ipv4().ok_or(FreezeError::NotTcp("another address family"))
     };
@@ -125,9 +130,7 @@ fn dump(fd: BorrowedFd<'_>) -> Result<(Tcb, Vec<u8>, Vec<u8>), FreezeError> {
     let unsent = sys::count(fd, libc::SIOCOUTQNSD).reading("SIOCOUTQNSD")?;
     for _ in 0..READINGS {
         let info: TcpInfo = sys::get_tcp(fd, libc::TCP_INFO).reading("TCP_INFO")?;
-        if !matches!(info.state, ESTABLISHED | CLOSE_WAIT) {
-            return Err(FreezeError::State(info.state));
-        }
+        state(&info)?;
         let received = sys::count(fd, libc::FIONREAD as libc::c_ulong).reading("FIONREAD")?;
         let written = sys::count(fd, libc::TIOCOUTQ as libc::c_ulong).reading("TIOCOUTQ")?;
         let (receive_end, receive) = peek(fd, RepairQueue::Receive, received)?;
@@ -140,7 +143,7 @@ fn dump(fd: BorrowedFd<'_>) -> Result<(Tcb, Vec<u8>, Vec<u8>), FreezeError> {
             continue;
         }
         // in CLOSE_WAIT rcv_nxt counts the FIN, which the new owner replays
-        let fin = u32::from(info.state == CLOSE_WAIT);
+        let fin = u32::from(state(&info)? == State::CloseWait);
         let rcv_nxt = receive_end.wrapping_sub(fin);
         let mut tcb = options(fd, &info)?;
         tcb.snd_una = send_end.wrapping_sub(send.len() as u32);
@@ -181,19 +184,22 @@ fn options(fd: BorrowedFd<'_>, info: &TcpInfo) -> Result<Tcb, FreezeError> {
     let timestamps = info.options & 1 != 0;
     let name = socket.tcp_congestion().reading("TCP_CONGESTION")?;
     let name = name.split(|b| *b == 0).next().unwrap_or_default();
-    let congestion = CONGESTION.iter().position(|c| c.as_bytes() == name).map_or(255, |i| i as u8);
+    let congestion = CONGESTION.iter().find(|(_, n)| n.as_bytes() == name).map_or(Congestion::Other, |(c, _)| *c);
     let seconds = |d: io::Result<std::time::Duration>, what| -> Result<u16, FreezeError> {
         Ok(u16::try_from(d.reading(what)?.as_secs()).unwrap_or(u16::MAX))
     };
+    let linger = socket.linger().reading("SO_LINGER")?;
     Ok(Tcb {
-        timestamps,
-        sack: info.options & 2 != 0,
-        window_scaling: info.options & 4 != 0,
-        ecn: info.options & 8 != 0,
-        state: info.state,
-        snd_wscale: info.wscale & 15,
-        rcv_wscale: info.wscale >> 4,
-        timestamp: if timestamps { sys::get_tcp(fd, libc::TCP_TIMESTAMP).reading("TCP_TIMESTAMP")? } else { 0 },
+        negotiated: Negotiated {
+            timestamps,
+            sack: info.options & 2 != 0,
+            window_scale: info.options & 4 != 0,
+            ecn: info.options & 8 != 0,
+        },
+        state: state(info)?,
+        snd_scale: info.wscale & 15,
+        rcv_scale: info.wscale >> 4,
+        ts_value: if timestamps { sys::get_tcp(fd, libc::TCP_TIMESTAMP).reading("TCP_TIMESTAMP")? } else { 0 },
         // in repair mode this is the MSS that the client announced, not the current one
         mss: socket.tcp_mss().reading("TCP_MAXSEG")?.min(u32::from(u16::MAX)) as u16,
         advmss: info.advmss.min(u32::from(u16::MAX)) as u16,
@@ -201,16 +207,19 @@ fn options(fd: BorrowedFd<'_>, info: &TcpInfo) -> Result<Tcb, FreezeError> {
         rttvar: info.rttvar,
         cwnd: info.snd_cwnd,
         ssthresh: info.snd_ssthresh,
-        sndbuf: socket.send_buffer_size().reading("SO_SNDBUF")? as u32,
-        rcvbuf: socket.recv_buffer_size().reading("SO_RCVBUF")? as u32,
+        send_buffer: socket.send_buffer_size().reading("SO_SNDBUF")? as u32,
+        receive_buffer: socket.recv_buffer_size().reading("SO_RCVBUF")? as u32,
         user_timeout: sys::get_tcp(fd, libc::TCP_USER_TIMEOUT).reading("TCP_USER_TIMEOUT")?,
         keepalive_idle: seconds(socket.tcp_keepalive_time(), "TCP_KEEPIDLE")?,
         keepalive_interval: seconds(socket.tcp_keepalive_interval(), "TCP_KEEPINTVL")?,
         keepalive_count: socket.tcp_keepalive_retries().reading("TCP_KEEPCNT")?.min(255) as u8,
-        keepalive: socket.keepalive().reading("SO_KEEPALIVE")?,
-        nodelay: socket.tcp_nodelay().reading("TCP_NODELAY")?,
-        cork: socket.tcp_cork().reading("TCP_CORK")?,
-        linger: socket.linger().reading("SO_LINGER")?.map(|d| d.as_secs().min(u64::from(u16::MAX)) as u16),
+        keepalive_on: socket.keepalive().reading("SO_KEEPALIVE")?,
+        options: Options {
+            no_delay: socket.tcp_nodelay().reading("TCP_NODELAY")?,
+            cork: socket.tcp_cork().reading("TCP_CORK")?,
+            linger: linger.is_some(),
+        },
+        linger: linger.map_or(0, |d| d.as_secs().min(u64::from(u16::MAX)) as u16),
         tos: socket.tos_v4().reading("IP_TOS")? as u8,
         ttl: socket.ttl_v4().reading("IP_TTL")? as u8,
         congestion,

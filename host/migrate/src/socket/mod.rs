@@ -20,10 +20,8 @@ pub use fin::replayed_fin;
 pub use freeze::{Frozen, freeze};
 pub use restore::{Live, Prepared, prepare};
 
-/// `TCP_ESTABLISHED` of linux/tcp_states.h.
-pub const ESTABLISHED: u8 = 1;
-/// `TCP_CLOSE_WAIT` of linux/tcp_states.h.
-pub const CLOSE_WAIT: u8 = 8;
+use ipos_abi::wire::tcb::Congestion;
 
-/// Congestion controls by their number in the TCP control block; 255 is any other one.
-const CONGESTION: [&str; 4] = ["cubic", "reno", "bbr", "dctcp"];
+/// What Linux calls the congestion controls that the control block knows.
+const CONGESTION: [(Congestion, &str); 4] =
+    [(Congestion::Cubic, "cubic"), (Congestion::Reno, "reno"), (Congestion::Bbr, "bbr"), (Congestion::Dctcp, "dctcp")];

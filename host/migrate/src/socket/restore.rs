@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
+use super::CONGESTION;
 use super::error::{RestoreError, What};
 use super::sys::{self, RepairOption, RepairQueue, RepairWindow};
-use super::{CLOSE_WAIT, CONGESTION, ESTABLISHED};
-use crate::tcb::Tcb;
+use ipos_abi::wire::tcb::Repr as Tcb;
 
 /// The largest value that `TCP_MAXSEG` takes (`MAX_TCP_WINDOW`); loopback's MSS is above it.
 const MAXSEG: u16 = 32767;
@@ -88,8 +88,8 @@ impl Prepared {
         let written = write(fd.as_fd(), &unsent).doing("writing the unsent data")?;
         unsent.drain(..written);
         // the origin's size, or buffers grow with every move; then autotuning has them again
-        socket.set_tcp_cork(tcb.cork).doing("TCP_CORK")?;
-        set_buffer(fd.as_fd(), Buffer::Send, tcb.sndbuf as usize).doing("SO_SNDBUF")?;
+        socket.set_tcp_cork(tcb.options.cork).doing("TCP_CORK")?;
+        set_buffer(fd.as_fd(), Buffer::Send, tcb.send_buffer as usize).doing("SO_SNDBUF")?;
         sys::set(fd.as_fd(), libc::SOL_SOCKET, sys::SO_BUF_LOCK, &0u32).doing("SO_BUF_LOCK")?;
         Ok(Live { fd, unsent })
     }
@@ -97,11 +97,10 @@ impl Prepared {
 
 fn check(tcb: &Tcb, receive: &[u8], send: &[u8]) -> Result<(), RestoreError> {
     let expect = |ok, what| if ok { Ok(()) } else { Err(RestoreError::Inconsistent(what)) };
-    expect(matches!(tcb.state, ESTABLISHED | CLOSE_WAIT), "its state is neither ESTABLISHED nor CLOSE_WAIT")?;
     expect(tcb.rcv_nxt.wrapping_sub(tcb.copied_seq) as usize == receive.len(), "receive queue and its length differ")?;
     expect(tcb.write_seq.wrapping_sub(tcb.snd_una) as usize == send.len(), "send queue and its length differ")?;
     expect(tcb.snd_nxt.wrapping_sub(tcb.snd_una) as usize <= send.len(), "snd_nxt is outside the send queue")?;
-    expect(tcb.snd_wscale <= 14 && tcb.rcv_wscale <= 14, "a window scale exceeds 14 (RFC 7323)")
+    expect(tcb.snd_scale <= 14 && tcb.rcv_scale <= 14, "a window scale exceeds 14 (RFC 7323)")
 }
 
 fn sequence(fd: BorrowedFd<'_>, queue: RepairQueue, seq: u32) -> Result<(), RestoreError> {
@@ -139,8 +138,8 @@ fn set_buffer(fd: BorrowedFd<'_>, buffer: Buffer, size: usize) -> io::Result<usi
 /// overhead too, which differs from the origin's for the same bytes.
 fn buffers(fd: BorrowedFd<'_>, tcb: &Tcb, receive: usize, send: usize) -> Result<(), RestoreError> {
     for (buffer, queue, sysctl, size, length) in [
-        (Buffer::Receive, "receive", "rmem_max", tcb.rcvbuf as usize, receive),
-        (Buffer::Send, "send", "wmem_max", tcb.sndbuf as usize, send),
+        (Buffer::Receive, "receive", "rmem_max", tcb.receive_buffer as usize, receive),
+        (Buffer::Send, "send", "wmem_max", tcb.send_buffer as usize, send),
     ] {
         let wanted = size.max(length.saturating_mul(4).saturating_add(1 << 16)).min(i32::MAX as usize);
         let limit = set_buffer(fd, buffer, wanted).doing("SO_RCVBUF, SO_SNDBUF")?;
@@ -154,41 +153,41 @@ fn buffers(fd: BorrowedFd<'_>, tcb: &Tcb, receive: usize, send: usize) -> Result
 /// What the two ends agreed on in their SYNs.
 fn negotiated(fd: BorrowedFd<'_>, tcb: &Tcb) -> Result<(), RestoreError> {
     let mut options = vec![RepairOption { code: sys::OPT_MSS, value: u32::from(tcb.mss) }];
-    if tcb.sack {
+    if tcb.negotiated.sack {
         options.push(RepairOption { code: sys::OPT_SACK_PERMITTED, value: 0 });
     }
-    if tcb.window_scaling {
-        let value = u32::from(tcb.snd_wscale) | u32::from(tcb.rcv_wscale) << 16;
+    if tcb.negotiated.window_scale {
+        let value = u32::from(tcb.snd_scale) | u32::from(tcb.rcv_scale) << 16;
         options.push(RepairOption { code: sys::OPT_WINDOW, value });
     }
-    if tcb.timestamps {
+    if tcb.negotiated.timestamps {
         options.push(RepairOption { code: sys::OPT_TIMESTAMP, value: 0 });
     }
     sys::set_tcp(fd, libc::TCP_REPAIR_OPTIONS, options.as_slice()).doing("TCP_REPAIR_OPTIONS")?;
-    if tcb.timestamps {
+    if tcb.negotiated.timestamps {
         // without it the client drops segments as old (RFC 7323 section 5)
-        sys::set_tcp(fd, libc::TCP_TIMESTAMP, &tcb.timestamp).doing("TCP_TIMESTAMP")?;
+        sys::set_tcp(fd, libc::TCP_TIMESTAMP, &tcb.ts_value).doing("TCP_TIMESTAMP")?;
     }
     Ok(())
 }
 
 /// What the application chose.
 fn chosen(socket: &Socket, tcb: &Tcb) -> Result<(), RestoreError> {
-    if let Some(name) = CONGESTION.get(usize::from(tcb.congestion)) {
+    if let Some((_, name)) = CONGESTION.iter().find(|(c, _)| *c == tcb.congestion) {
         // a kernel without this one keeps its default
         if let Err(e) = socket.set_tcp_congestion(name.as_bytes()) {
             tracing::debug!("congestion control {name} is not to be had here: {e}");
         }
     }
-    socket.set_tcp_nodelay(tcb.nodelay).doing("TCP_NODELAY")?;
+    socket.set_tcp_nodelay(tcb.options.no_delay).doing("TCP_NODELAY")?;
     socket.set_tos_v4(u32::from(tcb.tos)).doing("IP_TOS")?;
     if tcb.ttl != 0 {
         socket.set_ttl_v4(u32::from(tcb.ttl)).doing("IP_TTL")?;
     }
-    socket.set_linger(tcb.linger.map(|s| Duration::from_secs(s.into()))).doing("SO_LINGER")?;
+    socket.set_linger(tcb.options.linger.then(|| Duration::from_secs(tcb.linger.into()))).doing("SO_LINGER")?;
     let timeout = (tcb.user_timeout != 0).then(|| Duration::from_millis(tcb.user_timeout.into()));
     socket.set_tcp_user_timeout(timeout).doing("TCP_USER_TIMEOUT")?;
-    if tcb.keepalive {
+    if tcb.keepalive_on {
         let keepalive = TcpKeepalive::new()
             .with_time(Duration::from_secs(tcb.keepalive_idle.into()))
             .with_interval(Duration::from_secs(tcb.keepalive_interval.into()))

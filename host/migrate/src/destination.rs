@@ -1,0 +1,220 @@
+//! The side that takes a connection.
+//!
+//! ```text
+//! Reserving ──▶ Reserved ──01, 84, digest──▶ Preparing ──▶ Prepared ──86──▶ Live ──linger──▶ (gone)
+//!     │ no room     │ 83, silence, digest      │ restore        │ 83 (A owns)
+//!     └─────────────┴──────────────────────────┴────────────────┴────────▶ Refused ──linger──▶ (gone)
+//! ```
+//!
+//! The socket says nothing before `Live`. `Prepared` ends only by the source's word: it may have
+//! committed, so silence proves nothing; the acknowledgement is repeated as a question.
+
+use std::collections::VecDeque;
+use std::net::SocketAddrV4;
+
+use ipos_abi::wire::tcb::digest;
+
+use crate::protocol::{Action, Flow, LINGER, Message, MoveId, RETRY_MAX, Reason, Retry, Tcb, Time};
+use crate::source::Keep;
+use crate::transfer::Receiver;
+
+#[derive(Debug)]
+enum Phase {
+    /// The shell was asked for a listener and resources.
+    Reserving,
+    /// Control block and streams arrive. `until`: an offer that nothing follows is forgotten.
+    Reserved { tcb: Option<Box<Tcb>>, receiver: Box<Receiver>, until: Time },
+    /// The shell builds the socket.
+    Preparing,
+    /// Complete and silent.
+    Prepared,
+    /// This node owns the connection; repetitions are still answered.
+    Live { until: Time },
+    /// Nothing is left; repetitions are still answered.
+    Refused { reason: Reason, until: Time },
+}
+
+/// One move at its destination.
+#[derive(Debug)]
+pub(crate) struct Destination {
+    id: MoveId,
+    pub flow: Flow,
+    owner: SocketAddrV4,
+    phase: Phase,
+    retry: Retry,
+    limit: usize,
+}
+
+type Out = VecDeque<Action>;
+
+impl Destination {
+    pub fn offered(
+        id: MoveId,
+        flow: Flow,
+        owner: SocketAddrV4,
+        lengths: [u32; 3],
+        limit: usize,
+        now: Time,
+        out: &mut Out,
+    ) -> Self {
+        let mut d = Destination { id, flow, owner, phase: Phase::Reserving, retry: Retry::start(now), limit };
+        if lengths.iter().map(|l| *l as usize).sum::<usize>() > limit {
+            d.refuse(Reason::NoResources, now, out);
+        } else {
+            out.push_back(Action::Reserve { id, flow, lengths });
+        }
+        d
+    }
+
+    /// Refuses an offer without asking the shell.
+    pub fn refused(id: MoveId, flow: Flow, owner: SocketAddrV4, reason: Reason, now: Time, out: &mut Out) -> Self {
+        let mut d = Destination { id, flow, owner, phase: Phase::Reserving, retry: Retry::start(now), limit: 0 };
+        d.refuse(reason, now, out);
+        d
+    }
+
+    /// Whether something of the flow is reserved here, without being owned.
+    pub fn is_pending(&self) -> bool {
+        !matches!(self.phase, Phase::Live { .. } | Phase::Refused { .. })
+    }
+
+    pub fn deadline(&self) -> Time {
+        match &self.phase {
+            Phase::Reserving | Phase::Preparing => Time::MAX,
+            Phase::Prepared => self.retry.at,
+            Phase::Reserved { until, .. } | Phase::Live { until } | Phase::Refused { until, .. } => *until,
+        }
+    }
+
+    /// The shell's answer to [`Action::Reserve`].
+    pub fn reserved(&mut self, result: Result<(), Reason>, now: Time, out: &mut Out) {
+        if !matches!(self.phase, Phase::Reserving) {
+            return;
+        }
+        match result {
+            Ok(()) => {
+                let receiver = Box::new(Receiver::new(self.limit));
+                self.phase = Phase::Reserved { tcb: None, receiver, until: now + LINGER };
+                self.send(Message::Ready, out);
+            }
+            Err(reason) => self.refuse(reason, now, out),
+        }
+    }
+
+    /// The shell's answer to [`Action::Prepare`].
+    pub fn prepared(&mut self, result: Result<(), Reason>, now: Time, out: &mut Out) {
+        if !matches!(self.phase, Phase::Preparing) {
+            return;
+        }
+        match result {
+            Ok(()) => {
+                self.phase = Phase::Prepared;
+                self.retry = Retry::start(now);
+                self.send(Message::Acknowledge, out);
+            }
+            Err(reason) => self.abandon(reason, now, out),
+        }
+    }
+
+    /// Takes a message. `true`: the connection has just become this node's.
+    pub fn message(&mut self, message: Message, now: Time, out: &mut Out) -> bool {
+        match (&mut self.phase, message) {
+            (Phase::Refused { reason, until }, m) => {
+                // an answer to an answer would go on for ever
+                if !matches!(m, Message::Refuse(_) | Message::Commit { answer: true }) {
+                    let reason = *reason;
+                    *until = now + LINGER;
+                    self.send(Message::Refuse(reason), out);
+                }
+            }
+            (Phase::Live { .. }, Message::Commit { answer: false }) => self.send(Message::Commit { answer: true }, out),
+            (Phase::Live { .. }, _) => {}
+            (_, Message::Cancel) => self.abandon(Reason::Cancelled, now, out),
+            (Phase::Reserved { .. }, Message::Offer { .. }) => self.send(Message::Ready, out),
+            (Phase::Reserved { .. }, Message::Connection(Err(reason))) => self.abandon(reason, now, out),
+            (Phase::Reserved { tcb, until, .. }, Message::Connection(Ok(block))) => {
+                *until = now + LINGER;
+                *tcb = Some(block);
+                self.complete(now, out);
+            }
+            (Phase::Reserved { receiver, until, .. }, Message::Data { stream, offset, bytes }) => {
+                *until = now + LINGER;
+                let Ok(report) = receiver.data(stream, offset, bytes) else {
+                    return {
+                        self.abandon(Reason::NoResources, now, out);
+                        false
+                    };
+                };
+                let report = report.then(|| receiver.report());
+                self.complete(now, out);
+                // once all is there, the acknowledgement is the report
+                if let (Phase::Reserved { .. }, Some(report)) = (&self.phase, report) {
+                    self.send(report, out);
+                }
+            }
+            (Phase::Prepared, Message::Connection(_) | Message::Data { .. } | Message::Offer { .. }) => {
+                self.send(Message::Acknowledge, out);
+            }
+            (Phase::Prepared, Message::Commit { answer: false }) => {
+                self.phase = Phase::Live { until: now + LINGER };
+                out.push_back(Action::GoLive(self.id));
+                self.send(Message::Commit { answer: true }, out);
+                return true;
+            }
+            (_, message) => tracing::trace!(?self.id, ?message, "out of place"),
+        }
+        false
+    }
+
+    /// The same source offers the flow again, so it owns it: this move is dead.
+    pub fn supersede(&mut self, now: Time, out: &mut Out) {
+        self.abandon(Reason::Stale, now, out);
+    }
+
+    pub fn tick(&mut self, now: Time, out: &mut Out) -> Keep {
+        match &self.phase {
+            Phase::Live { until } | Phase::Refused { until, .. } if now >= *until => return Keep::No,
+            Phase::Reserved { until, .. } if now >= *until => self.abandon(Reason::Cancelled, now, out),
+            Phase::Prepared => match self.retry.due(now, u32::MAX) {
+                Ok(true) => self.send(Message::Acknowledge, out),
+                _ => debug_assert!(self.retry.at <= now + RETRY_MAX),
+            },
+            _ => {}
+        }
+        Keep::Yes
+    }
+
+    /// If everything has arrived, checks it and has the socket built.
+    fn complete(&mut self, now: Time, out: &mut Out) {
+        let Phase::Reserved { tcb: Some(tcb), receiver, .. } = &mut self.phase else { return };
+        let lengths = [tcb.receive_queue_len(), tcb.send_queue_len(), tcb.application_len];
+        let contiguous = receiver.contiguous();
+        if contiguous.iter().zip(lengths).any(|(have, want)| *have < want) {
+            return;
+        }
+        let tcb = tcb.clone();
+        let streams = receiver.take();
+        if contiguous != lengths
+            || tcb.epoch != self.id.epoch
+            || digest(streams.iter().map(Vec::as_slice)) != tcb.digest
+        {
+            return self.abandon(Reason::Damaged, now, out);
+        }
+        self.phase = Phase::Preparing;
+        out.push_back(Action::Prepare { id: self.id, flow: self.flow, tcb, streams });
+    }
+
+    fn abandon(&mut self, reason: Reason, now: Time, out: &mut Out) {
+        out.push_back(Action::Abandon(self.id));
+        self.refuse(reason, now, out);
+    }
+
+    fn refuse(&mut self, reason: Reason, now: Time, out: &mut Out) {
+        self.phase = Phase::Refused { reason, until: now + LINGER };
+        self.send(Message::Refuse(reason), out);
+    }
+
+    fn send(&self, message: Message, out: &mut Out) {
+        out.push_back(Action::Send { id: self.id, service: self.flow.service, owner: self.owner, message });
+    }
+}

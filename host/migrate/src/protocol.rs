@@ -1,0 +1,236 @@
+//! The vocabulary of a move: who, which, what is said, what is done.
+//!
+//! The core is I/O-free. Its inputs are messages, the results of local work and the time; its
+//! outputs are [`Action`]s, in the order in which they must be carried out.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
+
+use ipos_abi::table::{FlowKey, Protocol};
+use ipos_abi::wire::ext::MAX_DATA;
+pub use ipos_abi::wire::ext::{Reason, Stream};
+pub use ipos_abi::wire::tcb::Repr as Tcb;
+
+/// Time since any fixed moment. The core only compares and adds.
+pub type Time = Duration;
+
+/// A peer, by its place in [`Config::peers`](crate::Config).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PeerId(pub usize);
+
+/// A move: who is on the other end, whose connection, which epoch. The epoch alone is unique at
+/// the node that began the move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MoveId {
+    /// The other node.
+    pub peer: PeerId,
+    /// The client.
+    pub client: SocketAddrV4,
+    /// The number of the ownership that the move creates.
+    pub epoch: u64,
+}
+
+/// A connection as packets from the client carry it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Flow {
+    /// The client.
+    pub client: SocketAddrV4,
+    /// The service that the client talks to, wherever it lives.
+    pub service: SocketAddrV4,
+}
+
+impl Flow {
+    /// The card's key for this flow.
+    #[must_use]
+    pub fn key(&self) -> FlowKey {
+        FlowKey {
+            protocol: Protocol::Tcp,
+            src_ip: self.client.ip().octets(),
+            src_port: self.client.port(),
+            dst_ip: self.service.ip().octets(),
+            dst_port: self.service.port(),
+        }
+    }
+}
+
+/// The streams of a move in the order of transfer and of the digest.
+pub const STREAMS: [Stream; 3] = [Stream::Receive, Stream::Send, Stream::Application];
+
+/// What nodes tell each other. Client, epoch and service travel beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// 0x80: will you take this connection? Lengths in bytes, before freezing, so estimates.
+    Offer {
+        /// Lengths of the three streams.
+        lengths: [u32; 3],
+    },
+    /// 0x88: yes, and what arrives for it is held from now on.
+    Ready,
+    /// 0x81: no.
+    Refuse(Reason),
+    /// 0x01: the control block, with epoch and digest; received, it may be one that can't be read.
+    Connection(Result<Box<Tcb>, Reason>),
+    /// 0x84: a piece of a stream.
+    Data {
+        /// Which stream.
+        stream: Stream,
+        /// Where in it.
+        offset: u32,
+        /// At most [`DATA`] bytes.
+        bytes: Vec<u8>,
+    },
+    /// 0x85: how far the streams have come without a gap, and how many frames may be under way.
+    Progress {
+        /// Bytes per stream.
+        contiguous: [u32; 3],
+        /// Frames.
+        credit: u16,
+    },
+    /// 0x03: the socket is complete and silent.
+    Acknowledge,
+    /// 0x83: forget it.
+    Cancel,
+    /// 0x86: you own it; as the answer: I do, and it is live.
+    Commit {
+        /// It is the answer.
+        answer: bool,
+    },
+    /// 0x87: to the home, the connection lives elsewhere now; as the answer: noted.
+    Moved {
+        /// Back-side address of its owner.
+        owner: Ipv4Addr,
+        /// It is the answer.
+        answer: bool,
+    },
+    /// 0x82: to the home, the connection is gone; as the answer: noted.
+    Release {
+        /// It is the answer.
+        answer: bool,
+    },
+}
+
+/// Why a move failed at its source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The destination said no.
+    #[error("the destination refused: {0:?}")]
+    Refused(Reason),
+    /// The destination did not answer.
+    #[error("the destination did not answer {0}")]
+    Silent(&'static str),
+    /// The client's packets could not be held any longer.
+    #[error("the move took longer than the client's packets may be held")]
+    Held,
+    /// Something at the source; the shell that reported it knows more.
+    #[error("the source gave it up")]
+    Local,
+    /// It was committed, but the destination never confirmed; the connection is the destination's.
+    #[error("the destination took the connection but never confirmed that it is live")]
+    Unconfirmed,
+}
+
+/// What the shell must do. Actions that ask for an answer name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Send a message to the other node of `id`.
+    Send {
+        /// The move; its peer is the receiver.
+        id: MoveId,
+        /// The service of the connection.
+        service: SocketAddrV4,
+        /// The owner to be, on the back-side network: the destination of the ipOS header.
+        owner: SocketAddrV4,
+        /// What to say.
+        message: Message,
+    },
+    /// Source: hold the client's packets, drain the receive path, freeze the socket. Answered by
+    /// [`frozen`](crate::Migrator::frozen) or [`give_up`](crate::Migrator::give_up).
+    Freeze(MoveId),
+    /// Source: install the forward entry, close the socket silently, pass on what was held.
+    /// Answered by [`handed_over`](crate::Migrator::handed_over) or [`give_up`](crate::Migrator::give_up).
+    HandOver(MoveId),
+    /// Source: the destination is live.
+    Done(MoveId),
+    /// Source: thaw the socket if it is frozen, deliver what was held, tell the application.
+    /// After [`Failure::Unconfirmed`] there is nothing left to thaw.
+    Failed(MoveId, Failure),
+    /// Destination: is there a listener, are there resources? If so, hold what arrives for the flow.
+    /// Answered by [`reserved`](crate::Migrator::reserved).
+    Reserve {
+        /// The move.
+        id: MoveId,
+        /// The connection.
+        flow: Flow,
+        /// Estimated lengths of the streams.
+        lengths: [u32; 3],
+    },
+    /// Destination: build the socket, silently. Answered by [`prepared`](crate::Migrator::prepared).
+    Prepare {
+        /// The move.
+        id: MoveId,
+        /// The connection.
+        flow: Flow,
+        /// Its control block.
+        tcb: Box<Tcb>,
+        /// Its streams.
+        streams: [Vec<u8>; 3],
+    },
+    /// Destination: make the socket speak, deliver what was held, hand it to the application.
+    GoLive(MoveId),
+    /// Destination: drop what was reserved or prepared; put back what was there before.
+    Abandon(MoveId),
+    /// Home: packets of the flow go to `to` from now on.
+    Repoint {
+        /// The connection.
+        flow: Flow,
+        /// Its owner.
+        to: PeerId,
+    },
+    /// Home: the flow is gone; remove its forward entry.
+    Forget(Flow),
+}
+
+/// Bytes of stream in one data message, so that it fits into 1,500 with all headers.
+pub const DATA: usize = MAX_DATA;
+/// Frames that may be under way before the first progress report.
+pub const CREDIT: u16 = 64;
+/// First wait for an answer; it doubles up to [`RETRY_MAX`].
+pub const RETRY: Duration = Duration::from_millis(100);
+/// Longest wait between two tries.
+pub const RETRY_MAX: Duration = Duration::from_secs(1);
+/// Tries of a message that the move can do without.
+pub const TRIES: u32 = 8;
+/// Tries of a commit, about a minute: nobody else can take the connection.
+pub const COMMIT_TRIES: u32 = 64;
+/// Longest time from freeze to commit: a client's patience, not the protocol's.
+pub const HOLD: Duration = Duration::from_secs(2);
+/// A destination forgets an offer that nothing follows, and remembers how a move ended.
+pub const LINGER: Duration = Duration::from_secs(10);
+
+/// A timer with backoff and a bound.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Retry {
+    pub at: Time,
+    wait: Duration,
+    tries: u32,
+}
+
+impl Retry {
+    pub fn start(now: Time) -> Self {
+        Retry { at: now + RETRY, wait: RETRY, tries: 1 }
+    }
+
+    /// Whether it is due; then it is set again, and `Err` says that `limit` tries have been made.
+    pub fn due(&mut self, now: Time, limit: u32) -> Result<bool, ()> {
+        if now < self.at {
+            return Ok(false);
+        }
+        if self.tries >= limit {
+            return Err(());
+        }
+        self.tries += 1;
+        self.wait = (self.wait * 2).min(RETRY_MAX);
+        self.at = now + self.wait;
+        Ok(true)
+    }
+}

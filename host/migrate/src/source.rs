@@ -1,0 +1,210 @@
+//! The side that gives a connection away.
+//!
+//! ```text
+//! Offered ──ready──▶ Freezing ──frozen──▶ Transferring ──03──▶ HandingOver ──▶ Committed ──86──▶ (done)
+//!    │ 81, time-out     │ gave up            │ 81, time-out, hold      │ gave up      └ time-out: (unconfirmed)
+//!    └──────────────────┴────────────────────┴─────────────────────────┴──▶ Cancelling ──81, time-out──▶ (gone)
+//! ```
+//!
+//! Left of `Committed` this node owns the connection and may give up alone; from there on the
+//! destination owns it, whatever is lost. No path leads back.
+
+use std::collections::VecDeque;
+use std::net::SocketAddrV4;
+
+use ipos_abi::wire::tcb::digest;
+
+use crate::protocol::{Action, COMMIT_TRIES, Failure, Flow, HOLD, Message, MoveId, Reason, Retry, TRIES, Tcb, Time};
+use crate::transfer::Sender;
+
+#[derive(Debug)]
+enum Phase {
+    /// Offer sent. Ends with ready, a refusal or silence.
+    Offered,
+    /// The shell was asked to freeze the socket.
+    Freezing,
+    /// Control block and streams are on their way. `hold_until`: the client's packets are not held longer.
+    Transferring { tcb: Box<Tcb>, sender: Box<Sender>, hold_until: Time },
+    /// The shell was asked to hand over.
+    HandingOver,
+    /// The destination owns the connection and must hear of it.
+    Committed,
+    /// Given up; the destination must hear of it.
+    Cancelling,
+}
+
+/// One move at its source.
+#[derive(Debug)]
+pub(crate) struct Source {
+    id: MoveId,
+    pub flow: Flow,
+    owner: SocketAddrV4,
+    lengths: [u32; 3],
+    phase: Phase,
+    retry: Retry,
+}
+
+/// Whether a move is still to be remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    Yes,
+    No,
+}
+
+type Out = VecDeque<Action>;
+
+impl Source {
+    pub fn start(id: MoveId, flow: Flow, owner: SocketAddrV4, lengths: [u32; 3], now: Time, out: &mut Out) -> Self {
+        let source = Source { id, flow, owner, lengths, phase: Phase::Offered, retry: Retry::start(now) };
+        source.send(Message::Offer { lengths }, out);
+        source
+    }
+
+    pub fn is_committed(&self) -> bool {
+        matches!(self.phase, Phase::Committed)
+    }
+
+    /// Whether the connection is still this node's to move or to keep.
+    pub fn owns(&self) -> bool {
+        !matches!(self.phase, Phase::Committed | Phase::Cancelling)
+    }
+
+    pub fn deadline(&self) -> Time {
+        match &self.phase {
+            Phase::Transferring { hold_until, .. } => self.retry.at.min(*hold_until),
+            Phase::Freezing | Phase::HandingOver => Time::MAX,
+            _ => self.retry.at,
+        }
+    }
+
+    pub fn message(&mut self, message: &Message, now: Time, out: &mut Out) -> Keep {
+        match (&mut self.phase, message) {
+            (Phase::Offered, Message::Ready) => {
+                self.phase = Phase::Freezing;
+                out.push_back(Action::Freeze(self.id));
+            }
+            (Phase::Offered | Phase::Transferring { .. }, Message::Refuse(reason)) => {
+                out.push_back(Action::Failed(self.id, Failure::Refused(*reason)));
+                return Keep::No;
+            }
+            (Phase::Transferring { sender, .. }, Message::Progress { contiguous, credit }) => {
+                let (new, again) = sender.progress(*contiguous, *credit);
+                if new {
+                    self.retry = Retry::start(now);
+                }
+                if let Some(frame) = again {
+                    self.send(frame, out);
+                }
+                self.pump(out);
+            }
+            (Phase::Transferring { .. }, Message::Acknowledge) => {
+                self.phase = Phase::HandingOver;
+                out.push_back(Action::HandOver(self.id));
+            }
+            (Phase::Committed, Message::Commit { answer: true }) => {
+                out.push_back(Action::Done(self.id));
+                return Keep::No;
+            }
+            // the destination has not heard of the commit yet
+            (Phase::Committed, Message::Acknowledge) => self.send(Message::Commit { answer: false }, out),
+            (Phase::Cancelling, Message::Refuse(_)) => return Keep::No,
+            // likewise of the cancel
+            (Phase::Cancelling, Message::Acknowledge | Message::Ready) => self.send(Message::Cancel, out),
+            _ => tracing::trace!(?self.id, ?message, "out of place, a repetition or late"),
+        }
+        Keep::Yes
+    }
+
+    /// The socket is frozen.
+    pub fn frozen(&mut self, mut tcb: Tcb, streams: [Vec<u8>; 3], now: Time, out: &mut Out) {
+        if !matches!(self.phase, Phase::Freezing) {
+            return;
+        }
+        tcb.epoch = self.id.epoch;
+        tcb.digest = digest(streams.iter().map(Vec::as_slice));
+        tcb.application_len = streams[2].len() as u32;
+        self.retry = Retry::start(now);
+        self.send(Message::Connection(Ok(Box::new(tcb))), out);
+        let sender = Box::new(Sender::new(streams));
+        self.phase = Phase::Transferring { tcb: Box::new(tcb), sender, hold_until: now + HOLD };
+        self.pump(out);
+    }
+
+    /// The entry is installed, the socket closed: from here on the destination owns.
+    pub fn handed_over(&mut self, now: Time, out: &mut Out) {
+        if !matches!(self.phase, Phase::HandingOver) {
+            return;
+        }
+        self.phase = Phase::Committed;
+        self.retry = Retry::start(now);
+        self.send(Message::Commit { answer: false }, out);
+    }
+
+    /// Something failed here, or the application has changed its mind. `No` effect once committed.
+    pub fn give_up(&mut self, failure: Failure, now: Time, out: &mut Out) -> Keep {
+        if !self.owns() {
+            return Keep::Yes;
+        }
+        out.push_back(Action::Failed(self.id, failure));
+        self.phase = Phase::Cancelling;
+        self.retry = Retry::start(now);
+        self.send(Message::Cancel, out);
+        Keep::Yes
+    }
+
+    pub fn tick(&mut self, now: Time, out: &mut Out) -> Keep {
+        if let Phase::Transferring { hold_until, .. } = &self.phase
+            && now >= *hold_until
+        {
+            return self.give_up(Failure::Held, now, out);
+        }
+        let limit = if self.is_committed() { COMMIT_TRIES } else { TRIES };
+        let due = match self.phase {
+            Phase::Freezing | Phase::HandingOver => return Keep::Yes,
+            _ => self.retry.due(now, limit),
+        };
+        match (due, &mut self.phase) {
+            (Ok(false), _) => {}
+            (Ok(true), Phase::Offered) => self.send(Message::Offer { lengths: self.lengths }, out),
+            (Ok(true), Phase::Transferring { tcb, sender, .. }) => {
+                sender.rewind();
+                let connection = Message::Connection(Ok(tcb.clone()));
+                self.send(connection, out);
+                self.pump(out);
+            }
+            (Ok(true), Phase::Committed) => self.send(Message::Commit { answer: false }, out),
+            (Ok(true), Phase::Cancelling) => self.send(Message::Cancel, out),
+            (Ok(true), Phase::Freezing | Phase::HandingOver) => {}
+            (Err(()), Phase::Offered) => return self.give_up(Failure::Silent("the offer"), now, out),
+            (Err(()), Phase::Transferring { .. }) => return self.give_up(Failure::Silent("the transfer"), now, out),
+            (Err(()), Phase::Committed) => {
+                out.push_back(Action::Failed(self.id, Failure::Unconfirmed));
+                return Keep::No;
+            }
+            (Err(()), _) => return Keep::No,
+        }
+        Keep::Yes
+    }
+
+    /// Answers a message about a move that is not known here: it was given up, or never was.
+    pub fn disown(message: &Message) -> Option<Message> {
+        match message {
+            Message::Ready | Message::Acknowledge | Message::Progress { .. } => Some(Message::Cancel),
+            Message::Offer { .. } | Message::Refuse(_) => None,
+            Message::Connection(_) | Message::Data { .. } | Message::Cancel => Some(Message::Refuse(Reason::Cancelled)),
+            Message::Commit { .. } | Message::Moved { .. } | Message::Release { .. } => None,
+        }
+    }
+
+    fn pump(&mut self, out: &mut Out) {
+        while let Phase::Transferring { sender, .. } = &mut self.phase
+            && let Some(frame) = sender.next()
+        {
+            self.send(frame, out);
+        }
+    }
+
+    fn send(&self, message: Message, out: &mut Out) {
+        out.push_back(Action::Send { id: self.id, service: self.flow.service, owner: self.owner, message });
+    }
+}

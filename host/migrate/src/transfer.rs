@@ -1,0 +1,232 @@
+//! Three byte streams over a network that loses, repeats and reorders: go-back-N with one fast
+//! repeat on the sending side, reassembly by offset on the receiving side.
+
+use std::collections::BTreeMap;
+
+use crate::protocol::{CREDIT, DATA, Message, STREAMS, Stream};
+
+/// Reports without progress after which the missing frame is repeated at once.
+const REPEATED: u32 = 3;
+/// The receiver reports at least every so many frames, a quarter of the first credit.
+const REPORT: u32 = 16;
+/// How far beyond its contiguous end a stream takes data: nothing that keeps the credit is further.
+const AHEAD: usize = 2 * CREDIT as usize * DATA;
+
+/// The sending side. Frames are numbered over all streams; a frame never spans two.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    streams: [Vec<u8>; 3],
+    /// First frame that is not known to have arrived.
+    base: usize,
+    /// First frame that was not sent since the last time-out.
+    next: usize,
+    credit: usize,
+    repeated: u32,
+}
+
+impl Sender {
+    pub fn new(streams: [Vec<u8>; 3]) -> Self {
+        Sender { streams, base: 0, next: 0, credit: CREDIT.into(), repeated: 0 }
+    }
+
+    fn frames(&self) -> usize {
+        self.streams.iter().map(|s| s.len().div_ceil(DATA)).sum()
+    }
+
+    fn frame(&self, mut index: usize) -> Option<Message> {
+        for stream in STREAMS {
+            let bytes = &self.streams[stream as usize];
+            let frames = bytes.len().div_ceil(DATA);
+            if index < frames {
+                let offset = index * DATA;
+                let bytes = bytes[offset..bytes.len().min(offset + DATA)].to_vec();
+                return Some(Message::Data { stream, offset: offset as u32, bytes });
+            }
+            index -= frames;
+        }
+        None
+    }
+
+    /// The next frame that may go out now.
+    pub fn next(&mut self) -> Option<Message> {
+        if self.next >= self.base + self.credit {
+            return None;
+        }
+        let frame = self.frame(self.next)?;
+        self.next += 1;
+        Some(frame)
+    }
+
+    /// Takes a report. A frame to repeat at once is returned. `true` with it: something new arrived.
+    pub fn progress(&mut self, contiguous: [u32; 3], credit: u16) -> (bool, Option<Message>) {
+        self.credit = credit.into();
+        let mut base = 0;
+        for (bytes, arrived) in self.streams.iter().zip(contiguous) {
+            let arrived = arrived as usize;
+            if arrived < bytes.len() {
+                base += arrived / DATA;
+                break;
+            }
+            base += bytes.len().div_ceil(DATA);
+        }
+        if base > self.base {
+            self.base = base;
+            self.next = self.next.max(base);
+            self.repeated = 0;
+            return (true, None);
+        }
+        if base == self.base && base < self.frames() {
+            self.repeated += 1;
+            if self.repeated == REPEATED {
+                return (false, self.frame(base));
+            }
+        }
+        (false, None)
+    }
+
+    /// Nothing came back for too long: begin again at the first frame in doubt.
+    pub fn rewind(&mut self) {
+        self.next = self.base;
+        self.repeated = 0;
+    }
+}
+
+/// One stream on the receiving side.
+#[derive(Debug, Default)]
+struct Assembly {
+    bytes: Vec<u8>,
+    ahead: BTreeMap<usize, Vec<u8>>,
+}
+
+impl Assembly {
+    /// `true`: the contiguous part grew.
+    fn insert(&mut self, offset: usize, piece: Vec<u8>) -> bool {
+        let end = self.bytes.len();
+        if offset > end {
+            if offset < end + AHEAD {
+                self.ahead.entry(offset).or_insert(piece);
+            }
+            return false;
+        }
+        if offset + piece.len() <= end {
+            return false;
+        }
+        self.bytes.extend_from_slice(&piece[end - offset..]);
+        while let Some(entry) = self.ahead.first_entry() {
+            let offset = *entry.key();
+            if offset > self.bytes.len() {
+                break;
+            }
+            let piece = entry.remove();
+            if let Some(new) = piece.get(self.bytes.len() - offset..) {
+                self.bytes.extend_from_slice(new);
+            }
+        }
+        true
+    }
+}
+
+/// The receiving side.
+#[derive(Debug)]
+pub(crate) struct Receiver {
+    streams: [Assembly; 3],
+    /// Bytes that all streams together may have.
+    limit: usize,
+    unreported: u32,
+}
+
+/// A sender went over the limit of what one move may carry.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TooLong;
+
+impl Receiver {
+    pub fn new(limit: usize) -> Self {
+        Receiver { streams: Default::default(), limit, unreported: 0 }
+    }
+
+    /// Takes a piece. `true`: a report is due.
+    pub fn data(&mut self, stream: Stream, offset: u32, bytes: Vec<u8>) -> Result<bool, TooLong> {
+        let others: usize =
+            STREAMS.iter().filter(|s| **s != stream).map(|s| self.streams[*s as usize].bytes.len()).sum();
+        let offset = offset as usize;
+        if bytes.len() > DATA || offset.saturating_add(bytes.len()).saturating_add(others) > self.limit {
+            return Err(TooLong);
+        }
+        let grew = self.streams[stream as usize].insert(offset, bytes);
+        self.unreported += 1;
+        // what does not fit shows a loss or a repetition: the sender should hear of it at once
+        Ok(!grew || self.unreported >= REPORT)
+    }
+
+    pub fn contiguous(&self) -> [u32; 3] {
+        [0, 1, 2].map(|i| self.streams[i].bytes.len() as u32)
+    }
+
+    pub fn report(&mut self) -> Message {
+        self.unreported = 0;
+        Message::Progress { contiguous: self.contiguous(), credit: CREDIT }
+    }
+
+    /// The streams, once they are complete; the receiver is empty then.
+    pub fn take(&mut self) -> [Vec<u8>; 3] {
+        std::mem::take(&mut self.streams).map(|s| s.bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::rngs::StdRng;
+    use rand::seq::SliceRandom;
+    use rand::{Rng, RngCore, SeedableRng};
+
+    #[test]
+    fn any_order_with_repetitions_gives_the_same_bytes() {
+        for seed in 0..200 {
+            let mut rng = StdRng::seed_from_u64(seed);
+            let streams = [0, 1, 2].map(|_| {
+                let mut bytes = vec![0; [0, 1, DATA, DATA + 1, rng.random_range(0..30_000)][rng.random_range(0..5)]];
+                rng.fill_bytes(&mut bytes);
+                bytes
+            });
+            let mut sender = Sender::new(streams.clone());
+            let mut frames: Vec<_> = std::iter::from_fn(|| sender.next()).collect();
+            frames.extend(frames.clone());
+            frames.shuffle(&mut rng);
+            let mut receiver = Receiver::new(1 << 20);
+            for frame in frames {
+                let Message::Data { stream, offset, bytes } = frame else { panic!("{frame:?}") };
+                receiver.data(stream, offset, bytes).unwrap();
+            }
+            assert_eq!(receiver.take(), streams, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn credit_bounds_what_is_under_way_and_reports_open_it() {
+        let mut sender = Sender::new([vec![1; DATA * 200], vec![], vec![2; 10]]);
+        assert_eq!(std::iter::from_fn(|| sender.next()).count(), 64);
+        assert_eq!(sender.progress([DATA as u32 * 10, 0, 0], 64), (true, None));
+        assert_eq!(std::iter::from_fn(|| sender.next()).count(), 10);
+        for _ in 0..REPEATED - 1 {
+            assert_eq!(sender.progress([DATA as u32 * 10, 0, 0], 64), (false, None));
+        }
+        let (_, again) = sender.progress([DATA as u32 * 10, 0, 0], 64);
+        assert!(matches!(again, Some(Message::Data { offset: 14_000, .. })), "{again:?}");
+        sender.rewind();
+        assert!(matches!(sender.next(), Some(Message::Data { offset: 14_000, .. })));
+        sender.progress([DATA as u32 * 200, 0, 0], 64);
+        assert!(matches!(sender.next(), Some(Message::Data { stream: Stream::Application, offset: 0, .. })));
+        assert_eq!(sender.next(), None);
+    }
+
+    #[test]
+    fn a_receiver_has_bounds() {
+        let mut receiver = Receiver::new(10_000);
+        assert_eq!(receiver.data(Stream::Send, 9_999, vec![0; 2]), Err(TooLong));
+        assert_eq!(receiver.data(Stream::Send, u32::MAX, vec![0; 2]), Err(TooLong));
+        assert_eq!(receiver.data(Stream::Send, 0, vec![0; DATA + 1]), Err(TooLong));
+        assert_eq!(receiver.data(Stream::Send, 0, vec![0; DATA]), Ok(false));
+        assert_eq!(receiver.data(Stream::Application, 8_000, vec![0; 700]), Err(TooLong));
+    }
+}

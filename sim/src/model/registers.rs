@@ -236,3 +236,52 @@ fn block_word(offset: u32) -> Option<u32> {
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ipos_abi::regs::outcome;
+
+    #[test]
+    fn the_high_word_belongs_to_the_low_word_read_last() {
+        let mut registers = Registers::new(0);
+        registers.counters[0].outcome[Outcome::ToHost as usize] = 0x1_ffff_ffff;
+        registers.counters[1].tx = 0x7_0000_0005;
+        assert_eq!(registers.read(outcome(Port::Front, Outcome::ToHost)), 0xffff_ffff);
+        registers.count(Port::Front, Outcome::ToHost);
+        assert_eq!(registers.read(counters::HIGH), 1, "as it was when the low word was read");
+        assert_eq!(registers.read(counters::BACK_TX), 5);
+        assert_eq!(registers.read(port::ETHERTYPE), 7);
+        assert_eq!((registers.read(counters::HIGH), registers.read(counters::HIGH)), (7, 7));
+        assert_eq!(registers.read(outcome(Port::Front, Outcome::ToHost)), 0);
+        assert_eq!(registers.read(counters::HIGH), 2);
+    }
+
+    #[test]
+    fn the_blocks_form_a_list_and_only_defined_bits_are_kept() {
+        let mut registers = Registers::new(0xb1d);
+        let (mut offset, mut kinds) = (0, Vec::new());
+        loop {
+            kinds.push(registers.read(offset));
+            offset = registers.read(offset + 4);
+            if offset == 0 {
+                break;
+            }
+        }
+        assert_eq!(kinds, [0x1_0001, 0x2_0001, 0x3_0001, 0x4_0001]);
+        for offset in (0..0x1_0000).step_by(4) {
+            let before = registers.read(offset);
+            registers.write(offset, u32::MAX);
+            let kept = match offset {
+                0x108 => 0xffff,
+                0x114 | 0x124 | 0x244 => 0x8000_ffff,
+                0x118 | 0x128 => 0x8000_0fff,
+                0x214 => 1,
+                0x234 => 0x000f_ffff,
+                0x110 | 0x120 | 0x208 | 0x20c | 0x210 | 0x218 | 0x230 | 0x240 => u32::MAX,
+                _ => before,
+            };
+            assert_eq!(registers.read(offset), kept, "{offset:#x}");
+        }
+    }
+}

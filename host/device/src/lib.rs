@@ -80,3 +80,29 @@ pub trait Device: Send {
     /// Descriptors that become readable when the card has something to do.
     fn wait_fds(&self) -> Vec<RawFd>;
 }
+
+impl<D: Device + ?Sized> Device for Box<D> {
+    fn read32(&mut self, offset: u32) -> Result<u32, DeviceError> {
+        (**self).read32(offset)
+    }
+
+    fn write32(&mut self, offset: u32, value: u32) -> Result<(), DeviceError> {
+        (**self).write32(offset, value)
+    }
+
+    fn transmit(&mut self, port: Port, frame: &[u8]) -> Result<bool, DeviceError> {
+        (**self).transmit(port, frame)
+    }
+
+    fn receive(&mut self, queue: Queue, frame: &mut Vec<u8>) -> Result<Option<RxMeta>, DeviceError> {
+        (**self).receive(queue, frame)
+    }
+
+    fn poll(&mut self) -> Result<bool, DeviceError> {
+        (**self).poll()
+    }
+
+    fn wait_fds(&self) -> Vec<RawFd> {
+        (**self).wait_fds()
+    }
+}

@@ -4,6 +4,7 @@ use std::net::SocketAddrV4;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, mpsc as sync_mpsc};
 
+use ipos_nic::Counters;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::{MoveError, NodeError};
@@ -85,6 +86,7 @@ pub(crate) enum Command {
     Listen { port: u16, arrivals: mpsc::Sender<Arrival> },
     Migrate { fd: OwnedFd, state: Vec<u8>, target: String, reply: oneshot::Sender<Result<MoveReport, MoveFailed>> },
     Stats { reply: oneshot::Sender<NodeStats> },
+    Counters { reply: oneshot::Sender<Counters> },
     Shutdown,
 }
 
@@ -134,6 +136,13 @@ impl NodeHandle {
     pub async fn stats(&self) -> Result<NodeStats, NodeError> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Stats { reply }).map_err(|_| NodeError::Stopped)?;
+        answer.await.map_err(|_| NodeError::Stopped)
+    }
+
+    /// Counters of the card.
+    pub async fn counters(&self) -> Result<Counters, NodeError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Counters { reply }).map_err(|_| NodeError::Stopped)?;
         answer.await.map_err(|_| NodeError::Stopped)
     }
 

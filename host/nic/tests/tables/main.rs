@@ -1,0 +1,5 @@
+//! The software side of the tables against the reference card.
+
+mod placement;
+mod rig;
+mod setup;

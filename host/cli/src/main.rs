@@ -1,3 +1,69 @@
 //! The `ipos` command.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
 mod demo;
-fn main() {}
+
+/// Moves live TCP connections between servers whose network cards forward in hardware
+///
+/// ipOS moves an established connection from one server to another while its client notices
+/// nothing. From then on the first server's card forwards the client's packets by itself,
+/// encapsulated in Ethernet, and the new server answers the client directly.
+#[derive(Parser, Debug)]
+#[command(version, after_long_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Says more on standard error: -v what happens, -vv each step (RUST_LOG overrides)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Demo(demo::Args),
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  ipos demo                              the default: a minute, with a table at the end
+  ipos demo --card model --moves 200     the reference model, many moves
+  ipos demo --pcap /tmp/captures         captures of every port; open them in Wireshark
+  ipos demo --json | jq .pause_us        for programs
+
+Exit codes:
+  0    everything was right
+  1    something was off, or could not be done; standard error or the table says what
+  2    wrong usage
+  130  interrupted (143: terminated)
+
+Environment:
+  RUST_LOG  what to log, e.g. ipos_node=debug";
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let default = match cli.verbose {
+        0 => "warn",
+        1 => "info",
+        _ => "debug",
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default)))
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    let Command::Demo(args) = &cli.command;
+    match demo::run(args) {
+        Ok(demo::Ending::Good) => ExitCode::SUCCESS,
+        Ok(demo::Ending::Bad) => ExitCode::FAILURE,
+        Ok(demo::Ending::Signal(number)) => ExitCode::from(128 + number as u8),
+        Err(e) => {
+            eprintln!("ipos: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -64,8 +64,14 @@ pub struct Net {
     pub client: Netns,
     /// The servers, home first.
     pub servers: Vec<ServerNet>,
-    /// What stands in for bridges on a kernel without them.
-    _switches: Vec<Switch>,
+    /// Held, not used.
+    _switches: Vec<Joint>,
+}
+
+/// What joins interfaces: a namespace with a bridge, or with a thread that stands in for one.
+struct Joint {
+    _switch: Option<Switch>,
+    _namespace: Netns,
 }
 
 impl Net {
@@ -86,12 +92,12 @@ impl Net {
 
         let mut switches = Vec::new();
         let cards = servers.iter().map(|s| (&s.card, FRONT_IF));
-        switches.extend(join(MTU, cards.chain([(&client, CLIENT_IF)]).collect())?);
+        switches.push(join(MTU, cards.chain([(&client, CLIENT_IF)]).collect())?);
         let backs: Vec<_> = servers.iter().map(|s| (&s.card, BACK_IF)).collect();
         if let [(a, a_if), (b, b_if)] = backs[..] {
             veth(a, b, BACK_MTU, a_if, b_if, None)?;
         } else {
-            switches.extend(join(BACK_MTU, backs)?);
+            switches.push(join(BACK_MTU, backs)?);
         }
 
         address(&client, CLIENT_IF, CLIENT, 24)?;
@@ -135,22 +141,22 @@ fn quiet_namespace() -> anyhow::Result<Netns> {
 }
 
 /// Joins interfaces, made in the namespaces named, by a switch in a namespace of its own.
-fn join(mtu: u32, ends: Vec<(&Netns, &str)>) -> anyhow::Result<Option<Switch>> {
+fn join(mtu: u32, ends: Vec<(&Netns, &str)>) -> anyhow::Result<Joint> {
     let ns = quiet_namespace()?;
     let ports: Vec<String> = (0..ends.len()).map(|i| format!("p{i}")).collect();
     for ((far, far_if), port) in ends.iter().zip(&ports) {
         veth(&ns, far, mtu, port, far_if, None)?;
     }
-    // the ports, and with them the namespace, live as long as their far ends
-    match bridge(&ns, &ports) {
-        Ok(()) => Ok(None),
+    let switch = match bridge(&ns, &ports) {
+        Ok(()) => None,
         Err(e) if e.raw_os_error() == Some(libc::EOPNOTSUPP) => {
             tracing::info!("this kernel has no bridges: a thread switches instead");
             let wires = ns.run(|| ports.iter().map(|p| packet::Packet::open(p)).collect::<io::Result<Vec<_>>>())?;
-            Ok(Some(Switch::spawn(wires)?))
+            Some(Switch::spawn(wires)?)
         }
-        Err(e) => Err(e).context("making a bridge"),
-    }
+        Err(e) => return Err(e).context("making a bridge"),
+    };
+    Ok(Joint { _switch: switch, _namespace: ns })
 }
 
 fn bridge(ns: &Netns, ports: &[String]) -> io::Result<()> {
@@ -222,7 +228,7 @@ fn io_error(error: rtnetlink::Error) -> io::Error {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use std::net::UdpSocket;
     use std::time::Duration;
@@ -230,7 +236,7 @@ mod tests {
     use ipos_sim::wire::Wire;
 
     /// A card that is a plain cable, to see whether the rest of the network is right.
-    fn patch(s: &ServerNet) -> Switch {
+    pub(in crate::demo) fn patch(s: &ServerNet) -> Switch {
         let wires = s.card.run(|| Ok(vec![packet::Packet::open(FRONT_IF)?, packet::Packet::open(KERNEL_FAR_IF)?]));
         Switch::spawn(wires.unwrap()).unwrap()
     }
@@ -271,19 +277,14 @@ mod tests {
             let reply = ask("who", Ipv4Addr::new(10, 77, 0, i as u8 + 1)).unwrap();
             assert_eq!((&reply[..1], reply.len()), (s.name.as_str(), 1601));
         }
-        // the last octet of a reply to the service address shows who has it; an unconnected
-        // socket on a wildcard address answers from the address asked only through the home
         for s in &net.servers {
             let arp = net.client.run(|| fs::read_to_string("/proc/thread-self/net/arp")).unwrap();
             let mac = s.front_mac.map(|b| format!("{b:02x}")).join(":");
             assert!(arp.contains(&mac), "{arp}");
         }
-        net.client
-            .run(|| {
-                let socket = UdpSocket::bind((CLIENT, 0))?;
-                socket.send_to(b"stop", (SERVICE, 7))
-            })
-            .unwrap();
+        // whoever answers ARP for the service gets its clients
+        let stop = || UdpSocket::bind((CLIENT, 0))?.send_to(b"stop", (SERVICE, 7));
+        net.client.run(stop).unwrap();
         let end = std::time::Instant::now() + Duration::from_secs(3);
         let line = loop {
             let arp = net.client.run(|| fs::read_to_string("/proc/thread-self/net/arp")).unwrap();

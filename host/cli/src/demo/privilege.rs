@@ -20,8 +20,8 @@ pub enum Privilege {
     UserNamespace,
     /// The user is root, and a user namespace was not to be had.
     Root {
-        /// What the machine answered.
-        why: io::Error,
+        /// Why not.
+        why: String,
     },
 }
 
@@ -55,8 +55,8 @@ pub fn acquire() -> anyhow::Result<Privilege> {
 }
 
 /// Tries it in a child: some machines grant the user namespace and then nothing inside it, and
-/// there is no way back.
-fn probe() -> io::Result<()> {
+/// there is no way back. The error says why not.
+fn probe() -> Result<(), String> {
     let mut child = Command::new("/proc/self/exe");
     child.arg("--version").stdout(Stdio::null());
     // SAFETY: two system calls between fork and exec; nothing allocates.
@@ -67,5 +67,11 @@ fn probe() -> io::Result<()> {
             Ok(())
         });
     }
-    child.status().map(drop)
+    match child.status() {
+        Ok(_) => Ok(()),
+        // user_namespaces(7): the limit, not a disk
+        Err(e) if e.raw_os_error() == Some(libc::ENOSPC) => Err("user.max_user_namespaces is used up".to_owned()),
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Err("not permitted by this machine".to_owned()),
+        Err(e) => Err(e.to_string()),
+    }
 }

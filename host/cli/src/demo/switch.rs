@@ -57,9 +57,9 @@ fn run<W: Wire>(ports: &mut [W], stop: &AtomicBool) -> io::Result<()> {
                 };
                 learned.insert(source, from);
                 let known = if to[0] & 1 == 0 { learned.get(&to).copied() } else { None };
-                for port in 0..ports.len() {
-                    if port != from && known.is_none_or(|k| k == port) {
-                        ports[port].send(&frame)?;
+                for (at, port) in ports.iter_mut().enumerate() {
+                    if at != from && known.is_none_or(|k| k == at) {
+                        port.send(&frame)?;
                     }
                 }
             }

@@ -1,0 +1,160 @@
+//! Makes a server's card, plugs it in, and starts its node.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::fd::RawFd;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+use clap::ValueEnum;
+use ipos_abi::Port;
+use ipos_device::Device;
+use ipos_node::{KernelPort, Node, NodeConfig, NodeHandle, PeerConfig, ServiceConfig};
+use ipos_sim::card::SimDevice;
+use ipos_sim::model::{ModelCard, ModelConfig};
+use ipos_sim::wire::Wire;
+use ipos_sim::wire::packet::Packet;
+use ipos_sim::wire::pcap::Recorder;
+
+use super::net::{BACK_IF, FRONT_IF, KERNEL_FAR_IF, SERVICE, ServerNet};
+use super::server::{ECHO_PORT, HTTP_PORT};
+
+/// Which card the servers get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CardKind {
+    /// The fabric itself, simulated cycle by cycle by Verilator.
+    Rtl,
+    /// The reference model in Rust: the same decisions, without clock cycles.
+    Model,
+}
+
+/// What a demo with a kind of card does by default, so that it ends within a minute on two cores.
+#[derive(Clone, Copy, Debug)]
+pub struct Defaults {
+    /// Moves of each connection.
+    pub moves: u32,
+    /// Bytes of the file.
+    pub size: u64,
+    /// Bytes per second that the download is sent at, below what a simulated card carries: a
+    /// card that can't keep up would show its queue's delay and not the moves'.
+    pub pace: u64,
+}
+
+impl CardKind {
+    /// See [`Defaults`].
+    pub fn defaults(self) -> Defaults {
+        match self {
+            CardKind::Rtl => Defaults { moves: 50, size: 32 << 20, pace: 1 << 20 },
+            CardKind::Model => Defaults { moves: 50, size: 64 << 20, pace: 16 << 20 },
+        }
+    }
+}
+
+impl fmt::Display for CardKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CardKind::Rtl => "RTL (Verilator)",
+            CardKind::Model => "reference model",
+        })
+    }
+}
+
+/// Where to write what the cards did.
+#[derive(Clone, Debug, Default)]
+pub struct Recording {
+    /// Folder for captures, one per card and port.
+    pub pcap: Option<PathBuf>,
+    /// Folder for waveforms, one per card.
+    pub fst: Option<PathBuf>,
+}
+
+impl Recording {
+    /// Makes the folders.
+    pub fn prepare(&self) -> anyhow::Result<()> {
+        for dir in [&self.pcap, &self.fst].into_iter().flatten() {
+            fs::create_dir_all(dir).with_context(|| format!("making the folder {}", dir.display()))?;
+        }
+        Ok(())
+    }
+}
+
+/// The far end of a server's own network interface.
+struct KernelWire(Box<dyn Wire>, RawFd);
+
+impl KernelPort for KernelWire {
+    fn deliver(&mut self, frame: &[u8]) -> io::Result<()> {
+        self.0.send(frame)
+    }
+
+    fn collect(&mut self, frame: &mut Vec<u8>) -> io::Result<bool> {
+        self.0.receive(frame)
+    }
+
+    fn wait_fd(&self) -> RawFd {
+        self.1
+    }
+}
+
+/// Starts the card and the node of `servers[at]`.
+pub fn start(
+    kind: CardKind,
+    servers: &[ServerNet],
+    at: usize,
+    key: [u8; 32],
+    recording: &Recording,
+) -> anyhow::Result<NodeHandle> {
+    let server = &servers[at];
+    let wire = |interface: &str, port: &str| -> anyhow::Result<Box<dyn Wire>> {
+        let wire = server.card.run(|| Packet::open(interface))?;
+        Ok(match &recording.pcap {
+            Some(dir) => Box::new(Recorder::create(wire, &dir.join(format!("{}-{port}.pcap", server.name)))?),
+            None => Box::new(wire),
+        })
+    };
+    let kernel = wire(KERNEL_FAR_IF, "kernel")?;
+    let fd = kernel.fd().ok_or_else(|| anyhow!("{KERNEL_FAR_IF} can't be waited for"))?;
+    let fst = recording.fst.as_ref().map(|dir| dir.join(format!("{}.fst", server.name)));
+    let device = card(kind, wire(FRONT_IF, "front")?, wire(BACK_IF, "back")?, fst.as_deref())?;
+    let inside = server.kernel.try_clone()?;
+    let node = Node::spawn(device, Box::new(KernelWire(kernel, fd)), config(servers, at, key), move || inside.enter());
+    node.with_context(|| format!("starting the node of server {}", server.name))
+}
+
+/// The one place where a card is made.
+fn card(
+    kind: CardKind,
+    front: Box<dyn Wire>,
+    back: Box<dyn Wire>,
+    fst: Option<&Path>,
+) -> anyhow::Result<Box<dyn Device>> {
+    match kind {
+        CardKind::Model => {
+            if fst.is_some() {
+                return Err(anyhow!("the reference model has no waveforms: use --fst with --card rtl"));
+            }
+            let device = SimDevice::new(ModelCard::new(ModelConfig::default()));
+            Ok(Box::new(device.with_wire(Port::Front, front).with_wire(Port::Back, back)))
+        }
+        CardKind::Rtl => Err(anyhow!("no RTL card")),
+    }
+}
+
+fn config(servers: &[ServerNet], at: usize, key: [u8; 32]) -> NodeConfig {
+    let own = &servers[at];
+    let peers = servers.iter().filter(|s| s.name != own.name);
+    let service = |port| ServiceConfig { address: SERVICE, port, home: servers[0].name.clone() };
+    NodeConfig {
+        name: own.name.clone(),
+        back_ip: own.back_ip,
+        front_mac: own.front_mac,
+        back_mac: own.back_mac,
+        ethertype: NodeConfig::ETHERTYPE,
+        peers: peers.map(|s| PeerConfig { name: s.name.clone(), back_ip: s.back_ip, back_mac: s.back_mac }).collect(),
+        services: vec![service(HTTP_PORT), service(ECHO_PORT)],
+        cluster_key: Some(key),
+        hold_bytes: NodeConfig::HOLD_BYTES,
+        move_bytes: NodeConfig::MOVE_BYTES,
+    }
+}

@@ -2,7 +2,10 @@
 
 use std::io;
 
-use ipos_device::DeviceError;
+use ipos_migrate::StartError;
+use ipos_migrate::protocol::Failure;
+use ipos_migrate::socket::FreezeError;
+use ipos_nic::NicError;
 
 /// Why a node can't run.
 #[derive(Debug, thiserror::Error)]
@@ -24,8 +27,11 @@ pub enum NodeError {
         source: io::Error,
     },
     /// The card failed.
-    #[error(transparent)]
-    Card(#[from] DeviceError),
+    #[error("the card failed: {0}")]
+    Card(#[from] NicError),
+    /// The way to the server's kernel failed.
+    #[error("the kernel's interface failed: {0}")]
+    Kernel(io::Error),
     /// The node has stopped.
     #[error("the node has stopped; start it again")]
     Stopped,
@@ -35,16 +41,13 @@ pub enum NodeError {
 #[derive(Debug, thiserror::Error)]
 pub enum MoveError {
     /// No peer of that name.
-    #[error("no peer is called {asked:?}; this node knows {known}")]
+    #[error("no peer is called {asked:?}; this node knows {known:?}")]
     UnknownPeer {
         /// The name asked for.
         asked: String,
         /// The names it could have been.
-        known: String,
+        known: Vec<String>,
     },
-    /// The socket is not a TCP connection over IPv4.
-    #[error("not a connected TCP socket over IPv4: {0}")]
-    NotTcp(io::Error),
     /// The application's state is too long.
     #[error("{length} bytes of application state; a move carries at most {limit}")]
     StateTooLong {
@@ -53,6 +56,18 @@ pub enum MoveError {
         /// Bytes that a move carries.
         limit: usize,
     },
+    /// The socket can't be frozen.
+    #[error(transparent)]
+    Socket(#[from] FreezeError),
+    /// The move could not begin.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The card has no room for the forward entry.
+    #[error("no forward entry for the connection: {0}")]
+    Card(#[from] NicError),
+    /// The protocol ended the move.
+    #[error(transparent)]
+    Protocol(#[from] Failure),
     /// The node has stopped.
     #[error("the node has stopped; start it again")]
     Stopped,

@@ -73,6 +73,12 @@ pub struct NodeStats {
     pub control_out: u64,
     /// Control packets dropped: malformed, from a stranger, or without a valid tag.
     pub control_bad: u64,
+    /// Frames of clients that software passed on to the owner of their connection.
+    pub passed_on: u64,
+    /// Frames from the card that are not the kernel's: tagged, on the wrong port, or stray.
+    pub ignored: u64,
+    /// Connections that were lost between commit and going live.
+    pub lost: u64,
     /// Frames dropped because the card's transmit queue stayed full.
     pub transmit_full: u64,
     /// Connections now held for a move.
@@ -90,33 +96,46 @@ pub(crate) enum Command {
     Shutdown,
 }
 
-/// A node's handle; clones are the same node. The node stops when it is told to or when the
-/// last handle is dropped.
-#[derive(Clone, Debug)]
-pub struct NodeHandle {
+/// What clones of a handle share.
+#[derive(Debug)]
+struct Line {
     commands: sync_mpsc::Sender<Command>,
     wake: Arc<Wake>,
 }
+
+impl Line {
+    fn send(&self, command: Command) -> Result<(), Command> {
+        self.commands.send(command).map_err(|e| e.0)?;
+        self.wake.ring();
+        Ok(())
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        // a node that has stopped needs no telling
+        let _ = self.send(Command::Shutdown);
+    }
+}
+
+/// A node's handle; clones are the same node. The node stops when it is told to or when the
+/// last handle is dropped.
+#[derive(Clone, Debug)]
+pub struct NodeHandle(Arc<Line>);
 
 /// Arrivals that wait for the application; a further one is refused.
 const BACKLOG: usize = 64;
 
 impl NodeHandle {
     pub(crate) fn new(commands: sync_mpsc::Sender<Command>, wake: Arc<Wake>) -> Self {
-        NodeHandle { commands, wake }
-    }
-
-    fn send(&self, command: Command) -> Result<(), Command> {
-        self.commands.send(command).map_err(|e| e.0)?;
-        self.wake.ring();
-        Ok(())
+        NodeHandle(Arc::new(Line { commands, wake }))
     }
 
     /// Takes connections to `port` that move here; a second call replaces the first. When the
     /// receiver is dropped, connections to the port are refused.
     pub fn listen(&self, port: u16) -> Result<mpsc::Receiver<Arrival>, NodeError> {
         let (arrivals, receiver) = mpsc::channel(BACKLOG);
-        self.send(Command::Listen { port, arrivals }).map_err(|_| NodeError::Stopped)?;
+        self.0.send(Command::Listen { port, arrivals }).map_err(|_| NodeError::Stopped)?;
         Ok(receiver)
     }
 
@@ -124,7 +143,7 @@ impl NodeHandle {
     /// The caller must have stopped reading and writing it, and `fd` must be its last descriptor.
     pub async fn migrate(&self, fd: OwnedFd, state: Vec<u8>, target: &str) -> Result<MoveReport, MoveFailed> {
         let (reply, answer) = oneshot::channel();
-        match self.send(Command::Migrate { fd, state, target: target.to_owned(), reply }) {
+        match self.0.send(Command::Migrate { fd, state, target: target.to_owned(), reply }) {
             Ok(()) => {}
             Err(Command::Migrate { fd, .. }) => return Err(MoveFailed { fd: Some(fd), error: MoveError::Stopped }),
             Err(_) => return Err(MoveFailed { fd: None, error: MoveError::Stopped }),
@@ -135,14 +154,14 @@ impl NodeHandle {
     /// Counters of the node.
     pub async fn stats(&self) -> Result<NodeStats, NodeError> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Stats { reply }).map_err(|_| NodeError::Stopped)?;
+        self.0.send(Command::Stats { reply }).map_err(|_| NodeError::Stopped)?;
         answer.await.map_err(|_| NodeError::Stopped)
     }
 
     /// Counters of the card.
     pub async fn counters(&self) -> Result<Counters, NodeError> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Counters { reply }).map_err(|_| NodeError::Stopped)?;
+        self.0.send(Command::Counters { reply }).map_err(|_| NodeError::Stopped)?;
         answer.await.map_err(|_| NodeError::Stopped)
     }
 
@@ -150,6 +169,6 @@ impl NodeHandle {
     /// The tables of the card stay as they are.
     pub fn shutdown(&self) {
         // a node that has stopped needs no telling
-        let _ = self.send(Command::Shutdown);
+        let _ = self.0.send(Command::Shutdown);
     }
 }

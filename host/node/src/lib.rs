@@ -1,20 +1,27 @@
 //! The node: what runs on a server beside its card.
 //!
-//! One thread per node (`Node::spawn`) stands between three parties and never waits for one of
+//! One thread per node ([`Node::spawn`]) stands between three parties and never waits for one of
 //! them: the card (`ipos-nic`), the network interface of the server's own kernel
 //! ([`KernelPort`]), and the peers' nodes, spoken to by ipOS control packets through the
 //! migration core (`ipos-migrate`). Applications use the async [`NodeHandle`] from any runtime.
 //!
-//! Read next: `handle` for what an application can do, `run` for the loop, `flows` for what is
-//! held and fenced while an endpoint moves.
+//! Read next: `handle` for what an application can do, `run` for the loop and the path of frames,
+//! `outgoing` and `incoming` for the steps of a move, `flows` for what is held and fenced meanwhile.
 
 mod config;
 mod error;
+mod flows;
+mod frame;
 mod handle;
+mod incoming;
 mod kernel;
+mod node;
+mod outgoing;
+mod run;
 mod wake;
 
 pub use config::{NodeConfig, PeerConfig, ServiceConfig};
 pub use error::{MoveError, NodeError};
 pub use handle::{Arrival, MoveFailed, MoveReport, NodeHandle, NodeStats};
 pub use kernel::KernelPort;
+pub use node::Node;

@@ -62,7 +62,7 @@ fn state(info: &TcpInfo) -> Result<State, FreezeError> {
 }
 
 /// Refuses what can't move, before anything is disturbed. Returns the connection's two ends.
-pub(super) fn check(fd: BorrowedFd<'_>) -> Result<(SocketAddrV4, SocketAddrV4), FreezeError> {
+fn check(fd: BorrowedFd<'_>) -> Result<(SocketAddrV4, SocketAddrV4), FreezeError> {
     let socket = SockRef::from(&fd);
     match socket.protocol().reading("SO_PROTOCOL")? {
         Some(Protocol::TCP) => {}
@@ -95,6 +95,25 @@ pub(super) fn check(fd: BorrowedFd<'_>) -> Result<(SocketAddrV4, SocketAddrV4), 
         return Err(FreezeError::Urgent);
     }
     Ok((client, server))
+}
+
+/// A connection that can move, as far as can be told without disturbing it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inspection {
+    /// The peer of the connection.
+    pub client: SocketAddrV4,
+    /// The address that the connection answers as.
+    pub server: SocketAddrV4,
+    /// Bytes in the receive and the send queue, as of now.
+    pub queues: [u32; 2],
+}
+
+/// Refuses early what [`freeze()`] would refuse, and tells what would travel.
+pub fn inspect(fd: BorrowedFd<'_>) -> Result<Inspection, FreezeError> {
+    let (client, server) = check(fd)?;
+    let received = sys::count(fd, libc::FIONREAD as libc::c_ulong).reading("FIONREAD")?;
+    let written = sys::count(fd, libc::TIOCOUTQ as libc::c_ulong).reading("TIOCOUTQ")?;
+    Ok(Inspection { client, server, queues: [received as u32, written as u32] })
 }
 
 /// Freezes a connection. The caller holds the client's packets and has drained the receive path;

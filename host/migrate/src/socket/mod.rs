@@ -17,7 +17,7 @@ mod sys;
 
 pub use error::{FreezeError, FreezeFailed, RestoreError};
 pub use fin::replayed_fin;
-pub use freeze::{Frozen, freeze};
+pub use freeze::{Frozen, Inspection, freeze, inspect};
 pub use restore::{Live, Prepared, prepare};
 
 use ipos_abi::wire::tcb::Congestion;

@@ -33,6 +33,15 @@ pub struct Live {
     pub unsent: Vec<u8>,
 }
 
+impl Live {
+    /// Writes what the socket takes of the unsent bytes. `true`: nothing is left.
+    pub fn write_unsent(&mut self) -> io::Result<bool> {
+        let written = write(self.fd.as_fd(), &self.unsent)?;
+        self.unsent.drain(..written);
+        Ok(self.unsent.is_empty())
+    }
+}
+
 /// Builds the socket of a connection in repair mode. `send` begins with the unacknowledged
 /// bytes, as [`super::Frozen::send`] does.
 pub fn prepare(

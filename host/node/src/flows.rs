@@ -1,0 +1,114 @@
+//! Connections that are treated specially: held while they move, fenced and passed on after they left.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
+
+use ipos_migrate::protocol::{Flow, PeerId};
+
+use crate::frame::Tcp;
+
+/// Frames held for one connection, in order of arrival.
+#[derive(Debug, Default)]
+pub(crate) struct Hold {
+    /// From a peer's card, thus on the way for longer than the others.
+    decapsulated: VecDeque<(Vec<u8>, Tcp)>,
+    /// From the client directly.
+    direct: VecDeque<(Vec<u8>, Tcp)>,
+    bytes: usize,
+}
+
+impl Hold {
+    /// `false`: over `limit` bytes, the frame is not held.
+    pub fn push(&mut self, frame: Vec<u8>, tcp: Tcp, decapsulated: bool, limit: usize) -> bool {
+        if self.bytes + frame.len() > limit {
+            return false;
+        }
+        self.bytes += frame.len();
+        if decapsulated { &mut self.decapsulated } else { &mut self.direct }.push_back((frame, tcp));
+        true
+    }
+
+    pub fn len(&self) -> usize {
+        self.decapsulated.len() + self.direct.len()
+    }
+
+    /// In the order in which the client sent them.
+    pub fn iter(&self) -> impl Iterator<Item = &(Vec<u8>, Tcp)> {
+        self.decapsulated.iter().chain(&self.direct)
+    }
+
+    /// Only what came from the client directly.
+    pub fn direct(&self) -> impl Iterator<Item = &(Vec<u8>, Tcp)> {
+        self.direct.iter()
+    }
+}
+
+/// A connection that lives on another server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Away {
+    pub owner: PeerId,
+    /// When it is forgotten: never at its home, soon on other servers that it left.
+    pub until: Option<Instant>,
+}
+
+/// What is special about one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Special {
+    /// The client's frames are kept.
+    pub hold: Option<Hold>,
+    /// Nothing of it leaves this server.
+    pub fenced: bool,
+    pub away: Option<Away>,
+    /// It ended elsewhere: stray segments are dropped until then, so that nobody answers them.
+    pub quiet: Option<Instant>,
+}
+
+impl Special {
+    fn is_plain(&self) -> bool {
+        self.hold.is_none() && !self.fenced && self.away.is_none() && self.quiet.is_none()
+    }
+}
+
+/// All special connections.
+#[derive(Debug, Default)]
+pub(crate) struct Flows(HashMap<Flow, Special>);
+
+impl Flows {
+    pub fn get(&mut self, flow: &Flow) -> Option<&mut Special> {
+        self.0.get_mut(flow)
+    }
+
+    pub fn entry(&mut self, flow: Flow) -> &mut Special {
+        self.0.entry(flow).or_default()
+    }
+
+    /// Forgets a connection that is no longer special.
+    pub fn tidy(&mut self, flow: &Flow) {
+        if self.0.get(flow).is_some_and(Special::is_plain) {
+            self.0.remove(flow);
+        }
+    }
+
+    pub fn holding(&self) -> usize {
+        self.0.values().filter(|s| s.hold.is_some()).count()
+    }
+
+    pub fn away(&self) -> usize {
+        self.0.values().filter(|s| s.away.is_some()).count()
+    }
+
+    /// Ends what has run out; returns the connections whose forward entries are to go.
+    pub fn expire(&mut self, now: Instant) -> Vec<Flow> {
+        let mut gone = Vec::new();
+        self.0.retain(|flow, s| {
+            s.quiet = s.quiet.filter(|t| now < *t);
+            if s.hold.is_none() && s.away.is_some_and(|a| a.until.is_some_and(|t| now >= t)) {
+                s.away = None;
+                s.fenced = false;
+                gone.push(*flow);
+            }
+            !s.is_plain()
+        });
+        gone
+    }
+}

@@ -1,0 +1,208 @@
+//! A connection arrives, or lives elsewhere and this node is its home: what the core asks of the
+//! destination and of the home.
+
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use ipos_abi::wire::tcb::State;
+use ipos_abi::wire::{Mac, ethernet};
+use ipos_device::Device;
+use ipos_migrate::protocol::{Flow, MoveId, PeerId, Reason, Tcb};
+use ipos_migrate::socket::{self, Live, Prepared, RestoreError, replayed_fin};
+use ipos_nic::Forward;
+use tokio::sync::mpsc::OwnedPermit;
+use tokio::sync::mpsc::error::TrySendError;
+
+use crate::error::NodeError;
+use crate::flows::{Away, Hold};
+use crate::frame::to_kernel;
+use crate::handle::Arrival;
+use crate::run::Runner;
+
+/// How long stray segments of a connection that ended elsewhere are dropped.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// A move to this node.
+pub(crate) struct Incoming {
+    flow: Flow,
+    permit: OwnedPermit<Arrival>,
+    prepared: Option<(Prepared, Tcb)>,
+    state: Vec<u8>,
+}
+
+/// A live connection whose unsent data did not fit into its socket at once.
+pub(crate) struct Finishing {
+    live: Live,
+    arrival: (Flow, Vec<u8>),
+    permit: OwnedPermit<Arrival>,
+}
+
+impl Finishing {
+    pub fn fd(&self) -> &OwnedFd {
+        &self.live.fd
+    }
+}
+
+impl<D: Device> Runner<D> {
+    pub fn reserve(&mut self, id: MoveId, flow: Flow) -> Result<(), NodeError> {
+        let result = self.try_reserve(id, flow);
+        if let Err(reason) = result {
+            tracing::info!(node = self.config.name, ?flow, "refused: {}", reason.name());
+        }
+        let now = self.now();
+        self.core.reserved(id, result, now);
+        Ok(())
+    }
+
+    fn try_reserve(&mut self, id: MoveId, flow: Flow) -> Result<(), Reason> {
+        let listener = self.listeners.get(&flow.service.port()).ok_or(Reason::NoListener)?;
+        let permit = listener.clone().try_reserve_owned().map_err(|e| match e {
+            TrySendError::Full(_) => Reason::NoResources,
+            TrySendError::Closed(_) => Reason::NoListener,
+        })?;
+        let no_room = |e| {
+            tracing::warn!("{e}");
+            Reason::NoResources
+        };
+        if self.core.is_home(flow.service) == Some(true) {
+            // the client's packets come here again, and are held
+            self.nic.forward_insert(&flow.key(), Forward::Host).map_err(no_room)?;
+        } else {
+            self.nic.endpoint_insert(&flow.key(), id.epoch as u32).map_err(no_room)?;
+        }
+        self.flows.entry(flow).hold = Some(Hold::default());
+        self.incoming.insert(id, Incoming { flow, permit, prepared: None, state: Vec::new() });
+        Ok(())
+    }
+
+    pub fn prepare(&mut self, id: MoveId, flow: Flow, tcb: Tcb, streams: [Vec<u8>; 3]) {
+        let [receive, send, state] = streams;
+        let result = match socket::prepare(&tcb, flow.client, flow.service, &receive, send) {
+            Ok(prepared) => {
+                if let Some(incoming) = self.incoming.get_mut(&id) {
+                    incoming.prepared = Some((prepared, tcb));
+                    incoming.state = state;
+                }
+                Ok(())
+            }
+            Err(e) => {
+                tracing::warn!(node = self.config.name, ?flow, "a connection can't be rebuilt: {e}");
+                Err(match e {
+                    RestoreError::Inconsistent(_) => Reason::Damaged,
+                    RestoreError::Buffer { .. } => Reason::NoResources,
+                    RestoreError::Io { .. } => Reason::Unsupported,
+                })
+            }
+        };
+        let now = self.now();
+        self.core.prepared(id, result, now);
+    }
+
+    pub fn go_live(&mut self, id: MoveId) -> Result<(), NodeError> {
+        let Some(Incoming { flow, permit, prepared: Some((prepared, tcb)), state }) = self.incoming.remove(&id) else {
+            return Ok(());
+        };
+        let special = self.flows.entry(flow);
+        special.fenced = false;
+        special.away = None;
+        special.quiet = None;
+        let hold = special.hold.take().unwrap_or_default();
+        match prepared.go_live() {
+            Ok(live) => {
+                self.stats.moved_in += 1;
+                self.finishing.push(Finishing { live, arrival: (flow, state), permit });
+            }
+            // it was checked when it was built: only a kernel out of memory comes here
+            Err(e) => {
+                self.stats.lost += 1;
+                tracing::error!(node = self.config.name, ?flow, "a committed connection is lost: {e}");
+            }
+        }
+        if tcb.state == State::CloseWait {
+            self.replay_fin(id.peer, flow, &tcb)?;
+        }
+        for (frame, _) in hold.iter() {
+            self.deliver(frame)?;
+        }
+        // at the home: the client's packets are host packets again
+        self.nic.forward_remove(&flow.key())?;
+        self.flows.tidy(&flow);
+        self.finish_arrivals();
+        Ok(())
+    }
+
+    fn replay_fin(&mut self, from: PeerId, flow: Flow, tcb: &Tcb) -> Result<(), NodeError> {
+        let link = ethernet::Repr {
+            dst: Mac(self.config.front_mac),
+            src: Mac(self.config.peers[from.0].back_mac),
+            vlan: None,
+            ethertype: ethernet::IPV4,
+        };
+        match to_kernel(&replayed_fin(tcb, flow.client, flow.service), link) {
+            Ok(frame) => self.deliver(&frame),
+            Err(e) => {
+                tracing::error!("the client's FIN can't be replayed: {e}");
+                Ok(())
+            }
+        }
+    }
+
+    /// Hands live connections to their applications once their unsent data is written.
+    pub fn finish_arrivals(&mut self) {
+        for mut finishing in std::mem::take(&mut self.finishing) {
+            match finishing.live.write_unsent() {
+                Ok(true) => {
+                    let Finishing { live, arrival: (flow, state), permit } = finishing;
+                    permit.send(Arrival { fd: live.fd, client: flow.client, server: flow.service, state });
+                }
+                Ok(false) => self.finishing.push(finishing),
+                // the connection has ended: the application finds that out by reading
+                Err(e) => {
+                    tracing::debug!("unsent data of an arrival: {e}");
+                    finishing.live.unsent.clear();
+                    self.finishing.push(finishing);
+                }
+            }
+        }
+    }
+
+    pub fn abandon(&mut self, id: MoveId) -> Result<(), NodeError> {
+        let Some(Incoming { flow, .. }) = self.incoming.remove(&id) else { return Ok(()) };
+        let special = self.flows.entry(flow);
+        let hold = special.hold.take().unwrap_or_default();
+        match special.away {
+            // what a peer sent on is still held by that peer; the rest is passed on as before
+            Some(away) if self.core.is_home(flow.service) == Some(true) => {
+                for (frame, tcp) in hold.direct() {
+                    self.pass_on(frame, tcp, away.owner)?;
+                }
+                self.nic.forward_insert(&flow.key(), self.forward_to(away.owner, flow))?;
+            }
+            _ => {
+                self.nic.endpoint_remove(&flow.key())?;
+            }
+        }
+        self.flows.tidy(&flow);
+        Ok(())
+    }
+
+    pub fn repoint(&mut self, flow: Flow, to: PeerId) -> Result<(), NodeError> {
+        let special = self.flows.entry(flow);
+        special.away = Some(Away { owner: to, until: None });
+        special.fenced = true;
+        // while it is held for a move to here, the entry stays as it is
+        if special.hold.is_none() {
+            self.nic.forward_insert(&flow.key(), self.forward_to(to, flow))?;
+        }
+        Ok(())
+    }
+
+    pub fn forget(&mut self, flow: Flow) -> Result<(), NodeError> {
+        self.nic.forward_remove(&flow.key())?;
+        let special = self.flows.entry(flow);
+        special.away = None;
+        special.fenced = false;
+        special.quiet = Some(Instant::now() + QUIET);
+        Ok(())
+    }
+}

@@ -1,0 +1,106 @@
+//! Starting a node.
+
+use std::collections::HashSet;
+use std::io;
+use std::net::SocketAddrV4;
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use ipos_abi::Port;
+use ipos_abi::table::NEIGHBOURS;
+use ipos_device::Device;
+use ipos_migrate::protocol::PeerId;
+use ipos_migrate::{Config, Migrator, Service};
+use ipos_nic::{Nic, PortConfig};
+
+use crate::config::NodeConfig;
+use crate::error::NodeError;
+use crate::handle::NodeHandle;
+use crate::kernel::KernelPort;
+use crate::run::Runner;
+use crate::wake::Wake;
+
+/// A server's node.
+pub struct Node;
+
+impl Node {
+    /// Starts the node's thread and waits until the card is configured. `setup` runs first in that
+    /// thread: it enters the server's network namespace, where sockets that arrive are made.
+    pub fn spawn(
+        device: impl Device + 'static,
+        kernel: Box<dyn KernelPort>,
+        config: NodeConfig,
+        setup: impl FnOnce() -> io::Result<()> + Send + 'static,
+    ) -> Result<NodeHandle, NodeError> {
+        let core = Migrator::new(core_config(&config)?);
+        let wake = Wake::new().map_err(|source| NodeError::Start { what: "make an eventfd", source })?;
+        let wake = Arc::new(wake);
+        let (commands, inbox) = mpsc::channel();
+        let handle = NodeHandle::new(commands, wake.clone());
+        let (started, outcome) = mpsc::sync_channel(1);
+        let name = config.name.clone();
+        let run = move || {
+            let opened = setup()
+                .map_err(|source| NodeError::Start { what: "enter the server's network namespace", source })
+                .and_then(|()| open(device, &config));
+            match opened {
+                Ok(nic) => {
+                    // the caller waits for it
+                    let _ = started.send(Ok(()));
+                    let name = config.name.clone();
+                    if let Err(e) = Runner::new(nic, kernel, core, config, inbox, wake).run() {
+                        tracing::error!("node {name} stopped: {e}");
+                    }
+                }
+                Err(e) => {
+                    let _ = started.send(Err(e));
+                }
+            }
+        };
+        thread::Builder::new()
+            .name(format!("node {name}"))
+            .spawn(run)
+            .map_err(|source| NodeError::Start { what: "start", source })?;
+        outcome.recv().unwrap_or(Err(NodeError::Stopped))?;
+        Ok(handle)
+    }
+}
+
+fn open<D: Device>(device: D, config: &NodeConfig) -> Result<Nic<D>, NodeError> {
+    let mut nic = Nic::open(device)?;
+    for (port, mac) in [(Port::Front, config.front_mac), (Port::Back, config.back_mac)] {
+        nic.set_port(port, &PortConfig { mac, promiscuous: false, vlan: None })?;
+    }
+    nic.set_ethertype(config.ethertype)?;
+    Ok(nic)
+}
+
+/// Checks the configuration and translates it for the core.
+fn core_config(config: &NodeConfig) -> Result<Config, NodeError> {
+    let wrong = |problem| Err(NodeError::Config { name: config.name.clone(), problem });
+    if config.peers.len() > NEIGHBOURS {
+        return wrong(format!("{} peers, a card knows at most {NEIGHBOURS} neighbours", config.peers.len()));
+    }
+    let mut seen = HashSet::from([config.name.as_str()]);
+    let mut macs = HashSet::from([config.back_mac]);
+    let mut ips = HashSet::from([config.back_ip]);
+    for peer in &config.peers {
+        if !seen.insert(&peer.name) || !macs.insert(peer.back_mac) || !ips.insert(peer.back_ip) {
+            return wrong(format!("peer {} has the name, MAC or IP address of another node", peer.name));
+        }
+    }
+    let mut services = Vec::new();
+    for service in &config.services {
+        let home = config.peers.iter().position(|p| p.name == service.home).map(PeerId);
+        if home.is_none() && service.home != config.name {
+            return wrong(format!("{}:{} has the unknown home {:?}", service.address, service.port, service.home));
+        }
+        services.push(Service { address: SocketAddrV4::new(service.address, service.port), home });
+    }
+    Ok(Config {
+        back_ip: config.back_ip,
+        peers: config.peers.iter().map(|p| p.back_ip).collect(),
+        services,
+        move_bytes: config.move_bytes,
+    })
+}

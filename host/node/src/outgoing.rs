@@ -1,0 +1,244 @@
+//! A connection leaves: what the core asks of the source.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use ipos_device::Device;
+use ipos_migrate::codec::Packet;
+use ipos_migrate::protocol::{Action, Failure, Flow, MoveId, PeerId};
+use ipos_migrate::socket::{self, Frozen};
+use ipos_nic::{Destination, Forward};
+use tokio::sync::oneshot;
+
+use crate::config::NodeConfig;
+use crate::error::{MoveError, NodeError};
+use crate::flows::{Away, Hold};
+use crate::handle::{MoveFailed, MoveReport};
+use crate::run::Runner;
+
+/// How long a server that is not the home passes on what still arrives for a connection that left.
+const PASS_ON: Duration = Duration::from_secs(5);
+/// Frames drained around a freeze: what is older must be out of the way.
+const DRAIN: usize = 4096;
+
+pub(crate) type Reply = oneshot::Sender<Result<MoveReport, MoveFailed>>;
+
+/// A socket on its way out.
+enum Socket {
+    Live(OwnedFd),
+    Frozen(Frozen),
+    Gone,
+}
+
+/// A move that this node began.
+pub(crate) struct Outgoing {
+    flow: Flow,
+    socket: Socket,
+    state: Vec<u8>,
+    reply: Reply,
+    begun: Instant,
+    froze: Option<Instant>,
+    report: MoveReport,
+    /// What failed here, which the core need not know.
+    error: Option<MoveError>,
+}
+
+impl<D: Device> Runner<D> {
+    /// An application wants to move a connection.
+    pub fn migrate(&mut self, fd: OwnedFd, state: Vec<u8>, target: String, reply: Reply) -> Result<(), NodeError> {
+        match self.start(&fd, &state, target) {
+            Ok((id, flow)) => {
+                let socket = Socket::Live(fd);
+                let report = MoveReport { epoch: id.epoch, freeze_us: 0, queue_bytes: 0, total_us: 0, held: 0 };
+                let begun = Instant::now();
+                let outgoing = Outgoing { flow, socket, state, reply, begun, froze: None, report, error: None };
+                self.outgoing.insert(id, outgoing);
+            }
+            Err(error) => {
+                self.stats.failed += 1;
+                // the application may have gone
+                let _ = reply.send(Err(MoveFailed { fd: Some(fd), error }));
+            }
+        }
+        self.act()
+    }
+
+    fn start(&mut self, fd: &OwnedFd, state: &[u8], target: String) -> Result<(MoveId, Flow), MoveError> {
+        let peer = self.config.peers.iter().position(|p| p.name == target).map(PeerId).ok_or_else(|| {
+            MoveError::UnknownPeer { asked: target, known: self.config.peers.iter().map(|p| p.name.clone()).collect() }
+        })?;
+        let (length, limit) = (state.len(), NodeConfig::STATE_BYTES);
+        if length > limit {
+            return Err(MoveError::StateTooLong { length, limit });
+        }
+        let seen = socket::inspect(fd.as_fd())?;
+        let flow = Flow { client: seen.client, service: seen.server };
+        let lengths = [seen.queues[0], seen.queues[1], length as u32];
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros() as u64);
+        let id = self.core.start(self.now(), wall, peer, flow, lengths)?;
+        Ok((id, flow))
+    }
+
+    /// Carries out what the core has decided, in order.
+    pub fn act(&mut self) -> Result<(), NodeError> {
+        while let Some(action) = self.core.action() {
+            tracing::trace!(node = self.config.name, ?action);
+            match action {
+                Action::Send { id, service, owner, message } => {
+                    let MoveId { peer, client, epoch } = id;
+                    self.send_control(peer, &Packet { client, owner, service: Some(service), epoch, message })?;
+                }
+                Action::Freeze(id) => self.freeze(id)?,
+                Action::HandOver(id) => self.hand_over(id)?,
+                Action::Done(id) => self.done(id),
+                Action::Failed(id, failure) => self.failed(id, failure)?,
+                Action::Reserve { id, flow, .. } => self.reserve(id, flow)?,
+                Action::Prepare { id, flow, tcb, streams } => self.prepare(id, flow, *tcb, streams),
+                Action::GoLive(id) => self.go_live(id)?,
+                Action::Abandon(id) => self.abandon(id)?,
+                Action::Repoint { flow, to } => self.repoint(flow, to)?,
+                Action::Forget(flow) => self.forget(flow)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn freeze(&mut self, id: MoveId) -> Result<(), NodeError> {
+        let Some(flow) = self.outgoing.get(&id).map(|o| o.flow) else { return Ok(()) };
+        // takes the slot now, while a full table can still be refused
+        if let Err(e) = self.nic.forward_insert(&flow.key(), Forward::Host) {
+            self.fail_locally(id, e.into());
+            return Ok(());
+        }
+        // what the kernel has sent must not meet the fence
+        self.take_from_kernel(DRAIN, None)?;
+        self.flows.entry(flow).hold = Some(Hold::default());
+        self.take_received(DRAIN)?;
+        let Some(outgoing) = self.outgoing.get_mut(&id) else { return Ok(()) };
+        outgoing.froze = Some(Instant::now());
+        let fd = match std::mem::replace(&mut outgoing.socket, Socket::Gone) {
+            Socket::Live(fd) => fd,
+            other => {
+                outgoing.socket = other;
+                return Ok(());
+            }
+        };
+        match socket::freeze(fd, || self.flows.entry(flow).fenced = true) {
+            Ok(mut frozen) => {
+                let tcb = frozen.tcb;
+                let streams = [
+                    std::mem::take(&mut frozen.receive),
+                    std::mem::take(&mut frozen.send),
+                    std::mem::take(&mut outgoing.state),
+                ];
+                outgoing.report.queue_bytes = streams[0].len() + streams[1].len();
+                outgoing.socket = Socket::Frozen(frozen);
+                self.take_from_kernel(DRAIN, Some((flow, &tcb)))?;
+                let now = self.now();
+                self.core.frozen(id, tcb, streams, now);
+            }
+            Err(failed) => {
+                outgoing.socket = Socket::Live(failed.fd);
+                self.fail_locally(id, failed.error.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn hand_over(&mut self, id: MoveId) -> Result<(), NodeError> {
+        let Some(flow) = self.outgoing.get(&id).map(|o| o.flow) else { return Ok(()) };
+        // copies: should the entry not open, the connection stays and needs them
+        let hold = self.flows.entry(flow).hold.take().unwrap_or_default();
+        for (frame, tcp) in hold.iter() {
+            self.pass_on(frame, tcp, id.peer)?;
+        }
+        if let Err(e) = self.nic.forward_insert(&flow.key(), self.forward_to(id.peer, flow)) {
+            self.flows.entry(flow).hold = Some(hold);
+            self.fail_locally(id, e.into());
+            return Ok(());
+        }
+        self.nic.endpoint_remove(&flow.key())?;
+        let until = (self.core.is_home(flow.service) != Some(true)).then(|| Instant::now() + PASS_ON);
+        self.flows.entry(flow).away = Some(Away { owner: id.peer, until });
+        if let Some(outgoing) = self.outgoing.get_mut(&id) {
+            if let Socket::Frozen(frozen) = std::mem::replace(&mut outgoing.socket, Socket::Gone) {
+                frozen.close_silently();
+            }
+            outgoing.report.held = hold.len();
+            outgoing.report.freeze_us = outgoing.froze.map_or(0, |t| t.elapsed().as_micros() as u64);
+            outgoing.report.total_us = outgoing.begun.elapsed().as_micros() as u64;
+        }
+        let now = self.now();
+        self.core.handed_over(id, now);
+        Ok(())
+    }
+
+    fn done(&mut self, id: MoveId) {
+        let Some(outgoing) = self.outgoing.remove(&id) else { return };
+        self.stats.moved_out += 1;
+        // the application may have gone
+        let _ = outgoing.reply.send(Ok(outgoing.report));
+    }
+
+    fn failed(&mut self, id: MoveId, failure: Failure) -> Result<(), NodeError> {
+        let Some(outgoing) = self.outgoing.remove(&id) else { return Ok(()) };
+        self.stats.failed += 1;
+        let mut error = outgoing.error.unwrap_or(MoveError::Protocol(failure));
+        let fd = match outgoing.socket {
+            Socket::Gone => None,
+            Socket::Live(fd) => Some(fd),
+            Socket::Frozen(frozen) => {
+                self.flows.entry(outgoing.flow).fenced = false;
+                match frozen.thaw() {
+                    Ok(fd) => Some(fd),
+                    Err(failed) => {
+                        error = failed.error.into();
+                        Some(failed.fd)
+                    }
+                }
+            }
+        };
+        if fd.is_some() && outgoing.froze.is_some() {
+            self.stay(outgoing.flow)?;
+        }
+        let _ = outgoing.reply.send(Err(MoveFailed { fd, error }));
+        Ok(())
+    }
+
+    /// The connection lives on here: what was held is its.
+    fn stay(&mut self, flow: Flow) -> Result<(), NodeError> {
+        let special = self.flows.entry(flow);
+        special.fenced = false;
+        let hold = special.hold.take().unwrap_or_default();
+        for (frame, _) in hold.iter() {
+            self.deliver(frame)?;
+        }
+        self.nic.forward_remove(&flow.key())?;
+        self.flows.tidy(&flow);
+        Ok(())
+    }
+
+    /// A connection's hold is full.
+    pub fn overflow(&mut self, flow: Flow) -> Result<(), NodeError> {
+        let id = self.outgoing.iter().find(|(_, o)| o.flow == flow).map(|(id, _)| *id);
+        if let Some(id) = id {
+            let now = self.now();
+            self.core.give_up(id, Failure::Held, now);
+        }
+        Ok(())
+    }
+
+    fn fail_locally(&mut self, id: MoveId, error: MoveError) {
+        if let Some(outgoing) = self.outgoing.get_mut(&id) {
+            outgoing.error = Some(error);
+        }
+        let now = self.now();
+        self.core.give_up(id, Failure::Local, now);
+    }
+
+    /// The forward entry of a connection that lives at a peer.
+    pub fn forward_to(&self, peer: PeerId, flow: Flow) -> Forward {
+        let peer = &self.config.peers[peer.0];
+        Forward::To(Destination { ip: peer.back_ip.octets(), port: flow.service.port(), mac: peer.back_mac })
+    }
+}

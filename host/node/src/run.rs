@@ -1,0 +1,371 @@
+//! The loop of a node: one thread between the card, the server's kernel, the peers and the
+//! applications. It never waits for one of them alone.
+
+use std::collections::{HashMap, VecDeque};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use ipos_abi::Port;
+use ipos_abi::rx::RxInfo;
+use ipos_abi::wire::tcp::Flags;
+use ipos_abi::wire::trailer::Key;
+use ipos_abi::wire::{Mac, ethernet};
+use ipos_device::{Device, Queue};
+use ipos_migrate::protocol::{Flow, MoveId, PeerId, Tcb};
+use ipos_migrate::{Migrator, codec};
+use ipos_nic::{Nic, NicError};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::net::SocketAddrV4;
+
+use crate::config::NodeConfig;
+use crate::error::NodeError;
+use crate::flows::Flows;
+use crate::frame::{Tcp, encapsulate};
+use crate::handle::{Arrival, Command, NodeStats};
+use crate::incoming::{Finishing, Incoming};
+use crate::kernel::KernelPort;
+use crate::outgoing::Outgoing;
+use crate::wake::Wake;
+
+/// Frames taken from one queue before the others have their turn.
+const BATCH: usize = 128;
+/// Frames that wait for the card's transmit queue; more control packets and held frames are dropped.
+const TRANSMIT_WAITING: usize = 8192;
+
+/// What the loop works on. The parts of a move stand in `outgoing` and `incoming`.
+pub(crate) struct Runner<D> {
+    pub config: NodeConfig,
+    pub nic: Nic<D>,
+    pub kernel: Box<dyn KernelPort>,
+    pub core: Migrator,
+    pub flows: Flows,
+    pub outgoing: HashMap<MoveId, Outgoing>,
+    pub incoming: HashMap<MoveId, Incoming>,
+    pub finishing: Vec<Finishing>,
+    pub listeners: HashMap<u16, tokio::sync::mpsc::Sender<Arrival>>,
+    pub stats: NodeStats,
+    key: Option<Key>,
+    inbox: mpsc::Receiver<Command>,
+    wake: Arc<Wake>,
+    begun: Instant,
+    /// Frames that the card had no room for, in order.
+    waiting: VecDeque<(Port, Vec<u8>)>,
+    /// Something was given to the card since it was last polled.
+    active: bool,
+}
+
+impl<D: Device> Runner<D> {
+    pub fn new(
+        nic: Nic<D>,
+        kernel: Box<dyn KernelPort>,
+        core: Migrator,
+        config: NodeConfig,
+        inbox: mpsc::Receiver<Command>,
+        wake: Arc<Wake>,
+    ) -> Self {
+        Runner {
+            key: config.cluster_key.map(Key::new),
+            config,
+            nic,
+            kernel,
+            core,
+            flows: Flows::default(),
+            outgoing: HashMap::new(),
+            incoming: HashMap::new(),
+            finishing: Vec::new(),
+            listeners: HashMap::new(),
+            stats: NodeStats::default(),
+            inbox,
+            wake,
+            begun: Instant::now(),
+            waiting: VecDeque::new(),
+            active: false,
+        }
+    }
+
+    /// Runs until the node is told to stop or the card or the kernel's interface fails.
+    pub fn run(mut self) -> Result<(), NodeError> {
+        loop {
+            self.active = false;
+            let mut busy = self.nic.device_mut().poll().map_err(NicError::from)?;
+            self.flush_waiting()?;
+            busy |= self.take_control()?;
+            busy |= self.take_received(BATCH)?;
+            busy |= self.take_from_kernel(BATCH, None)?;
+            if !self.take_commands()? {
+                return self.stop();
+            }
+            self.take_time()?;
+            self.finish_arrivals();
+            if !busy && !self.active {
+                self.sleep()?;
+            }
+        }
+    }
+
+    /// Time as the core counts it.
+    pub fn now(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// Queues a frame for a port. `false`: dropped, because too many wait already.
+    pub fn transmit(&mut self, port: Port, frame: Vec<u8>) -> Result<bool, NodeError> {
+        self.active = true;
+        if self.waiting.is_empty() && self.nic.device_mut().transmit(port, &frame).map_err(NicError::from)? {
+            return Ok(true);
+        }
+        if self.waiting.len() >= TRANSMIT_WAITING {
+            self.stats.transmit_full += 1;
+            return Ok(false);
+        }
+        self.waiting.push_back((port, frame));
+        Ok(true)
+    }
+
+    fn flush_waiting(&mut self) -> Result<(), NodeError> {
+        while let Some((port, frame)) = self.waiting.front() {
+            if !self.nic.device_mut().transmit(*port, frame).map_err(NicError::from)? {
+                break;
+            }
+            self.active = true;
+            self.waiting.pop_front();
+        }
+        Ok(())
+    }
+
+    /// Hands a frame to the kernel.
+    pub fn deliver(&mut self, frame: &[u8]) -> Result<(), NodeError> {
+        self.stats.to_kernel += 1;
+        self.kernel.deliver(frame).map_err(NodeError::Kernel)
+    }
+
+    /// The link header of a back-side frame to a peer.
+    pub fn link(&self, peer: PeerId) -> ethernet::Repr {
+        ethernet::Repr {
+            dst: Mac(self.config.peers[peer.0].back_mac),
+            src: Mac(self.config.back_mac),
+            vlan: None,
+            ethertype: self.config.ethertype,
+        }
+    }
+
+    /// Sends a client's frame on to the owner of its connection, as fabric does on a forward hit.
+    pub fn pass_on(&mut self, frame: &[u8], tcp: &Tcp, owner: PeerId) -> Result<(), NodeError> {
+        let address = SocketAddrV4::new(self.config.peers[owner.0].back_ip, tcp.dst.port());
+        match encapsulate(frame, tcp, address, self.link(owner)) {
+            Ok(packet) => {
+                self.transmit(Port::Back, packet)?;
+                self.stats.passed_on += 1;
+            }
+            Err(e) => tracing::debug!("a held frame can't be encapsulated: {e}"),
+        }
+        Ok(())
+    }
+
+    /// Control packets: before anything else, whatever waits in the receive queue.
+    fn take_control(&mut self) -> Result<bool, NodeError> {
+        let mut frame = Vec::new();
+        for _ in 0..BATCH {
+            if self.nic.device_mut().receive(Queue::Control, &mut frame).map_err(NicError::from)?.is_none() {
+                return Ok(false);
+            }
+            self.stats.control_in += 1;
+            match codec::decode(&frame, self.config.ethertype, self.key.as_ref()) {
+                Ok((mac, packet)) => match self.config.peers.iter().position(|p| p.back_mac == mac.0) {
+                    Some(peer) => {
+                        let now = self.now();
+                        self.core.receive(PeerId(peer), packet, now);
+                        self.act()?;
+                    }
+                    None => {
+                        self.stats.control_bad += 1;
+                        tracing::debug!(%mac, "a control packet from a stranger");
+                    }
+                },
+                Err(e) => {
+                    self.stats.control_bad += 1;
+                    tracing::debug!("a control packet was dropped: {e}");
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Sends a control packet.
+    pub fn send_control(&mut self, peer: PeerId, packet: &codec::Packet) -> Result<(), NodeError> {
+        let mut frame = Vec::new();
+        match codec::encode(packet, self.link(peer), self.key.as_ref(), &mut frame) {
+            Ok(()) => {
+                self.stats.control_out += 1;
+                self.transmit(Port::Back, frame)?;
+            }
+            Err(e) => tracing::error!(?packet, "a control packet can't be written: {e}"),
+        }
+        Ok(())
+    }
+
+    /// Frames that the card gives to the host. `true`: there may be more.
+    pub fn take_received(&mut self, limit: usize) -> Result<bool, NodeError> {
+        let mut frame = Vec::new();
+        for _ in 0..limit {
+            let Some(meta) = self.nic.device_mut().receive(Queue::Receive, &mut frame).map_err(NicError::from)? else {
+                return Ok(false);
+            };
+            match meta.info() {
+                Ok(info) => self.ingress(&mut frame, &info)?,
+                Err(e) => {
+                    self.stats.ignored += 1;
+                    tracing::warn!("{e}");
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn ingress(&mut self, frame: &mut Vec<u8>, info: &RxInfo) -> Result<(), NodeError> {
+        // the kernel's interface is untagged and on the front network
+        if info.vlan.is_some() || (info.port == Port::Back && !info.decapsulated) {
+            self.stats.ignored += 1;
+            return Ok(());
+        }
+        let limit = self.config.hold_bytes;
+        if let Some(tcp) = Tcp::parse(frame)
+            && let Some(special) = self.flows.get(&tcp.inbound())
+        {
+            if let Some(hold) = &mut special.hold {
+                if hold.push(std::mem::take(frame), tcp, info.decapsulated, limit) {
+                    self.stats.held += 1;
+                } else {
+                    self.stats.hold_overflow += 1;
+                    return self.overflow(tcp.inbound());
+                }
+                return Ok(());
+            }
+            if let Some(away) = special.away {
+                // the card saw it before the forward entry was open
+                let from_owner = frame[6..12] == self.config.peers[away.owner.0].back_mac;
+                if info.decapsulated && from_owner {
+                    self.stats.ignored += 1;
+                    return Ok(());
+                }
+                return self.pass_on(frame, &tcp, away.owner);
+            }
+            if special.quiet.is_some_and(|until| Instant::now() < until) && !tcp.has(Flags::SYN) {
+                self.stats.ignored += 1;
+                return Ok(());
+            }
+        }
+        self.deliver(frame)
+    }
+
+    /// Frames that the kernel sends. `late`: a connection that has just been frozen, whose
+    /// earlier segments may still leave. `true`: there may be more.
+    pub fn take_from_kernel(&mut self, limit: usize, late: Option<(Flow, &Tcb)>) -> Result<bool, NodeError> {
+        let mut frame = Vec::new();
+        for _ in 0..limit {
+            if !self.waiting.is_empty() {
+                return Ok(true);
+            }
+            if !self.kernel.collect(&mut frame).map_err(NodeError::Kernel)? {
+                return Ok(false);
+            }
+            if let Some(tcp) = Tcp::parse(&frame) {
+                let flow = tcp.outbound();
+                let fenced = self.flows.get(&flow).is_some_and(|s| s.fenced);
+                if fenced && !late.is_some_and(|(f, tcb)| f == flow && precedes(&tcp, tcb)) {
+                    self.stats.fenced += 1;
+                    continue;
+                }
+            }
+            self.stats.from_kernel += 1;
+            self.transmit(Port::Front, std::mem::take(&mut frame))?;
+        }
+        Ok(true)
+    }
+
+    /// `false`: the node is to stop.
+    fn take_commands(&mut self) -> Result<bool, NodeError> {
+        self.wake.clear();
+        while let Ok(command) = self.inbox.try_recv() {
+            match command {
+                Command::Listen { port, arrivals } => {
+                    self.listeners.insert(port, arrivals);
+                }
+                Command::Migrate { fd, state, target, reply } => self.migrate(fd, state, target, reply)?,
+                Command::Stats { reply } => {
+                    let stats = NodeStats { holding: self.flows.holding(), forwarded: self.flows.away(), ..self.stats };
+                    // who asked may have gone
+                    let _ = reply.send(stats);
+                }
+                Command::Counters { reply } => {
+                    let counters = self.nic.counters()?;
+                    let _ = reply.send(counters);
+                }
+                Command::Shutdown => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    fn take_time(&mut self) -> Result<(), NodeError> {
+        let now = self.now();
+        if self.core.deadline().is_some_and(|t| t <= now) {
+            self.core.tick(now);
+            self.act()?;
+        }
+        for flow in self.flows.expire(Instant::now()) {
+            self.nic.forward_remove(&flow.key())?;
+        }
+        Ok(())
+    }
+
+    /// Waits until something happens or the core wants to be woken.
+    fn sleep(&mut self) -> Result<(), NodeError> {
+        // flows expire to the second, not to the millisecond
+        let longest = if self.flows.away() > 0 { Duration::from_secs(1) } else { Duration::from_secs(60) };
+        let timeout = self.core.deadline().map_or(longest, |t| t.saturating_sub(self.now()).min(longest));
+        // rounded up: a wake just before the deadline would spin
+        let timeout = PollTimeout::try_from(timeout.as_millis() as u64 + 1).unwrap_or(PollTimeout::MAX);
+        let raw = self.device_fds();
+        // SAFETY: card and kernel port keep these descriptors open while `self` is borrowed.
+        let fds = raw.iter().map(|fd| unsafe { BorrowedFd::borrow_raw(*fd) });
+        let mut fds: Vec<_> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+        fds.push(PollFd::new(self.wake.fd(), PollFlags::POLLIN));
+        fds.extend(self.finishing.iter().map(|f| PollFd::new(f.fd().as_fd(), PollFlags::POLLOUT)));
+        match poll(&mut fds, timeout) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(e) => Err(NodeError::Kernel(e.into())),
+        }
+    }
+
+    fn device_fds(&mut self) -> Vec<std::os::fd::RawFd> {
+        let mut fds = self.nic.device_mut().wait_fds();
+        fds.push(self.kernel.wait_fd());
+        fds
+    }
+
+    /// Gives back what has not moved yet.
+    fn stop(mut self) -> Result<(), NodeError> {
+        let moves: Vec<_> = self.outgoing.keys().copied().collect();
+        for id in moves {
+            let now = self.now();
+            self.core.give_up(id, ipos_migrate::protocol::Failure::Local, now);
+        }
+        self.act()?;
+        // the last frames must reach the wires
+        self.nic.device_mut().poll().map_err(NicError::from)?;
+        Ok(())
+    }
+}
+
+/// Whether a segment was sent before its connection was frozen: it tells the client nothing that
+/// the control block does not contain.
+fn precedes(tcp: &Tcp, tcb: &Tcb) -> bool {
+    let not_after = |a: u32, b: u32| b.wrapping_sub(a) < 1 << 31;
+    // in CLOSE_WAIT the client's FIN has been acknowledged, one beyond rcv_nxt
+    !tcp.has(Flags::SYN | Flags::FIN | Flags::RST)
+        && not_after(tcp.seq.wrapping_add(tcp.length), tcb.snd_nxt)
+        && not_after(tcp.ack, tcb.rcv_nxt.wrapping_add(1))
+}

@@ -8,5 +8,6 @@ pub mod card;
 pub mod compare;
 pub mod fault;
 pub mod model;
+pub mod rtl;
 pub mod traffic;
 pub mod wire;

@@ -1,0 +1,10 @@
+//! The card: both pipelines, the register bus, and the borders to MACs and host.
+mod counter;
+mod outcomes;
+mod registers;
+mod top;
+
+pub use counter::Counter;
+pub use outcomes::Outcomes;
+pub use registers::Registers;
+pub use top::Card;

@@ -1,0 +1,414 @@
+//! The register file: `ipos_abi::regs` behind a simple bus.
+use ipos_abi::regs::{self, card, counters, port, tables};
+use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
+
+block! {
+    /// `read` or `write` stays until `ack`, a strobe of one cycle. Unknown addresses read as zero and ignore writes.
+    pub struct Registers {
+        pub clock: Signal<In, Clock>,
+        pub reset: Signal<In, Bit>,
+        pub address: Signal<In, Bits<16>>,
+        pub wdata: Signal<In, Bits<32>>,
+        pub write: Signal<In, Bit>,
+        pub read: Signal<In, Bit>,
+        pub rdata: Signal<Out, Bits<32>>,
+        pub ack: Signal<Out, Bit>,
+        pub build: Signal<In, Bits<32>>,
+        // configuration
+        pub ethertype: Signal<Out, Bits<16>>,
+        pub front_mac: Signal<Out, Bits<48>>,
+        pub front_promiscuous: Signal<Out, Bit>,
+        pub front_vlan: Signal<Out, Bits<32>>,
+        pub back_mac: Signal<Out, Bits<48>>,
+        pub back_promiscuous: Signal<Out, Bit>,
+        pub back_vlan: Signal<Out, Bits<32>>,
+        // tables
+        pub key: Signal<Out, Bits<97>>,
+        pub value: Signal<Out, Bits<32>>,
+        pub slot: Signal<Out, Bits<12>>,
+        pub bank: Signal<Out, Bits<2>>,
+        pub entry_valid: Signal<Out, Bit>,
+        pub commit_forward: Signal<Out, Bit>,
+        pub commit_endpoint: Signal<Out, Bit>,
+        pub committed: Signal<In, Bit>,
+        pub dest: Signal<Out, Bits<52>>,
+        pub commit_dest: Signal<Out, Bit>,
+        pub neighbour: Signal<Out, Bits<49>>,
+        pub commit_neighbour: Signal<Out, Bit>,
+        pub index: Signal<Out, Bits<8>>,
+        // counters
+        pub outcome_code: Signal<Out, Bits<4>>,
+        pub front_read: Signal<Out, Bit>,
+        pub front_ack: Signal<In, Bit>,
+        pub front_value: Signal<In, Bits<64>>,
+        pub back_read: Signal<Out, Bit>,
+        pub back_ack: Signal<In, Bit>,
+        pub back_value: Signal<In, Bits<64>>,
+        pub front_rx: Signal<In, Bits<64>>,
+        pub front_tx: Signal<In, Bits<64>>,
+        pub back_rx: Signal<In, Bits<64>>,
+        pub back_tx: Signal<In, Bits<64>>,
+        ethertype_reg: DFF<Bits<16>>,
+        front_lo: DFF<Bits<32>>,
+        front_hi: DFF<Bits<32>>,
+        front_vid: DFF<Bits<32>>,
+        back_lo: DFF<Bits<32>>,
+        back_hi: DFF<Bits<32>>,
+        back_vid: DFF<Bits<32>>,
+        key0: DFF<Bits<32>>,
+        key1: DFF<Bits<32>>,
+        key2: DFF<Bits<32>>,
+        key3: DFF<Bits<32>>,
+        value_reg: DFF<Bits<32>>,
+        dest_ip: DFF<Bits<32>>,
+        dest_port: DFF<Bits<32>>,
+        neighbour_lo: DFF<Bits<32>>,
+        neighbour_hi: DFF<Bits<32>>,
+        high: DFF<Bits<32>>,
+        commit: DFF<Bits<32>>,
+        pending_forward: DFF<Bit>,
+        pending_endpoint: DFF<Bit>,
+        strobe_dest: DFF<Bit>,
+        strobe_neighbour: DFF<Bit>,
+        rdata_reg: DFF<Bits<32>>,
+        ack_reg: DFF<Bit>,
+        wants_read: Signal<Local, Bit>,
+        wants_write: Signal<Local, Bit>,
+        is_front: Signal<Local, Bit>,
+        is_back: Signal<Local, Bit>,
+        wide: Signal<Local, Bits<64>>,
+        counts: Signal<Local, Bit>,
+        r: Signal<Local, Bits<32>>,
+        v_ethertype: Constant<Bits<16>> = 0x0007u64,
+        v_magic: Constant<Bits<32>> = regs::MAGIC as u64,
+        v_abi: Constant<Bits<32>> = ipos_abi::ABI_VERSION as u64,
+        v_width: Constant<Bits<32>> = 64u64,
+        v_ports: Constant<Bits<32>> = 2u64,
+        v_forward: Constant<Bits<32>> = ipos_abi::table::FORWARD_INDEX_BITS as u64,
+        v_endpoint: Constant<Bits<32>> = ipos_abi::table::ENDPOINT_INDEX_BITS as u64,
+        h_card: Constant<Bits<32>> = card::HEADER as u64,
+        h_port: Constant<Bits<32>> = port::HEADER as u64,
+        h_tables: Constant<Bits<32>> = tables::HEADER as u64,
+        h_counters: Constant<Bits<32>> = counters::HEADER as u64,
+        b_card: Constant<Bits<16>> = card::BASE as u64,
+        b_port: Constant<Bits<16>> = port::BASE as u64,
+        b_tables: Constant<Bits<16>> = tables::BASE as u64,
+        b_counters: Constant<Bits<16>> = counters::BASE as u64,
+        n_card: Constant<Bits<16>> = (card::BASE + 4) as u64,
+        n_port: Constant<Bits<16>> = (port::BASE + 4) as u64,
+        n_tables: Constant<Bits<16>> = (tables::BASE + 4) as u64,
+        nv_card: Constant<Bits<32>> = port::BASE as u64,
+        nv_port: Constant<Bits<32>> = tables::BASE as u64,
+        nv_tables: Constant<Bits<32>> = counters::BASE as u64,
+        a_magic: Constant<Bits<16>> = card::MAGIC as u64,
+        a_abi: Constant<Bits<16>> = card::ABI as u64,
+        a_build: Constant<Bits<16>> = card::BUILD as u64,
+        a_width: Constant<Bits<16>> = card::WIDTH as u64,
+        a_ports: Constant<Bits<16>> = card::PORTS as u64,
+        a_forward: Constant<Bits<16>> = card::FORWARD_SLOTS as u64,
+        a_endpoint: Constant<Bits<16>> = card::ENDPOINT_SLOTS as u64,
+        a_ethertype: Constant<Bits<16>> = port::ETHERTYPE as u64,
+        a_front_lo: Constant<Bits<16>> = port::FRONT_MAC_LO as u64,
+        a_front_hi: Constant<Bits<16>> = port::FRONT_MAC_HI as u64,
+        a_front_vlan: Constant<Bits<16>> = port::FRONT_VLAN as u64,
+        a_back_lo: Constant<Bits<16>> = port::BACK_MAC_LO as u64,
+        a_back_hi: Constant<Bits<16>> = port::BACK_MAC_HI as u64,
+        a_back_vlan: Constant<Bits<16>> = port::BACK_VLAN as u64,
+        a_key0: Constant<Bits<16>> = tables::KEY0 as u64,
+        a_key1: Constant<Bits<16>> = tables::KEY1 as u64,
+        a_key2: Constant<Bits<16>> = tables::KEY2 as u64,
+        a_key3: Constant<Bits<16>> = tables::KEY3 as u64,
+        a_value: Constant<Bits<16>> = tables::VALUE as u64,
+        a_commit_forward: Constant<Bits<16>> = tables::COMMIT_FORWARD as u64,
+        a_commit_endpoint: Constant<Bits<16>> = tables::COMMIT_ENDPOINT as u64,
+        a_dest_ip: Constant<Bits<16>> = tables::DEST_IP as u64,
+        a_dest_port: Constant<Bits<16>> = tables::DEST_PORT as u64,
+        a_commit_dest: Constant<Bits<16>> = tables::COMMIT_DEST as u64,
+        a_neighbour_lo: Constant<Bits<16>> = tables::NEIGHBOUR_LO as u64,
+        a_neighbour_hi: Constant<Bits<16>> = tables::NEIGHBOUR_HI as u64,
+        a_commit_neighbour: Constant<Bits<16>> = tables::COMMIT_NEIGHBOUR as u64,
+        a_high: Constant<Bits<16>> = counters::HIGH as u64,
+        p_front: Constant<Bits<10>> = (counters::FRONT_OUTCOME >> 6) as u64,
+        p_back: Constant<Bits<10>> = (counters::BACK_OUTCOME >> 6) as u64,
+        a_front_rx: Constant<Bits<16>> = counters::FRONT_RX as u64,
+        a_front_tx: Constant<Bits<16>> = counters::FRONT_TX as u64,
+        a_back_rx: Constant<Bits<16>> = counters::BACK_RX as u64,
+        a_back_tx: Constant<Bits<16>> = counters::BACK_TX as u64,
+    }
+}
+
+impl Logic for Registers {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(
+            self, clock, ethertype_reg, front_lo, front_hi, front_vid, back_lo, back_hi, back_vid, key0, key1, key2,
+            key3, value_reg, dest_ip, dest_port, neighbour_lo, neighbour_hi, high, commit, pending_forward,
+            pending_endpoint, strobe_dest, strobe_neighbour, rdata_reg, ack_reg
+        );
+        self.wants_read.next = self.read.val() & !self.ack_reg.q.val();
+        self.wants_write.next =
+            self.write.val() & !self.ack_reg.q.val() & !self.pending_forward.q.val() & !self.pending_endpoint.q.val();
+
+        // 64-bit counters: the low word is read, the high word latched
+        self.is_front.next = self.address.val().get_bits::<10>(6) == self.p_front.val();
+        self.is_back.next = self.address.val().get_bits::<10>(6) == self.p_back.val();
+        self.outcome_code.next = self.address.val().get_bits::<4>(2);
+        self.front_read.next = self.wants_read.val() & self.is_front.val();
+        self.back_read.next = self.wants_read.val() & self.is_back.val();
+        self.wide.next = 0.into();
+        self.counts.next = true;
+        if self.is_front.val() {
+            self.wide.next = self.front_value.val();
+        } else if self.is_back.val() {
+            self.wide.next = self.back_value.val();
+        } else if self.address.val() == self.a_front_rx.val() {
+            self.wide.next = self.front_rx.val();
+        } else if self.address.val() == self.a_front_tx.val() {
+            self.wide.next = self.front_tx.val();
+        } else if self.address.val() == self.a_back_rx.val() {
+            self.wide.next = self.back_rx.val();
+        } else if self.address.val() == self.a_back_tx.val() {
+            self.wide.next = self.back_tx.val();
+        } else {
+            self.counts.next = false;
+        }
+
+        self.r.next = bit_cast::<32, 64>(self.wide.val());
+        if self.address.val() == self.b_card.val() {
+            self.r.next = self.h_card.val();
+        }
+        if self.address.val() == self.n_card.val() {
+            self.r.next = self.nv_card.val();
+        }
+        if self.address.val() == self.a_magic.val() {
+            self.r.next = self.v_magic.val();
+        }
+        if self.address.val() == self.a_abi.val() {
+            self.r.next = self.v_abi.val();
+        }
+        if self.address.val() == self.a_build.val() {
+            self.r.next = self.build.val();
+        }
+        if self.address.val() == self.a_width.val() {
+            self.r.next = self.v_width.val();
+        }
+        if self.address.val() == self.a_ports.val() {
+            self.r.next = self.v_ports.val();
+        }
+        if self.address.val() == self.a_forward.val() {
+            self.r.next = self.v_forward.val();
+        }
+        if self.address.val() == self.a_endpoint.val() {
+            self.r.next = self.v_endpoint.val();
+        }
+        if self.address.val() == self.b_port.val() {
+            self.r.next = self.h_port.val();
+        }
+        if self.address.val() == self.n_port.val() {
+            self.r.next = self.nv_port.val();
+        }
+        if self.address.val() == self.a_ethertype.val() {
+            self.r.next = bit_cast::<32, 16>(self.ethertype_reg.q.val());
+        }
+        if self.address.val() == self.a_front_lo.val() {
+            self.r.next = self.front_lo.q.val();
+        }
+        if self.address.val() == self.a_front_hi.val() {
+            self.r.next = self.front_hi.q.val();
+        }
+        if self.address.val() == self.a_front_vlan.val() {
+            self.r.next = self.front_vid.q.val();
+        }
+        if self.address.val() == self.a_back_lo.val() {
+            self.r.next = self.back_lo.q.val();
+        }
+        if self.address.val() == self.a_back_hi.val() {
+            self.r.next = self.back_hi.q.val();
+        }
+        if self.address.val() == self.a_back_vlan.val() {
+            self.r.next = self.back_vid.q.val();
+        }
+        if self.address.val() == self.b_tables.val() {
+            self.r.next = self.h_tables.val();
+        }
+        if self.address.val() == self.n_tables.val() {
+            self.r.next = self.nv_tables.val();
+        }
+        if self.address.val() == self.a_key0.val() {
+            self.r.next = self.key0.q.val();
+        }
+        if self.address.val() == self.a_key1.val() {
+            self.r.next = self.key1.q.val();
+        }
+        if self.address.val() == self.a_key2.val() {
+            self.r.next = self.key2.q.val();
+        }
+        if self.address.val() == self.a_key3.val() {
+            self.r.next = self.key3.q.val();
+        }
+        if self.address.val() == self.a_value.val() {
+            self.r.next = self.value_reg.q.val();
+        }
+        if self.address.val() == self.a_dest_ip.val() {
+            self.r.next = self.dest_ip.q.val();
+        }
+        if self.address.val() == self.a_dest_port.val() {
+            self.r.next = self.dest_port.q.val();
+        }
+        if self.address.val() == self.a_neighbour_lo.val() {
+            self.r.next = self.neighbour_lo.q.val();
+        }
+        if self.address.val() == self.a_neighbour_hi.val() {
+            self.r.next = self.neighbour_hi.q.val();
+        }
+        if self.address.val() == self.b_counters.val() {
+            self.r.next = self.h_counters.val();
+        }
+        if self.address.val() == self.a_high.val() {
+            self.r.next = self.high.q.val();
+        }
+
+        self.ack_reg.d.next = false;
+        if self.wants_read.val() {
+            self.rdata_reg.d.next = self.r.val();
+            if self.counts.val() & (!self.is_front.val() | self.front_ack.val()) & (!self.is_back.val() | self.back_ack.val()) {
+                self.high.d.next = self.wide.val().get_bits::<32>(32);
+            }
+            self.ack_reg.d.next =
+                (!self.is_front.val() | self.front_ack.val()) & (!self.is_back.val() | self.back_ack.val());
+        }
+
+        self.strobe_dest.d.next = false;
+        self.strobe_neighbour.d.next = false;
+        if self.wants_write.val() {
+            self.ack_reg.d.next = true;
+            if self.address.val() == self.a_ethertype.val() {
+                self.ethertype_reg.d.next = bit_cast::<16, 32>(self.wdata.val());
+            }
+            if self.address.val() == self.a_front_lo.val() {
+                self.front_lo.d.next = self.wdata.val();
+            }
+            if self.address.val() == self.a_front_hi.val() {
+                self.front_hi.d.next = self.wdata.val();
+            }
+            if self.address.val() == self.a_front_vlan.val() {
+                self.front_vid.d.next = self.wdata.val();
+            }
+            if self.address.val() == self.a_back_lo.val() {
+                self.back_lo.d.next = self.wdata.val();
+            }
+            if self.address.val() == self.a_back_hi.val() {
+                self.back_hi.d.next = self.wdata.val();
+            }
+            if self.address.val() == self.a_back_vlan.val() {
+                self.back_vid.d.next = self.wdata.val();
+            }
+            if self.address.val() == self.a_key0.val() {
+                self.key0.d.next = self.wdata.val();
+            }
+            if self.address.val() == self.a_key1.val() {
+                self.key1.d.next = self.wdata.val();
+            }
+            if self.address.val() == self.a_key2.val() {
+                self.key2.d.next = self.wdata.val();
+            }
+            if self.address.val() == self.a_key3.val() {
+                self.key3.d.next = self.wdata.val();
+            }
+            if self.address.val() == self.a_value.val() {
+                self.value_reg.d.next = self.wdata.val();
+            }
+            if self.address.val() == self.a_dest_ip.val() {
+                self.dest_ip.d.next = self.wdata.val();
+            }
+            if self.address.val() == self.a_dest_port.val() {
+                self.dest_port.d.next = self.wdata.val();
+            }
+            if self.address.val() == self.a_neighbour_lo.val() {
+                self.neighbour_lo.d.next = self.wdata.val();
+            }
+            if self.address.val() == self.a_neighbour_hi.val() {
+                self.neighbour_hi.d.next = self.wdata.val();
+            }
+            if self.address.val() == self.a_commit_dest.val() {
+                self.commit.d.next = self.wdata.val();
+                self.strobe_dest.d.next = true;
+            }
+            if self.address.val() == self.a_commit_neighbour.val() {
+                self.commit.d.next = self.wdata.val();
+                self.strobe_neighbour.d.next = true;
+            }
+            if self.address.val() == self.a_commit_forward.val() {
+                self.commit.d.next = self.wdata.val();
+                self.pending_forward.d.next = true;
+                self.ack_reg.d.next = false;
+            }
+            if self.address.val() == self.a_commit_endpoint.val() {
+                self.commit.d.next = self.wdata.val();
+                self.pending_endpoint.d.next = true;
+                self.ack_reg.d.next = false;
+            }
+        }
+        if self.committed.val() {
+            self.pending_forward.d.next = false;
+            self.pending_endpoint.d.next = false;
+            self.ack_reg.d.next = true;
+        }
+        self.rdata.next = self.rdata_reg.q.val();
+        self.ack.next = self.ack_reg.q.val();
+
+        self.ethertype.next = self.ethertype_reg.q.val();
+        self.front_mac.next = (bit_cast::<48, 32>(self.front_hi.q.val()) << 32) | bit_cast::<48, 32>(self.front_lo.q.val());
+        self.front_promiscuous.next = self.front_hi.q.val().get_bit(31);
+        self.front_vlan.next = self.front_vid.q.val();
+        self.back_mac.next = (bit_cast::<48, 32>(self.back_hi.q.val()) << 32) | bit_cast::<48, 32>(self.back_lo.q.val());
+        self.back_promiscuous.next = self.back_hi.q.val().get_bit(31);
+        self.back_vlan.next = self.back_vid.q.val();
+        self.key.next = (bit_cast::<97, 32>(self.key3.q.val()) << 96)
+            | (bit_cast::<97, 32>(self.key2.q.val()) << 64)
+            | (bit_cast::<97, 32>(self.key1.q.val()) << 32)
+            | bit_cast::<97, 32>(self.key0.q.val());
+        self.value.next = self.value_reg.q.val();
+        self.slot.next = self.commit.q.val().get_bits::<12>(0);
+        self.bank.next = self.commit.q.val().get_bits::<2>(16);
+        self.entry_valid.next = self.commit.q.val().get_bit(31);
+        self.commit_forward.next = self.pending_forward.q.val();
+        self.commit_endpoint.next = self.pending_endpoint.q.val();
+        // destination: IP 31:0, port 47:32, neighbour index 51:48; neighbour: MAC 47:0, valid 48
+        self.dest.next = (bit_cast::<52, 32>(self.dest_port.q.val()) << 32) | bit_cast::<52, 32>(self.dest_ip.q.val());
+        self.commit_dest.next = self.strobe_dest.q.val();
+        self.neighbour.next = (bit_cast::<49, 16>(self.neighbour_hi.q.val().get_bits::<16>(0)) << 32)
+            | bit_cast::<49, 32>(self.neighbour_lo.q.val());
+        if self.neighbour_hi.q.val().get_bit(31) {
+            self.neighbour.next = ((bit_cast::<49, 16>(self.neighbour_hi.q.val().get_bits::<16>(0)) << 32)
+                | bit_cast::<49, 32>(self.neighbour_lo.q.val()))
+                | (bit_cast::<49, 1>(1.into()) << 48);
+        }
+        self.commit_neighbour.next = self.strobe_neighbour.q.val();
+        self.index.next = self.commit.q.val().get_bits::<8>(0);
+        if self.reset.val() {
+            self.ethertype_reg.d.next = self.v_ethertype.val();
+            self.front_lo.d.next = 0.into();
+            self.front_hi.d.next = 0.into();
+            self.front_vid.d.next = 0.into();
+            self.back_lo.d.next = 0.into();
+            self.back_hi.d.next = 0.into();
+            self.back_vid.d.next = 0.into();
+            self.key0.d.next = 0.into();
+            self.key1.d.next = 0.into();
+            self.key2.d.next = 0.into();
+            self.key3.d.next = 0.into();
+            self.value_reg.d.next = 0.into();
+            self.dest_ip.d.next = 0.into();
+            self.dest_port.d.next = 0.into();
+            self.neighbour_lo.d.next = 0.into();
+            self.neighbour_hi.d.next = 0.into();
+            self.pending_forward.d.next = false;
+            self.pending_endpoint.d.next = false;
+            self.strobe_dest.d.next = false;
+            self.strobe_neighbour.d.next = false;
+            self.ack_reg.d.next = false;
+        }
+    }
+}

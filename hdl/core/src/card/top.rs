@@ -1,0 +1,384 @@
+//! The whole card: two receive sides, one lookup, two dispatchers, one encapsulator, and the borders.
+//! `docs/datapath.md` has the picture.
+use super::{Counter, Outcomes, Registers};
+use crate::parse::Rx;
+use crate::route::{Dispatch, Encap, Route};
+use crate::stream::{Arbiter, Beat, Fifo, FrameFifo, FromAxis, ToAxis};
+use crate::table::{Classify, Verdict};
+use rust_hdl_core::prelude::*;
+
+block! {
+    /// AXI4-Stream borders: `*_rx_*` from the MACs, `*_tx_*` to them, `host_*` and `control_*` to the host with the
+    /// 128 bits of an `RxMeta` beside each beat, `in_*` from the host with the port (1 = back) beside each beat.
+    pub struct Card {
+        pub clock: Signal<In, Clock>,
+        pub reset: Signal<In, Bit>,
+        pub build: Signal<In, Bits<32>>,
+        pub front_rx_tdata: Signal<In, Bits<64>>,
+        pub front_rx_tkeep: Signal<In, Bits<8>>,
+        pub front_rx_tlast: Signal<In, Bit>,
+        pub front_rx_tuser: Signal<In, Bit>,
+        pub front_rx_tvalid: Signal<In, Bit>,
+        pub front_rx_tready: Signal<Out, Bit>,
+        pub back_rx_tdata: Signal<In, Bits<64>>,
+        pub back_rx_tkeep: Signal<In, Bits<8>>,
+        pub back_rx_tlast: Signal<In, Bit>,
+        pub back_rx_tuser: Signal<In, Bit>,
+        pub back_rx_tvalid: Signal<In, Bit>,
+        pub back_rx_tready: Signal<Out, Bit>,
+        pub front_tx_tdata: Signal<Out, Bits<64>>,
+        pub front_tx_tkeep: Signal<Out, Bits<8>>,
+        pub front_tx_tlast: Signal<Out, Bit>,
+        pub front_tx_tuser: Signal<Out, Bit>,
+        pub front_tx_tvalid: Signal<Out, Bit>,
+        pub front_tx_tready: Signal<In, Bit>,
+        pub back_tx_tdata: Signal<Out, Bits<64>>,
+        pub back_tx_tkeep: Signal<Out, Bits<8>>,
+        pub back_tx_tlast: Signal<Out, Bit>,
+        pub back_tx_tuser: Signal<Out, Bit>,
+        pub back_tx_tvalid: Signal<Out, Bit>,
+        pub back_tx_tready: Signal<In, Bit>,
+        pub host_tdata: Signal<Out, Bits<64>>,
+        pub host_tkeep: Signal<Out, Bits<8>>,
+        pub host_tlast: Signal<Out, Bit>,
+        pub host_meta: Signal<Out, Bits<128>>,
+        pub host_tvalid: Signal<Out, Bit>,
+        pub host_tready: Signal<In, Bit>,
+        pub control_tdata: Signal<Out, Bits<64>>,
+        pub control_tkeep: Signal<Out, Bits<8>>,
+        pub control_tlast: Signal<Out, Bit>,
+        pub control_meta: Signal<Out, Bits<128>>,
+        pub control_tvalid: Signal<Out, Bit>,
+        pub control_tready: Signal<In, Bit>,
+        pub in_tdata: Signal<In, Bits<64>>,
+        pub in_tkeep: Signal<In, Bits<8>>,
+        pub in_tlast: Signal<In, Bit>,
+        pub in_port: Signal<In, Bit>,
+        pub in_tvalid: Signal<In, Bit>,
+        pub in_tready: Signal<Out, Bit>,
+        pub reg_address: Signal<In, Bits<16>>,
+        pub reg_wdata: Signal<In, Bits<32>>,
+        pub reg_write: Signal<In, Bit>,
+        pub reg_read: Signal<In, Bit>,
+        pub reg_rdata: Signal<Out, Bits<32>>,
+        pub reg_ack: Signal<Out, Bit>,
+        registers: Registers,
+        front_in: FromAxis,
+        back_in: FromAxis,
+        host_in: FromAxis,
+        front_rx: Rx,
+        back_rx: Rx,
+        classify: Classify<10, 9>,
+        front_verdicts: Fifo<Verdict, 4, 5>,
+        back_verdicts: Fifo<Verdict, 4, 5>,
+        front_route: Dispatch,
+        back_route: Dispatch,
+        front_fwd: Fifo<Beat, 9, 10>,
+        front_routes: Fifo<Route, 5, 6>,
+        back_fwd: Fifo<Beat, 9, 10>,
+        back_routes: Fifo<Route, 5, 6>,
+        fwd_arbiter: Arbiter<Route>,
+        encap: Encap,
+        front_host: FrameFifo<Bits<128>, 10, 11>,
+        back_host: FrameFifo<Bits<128>, 10, 11>,
+        back_control: FrameFifo<Bits<128>, 9, 10>,
+        host_arbiter: Arbiter<Bits<128>>,
+        sends: FrameFifo<Bits<1>, 9, 10>,
+        back_arbiter: Arbiter<Bits<1>>,
+        front_out: ToAxis,
+        back_out: ToAxis,
+        host_out: ToAxis,
+        control_out: ToAxis,
+        front_outcomes: Outcomes,
+        back_outcomes: Outcomes,
+        front_rx_count: Counter,
+        front_tx_count: Counter,
+        back_rx_count: Counter,
+        back_tx_count: Counter,
+        front_fwd_ready: Signal<Local, Bit>,
+        back_fwd_ready: Signal<Local, Bit>,
+        front_fwd_take: Signal<Local, Bit>,
+        back_fwd_take: Signal<Local, Bit>,
+        in_take: Signal<Local, Bit>,
+        in_back: Signal<Local, Bit>,
+        in_meta: Signal<Local, Bits<1>>,
+    }
+}
+
+impl Logic for Card {
+    #[hdl_gen]
+    fn update(&mut self) {
+        clock!(
+            self, clock, registers, front_rx, back_rx, classify, front_verdicts, back_verdicts, front_route, back_route, front_fwd,
+            front_routes, back_fwd, back_routes, fwd_arbiter, encap, front_host, back_host, back_control, host_arbiter,
+            sends, back_arbiter, front_outcomes, back_outcomes, front_rx_count, front_tx_count, back_rx_count,
+            back_tx_count
+        );
+        self.registers.reset.next = self.reset.val();
+        self.front_rx.reset.next = self.reset.val();
+        self.back_rx.reset.next = self.reset.val();
+        self.classify.reset.next = self.reset.val();
+        self.front_verdicts.reset.next = self.reset.val();
+        self.back_verdicts.reset.next = self.reset.val();
+        self.front_route.reset.next = self.reset.val();
+        self.back_route.reset.next = self.reset.val();
+        self.front_fwd.reset.next = self.reset.val();
+        self.front_routes.reset.next = self.reset.val();
+        self.back_fwd.reset.next = self.reset.val();
+        self.back_routes.reset.next = self.reset.val();
+        self.fwd_arbiter.reset.next = self.reset.val();
+        self.encap.reset.next = self.reset.val();
+        self.front_host.reset.next = self.reset.val();
+        self.back_host.reset.next = self.reset.val();
+        self.back_control.reset.next = self.reset.val();
+        self.host_arbiter.reset.next = self.reset.val();
+        self.sends.reset.next = self.reset.val();
+        self.back_arbiter.reset.next = self.reset.val();
+        self.front_outcomes.reset.next = self.reset.val();
+        self.back_outcomes.reset.next = self.reset.val();
+        self.front_rx_count.reset.next = self.reset.val();
+        self.front_tx_count.reset.next = self.reset.val();
+        self.back_rx_count.reset.next = self.reset.val();
+        self.back_tx_count.reset.next = self.reset.val();
+
+        // registers
+        self.registers.address.next = self.reg_address.val();
+        self.registers.wdata.next = self.reg_wdata.val();
+        self.registers.write.next = self.reg_write.val();
+        self.registers.read.next = self.reg_read.val();
+        self.registers.build.next = self.build.val();
+        self.reg_rdata.next = self.registers.rdata.val();
+        self.reg_ack.next = self.registers.ack.val();
+        self.registers.committed.next = self.classify.committed.val();
+        self.classify.key.next = self.registers.key.val();
+        self.classify.value.next = self.registers.value.val();
+        self.classify.slot.next = self.registers.slot.val();
+        self.classify.bank.next = self.registers.bank.val();
+        self.classify.entry_valid.next = self.registers.entry_valid.val();
+        self.classify.commit_forward.next = self.registers.commit_forward.val();
+        self.classify.commit_endpoint.next = self.registers.commit_endpoint.val();
+        self.classify.dest.next = self.registers.dest.val();
+        self.classify.commit_dest.next = self.registers.commit_dest.val();
+        self.classify.neighbour.next = self.registers.neighbour.val();
+        self.classify.commit_neighbour.next = self.registers.commit_neighbour.val();
+        self.classify.index.next = self.registers.index.val();
+        self.classify.front_vlan.next = self.registers.front_vlan.val();
+        self.classify.back_vlan.next = self.registers.back_vlan.val();
+
+        // receive sides
+        self.front_in.tdata.next = self.front_rx_tdata.val();
+        self.front_in.tkeep.next = self.front_rx_tkeep.val();
+        self.front_in.tlast.next = self.front_rx_tlast.val();
+        self.front_in.tuser.next = self.front_rx_tuser.val();
+        self.front_rx.s_beat.next = self.front_in.beat.val();
+        self.front_rx.s_valid.next = self.front_rx_tvalid.val();
+        self.front_rx_tready.next = self.front_rx.s_ready.val();
+        self.front_rx.mac.next = self.registers.front_mac.val();
+        self.front_rx.promiscuous.next = self.registers.front_promiscuous.val();
+        self.front_rx.ethertype.next = self.registers.ethertype.val();
+        self.front_rx.back.next = false;
+        self.front_rx.head_read.next = self.classify.front_read.val();
+        self.front_rx.beat_read.next = self.front_route.take.val();
+        self.front_rx.tail_read.next = self.front_route.take_last.val();
+        self.front_rx_count.strobe.next =
+            self.front_rx_tvalid.val() & self.front_rx.s_ready.val() & self.front_rx_tlast.val();
+        self.registers.front_rx.next = self.front_rx_count.value.val();
+        self.registers.front_tx.next = self.front_tx_count.value.val();
+
+        self.back_in.tdata.next = self.back_rx_tdata.val();
+        self.back_in.tkeep.next = self.back_rx_tkeep.val();
+        self.back_in.tlast.next = self.back_rx_tlast.val();
+        self.back_in.tuser.next = self.back_rx_tuser.val();
+        self.back_rx.s_beat.next = self.back_in.beat.val();
+        self.back_rx.s_valid.next = self.back_rx_tvalid.val();
+        self.back_rx_tready.next = self.back_rx.s_ready.val();
+        self.back_rx.mac.next = self.registers.back_mac.val();
+        self.back_rx.promiscuous.next = self.registers.back_promiscuous.val();
+        self.back_rx.ethertype.next = self.registers.ethertype.val();
+        self.back_rx.back.next = true;
+        self.back_rx.head_read.next = self.classify.back_read.val();
+        self.back_rx.beat_read.next = self.back_route.take.val();
+        self.back_rx.tail_read.next = self.back_route.take_last.val();
+        self.back_rx_count.strobe.next =
+            self.back_rx_tvalid.val() & self.back_rx.s_ready.val() & self.back_rx_tlast.val();
+        self.registers.back_rx.next = self.back_rx_count.value.val();
+        self.registers.back_tx.next = self.back_tx_count.value.val();
+
+        // lookup
+        self.classify.front_meta.next = self.front_rx.meta.val();
+        self.classify.front_ip_ok.next = self.front_rx.ip_ok.val();
+        self.classify.front_valid.next = self.front_rx.head_valid.val();
+        self.classify.front_level.next = self.front_verdicts.level.val();
+        self.front_verdicts.data_in.next = self.classify.verdict.val();
+        self.front_verdicts.write.next = self.classify.front_write.val();
+        self.front_verdicts.read.next = self.front_route.take_last.val();
+        self.classify.back_meta.next = self.back_rx.meta.val();
+        self.classify.back_ip_ok.next = self.back_rx.ip_ok.val();
+        self.classify.back_valid.next = self.back_rx.head_valid.val();
+        self.classify.back_level.next = self.back_verdicts.level.val();
+        self.back_verdicts.data_in.next = self.classify.verdict.val();
+        self.back_verdicts.write.next = self.classify.back_write.val();
+        self.back_verdicts.read.next = self.back_route.take_last.val();
+        self.classify.back_ipos_ok.next = self.back_rx.ipos_ok.val();
+
+        // dispatch
+        self.front_route.back.next = false;
+        self.front_route.front_mac.next = self.registers.front_mac.val();
+        self.front_route.verdict.next = self.front_verdicts.data_out.val();
+        self.front_route.verdict_valid.next = self.front_verdicts.valid.val();
+        self.front_route.beat.next = self.front_rx.beat.val();
+        self.front_route.beat_valid.next = self.front_rx.beat_valid.val();
+        self.front_route.l4_ok.next = self.front_rx.l4_ok.val();
+        self.front_route.cover_ok.next = self.front_rx.cover_ok.val();
+        self.front_route.tail_valid.next = self.front_rx.tail_valid.val();
+        self.front_route.fwd_level.next = self.front_fwd.level.val();
+        self.front_route.fwd_route_level.next = self.front_routes.level.val();
+        self.front_fwd.data_in.next = self.front_route.fwd_beat.val();
+        self.front_fwd.write.next = self.front_route.fwd_write.val();
+        self.front_routes.data_in.next = self.front_route.fwd_route.val();
+        self.front_routes.write.next = self.front_route.fwd_route_write.val();
+        self.front_host.beat_in.next = self.front_route.out_beat.val();
+        self.front_host.write.next = self.front_route.host_write.val();
+        self.front_host.finish.next = self.front_route.host_end.val();
+        self.front_host.keep.next = self.front_route.keep.val();
+        self.front_host.meta_in.next = self.front_route.out_meta.val();
+        self.front_route.host_overflow.next = self.front_host.overflow.val();
+        self.front_outcomes.strobe.next = self.front_route.outcome_valid.val();
+        self.front_outcomes.code.next = self.front_route.outcome.val();
+        self.front_outcomes.read.next = self.registers.front_read.val();
+        self.front_outcomes.read_code.next = self.registers.outcome_code.val();
+        self.registers.front_ack.next = self.front_outcomes.ack.val();
+        self.registers.front_value.next = self.front_outcomes.value.val();
+
+        self.back_route.back.next = true;
+        self.back_route.front_mac.next = self.registers.front_mac.val();
+        self.back_route.verdict.next = self.back_verdicts.data_out.val();
+        self.back_route.verdict_valid.next = self.back_verdicts.valid.val();
+        self.back_route.beat.next = self.back_rx.beat.val();
+        self.back_route.beat_valid.next = self.back_rx.beat_valid.val();
+        self.back_route.l4_ok.next = self.back_rx.l4_ok.val();
+        self.back_route.cover_ok.next = self.back_rx.cover_ok.val();
+        self.back_route.tail_valid.next = self.back_rx.tail_valid.val();
+        self.back_route.fwd_level.next = self.back_fwd.level.val();
+        self.back_route.fwd_route_level.next = self.back_routes.level.val();
+        self.back_fwd.data_in.next = self.back_route.fwd_beat.val();
+        self.back_fwd.write.next = self.back_route.fwd_write.val();
+        self.back_routes.data_in.next = self.back_route.fwd_route.val();
+        self.back_routes.write.next = self.back_route.fwd_route_write.val();
+        self.back_host.beat_in.next = self.back_route.out_beat.val();
+        self.back_host.write.next = self.back_route.host_write.val();
+        self.back_host.finish.next = self.back_route.host_end.val();
+        self.back_host.keep.next = self.back_route.keep.val();
+        self.back_host.meta_in.next = self.back_route.out_meta.val();
+        self.back_route.host_overflow.next = self.back_host.overflow.val();
+        self.back_outcomes.strobe.next = self.back_route.outcome_valid.val();
+        self.back_outcomes.code.next = self.back_route.outcome.val();
+        self.back_outcomes.read.next = self.registers.back_read.val();
+        self.back_outcomes.read_code.next = self.registers.outcome_code.val();
+        self.registers.back_ack.next = self.back_outcomes.ack.val();
+        self.registers.back_value.next = self.back_outcomes.value.val();
+
+        // the front port has no control packets
+        self.front_route.control_overflow.next = false;
+        self.back_control.beat_in.next = self.back_route.out_beat.val();
+        self.back_control.write.next = self.back_route.control_write.val();
+        self.back_control.finish.next = self.back_route.control_end.val();
+        self.back_control.keep.next = self.back_route.keep.val();
+        self.back_control.meta_in.next = self.back_route.out_meta.val();
+        self.back_route.control_overflow.next = self.back_control.overflow.val();
+
+        // forward buffers, one encapsulator
+        self.front_fwd_ready.next = self.front_fwd.valid.val() & self.front_routes.valid.val();
+        self.front_fwd_take.next = self.front_fwd_ready.val() & self.fwd_arbiter.a_ready.val();
+        self.fwd_arbiter.a_beat.next = self.front_fwd.data_out.val();
+        self.fwd_arbiter.a_meta.next = self.front_routes.data_out.val();
+        self.fwd_arbiter.a_valid.next = self.front_fwd_ready.val();
+        self.front_fwd.read.next = self.front_fwd_take.val();
+        self.front_routes.read.next = self.front_fwd_take.val() & self.front_fwd.data_out.val().last;
+        self.back_fwd_ready.next = self.back_fwd.valid.val() & self.back_routes.valid.val();
+        self.back_fwd_take.next = self.back_fwd_ready.val() & self.fwd_arbiter.b_ready.val();
+        self.fwd_arbiter.b_beat.next = self.back_fwd.data_out.val();
+        self.fwd_arbiter.b_meta.next = self.back_routes.data_out.val();
+        self.fwd_arbiter.b_valid.next = self.back_fwd_ready.val();
+        self.back_fwd.read.next = self.back_fwd_take.val();
+        self.back_routes.read.next = self.back_fwd_take.val() & self.back_fwd.data_out.val().last;
+        self.encap.mac.next = self.registers.back_mac.val();
+        self.encap.ethertype.next = self.registers.ethertype.val();
+        self.encap.s_beat.next = self.fwd_arbiter.m_beat.val();
+        self.encap.s_route.next = self.fwd_arbiter.m_meta.val();
+        self.encap.s_valid.next = self.fwd_arbiter.m_valid.val();
+        self.fwd_arbiter.m_ready.next = self.encap.s_ready.val();
+
+        // host to wire
+        self.host_in.tdata.next = self.in_tdata.val();
+        self.host_in.tkeep.next = self.in_tkeep.val();
+        self.host_in.tlast.next = self.in_tlast.val();
+        self.host_in.tuser.next = false;
+        self.in_tready.next = self.sends.room.val();
+        self.in_take.next = self.in_tvalid.val() & self.sends.room.val();
+        self.in_meta.next = 0.into();
+        if self.in_port.val() {
+            self.in_meta.next = 1.into();
+        }
+        self.sends.beat_in.next = self.host_in.beat.val();
+        self.sends.write.next = self.in_take.val();
+        self.sends.finish.next = self.in_take.val() & self.in_tlast.val();
+        self.sends.keep.next = true;
+        self.sends.meta_in.next = self.in_meta.val();
+        self.in_back.next = self.sends.m_meta.val().any();
+        self.back_arbiter.a_beat.next = self.encap.m_beat.val();
+        self.back_arbiter.a_meta.next = 0.into();
+        self.back_arbiter.a_valid.next = self.encap.m_valid.val();
+        self.encap.m_ready.next = self.back_arbiter.a_ready.val();
+        self.back_arbiter.b_beat.next = self.sends.m_beat.val();
+        self.back_arbiter.b_meta.next = 0.into();
+        self.back_arbiter.b_valid.next = self.sends.m_valid.val() & self.in_back.val();
+        self.sends.m_ready.next = self.front_tx_tready.val();
+        if self.in_back.val() {
+            self.sends.m_ready.next = self.back_arbiter.b_ready.val();
+        }
+        self.front_out.beat.next = self.sends.m_beat.val();
+        self.front_tx_tvalid.next = self.sends.m_valid.val() & !self.in_back.val();
+        self.back_out.beat.next = self.back_arbiter.m_beat.val();
+        self.back_tx_tvalid.next = self.back_arbiter.m_valid.val();
+        self.back_arbiter.m_ready.next = self.back_tx_tready.val();
+        self.front_tx_tdata.next = self.front_out.tdata.val();
+        self.front_tx_tkeep.next = self.front_out.tkeep.val();
+        self.front_tx_tlast.next = self.front_out.tlast.val();
+        self.front_tx_tuser.next = self.front_out.tuser.val();
+        self.back_tx_tdata.next = self.back_out.tdata.val();
+        self.back_tx_tkeep.next = self.back_out.tkeep.val();
+        self.back_tx_tlast.next = self.back_out.tlast.val();
+        self.back_tx_tuser.next = self.back_out.tuser.val();
+        self.front_tx_count.strobe.next = self.front_tx_tready.val()
+            & self.sends.m_valid.val()
+            & !self.in_back.val()
+            & self.sends.m_beat.val().last;
+        self.back_tx_count.strobe.next =
+            self.back_tx_tready.val() & self.back_arbiter.m_valid.val() & self.back_arbiter.m_beat.val().last;
+
+        // card to host
+        self.host_arbiter.a_beat.next = self.front_host.m_beat.val();
+        self.host_arbiter.a_meta.next = self.front_host.m_meta.val();
+        self.host_arbiter.a_valid.next = self.front_host.m_valid.val();
+        self.front_host.m_ready.next = self.host_arbiter.a_ready.val();
+        self.host_arbiter.b_beat.next = self.back_host.m_beat.val();
+        self.host_arbiter.b_meta.next = self.back_host.m_meta.val();
+        self.host_arbiter.b_valid.next = self.back_host.m_valid.val();
+        self.back_host.m_ready.next = self.host_arbiter.b_ready.val();
+        self.host_out.beat.next = self.host_arbiter.m_beat.val();
+        self.host_meta.next = self.host_arbiter.m_meta.val();
+        self.host_tvalid.next = self.host_arbiter.m_valid.val();
+        self.host_arbiter.m_ready.next = self.host_tready.val();
+        self.control_out.beat.next = self.back_control.m_beat.val();
+        self.control_meta.next = self.back_control.m_meta.val();
+        self.control_tvalid.next = self.back_control.m_valid.val();
+        self.back_control.m_ready.next = self.control_tready.val();
+        self.host_tdata.next = self.host_out.tdata.val();
+        self.host_tkeep.next = self.host_out.tkeep.val();
+        self.host_tlast.next = self.host_out.tlast.val();
+        self.control_tdata.next = self.control_out.tdata.val();
+        self.control_tkeep.next = self.control_out.tkeep.val();
+        self.control_tlast.next = self.control_out.tlast.val();
+    }
+}

@@ -1,0 +1,299 @@
+//! Captures header fields as the beats pass (Ethernet, ipOS, IPv4 with options, TCP, UDP).
+//!
+//! Beats are numbered twice: `k` from the frame's start, and `v` as if an ipOS frame's 16 header bytes were
+//! not there. 16 bytes are two beats, so IPv4 always begins at byte 14 of the `v` numbering.
+use super::Meta;
+use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
+
+block! {
+    /// `fire` marks a beat that is being taken. Outputs named `*1` belong to the beat one cycle ago;
+    /// `meta_valid` comes two cycles after the beat that completes the headers (or is the last).
+    pub struct Fields {
+        pub clock: Signal<In, Clock>,
+        pub reset: Signal<In, Bit>,
+        pub fire: Signal<In, Bit>,
+        /// In network order.
+        pub be: Signal<In, Bits<64>>,
+        pub cnt: Signal<In, Bits<3>>,
+        pub last: Signal<In, Bit>,
+        pub has_tag: Signal<In, Bit>,
+        pub tci: Signal<In, Bits<16>>,
+        pub runt: Signal<In, Bit>,
+        pub mac: Signal<In, Bits<48>>,
+        pub promiscuous: Signal<In, Bit>,
+        pub ethertype: Signal<In, Bits<16>>,
+        /// Read ipOS headers (the back port).
+        pub back: Signal<In, Bit>,
+        pub meta: Signal<Out, Meta>,
+        pub meta_valid: Signal<Out, Bit>,
+        pub done1: Signal<Out, Bit>,
+        pub k1: Signal<Out, Bits<13>>,
+        pub v1: Signal<Out, Bits<13>>,
+        /// Beat of the first transport byte in the `v` numbering; it is byte 2 of it (odd IHL) or byte 6.
+        pub port_beat: Signal<Out, Bits<13>>,
+        pub odd: Signal<Out, Bit>,
+        pub total1: Signal<Out, Bits<16>>,
+        pub cover1: Signal<Out, Bits<8>>,
+        /// Protocol number plus transport length: the pseudo-header without its addresses.
+        pub pseudo: Signal<Out, Bits<32>>,
+        k: DFF<Bits<13>>,
+        sent: DFF<Bit>,
+        done: DFF<Bit>,
+        kd: DFF<Bits<13>>,
+        vd: DFF<Bits<13>>,
+        dst: DFF<Bits<48>>,
+        src: DFF<Bits<48>>,
+        ipos: DFF<Bit>,
+        is_ip: DFF<Bit>,
+        deep: DFF<Bit>,
+        itype: DFF<Bits<8>>,
+        iproto: DFF<Bits<8>>,
+        version: DFF<Bits<4>>,
+        ihl: DFF<Bits<4>>,
+        total: DFF<Bits<16>>,
+        frag: DFF<Bits<16>>,
+        proto: DFF<Bits<8>>,
+        sip: DFF<Bits<32>>,
+        dip: DFF<Bits<32>>,
+        sport: DFF<Bits<16>>,
+        dport: DFF<Bits<16>>,
+        ulen: DFF<Bits<16>>,
+        usum: DFF<Bits<16>>,
+        cut_ipos: DFF<Bit>,
+        cut_ip: DFF<Bit>,
+        cut_options: DFF<Bit>,
+        cut_l4: DFF<Bit>,
+        was_runt: DFF<Bit>,
+        was_tagged: DFF<Bit>,
+        was_tci: DFF<Bits<16>>,
+        out: DFF<Meta>,
+        out_valid: DFF<Bit>,
+        v: Signal<Local, Bits<13>>,
+        pb: Signal<Local, Bits<13>>,
+        stop: Signal<Local, Bits<13>>,
+        end_pos: Signal<Local, Bits<3>>,
+        port_pos: Signal<Local, Bits<3>>,
+        tcp: Signal<Local, Bit>,
+        udp: Signal<Local, Bit>,
+        enough: Signal<Local, Bit>,
+        finish: Signal<Local, Bit>,
+        header: Signal<Local, Bits<16>>,
+        payload: Signal<Local, Bits<16>>,
+        need: Signal<Local, Bits<16>>,
+        l4: Signal<Local, Bit>,
+        covered: Signal<Local, Bits<8>>,
+        m: Signal<Local, Meta>,
+        c_ipv4: Constant<Bits<16>> = 0x0800u64,
+        c_tcp: Constant<Bits<8>> = 6u64,
+        c_udp: Constant<Bits<8>> = 17u64,
+        c_truncated: Constant<Bits<3>> = ipos_abi::rx::L3::Truncated as u64,
+        c_malformed: Constant<Bits<3>> = ipos_abi::rx::L3::Malformed as u64,
+        // bytes after offset 14 of the packets whose checksum covers a fixed length
+        c_header: Constant<Bits<8>> = 16u64,
+        c_tcp_connection: Constant<Bits<8>> = 162u64,
+        c_udp_connection: Constant<Bits<8>> = 22u64,
+        c_max: Constant<Bits<13>> = 0x1fffu64,
+    }
+}
+
+impl Logic for Fields {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(
+            self, clock, k, sent, done, kd, vd, dst, src, ipos, is_ip, deep, itype, iproto, version, ihl, total, frag,
+            proto, sip, dip, sport, dport, ulen, usum, cut_ipos, cut_ip, cut_options, cut_l4, was_runt, was_tagged,
+            was_tci, out, out_valid
+        );
+        self.v.next = self.k.q.val();
+        if self.ipos.q.val() & (self.k.q.val() != 0) {
+            self.v.next = self.k.q.val() - 2;
+        }
+        // transport header: first byte at 14 + 4 IHL
+        self.pb.next = (bit_cast::<13, 4>(self.ihl.q.val()) + 3) >> 1;
+        self.tcp.next = self.proto.q.val() == self.c_tcp.val();
+        self.udp.next = self.proto.q.val() == self.c_udp.val();
+        self.port_pos.next = 6.into();
+        if self.ihl.q.val().get_bit(0) {
+            self.port_pos.next = 2.into();
+        }
+        // its last byte: 20 bytes of TCP, 8 of UDP
+        self.stop.next = self.pb.val() + 1;
+        self.end_pos.next = 5.into();
+        if self.ihl.q.val().get_bit(0) {
+            self.end_pos.next = 1.into();
+        }
+        if self.tcp.val() {
+            self.stop.next = self.pb.val() + 3;
+            self.end_pos.next = 1.into();
+            if self.ihl.q.val().get_bit(0) {
+                self.stop.next = self.pb.val() + 2;
+                self.end_pos.next = 5.into();
+            }
+        }
+        self.enough.next = self.k.q.val() >= 6;
+        if self.deep.q.val() {
+            self.enough.next = (self.v.val() >= 4) & (self.v.val() >= self.stop.val());
+        }
+        self.finish.next = self.fire.val() & !self.sent.q.val() & (self.last.val() | self.enough.val());
+        self.done.d.next = self.finish.val();
+
+        if self.fire.val() {
+            self.kd.d.next = self.k.q.val();
+            self.vd.d.next = self.v.val();
+            if self.k.q.val() != self.c_max.val() {
+                self.k.d.next = self.k.q.val() + 1;
+            }
+            self.sent.d.next = (self.sent.q.val() | self.finish.val()) & !self.last.val();
+            if self.last.val() {
+                self.k.d.next = 0.into();
+            }
+            if self.k.q.val() == 0 {
+                self.dst.d.next = self.be.val().get_bits::<48>(16);
+                self.src.d.next = bit_cast::<48, 16>(self.be.val().get_bits::<16>(0)) << 32;
+                self.ipos.d.next = false;
+                self.is_ip.d.next = false;
+                self.deep.d.next = false;
+            }
+            if self.k.q.val() == 1 {
+                self.src.d.next = self.src.q.val() | bit_cast::<48, 32>(self.be.val().get_bits::<32>(32));
+                self.ipos.d.next = self.be.val().get_bits::<16>(16) == self.ethertype.val();
+                self.is_ip.d.next = self.be.val().get_bits::<16>(16) == self.c_ipv4.val();
+                self.deep.d.next = self.be.val().get_bits::<16>(16) == self.c_ipv4.val();
+            }
+            if (self.k.q.val() == 3) & self.ipos.q.val() {
+                self.itype.d.next = self.be.val().get_bits::<8>(40);
+                self.iproto.d.next = self.be.val().get_bits::<8>(32);
+                self.deep.d.next = self.back.val() & (self.be.val().get_bits::<8>(40) == 2);
+            }
+            if self.v.val() == 1 {
+                self.version.d.next = self.be.val().get_bits::<4>(12);
+                self.ihl.d.next = self.be.val().get_bits::<4>(8);
+            }
+            if self.v.val() == 2 {
+                self.total.d.next = self.be.val().get_bits::<16>(48);
+                self.frag.d.next = self.be.val().get_bits::<16>(16);
+                self.proto.d.next = self.be.val().get_bits::<8>(0);
+            }
+            if self.v.val() == 3 {
+                self.sip.d.next = self.be.val().get_bits::<32>(16);
+                self.dip.d.next = bit_cast::<32, 16>(self.be.val().get_bits::<16>(0)) << 16;
+            }
+            if self.v.val() == 4 {
+                self.dip.d.next = self.dip.q.val() | bit_cast::<32, 16>(self.be.val().get_bits::<16>(48));
+            }
+            if self.v.val() == self.pb.val() {
+                if self.ihl.q.val().get_bit(0) {
+                    self.sport.d.next = self.be.val().get_bits::<16>(32);
+                    self.dport.d.next = self.be.val().get_bits::<16>(16);
+                    self.ulen.d.next = self.be.val().get_bits::<16>(0);
+                } else {
+                    self.sport.d.next = self.be.val().get_bits::<16>(0);
+                }
+            }
+            if self.v.val() == (self.pb.val() + 1) {
+                if self.ihl.q.val().get_bit(0) {
+                    self.usum.d.next = self.be.val().get_bits::<16>(48);
+                } else {
+                    self.dport.d.next = self.be.val().get_bits::<16>(48);
+                    self.ulen.d.next = self.be.val().get_bits::<16>(32);
+                    self.usum.d.next = self.be.val().get_bits::<16>(16);
+                }
+            }
+            // where the frame ends, if it ends here
+            self.cut_ipos.d.next = self.last.val()
+                & ((self.k.q.val() < 3) | ((self.k.q.val() == 3) & (self.cnt.val() < 5)));
+            self.cut_ip.d.next =
+                self.last.val() & ((self.v.val() < 4) | ((self.v.val() == 4) & (self.cnt.val() < 1)));
+            self.cut_options.d.next = self.last.val()
+                & ((self.v.val() < self.pb.val())
+                    | ((self.v.val() == self.pb.val()) & (self.cnt.val() < (self.port_pos.val() - 1))));
+            self.cut_l4.d.next = self.last.val()
+                & ((self.v.val() < self.stop.val())
+                    | ((self.v.val() == self.stop.val()) & (self.cnt.val() < self.end_pos.val())));
+            self.was_runt.d.next = self.runt.val() & self.last.val();
+            self.was_tagged.d.next = self.has_tag.val();
+            self.was_tci.d.next = self.tci.val();
+        }
+
+        // one cycle later: all fields stand in their registers
+        self.header.next = bit_cast::<16, 4>(self.ihl.q.val()) << 2;
+        self.need.next = self.header.val() + 8;
+        if self.tcp.val() {
+            self.need.next = self.header.val() + 20;
+        }
+        self.payload.next = self.total.q.val() - self.header.val();
+        self.covered.next = 0.into();
+        if (self.itype.q.val() == 2) | (self.itype.q.val() == 3) {
+            self.covered.next = self.c_header.val();
+        }
+        if (self.itype.q.val() == 1) & (self.iproto.q.val() == 1) {
+            self.covered.next = self.c_tcp_connection.val();
+        }
+        if (self.itype.q.val() == 1) & (self.iproto.q.val() == 2) {
+            self.covered.next = self.c_udp_connection.val();
+        }
+        self.l4.next = (self.frag.q.val().get_bits::<14>(0) == 0) & (self.tcp.val() | self.udp.val());
+        self.m.next.runt = self.was_runt.q.val();
+        self.m.next.group = self.dst.q.val().get_bit(40);
+        self.m.next.mac_ok =
+            self.promiscuous.val() | self.dst.q.val().get_bit(40) | (self.dst.q.val() == self.mac.val());
+        self.m.next.ipos = self.ipos.q.val();
+        self.m.next.ipos_short = self.cut_ipos.q.val();
+        self.m.next.ipos_type = self.itype.q.val();
+        self.m.next.cover = self.covered.val();
+        self.m.next.ipv4 = self.deep.q.val();
+        self.m.next.early = 0.into();
+        if self.cut_ip.q.val() {
+            self.m.next.early = self.c_truncated.val();
+        } else if (self.version.q.val() != 4) | (self.ihl.q.val() < 5) {
+            self.m.next.early = self.c_malformed.val();
+        } else if self.cut_options.q.val() {
+            self.m.next.early = self.c_truncated.val();
+        }
+        self.m.next.small_total = self.total.q.val() < self.header.val();
+        self.m.next.late = 0.into();
+        if self.l4.val() {
+            if self.cut_l4.q.val() {
+                self.m.next.late = self.c_truncated.val();
+            } else if self.total.q.val() < self.need.val() {
+                self.m.next.late = self.c_malformed.val();
+            }
+        }
+        self.m.next.fragment = self.frag.q.val().get_bits::<14>(0) != 0;
+        self.m.next.other_protocol = !(self.tcp.val() | self.udp.val());
+        self.m.next.l4_skip =
+            self.udp.val() & ((self.usum.q.val() == 0) | (self.ulen.q.val() != self.payload.val()));
+        self.m.next.udp = self.udp.val();
+        self.m.next.src_ip = self.sip.q.val();
+        self.m.next.dst_ip = self.dip.q.val();
+        self.m.next.src_port = self.sport.q.val();
+        self.m.next.dst_port = self.dport.q.val();
+        self.m.next.total = self.total.q.val();
+        self.m.next.src_mac = self.src.q.val();
+        self.m.next.tagged = self.was_tagged.q.val();
+        self.m.next.tci = self.was_tci.q.val();
+        if !self.was_tagged.q.val() {
+            self.m.next.tci = 0.into();
+        }
+        self.out.d.next = self.m.val();
+        self.out_valid.d.next = self.done.q.val();
+        self.meta.next = self.out.q.val();
+        self.meta_valid.next = self.out_valid.q.val();
+
+        self.done1.next = self.done.q.val();
+        self.k1.next = self.kd.q.val();
+        self.v1.next = self.vd.q.val();
+        self.port_beat.next = self.pb.val();
+        self.odd.next = self.ihl.q.val().get_bit(0);
+        self.total1.next = self.total.q.val();
+        self.cover1.next = self.covered.val();
+        self.pseudo.next = bit_cast::<32, 8>(self.proto.q.val()) + bit_cast::<32, 16>(self.payload.val());
+        if self.reset.val() {
+            self.k.d.next = 0.into();
+            self.sent.d.next = false;
+            self.done.d.next = false;
+            self.out_valid.d.next = false;
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! From the wire to a verdict-ready description of the frame.
+mod be;
+mod fields;
+mod masks;
+mod rx;
+mod sum;
+mod vlan;
+
+pub use be::ByteRev;
+pub use fields::Fields;
+pub use masks::Masks;
+pub use rx::Rx;
+pub use sum::{Fold, LaneSum};
+pub use vlan::Vlan;
+
+use rust_hdl_core::prelude::*;
+
+/// What the parser knows of a frame when its headers have passed, before any table.
+#[derive(Copy, Clone, Debug, Default, PartialEq, LogicStruct)]
+pub struct Meta {
+    /// Shorter than an Ethernet header, or than its VLAN tag.
+    pub runt: Bit,
+    /// For this port, or for a group.
+    pub mac_ok: Bit,
+    /// Destination is a group address.
+    pub group: Bit,
+    /// Bears the ipOS EtherType.
+    pub ipos: Bit,
+    /// ipOS that ends before its header does.
+    pub ipos_short: Bit,
+    /// ipOS type.
+    pub ipos_type: Bits<8>,
+    /// Bytes after offset 14 that a control packet's checksum covers; zero: not known to fabric.
+    pub cover: Bits<8>,
+    /// IPv4 by EtherType, or the inner packet of a type 02.
+    pub ipv4: Bit,
+    /// Step 7.1 to 7.3: an `L3` code, or zero.
+    pub early: Bits<3>,
+    /// Step 7.5.
+    pub small_total: Bit,
+    /// Step 7.6 and 7.7: an `L3` code, or zero.
+    pub late: Bits<3>,
+    pub fragment: Bit,
+    pub other_protocol: Bit,
+    /// The transport checksum is not to be judged (UDP without one, or of another length).
+    pub l4_skip: Bit,
+    pub udp: Bit,
+    pub src_ip: Bits<32>,
+    pub dst_ip: Bits<32>,
+    pub src_port: Bits<16>,
+    pub dst_port: Bits<16>,
+    /// IPv4 total length.
+    pub total: Bits<16>,
+    pub src_mac: Bits<48>,
+    pub tagged: Bit,
+    pub tci: Bits<16>,
+}

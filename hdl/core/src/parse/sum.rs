@@ -1,0 +1,86 @@
+//! One's complement sums (RFC 1071) over a masked stream of 64-bit words.
+use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
+
+block! {
+    /// Adds the four 16-bit lanes of `data` (network order) under a byte mask, bit 7 for the first byte on the
+    /// wire. `first` restarts the sum. The sum holds two cycles after the word.
+    pub struct LaneSum {
+        pub clock: Signal<In, Clock>,
+        pub valid: Signal<In, Bit>,
+        pub first: Signal<In, Bit>,
+        pub data: Signal<In, Bits<64>>,
+        pub mask: Signal<In, Bits<8>>,
+        pub sum: Signal<Out, Bits<32>>,
+        acc: DFF<Bits<32>>,
+        lanes: DFF<Bits<18>>,
+        lanes_valid: DFF<Bit>,
+        lanes_first: DFF<Bit>,
+        m: Signal<Local, Bits<64>>,
+        w: Signal<Local, Bits<64>>,
+        l0: Signal<Local, Bits<18>>,
+        l1: Signal<Local, Bits<18>>,
+        l2: Signal<Local, Bits<18>>,
+        l3: Signal<Local, Bits<18>>,
+        base: Signal<Local, Bits<32>>,
+        c_byte: Constant<Bits<64>> = 0xffu64,
+    }
+}
+
+impl Logic for LaneSum {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clock, acc, lanes, lanes_valid, lanes_first);
+        self.m.next = 0.into();
+        for i in 0..8 {
+            self.m.next = self.m.val() << 8;
+            if self.mask.val().get_bit(7 - i) {
+                self.m.next = self.m.val() | self.c_byte.val();
+            }
+        }
+        self.w.next = self.data.val() & self.m.val();
+        self.l0.next = bit_cast::<18, 16>(self.w.val().get_bits::<16>(0));
+        self.l1.next = bit_cast::<18, 16>(self.w.val().get_bits::<16>(16));
+        self.l2.next = bit_cast::<18, 16>(self.w.val().get_bits::<16>(32));
+        self.l3.next = bit_cast::<18, 16>(self.w.val().get_bits::<16>(48));
+        self.lanes.d.next = (self.l0.val() + self.l1.val()) + (self.l2.val() + self.l3.val());
+        self.lanes_valid.d.next = self.valid.val();
+        self.lanes_first.d.next = self.first.val();
+        self.base.next = self.acc.q.val();
+        if self.lanes_first.q.val() {
+            self.base.next = 0.into();
+        }
+        if self.lanes_valid.q.val() {
+            self.acc.d.next = self.base.val() + bit_cast::<32, 18>(self.lanes.q.val());
+        }
+        self.sum.next = self.acc.q.val();
+    }
+}
+
+block! {
+    /// Folds a sum to 16 bits and compares it with 0xffff; two cycles.
+    pub struct Fold {
+        pub clock: Signal<In, Clock>,
+        pub sum: Signal<In, Bits<32>>,
+        pub valid: Signal<Out, Bit>,
+        once: DFF<Bits<18>>,
+        ok: DFF<Bit>,
+        lo: Signal<Local, Bits<18>>,
+        hi: Signal<Local, Bits<18>>,
+        twice: Signal<Local, Bits<18>>,
+        c_ones: Constant<Bits<18>> = 0xffffu64,
+    }
+}
+
+impl Logic for Fold {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clock, once, ok);
+        self.lo.next = bit_cast::<18, 16>(self.sum.val().get_bits::<16>(0));
+        self.hi.next = bit_cast::<18, 16>(self.sum.val().get_bits::<16>(16));
+        self.once.d.next = self.lo.val() + self.hi.val();
+        self.twice.next = (self.once.q.val() & self.c_ones.val()) + (self.once.q.val() >> 16);
+        self.ok.d.next = self.twice.val() == self.c_ones.val();
+        self.valid.next = self.ok.q.val();
+    }
+}

@@ -1,0 +1,247 @@
+//! Carries each frame where its verdict says, and gives it its one outcome (`docs/datapath.md`, steps 12 and 13).
+use super::{Normal, Route};
+use crate::stream::Beat;
+use crate::table::Verdict;
+use ipos_abi::rx::{L3, L4, Outcome};
+use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
+
+block! {
+    /// Takes a beat each cycle. Nothing downstream can stop it: what has no room is dropped whole.
+    pub struct Dispatch {
+        pub clock: Signal<In, Clock>,
+        pub reset: Signal<In, Bit>,
+        pub back: Signal<In, Bit>,
+        pub front_mac: Signal<In, Bits<48>>,
+        pub verdict: Signal<In, Verdict>,
+        pub verdict_valid: Signal<In, Bit>,
+        pub beat: Signal<In, Beat>,
+        pub beat_valid: Signal<In, Bit>,
+        pub l4_ok: Signal<In, Bit>,
+        pub cover_ok: Signal<In, Bit>,
+        pub tail_valid: Signal<In, Bit>,
+        /// Takes a beat; on the last one also verdict and tail.
+        pub take: Signal<Out, Bit>,
+        pub take_last: Signal<Out, Bit>,
+        /// Forward buffer: beats from the second on, cut at the IPv4 total length.
+        pub fwd_beat: Signal<Out, Beat>,
+        pub fwd_write: Signal<Out, Bit>,
+        pub fwd_level: Signal<In, Bits<10>>,
+        pub fwd_route: Signal<Out, Route>,
+        pub fwd_route_write: Signal<Out, Bit>,
+        pub fwd_route_level: Signal<In, Bits<6>>,
+        /// Host buffers.
+        pub out_beat: Signal<Out, Beat>,
+        pub out_meta: Signal<Out, Bits<128>>,
+        pub host_write: Signal<Out, Bit>,
+        pub host_end: Signal<Out, Bit>,
+        pub host_overflow: Signal<In, Bit>,
+        pub control_write: Signal<Out, Bit>,
+        pub control_end: Signal<Out, Bit>,
+        pub control_overflow: Signal<In, Bit>,
+        pub keep: Signal<Out, Bit>,
+        pub outcome: Signal<Out, Bits<4>>,
+        pub outcome_valid: Signal<Out, Bit>,
+        normal: Normal,
+        admitted: DFF<Bit>,
+        pending: DFF<Bits<64>>, // the last beat of a padded packet waits for the frame's end
+        sequence: DFF<Bits<32>>,
+        outcome_reg: DFF<Bits<4>>,
+        outcome_strobe: DFF<Bit>,
+        go: Signal<Local, Bit>,
+        ends: Signal<Local, Bit>,
+        stop: Signal<Local, Bits<17>>,
+        last_beat: Signal<Local, Bits<14>>,
+        last_cnt: Signal<Local, Bits<3>>,
+        room: Signal<Local, Bits<14>>,
+        admit: Signal<Local, Bit>,
+        short: Signal<Local, Bit>,
+        fwd: Signal<Local, Beat>,
+        bytes: Signal<Local, Bits<17>>,
+        raw_bytes: Signal<Local, Bits<17>>,
+        host: Signal<Local, Beat>,
+        over: Signal<Local, Bit>,
+        l3: Signal<Local, Bits<3>>,
+        l4: Signal<Local, Bits<2>>,
+        flags: Signal<Local, Bits<32>>,
+        word0: Signal<Local, Bits<32>>,
+        kept: Signal<Local, Bit>,
+        route: Signal<Local, Route>,
+        code: Signal<Local, Bits<4>>,
+        c_depth: Constant<Bits<14>> = 512u64,
+        c_forwarded: Constant<Bits<4>> = Outcome::Forwarded as u64,
+        c_host: Constant<Bits<4>> = Outcome::ToHost as u64,
+        c_control: Constant<Bits<4>> = Outcome::ToControl as u64,
+        c_full: Constant<Bits<4>> = Outcome::DropForwardFull as u64,
+        c_host_full: Constant<Bits<4>> = Outcome::DropHostFull as u64,
+        c_error: Constant<Bits<4>> = Outcome::DropError as u64,
+        c_short: Constant<Bits<4>> = Outcome::DropShort as u64,
+        c_l3_ok: Constant<Bits<3>> = L3::Ok as u64,
+        c_l3_bad: Constant<Bits<3>> = L3::BadChecksum as u64,
+        c_l3_truncated: Constant<Bits<3>> = L3::Truncated as u64,
+        c_l3_short: Constant<Bits<3>> = L3::Short as u64,
+        c_l4_valid: Constant<Bits<2>> = L4::Valid as u64,
+        c_l4_bad: Constant<Bits<2>> = L4::Bad as u64,
+        c_one: Constant<Bits<32>> = 1u64,
+    }
+}
+
+impl Logic for Dispatch {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clock, admitted, pending, sequence, outcome_reg, outcome_strobe);
+        clock!(self, clock, normal);
+        self.go.next =
+            self.verdict_valid.val() & self.beat_valid.val() & (!self.beat.val().last | self.tail_valid.val());
+        self.ends.next = self.go.val() & self.beat.val().last;
+        self.take.next = self.go.val();
+        self.take_last.next = self.ends.val();
+        self.normal.reset.next = self.reset.val();
+        self.normal.s_beat.next = self.beat.val();
+        self.normal.fire.next = self.go.val();
+        self.normal.decapsulate.next = self.verdict.val().decapsulate;
+        self.normal.front_mac.next = self.front_mac.val();
+        self.bytes.next = (bit_cast::<17, 14>(self.normal.number.val()) << 3)
+            + bit_cast::<17, 3>(self.beat.val().cnt)
+            + 1;
+        self.raw_bytes.next =
+            (bit_cast::<17, 14>(self.normal.raw.val()) << 3) + bit_cast::<17, 3>(self.beat.val().cnt) + 1;
+
+        // forward: the packet's last byte is 13 + total length
+        self.stop.next = bit_cast::<17, 16>(self.verdict.val().total) + 13;
+        self.last_beat.next = self.stop.val().get_bits::<14>(3);
+        self.last_cnt.next = self.stop.val().get_bits::<3>(0);
+        self.short.next = self.bytes.val() < (bit_cast::<17, 16>(self.verdict.val().total) + 14);
+        self.room.next = self.c_depth.val() - bit_cast::<14, 10>(self.fwd_level.val());
+        self.admit.next = self.admitted.q.val();
+        if self.normal.first.val() {
+            self.admit.next =
+                (self.last_beat.val() <= self.room.val()) & (self.fwd_route_level.val() < 30);
+        }
+        if self.go.val() {
+            self.admitted.d.next = self.admit.val();
+        }
+        self.fwd_route_write.next = false;
+        self.fwd_write.next = false;
+        self.fwd.next.data = self.normal.data.val();
+        self.fwd.next.cnt = 7.into();
+        self.fwd.next.last = false;
+        self.fwd.next.user = false;
+        if self.go.val() & self.verdict.val().forward & self.admit.val() {
+            self.fwd_route_write.next = self.normal.first.val();
+            if self.normal.emit.val() & (self.normal.number.val() != 0) {
+                self.fwd_write.next = (self.normal.number.val() < self.last_beat.val()) | self.beat.val().last;
+            }
+            if self.beat.val().last {
+                self.fwd.next.last = true;
+                self.fwd.next.user = self.beat.val().user | self.short.val();
+                self.fwd.next.cnt = self.last_cnt.val();
+                if self.short.val() {
+                    self.fwd.next.cnt = self.beat.val().cnt;
+                }
+                if self.normal.number.val() > self.last_beat.val() {
+                    self.fwd.next.data = self.pending.q.val();
+                }
+            }
+        }
+        if self.go.val() & (self.normal.number.val() == self.last_beat.val()) {
+            self.pending.d.next = self.normal.data.val();
+        }
+        self.fwd_beat.next = self.fwd.val();
+        self.route.next.mac = self.verdict.val().mac;
+        self.route.next.src_ip = self.verdict.val().src_ip;
+        self.route.next.src_port = self.verdict.val().src_port;
+        self.route.next.dst_ip = self.verdict.val().dst_ip;
+        self.route.next.dst_port = self.verdict.val().dst_port;
+        self.route.next.udp = self.verdict.val().udp;
+        self.fwd_route.next = self.route.val();
+
+        // host queues
+        self.host.next.data = self.normal.data.val();
+        self.host.next.cnt = self.beat.val().cnt;
+        self.host.next.last = self.beat.val().last;
+        self.host.next.user = false;
+        self.out_beat.next = self.host.val();
+        self.host_write.next = self.go.val() & self.verdict.val().host & self.normal.emit.val();
+        self.host_end.next = self.ends.val() & self.verdict.val().host;
+        self.control_write.next = self.go.val() & self.verdict.val().control;
+        self.control_end.next = self.ends.val() & self.verdict.val().control;
+        self.over.next = (self.verdict.val().host & self.host_overflow.val())
+            | (self.verdict.val().control & self.control_overflow.val());
+        self.kept.next = !self.beat.val().user & !self.over.val();
+        self.keep.next = self.kept.val();
+        if self.ends.val() & (self.verdict.val().host | self.verdict.val().control) & self.kept.val() {
+            self.sequence.d.next = self.sequence.q.val() + self.c_one.val();
+        }
+        self.l3.next = self.verdict.val().l3;
+        self.l4.next = 0.into();
+        if self.verdict.val().judge {
+            if self.short.val() {
+                self.l3.next = self.c_l3_short.val();
+            } else if !self.verdict.val().l4_skip {
+                self.l4.next = self.c_l4_bad.val();
+                if self.l4_ok.val() {
+                    self.l4.next = self.c_l4_valid.val();
+                }
+            }
+        }
+        if self.verdict.val().control & (self.verdict.val().cover != 0) {
+            if self.raw_bytes.val() < (bit_cast::<17, 8>(self.verdict.val().cover) + 14) {
+                self.l3.next = self.c_l3_truncated.val();
+            } else if self.cover_ok.val() {
+                self.l3.next = self.c_l3_ok.val();
+            } else {
+                self.l3.next = self.c_l3_bad.val();
+            }
+        }
+        self.flags.next = bit_cast::<32, 5>(self.verdict.val().code)
+            | (bit_cast::<32, 3>(self.l3.val()) << 8)
+            | (bit_cast::<32, 2>(self.l4.val()) << 12);
+        if self.verdict.val().tagged {
+            self.flags.next = self.flags.val() | (self.c_one.val() << 16);
+        }
+        if self.verdict.val().decapsulate {
+            self.flags.next = self.flags.val() | (self.c_one.val() << 17);
+        }
+        if self.back.val() {
+            self.flags.next = self.flags.val() | (self.c_one.val() << 18);
+        }
+        self.word0.next = bit_cast::<32, 16>(self.bytes.val().get_bits::<16>(0))
+            | (bit_cast::<32, 16>(self.verdict.val().tci) << 16);
+        self.out_meta.next = (bit_cast::<128, 32>(self.flags.val()) << 96)
+            | (bit_cast::<128, 32>(self.verdict.val().endpoint) << 64)
+            | (bit_cast::<128, 32>(self.sequence.q.val()) << 32)
+            | bit_cast::<128, 32>(self.word0.val());
+
+        // the one outcome
+        self.code.next = bit_cast::<4, 5>(self.verdict.val().code);
+        if self.verdict.val().forward {
+            self.code.next = self.c_forwarded.val();
+            if !self.admit.val() {
+                self.code.next = self.c_full.val();
+            } else if self.beat.val().user {
+                self.code.next = self.c_error.val();
+            } else if self.short.val() {
+                self.code.next = self.c_short.val();
+            }
+        } else if !self.verdict.val().drop {
+            self.code.next = self.c_host.val();
+            if self.verdict.val().control {
+                self.code.next = self.c_control.val();
+            }
+            if self.beat.val().user {
+                self.code.next = self.c_error.val();
+            } else if self.over.val() {
+                self.code.next = self.c_host_full.val();
+            }
+        }
+        self.outcome_reg.d.next = self.code.val();
+        self.outcome_strobe.d.next = self.ends.val();
+        self.outcome.next = self.outcome_reg.q.val();
+        self.outcome_valid.next = self.outcome_strobe.q.val();
+        if self.reset.val() {
+            self.sequence.d.next = 0.into();
+            self.outcome_strobe.d.next = false;
+        }
+    }
+}

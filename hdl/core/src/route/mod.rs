@@ -1,0 +1,21 @@
+//! Where frames go once they are judged: forward, host, control queue, or nowhere.
+mod dispatch;
+mod encap;
+mod normal;
+
+pub use dispatch::Dispatch;
+pub use encap::Encap;
+pub use normal::Normal;
+
+use rust_hdl_core::prelude::*;
+
+/// What the encapsulator needs to know of a frame.
+#[derive(Copy, Clone, Debug, Default, PartialEq, LogicStruct)]
+pub struct Route {
+    pub mac: Bits<48>,
+    pub src_ip: Bits<32>,
+    pub src_port: Bits<16>,
+    pub dst_ip: Bits<32>,
+    pub dst_port: Bits<16>,
+    pub udp: Bit,
+}

@@ -1,0 +1,54 @@
+//! First-word-fall-through FIFO over a block RAM.
+use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
+
+block! {
+    /// `AW` = log2(depth), `LW` = `AW` + 1. `write` must be low when `level` is the depth, `read` when
+    /// `valid` is low. A word written in one cycle can be read two cycles later.
+    pub struct Fifo[D: Synth, const AW: usize, const LW: usize][D, AW, LW] {
+        pub clock: Signal<In, Clock>,
+        pub reset: Signal<In, Bit>,
+        pub data_in: Signal<In, D>,
+        pub write: Signal<In, Bit>,
+        pub data_out: Signal<Out, D>,
+        pub valid: Signal<Out, Bit>,
+        pub read: Signal<In, Bit>,
+        pub level: Signal<Out, Bits<LW>>,
+        ram: RAM<D, AW>,
+        wr: DFF<Bits<LW>>,
+        rd: DFF<Bits<LW>>,
+        full_word: DFF<Bit>,
+        rd_next: Signal<Local, Bits<LW>>,
+    }
+}
+
+impl<D: Synth, const AW: usize, const LW: usize> Logic for Fifo<D, AW, LW> {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clock, wr, rd, full_word);
+        self.ram.read_clock.next = self.clock.val();
+        self.ram.write_clock.next = self.clock.val();
+        self.rd_next.next = self.rd.q.val();
+        if self.read.val() {
+            self.rd_next.next = self.rd.q.val() + 1;
+        }
+        self.rd.d.next = self.rd_next.val();
+        if self.write.val() {
+            self.wr.d.next = self.wr.q.val() + 1;
+        }
+        self.ram.write_address.next = bit_cast::<AW, LW>(self.wr.q.val());
+        self.ram.write_data.next = self.data_in.val();
+        self.ram.write_enable.next = self.write.val();
+        self.ram.read_address.next = bit_cast::<AW, LW>(self.rd_next.val());
+        // the word read in this edge was written in an earlier one
+        self.full_word.d.next = self.rd_next.val() != self.wr.q.val();
+        self.data_out.next = self.ram.read_data.val();
+        self.valid.next = self.full_word.q.val();
+        self.level.next = self.wr.q.val() - self.rd.q.val();
+        if self.reset.val() {
+            self.wr.d.next = 0.into();
+            self.rd.d.next = 0.into();
+            self.full_word.d.next = false;
+        }
+    }
+}

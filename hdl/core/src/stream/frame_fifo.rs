@@ -1,0 +1,98 @@
+//! Store-and-forward frame buffer: a frame becomes readable when it is committed, and is
+//! taken back whole when it is not.
+use super::{Beat, Fifo};
+use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
+
+block! {
+    /// `AW` = log2(beats), `LW` = `AW` + 1. Up to 32 frames. `finish` accompanies a frame's last write (or stands
+    /// alone); with it, `keep` commits the frame under `meta` and its absence rewinds. `overflow` tells, before
+    /// `finish`, that the frame did not fit: then `keep` must stay low.
+    pub struct FrameFifo[M: Synth, const AW: usize, const LW: usize][M, AW, LW] {
+        pub clock: Signal<In, Clock>,
+        pub reset: Signal<In, Bit>,
+        pub beat_in: Signal<In, Beat>,
+        pub write: Signal<In, Bit>,
+        pub finish: Signal<In, Bit>,
+        pub keep: Signal<In, Bit>,
+        pub meta_in: Signal<In, M>,
+        pub overflow: Signal<Out, Bit>,
+        /// A beat that is written now fits.
+        pub room: Signal<Out, Bit>,
+        pub m_beat: Signal<Out, Beat>,
+        pub m_meta: Signal<Out, M>,
+        pub m_valid: Signal<Out, Bit>,
+        pub m_ready: Signal<In, Bit>,
+        ram: RAM<Beat, AW>,
+        metas: Fifo<M, 5, 6>,
+        wr: DFF<Bits<LW>>,
+        start: DFF<Bits<LW>>,
+        rd: DFF<Bits<LW>>,
+        full_word: DFF<Bit>,
+        spilt: DFF<Bit>,
+        rd_next: Signal<Local, Bits<LW>>,
+        wr_next: Signal<Local, Bits<LW>>,
+        used: Signal<Local, Bits<LW>>,
+        fits: Signal<Local, Bit>,
+        over: Signal<Local, Bit>,
+        pop: Signal<Local, Bit>,
+        c_depth: Constant<Bits<LW>> = 1u64 << AW,
+    }
+}
+
+impl<M: Synth, const AW: usize, const LW: usize> Logic for FrameFifo<M, AW, LW> {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clock, wr, start, rd, full_word, spilt);
+        clock!(self, clock, metas);
+        self.metas.reset.next = self.reset.val();
+        self.ram.read_clock.next = self.clock.val();
+        self.ram.write_clock.next = self.clock.val();
+
+        self.used.next = self.wr.q.val() - self.rd.q.val();
+        self.fits.next = (self.used.val() != self.c_depth.val()) & (self.metas.level.val() < 31);
+        self.over.next = self.spilt.q.val() | (self.write.val() & !self.fits.val());
+        self.overflow.next = self.over.val();
+        self.room.next = self.fits.val();
+        self.wr_next.next = self.wr.q.val();
+        if self.write.val() & !self.over.val() {
+            self.wr_next.next = self.wr.q.val() + 1;
+        }
+        self.wr.d.next = self.wr_next.val();
+        self.spilt.d.next = self.over.val();
+        self.ram.write_address.next = bit_cast::<AW, LW>(self.wr.q.val());
+        self.ram.write_data.next = self.beat_in.val();
+        self.ram.write_enable.next = self.write.val() & !self.over.val();
+        self.metas.data_in.next = self.meta_in.val();
+        self.metas.write.next = self.finish.val() & self.keep.val();
+        if self.finish.val() {
+            self.spilt.d.next = false;
+            if self.keep.val() {
+                self.start.d.next = self.wr_next.val();
+            } else {
+                self.wr.d.next = self.start.q.val();
+            }
+        }
+
+        // a beat is shown only with its frame's meta
+        self.pop.next = self.full_word.q.val() & self.metas.valid.val() & self.m_ready.val();
+        self.m_valid.next = self.full_word.q.val() & self.metas.valid.val();
+        self.m_beat.next = self.ram.read_data.val();
+        self.m_meta.next = self.metas.data_out.val();
+        self.metas.read.next = self.pop.val() & self.ram.read_data.val().last;
+        self.rd_next.next = self.rd.q.val();
+        if self.pop.val() {
+            self.rd_next.next = self.rd.q.val() + 1;
+        }
+        self.rd.d.next = self.rd_next.val();
+        self.ram.read_address.next = bit_cast::<AW, LW>(self.rd_next.val());
+        self.full_word.d.next = self.rd_next.val() != self.start.q.val();
+        if self.reset.val() {
+            self.wr.d.next = 0.into();
+            self.start.d.next = 0.into();
+            self.rd.d.next = 0.into();
+            self.full_word.d.next = false;
+            self.spilt.d.next = false;
+        }
+    }
+}

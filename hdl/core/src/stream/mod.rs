@@ -1,0 +1,25 @@
+//! Streams: the beat, FIFOs, arbiter, and the card's AXI4-Stream borders.
+mod arbiter;
+mod axis;
+mod fifo;
+mod frame_fifo;
+
+pub use arbiter::Arbiter;
+pub use axis::{FromAxis, ToAxis};
+pub use fifo::Fifo;
+pub use frame_fifo::FrameFifo;
+
+use rust_hdl_core::prelude::*;
+
+/// One beat of a frame inside the card.
+#[derive(Copy, Clone, Debug, Default, PartialEq, LogicStruct)]
+pub struct Beat {
+    /// Bytes, the first on the wire in bits 7:0.
+    pub data: Bits<64>,
+    /// Valid bytes less one; 7 except on the last beat.
+    pub cnt: Bits<3>,
+    /// Last beat of the frame.
+    pub last: Bit,
+    /// On the last beat: the frame is in error.
+    pub user: Bit,
+}

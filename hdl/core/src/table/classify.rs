@@ -1,0 +1,250 @@
+//! The lookup pipeline that both ports share: one frame, or one table commit, a cycle.
+use super::{Cuckoo, Decide, Hash, SmallTable, Verdict};
+use crate::parse::Meta;
+use crate::stream::Fifo;
+use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
+
+/// What follows a frame through the pipeline.
+#[derive(Copy, Clone, Debug, Default, PartialEq, LogicStruct)]
+pub struct Flight {
+    pub meta: Meta,
+    pub ip_ok: Bit,
+    pub ipos_ok: Bit,
+    pub back: Bit,
+}
+
+block! {
+    /// Cycle 0 picks, 1 hashes, 2 reads the cuckoo tables, 3 compares, 4 selects, 5 reads the destination, 6 the
+    /// neighbour, 7 decides. A commit takes a frame's place in cycle 0 and writes in cycle 2.
+    pub struct Classify[const FW: usize, const EW: usize][FW, EW] {
+        pub clock: Signal<In, Clock>,
+        pub reset: Signal<In, Bit>,
+        pub front_meta: Signal<In, Meta>,
+        pub front_ip_ok: Signal<In, Bit>,
+        pub front_valid: Signal<In, Bit>,
+        pub front_read: Signal<Out, Bit>,
+        pub back_meta: Signal<In, Meta>,
+        pub back_ip_ok: Signal<In, Bit>,
+        pub back_ipos_ok: Signal<In, Bit>,
+        pub back_valid: Signal<In, Bit>,
+        pub back_read: Signal<Out, Bit>,
+        /// Verdicts in the order of the frames of each port.
+        pub verdict: Signal<Out, Verdict>,
+        pub front_write: Signal<Out, Bit>,
+        pub back_write: Signal<Out, Bit>,
+        /// Verdicts waiting at the consumers.
+        pub front_level: Signal<In, Bits<5>>,
+        pub back_level: Signal<In, Bits<5>>,
+        pub front_vlan: Signal<In, Bits<32>>,
+        pub back_vlan: Signal<In, Bits<32>>,
+        /// Staged entries. A commit strobe is held until `committed`.
+        pub key: Signal<In, Bits<97>>,
+        pub value: Signal<In, Bits<32>>,
+        pub slot: Signal<In, Bits<12>>,
+        pub bank: Signal<In, Bits<2>>,
+        pub entry_valid: Signal<In, Bit>,
+        pub commit_forward: Signal<In, Bit>,
+        pub commit_endpoint: Signal<In, Bit>,
+        pub committed: Signal<Out, Bit>,
+        pub dest: Signal<In, Bits<52>>,
+        pub commit_dest: Signal<In, Bit>,
+        pub neighbour: Signal<In, Bits<49>>,
+        pub commit_neighbour: Signal<In, Bit>,
+        pub index: Signal<In, Bits<8>>,
+        hash: Hash,
+        forward: Cuckoo<FW, 10, 108>,
+        endpoint: Cuckoo<EW, 32, 130>,
+        dests: SmallTable<8, 52>,
+        neighbours: SmallTable<4, 49>,
+        decide: Decide,
+        flights: Fifo<Flight, 4, 5>,
+        turn: DFF<Bit>,
+        key1: DFF<Bits<97>>,
+        key2: DFF<Bits<97>>,
+        key3: DFF<Bits<97>>,
+        hash2: DFF<Bits<48>>,
+        valid1: DFF<Bit>,
+        valid2: DFF<Bit>,
+        valid3: DFF<Bit>,
+        valid4: DFF<Bit>,
+        valid5: DFF<Bit>,
+        valid6: DFF<Bit>,
+        valid7: DFF<Bit>,
+        commit_f1: DFF<Bit>,
+        commit_f2: DFF<Bit>,
+        commit_e1: DFF<Bit>,
+        commit_e2: DFF<Bit>,
+        // lookup results on their way to cycle 7
+        hit6: DFF<Bit>,
+        hit7: DFF<Bit>,
+        action6: DFF<Bits<2>>,
+        action7: DFF<Bits<2>>,
+        ehit6: DFF<Bit>,
+        ehit7: DFF<Bit>,
+        eref6: DFF<Bits<32>>,
+        eref7: DFF<Bits<32>>,
+        dest7: DFF<Bits<48>>,
+        out: DFF<Verdict>,
+        out_front: DFF<Bit>,
+        out_back: DFF<Bit>,
+        front_ok: Signal<Local, Bit>,
+        back_ok: Signal<Local, Bit>,
+        pick_back: Signal<Local, Bit>,
+        commits: Signal<Local, Bit>,
+        take: Signal<Local, Bit>,
+        flight: Signal<Local, Flight>,
+        picked: Signal<Local, Meta>,
+        k: Signal<Local, Bits<97>>,
+    }
+}
+
+impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(
+            self, clock, turn, key1, key2, key3, hash2, valid1, valid2, valid3, valid4, valid5, valid6, valid7,
+            commit_f1, commit_f2, commit_e1, commit_e2, hit6, hit7, action6, action7, ehit6, ehit7, eref6, eref7,
+            dest7, out, out_front, out_back
+        );
+        clock!(self, clock, forward, endpoint, dests, neighbours, flights);
+        self.flights.reset.next = self.reset.val();
+
+        // 0: a commit first, else the ports in turn
+        self.commits.next = (self.commit_forward.val() | self.commit_endpoint.val())
+            & !(self.commit_f1.q.val() | self.commit_e1.q.val() | self.commit_f2.q.val() | self.commit_e2.q.val());
+        self.front_ok.next = self.front_valid.val() & (self.front_level.val() < 6);
+        self.back_ok.next = self.back_valid.val() & (self.back_level.val() < 6);
+        self.pick_back.next = self.back_ok.val() & (!self.front_ok.val() | self.turn.q.val());
+        self.take.next = (self.front_ok.val() | self.back_ok.val()) & !self.commits.val();
+        self.front_read.next = self.take.val() & !self.pick_back.val();
+        self.back_read.next = self.take.val() & self.pick_back.val();
+        if self.take.val() {
+            self.turn.d.next = !self.pick_back.val();
+        }
+        self.picked.next = self.front_meta.val();
+        self.flight.next.ip_ok = self.front_ip_ok.val();
+        self.flight.next.ipos_ok = false;
+        self.flight.next.back = self.pick_back.val();
+        if self.pick_back.val() {
+            self.picked.next = self.back_meta.val();
+            self.flight.next.ip_ok = self.back_ip_ok.val();
+            self.flight.next.ipos_ok = self.back_ipos_ok.val();
+        }
+        self.flight.next.meta = self.picked.val();
+        self.flights.data_in.next = self.flight.val();
+        self.flights.write.next = self.take.val();
+        self.k.next = (bit_cast::<97, 32>(self.picked.val().src_ip) << 64)
+            | (bit_cast::<97, 16>(self.picked.val().src_port) << 48)
+            | (bit_cast::<97, 32>(self.picked.val().dst_ip) << 16)
+            | bit_cast::<97, 16>(self.picked.val().dst_port);
+        if self.picked.val().udp {
+            self.k.next = self.k.val().replace_bit(96, true);
+        }
+        self.valid1.d.next = self.take.val();
+        self.commit_f1.d.next = self.commits.val() & self.commit_forward.val();
+        self.commit_e1.d.next = self.commits.val() & self.commit_endpoint.val();
+        if self.take.val() {
+            self.key1.d.next = self.k.val();
+        }
+
+        // 1
+        self.hash.valid.next = self.valid1.q.val();
+        self.hash.key.next = self.key1.q.val();
+        self.hash2.d.next = self.hash.bits.val();
+        self.key2.d.next = self.key1.q.val();
+        self.valid2.d.next = self.valid1.q.val();
+        self.commit_f2.d.next = self.commit_f1.q.val();
+        self.commit_e2.d.next = self.commit_e1.q.val();
+
+        // 2 to 4
+        self.key3.d.next = self.key2.q.val();
+        self.valid3.d.next = self.valid2.q.val();
+        self.valid4.d.next = self.valid3.q.val();
+        self.valid5.d.next = self.valid4.q.val();
+        self.forward.hash.next = self.hash2.q.val();
+        self.forward.key.next = self.key3.q.val();
+        self.forward.commit.next = self.commit_f2.q.val();
+        self.forward.commit_bank.next = self.bank.val();
+        self.forward.commit_slot.next = self.slot.val();
+        self.forward.commit_valid.next = self.entry_valid.val();
+        self.forward.commit_key.next = self.key.val();
+        self.forward.commit_value.next = self.value.val().get_bits::<10>(0);
+        self.endpoint.hash.next = self.hash2.q.val();
+        self.endpoint.key.next = self.key3.q.val();
+        self.endpoint.commit.next = self.commit_e2.q.val();
+        self.endpoint.commit_bank.next = self.bank.val();
+        self.endpoint.commit_slot.next = self.slot.val();
+        self.endpoint.commit_valid.next = self.entry_valid.val();
+        self.endpoint.commit_key.next = self.key.val();
+        self.endpoint.commit_value.next = self.value.val();
+        self.committed.next = self.commit_f2.q.val() | self.commit_e2.q.val();
+
+        // 5
+        self.dests.index.next = self.forward.value.val().get_bits::<8>(0);
+        self.dests.commit.next = self.commit_dest.val();
+        self.dests.commit_index.next = self.index.val();
+        self.dests.commit_value.next = self.dest.val();
+        self.hit6.d.next = self.forward.hit.val();
+        self.action6.d.next = self.forward.value.val().get_bits::<2>(8);
+        self.ehit6.d.next = self.endpoint.hit.val();
+        self.eref6.d.next = self.endpoint.value.val();
+        self.valid6.d.next = self.valid5.q.val();
+
+        // 6
+        self.neighbours.index.next = self.dests.value.val().get_bits::<4>(48);
+        self.neighbours.commit.next = self.commit_neighbour.val();
+        self.neighbours.commit_index.next = bit_cast::<4, 8>(self.index.val());
+        self.neighbours.commit_value.next = self.neighbour.val();
+        self.dest7.d.next = self.dests.value.val().get_bits::<48>(0);
+        self.hit7.d.next = self.hit6.q.val();
+        self.action7.d.next = self.action6.q.val();
+        self.ehit7.d.next = self.ehit6.q.val();
+        self.eref7.d.next = self.eref6.q.val();
+        self.valid7.d.next = self.valid6.q.val();
+
+        // 7
+        self.decide.meta.next = self.flights.data_out.val().meta;
+        self.decide.ip_ok.next = self.flights.data_out.val().ip_ok;
+        self.decide.ipos_ok.next = self.flights.data_out.val().ipos_ok;
+        self.decide.back.next = self.flights.data_out.val().back;
+        self.decide.vlan.next = self.front_vlan.val().get_bits::<12>(0);
+        self.decide.vlan_enable.next = self.front_vlan.val().get_bit(31);
+        if self.flights.data_out.val().back {
+            self.decide.vlan.next = self.back_vlan.val().get_bits::<12>(0);
+            self.decide.vlan_enable.next = self.back_vlan.val().get_bit(31);
+        }
+        self.decide.forward_hit.next = self.hit7.q.val();
+        self.decide.action.next = self.action7.q.val();
+        self.decide.endpoint_hit.next = self.ehit7.q.val();
+        self.decide.endpoint.next = self.eref7.q.val();
+        self.decide.dest_ip.next = self.dest7.q.val().get_bits::<32>(0);
+        self.decide.dest_port.next = self.dest7.q.val().get_bits::<16>(32);
+        self.decide.neighbour.next = self.neighbours.value.val().get_bits::<48>(0);
+        self.decide.neighbour_valid.next = self.neighbours.value.val().get_bit(48);
+        self.flights.read.next = self.valid7.q.val();
+        self.out_front.d.next = self.valid7.q.val() & !self.flights.data_out.val().back;
+        self.out_back.d.next = self.valid7.q.val() & self.flights.data_out.val().back;
+        if self.valid7.q.val() {
+            self.out.d.next = self.decide.verdict.val();
+        }
+        self.verdict.next = self.out.q.val();
+        self.front_write.next = self.out_front.q.val();
+        self.back_write.next = self.out_back.q.val();
+        if self.reset.val() {
+            self.valid1.d.next = false;
+            self.valid2.d.next = false;
+            self.valid3.d.next = false;
+            self.valid4.d.next = false;
+            self.valid5.d.next = false;
+            self.valid6.d.next = false;
+            self.valid7.d.next = false;
+            self.commit_f1.d.next = false;
+            self.commit_f2.d.next = false;
+            self.commit_e1.d.next = false;
+            self.commit_e2.d.next = false;
+            self.out_front.d.next = false;
+            self.out_back.d.next = false;
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Four-bank cuckoo table in block RAM: one lookup a cycle, three cycles of latency.
+use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
+
+block! {
+    /// `AW` = log2(slots per bank), `VW` = bits of a value, `EW` = `VW` + 98. A commit and a lookup must not come in
+    /// the same cycle, so that no RAM is read and written at one address at once.
+    pub struct Cuckoo[const AW: usize, const VW: usize, const EW: usize][AW, VW, EW] {
+        pub clock: Signal<In, Clock>,
+        /// The hashes of `key` in the next cycle's `key`, 12 bits a bank.
+        pub hash: Signal<In, Bits<48>>,
+        /// The key looked up one cycle after its hash.
+        pub key: Signal<In, Bits<97>>,
+        /// Three cycles after the hash.
+        pub hit: Signal<Out, Bit>,
+        pub value: Signal<Out, Bits<VW>>,
+        pub commit: Signal<In, Bit>,
+        pub commit_bank: Signal<In, Bits<2>>,
+        pub commit_slot: Signal<In, Bits<12>>,
+        pub commit_valid: Signal<In, Bit>,
+        pub commit_key: Signal<In, Bits<97>>,
+        pub commit_value: Signal<In, Bits<VW>>,
+        ram: [RAM<Bits<EW>, AW>; 4],
+        entry: [DFF<Bits<VW>>; 4],
+        same: [DFF<Bit>; 4],
+        found: DFF<Bit>,
+        result: DFF<Bits<VW>>,
+        select: Signal<Local, Bits<4>>,
+        any: Signal<Local, Bit>,
+        merged: Signal<Local, Bits<VW>>,
+        entry_in: Signal<Local, Bits<EW>>,
+        slot: Signal<Local, Bits<12>>,
+        read: Signal<Local, Bits<EW>>,
+        c_one: Constant<Bits<4>> = 1u64,
+    }
+}
+
+impl<const AW: usize, const VW: usize, const EW: usize> Logic for Cuckoo<AW, VW, EW> {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clock, found, result);
+        // an entry: key 96:0, valid 97, value from 98
+        self.entry_in.next =
+            (bit_cast::<EW, VW>(self.commit_value.val()) << 98) | bit_cast::<EW, 97>(self.commit_key.val());
+        if self.commit_valid.val() {
+            self.entry_in.next = (bit_cast::<EW, VW>(self.commit_value.val()) << 98)
+                | bit_cast::<EW, 97>(self.commit_key.val())
+                | (bit_cast::<EW, 1>(1.into()) << 97);
+        }
+        self.select.next = self.c_one.val() << self.commit_bank.val();
+        self.any.next = false;
+        self.merged.next = 0.into();
+        for b in 0..4 {
+            self.entry[b].clock.next = self.clock.val();
+            self.same[b].clock.next = self.clock.val();
+            self.ram[b].read_clock.next = self.clock.val();
+            self.ram[b].write_clock.next = self.clock.val();
+            self.slot.next = self.hash.val().get_bits::<12>(b * 12);
+            self.ram[b].read_address.next = bit_cast::<AW, 12>(self.slot.val());
+            self.ram[b].write_address.next = bit_cast::<AW, 12>(self.commit_slot.val());
+            self.ram[b].write_data.next = self.entry_in.val();
+            self.ram[b].write_enable.next = self.commit.val() & self.select.val().get_bit(b);
+            self.read.next = self.ram[b].read_data.val();
+            self.same[b].d.next = self.read.val().get_bit(97) & (self.read.val().get_bits::<97>(0) == self.key.val());
+            self.entry[b].d.next = self.read.val().get_bits::<VW>(98);
+            if self.same[b].q.val() {
+                self.any.next = true;
+                self.merged.next = self.merged.val() | self.entry[b].q.val();
+            }
+        }
+        self.found.d.next = self.any.val();
+        self.result.d.next = self.merged.val();
+        self.hit.next = self.found.q.val();
+        self.value.next = self.result.q.val();
+    }
+}

@@ -1,0 +1,35 @@
+//! The fabric against the reference card, on random tables and frames, with and without stalls.
+
+use ipos_sim::compare::{CompareConfig, run};
+use ipos_sim::model::{ModelCard, ModelConfig};
+use ipos_sim::rtl::RtlCard;
+use ipos_sim::traffic::Traffic;
+
+fn number(name: &str, default: u64) -> u64 {
+    let value = std::env::var(name).ok().and_then(|s| s.parse().ok()).unwrap_or(default);
+    println!("{name}={value}");
+    value
+}
+
+fn differential(stall_rate: u8, frames: u64) {
+    let seed = number("IPOS_SEED", 1);
+    let frames = number("IPOS_FRAMES", frames);
+    let mut fabric = RtlCard::with_seed(seed as u32);
+    if stall_rate > 0 {
+        fabric = fabric.with_stalls(seed, stall_rate);
+    }
+    let mut model = ModelCard::new(ModelConfig::default());
+    let report = run(&mut model, &mut fabric, &mut Traffic::new(seed), frames, &CompareConfig::default())
+        .unwrap_or_else(|e| panic!("{e}"));
+    println!("{} frames, {} rounds, {} cycles", report.frames, report.rounds, fabric.cycles());
+}
+
+#[test]
+fn fabric_agrees_with_the_reference_card() {
+    differential(0, 60_000);
+}
+
+#[test]
+fn fabric_agrees_with_the_reference_card_under_stalls() {
+    differential(80, 60_000);
+}

@@ -71,6 +71,23 @@ impl Packet {
         self.lost
     }
 
+    /// Frames that arrived and were not taken in time, since the last call.
+    pub fn overflowed(&self) -> io::Result<u32> {
+        let mut statistics = libc::tpacket_stats { tp_packets: 0, tp_drops: 0 };
+        let mut length = size_of_val(&statistics) as libc::socklen_t;
+        // SAFETY: both point at values that outlive the call, `length` at the size of the first.
+        checked(unsafe {
+            libc::getsockopt(
+                self.socket.as_raw_fd(),
+                libc::SOL_PACKET,
+                libc::PACKET_STATISTICS,
+                (&raw mut statistics).cast(),
+                &raw mut length,
+            )
+        })
+        .map(|_| statistics.tp_drops)
+    }
+
     fn wait_writable(&self) {
         let mut poll = libc::pollfd { fd: self.socket.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
         // SAFETY: one pollfd that lives through the call; the result only ends the wait.
@@ -89,6 +106,15 @@ impl Packet {
         if !self.unfinished {
             self.unfinished = true;
             tracing::warn!(interface = %self.name, "frames arrive with unfinished checksums: turn off the transmit offloads of the far end");
+        }
+    }
+}
+
+impl Drop for Packet {
+    fn drop(&mut self) {
+        let overflowed = self.overflowed().unwrap_or_default();
+        if self.lost > 0 || overflowed > 0 {
+            tracing::info!(interface = %self.name, not_sent = self.lost, not_received = overflowed, "lost frames");
         }
     }
 }
@@ -264,6 +290,10 @@ mod tests {
             expect(&mut tap, &frame(0x88b5, 61));
             let too_long = packet.send(&frame(0x88b5, 1515)).unwrap_err().to_string();
             assert!(too_long.contains("t0") && too_long.contains("at least 1501"), "{too_long}");
+            for _ in 0..30_000 {
+                tap.send(&frame(0x88b5, 60))?;
+            }
+            assert!(packet.overflowed()? > 0 && packet.overflowed()? == 0);
             let missing = Packet::open("nonesuch").err().unwrap();
             assert!(missing.to_string().contains("nonesuch"), "{missing}");
             Ok(())

@@ -1,10 +1,13 @@
 //! Makes a server's card, plugs it in, and starts its node.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::fs;
 use std::io;
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::ValueEnum;
@@ -19,6 +22,9 @@ use ipos_sim::wire::pcap::Recorder;
 
 use super::net::{BACK_IF, FRONT_IF, KERNEL_FAR_IF, SERVICE, ServerNet};
 use super::server::{ECHO_PORT, HTTP_PORT};
+
+/// How long the nodes get to stop.
+const STOP_LIMIT: Duration = Duration::from_secs(2);
 
 /// Which card the servers get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Serialize)]
@@ -97,29 +103,83 @@ impl KernelPort for KernelWire {
     }
 }
 
-/// Starts the card and the node of `servers[at]`.
-pub fn start(
+/// A wire that lets somebody know when it is gone.
+struct Watched<W> {
+    // dropped first, with what it still has to write
+    inner: W,
+    _open: Sender<Infallible>,
+}
+
+impl<W: Wire> Wire for Watched<W> {
+    fn send(&mut self, frame: &[u8]) -> io::Result<()> {
+        self.inner.send(frame)
+    }
+
+    fn receive(&mut self, frame: &mut Vec<u8>) -> io::Result<bool> {
+        self.inner.receive(frame)
+    }
+
+    fn fd(&self) -> Option<RawFd> {
+        self.inner.fd()
+    }
+}
+
+/// The servers' nodes with their cards. Dropping it stops them and waits for their captures to
+/// be written.
+pub struct Nodes {
+    handles: Vec<NodeHandle>,
+    open: Receiver<Infallible>,
+}
+
+impl Nodes {
+    /// Starts the card and the node of each server.
+    pub fn start(kind: CardKind, servers: &[ServerNet], key: [u8; 32], recording: &Recording) -> anyhow::Result<Self> {
+        let (sender, open) = mpsc::channel();
+        let mut nodes = Nodes { handles: Vec::new(), open };
+        for server in servers {
+            let node = start(kind, server, config(servers, server, key), recording, &sender)
+                .with_context(|| format!("starting the card and the node of server {}", server.name))?;
+            nodes.handles.push(node);
+        }
+        Ok(nodes)
+    }
+
+    /// In the order of the servers.
+    pub fn handles(&self) -> &[NodeHandle] {
+        &self.handles
+    }
+}
+
+impl Drop for Nodes {
+    fn drop(&mut self) {
+        for node in self.handles.drain(..) {
+            node.shutdown();
+        }
+        if let Err(RecvTimeoutError::Timeout) = self.open.recv_timeout(STOP_LIMIT) {
+            tracing::warn!("a node did not stop within {STOP_LIMIT:?}; its captures may end early");
+        }
+    }
+}
+
+fn start(
     kind: CardKind,
-    servers: &[ServerNet],
-    at: usize,
-    key: [u8; 32],
+    server: &ServerNet,
+    config: NodeConfig,
     recording: &Recording,
+    open: &Sender<Infallible>,
 ) -> anyhow::Result<NodeHandle> {
-    let server = &servers[at];
     let wire = |interface: &str, port: &str| -> anyhow::Result<Box<dyn Wire>> {
         let wire = server.card.run(|| Packet::open(interface))?;
-        Ok(match &recording.pcap {
-            Some(dir) => Box::new(Recorder::create(wire, &dir.join(format!("{}-{port}.pcap", server.name)))?),
-            None => Box::new(wire),
-        })
+        let Some(dir) = &recording.pcap else { return Ok(Box::new(wire)) };
+        let inner = Recorder::create(wire, &dir.join(format!("{}-{port}.pcap", server.name)))?;
+        Ok(Box::new(Watched { inner, _open: open.clone() }))
     };
     let kernel = wire(KERNEL_FAR_IF, "kernel")?;
     let fd = kernel.fd().ok_or_else(|| anyhow!("{KERNEL_FAR_IF} can't be waited for"))?;
     let fst = recording.fst.as_ref().map(|dir| dir.join(format!("{}.fst", server.name)));
     let device = card(kind, wire(FRONT_IF, "front")?, wire(BACK_IF, "back")?, fst.as_deref())?;
     let inside = server.kernel.try_clone()?;
-    let node = Node::spawn(device, Box::new(KernelWire(kernel, fd)), config(servers, at, key), move || inside.enter());
-    node.with_context(|| format!("starting the node of server {}", server.name))
+    Ok(Node::spawn(device, Box::new(KernelWire(kernel, fd)), config, move || inside.enter())?)
 }
 
 /// The one place where a card is made.
@@ -141,8 +201,7 @@ fn card(
     }
 }
 
-fn config(servers: &[ServerNet], at: usize, key: [u8; 32]) -> NodeConfig {
-    let own = &servers[at];
+fn config(servers: &[ServerNet], own: &ServerNet, key: [u8; 32]) -> NodeConfig {
     let peers = servers.iter().filter(|s| s.name != own.name);
     let service = |port| ServiceConfig { address: SERVICE, port, home: servers[0].name.clone() };
     NodeConfig {

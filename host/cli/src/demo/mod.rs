@@ -26,7 +26,7 @@ mod resets;
 mod server;
 mod switch;
 
-use card::{CardKind, Recording};
+use card::{CardKind, Nodes, Recording};
 use client::{Curl, EchoClient};
 use download::Download;
 use echo::Echo;
@@ -160,12 +160,9 @@ async fn play(args: &Args) -> anyhow::Result<Report> {
     // the transfer may be two parts ahead: it goes on during a move and does not outrun them
     let (open, gate) = watch::channel(if moves == 0 { u64::MAX } else { 2 * slot });
     let shared = Shared { file, gate, pace: defaults.pace };
-    let mut nodes = Vec::new();
-    for at in 0..net.servers.len() {
-        nodes.push(card::start(args.card, &net.servers, at, key, &recording)?);
-    }
+    let nodes = Nodes::start(args.card, &net.servers, key, &recording)?;
     let mut servers = Vec::new();
-    for (server, node) in net.servers.iter().zip(&nodes) {
+    for (server, node) in net.servers.iter().zip(nodes.handles()) {
         let applications = Server::spawn(&server.name, &server.kernel, node.clone(), shared.clone())?;
         servers.push((server.name.clone(), applications));
     }
@@ -194,7 +191,7 @@ async fn play(args: &Args) -> anyhow::Result<Report> {
     let samples = echo_client.finish().await;
     bar.finish_and_clear();
 
-    let cards = settle(&nodes).await?;
+    let cards = settle(nodes.handles()).await?;
     let resets = resets.count()?;
     let digest_ok = got.digest == file.digest();
     let samples = samples.unwrap_or_else(|e| {

@@ -53,10 +53,10 @@ fn inner(bytes: &[u8]) {
             repr.emit(&mut out, src, dst, segment.payload()).expect("what was read can be written");
         }
     }
-    if let Ok(datagram) = udp::Datagram::new_checked(ip.payload()) {
-        if let Ok(repr) = udp::Repr::parse(&datagram, src, dst) {
-            repr.emit(&mut out, src, dst, datagram.payload()).expect("what was read can be written");
-        }
+    if let Ok(datagram) = udp::Datagram::new_checked(ip.payload())
+        && let Ok(repr) = udp::Repr::parse(&datagram, src, dst)
+    {
+        repr.emit(&mut out, src, dst, datagram.payload()).expect("what was read can be written");
     }
 }
 

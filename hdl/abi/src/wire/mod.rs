@@ -3,7 +3,7 @@
 //! Each protocol has two layers. A view (`Packet`, `Frame`, `Segment`, `Datagram`) checks the
 //! lengths once in `new_checked`; after that its accessors can't fail. A `Repr` holds the meaning
 //! and is parsed from a view and emitted into a caller's buffer. Offsets stand once, in the
-//! `FIELDS` table of each header, from which accessors and the Wireshark dissector are made.
+//! `FIELDS` table of each header, from which accessors and the Wireshark [`dissector`] are made.
 //!
 //! * [`ethernet`], [`ipv4`], [`tcp`], [`udp`]: what clients send.
 //! * [`ipos`]: the header that all ipOS packets share (source figure 11b).
@@ -35,6 +35,7 @@ mod field;
 pub mod checksum;
 pub mod connection;
 pub mod control;
+pub mod dissector;
 pub mod ethernet;
 pub mod ext;
 pub mod ipos;

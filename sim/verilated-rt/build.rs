@@ -3,6 +3,7 @@
 use std::env;
 
 fn main() {
+    println!("cargo::rerun-if-env-changed=VERILATOR_ROOT");
     let verilator = match ipos_verilate::Verilator::find() {
         Ok(v) => v,
         Err(e) => {

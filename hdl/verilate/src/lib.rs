@@ -11,10 +11,12 @@ mod binding;
 mod header;
 mod model;
 mod tool;
+mod vectors;
 
 pub use header::{Direction, Port};
 pub use model::Model;
 pub use tool::{Verilator, compiler};
+pub use vectors::Vectors;
 
 use std::path::PathBuf;
 

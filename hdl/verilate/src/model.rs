@@ -57,7 +57,7 @@ impl Model {
 
     /// Verilates, compiles, and writes `$OUT_DIR/<name>.rs`, which the crate includes:
     ///
-    /// ```ignore
+    /// ```text
     /// include!(concat!(env!("OUT_DIR"), "/card.rs")); // pub mod card { pub struct Model … }
     /// let mut model = card::Model::new(Some(seed));
     /// model.set_clock(1);
@@ -77,6 +77,7 @@ impl Model {
     /// [`Model::build`] that returns its error.
     pub fn try_build(&self) -> Result<(), Error> {
         let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(Error::NotBuildScript("OUT_DIR"))?);
+        println!("cargo::rerun-if-env-changed=VERILATOR_ROOT");
         let verilator = Verilator::find()?;
         let ports = self.variant(&verilator, &out, &self.name, false)?;
         if self.fst {

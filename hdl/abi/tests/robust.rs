@@ -3,62 +3,10 @@
 
 mod common;
 
+use common::exercise;
 use common::{emit, ethertype, frame, key, vector, vectors};
-use ipos_abi::wire::control::{self, Message, Received};
-use ipos_abi::wire::{ethernet, ipv4, tcb, tcp, udp};
+use ipos_abi::wire::{control, ethernet, tcb};
 use proptest::prelude::*;
-
-/// Reads everything that a frame may hold, and checks that what was accepted is valid: written
-/// again and read again it is the same.
-fn exercise(bytes: &[u8], ethertype: u16) -> Option<Received<'_>> {
-    if let Ok(eth) = ethernet::Frame::new_checked(bytes) {
-        inner(eth.payload());
-    }
-    let received = control::parse(bytes, ethertype).ok()?;
-    match received.frame.message {
-        Message::Packet(packet) => inner(packet),
-        Message::Connection { info: ipos_abi::wire::connection::Repr::Tcp { tcb, .. }, .. } => block(tcb),
-        _ => {}
-    }
-    let again = emit(&received.frame, None);
-    assert_eq!(control::parse(&again, ethertype).expect("its own output").frame, received.frame);
-    Some(received)
-}
-
-fn block(bytes: &[u8]) {
-    let Ok(packet) = tcb::Packet::new_checked(bytes) else { return };
-    if let Ok(repr) = tcb::Repr::parse(&packet) {
-        let mut out = [0; tcb::LEN];
-        repr.emit(&mut out).expect("what was read can be written");
-        assert_eq!(tcb::Repr::parse(&tcb::Packet::new_checked(out).expect("whole")), Ok(repr));
-    }
-}
-
-fn inner(bytes: &[u8]) {
-    let Ok(ip) = ipv4::Packet::new_checked(bytes) else { return };
-    let (src, dst) = (ip.src(), ip.dst());
-    let mut out = vec![0; bytes.len()];
-    if let Ok(repr) = ipv4::Repr::parse(&ip) {
-        repr.emit(&mut out).expect("what was read can be written");
-        assert_eq!(ipv4::Repr::parse(&ipv4::Packet::new_checked(&out).expect("whole")), Ok(repr));
-    }
-    if let Ok(segment) = tcp::Segment::new_checked(ip.payload()) {
-        for option in tcp::options(segment.options()).flatten() {
-            assert!(option.buffer_len() <= tcp::MAX_OPTIONS);
-            if let tcp::TcpOption::Sack(blocks) = option {
-                assert_eq!(tcp::sack_blocks(blocks).count() * 8, blocks.len());
-            }
-        }
-        if let Ok(repr) = tcp::Repr::parse(&segment, src, dst) {
-            repr.emit(&mut out, src, dst, segment.payload()).expect("what was read can be written");
-        }
-    }
-    if let Ok(datagram) = udp::Datagram::new_checked(ip.payload())
-        && let Ok(repr) = udp::Repr::parse(&datagram, src, dst)
-    {
-        repr.emit(&mut out, src, dst, datagram.payload()).expect("what was read can be written");
-    }
-}
 
 /// Bytes that the ipOS checksum covers, from the start of the frame: all but the Ethernet
 /// header, the inner packet and the trailer.
@@ -76,7 +24,7 @@ fn every_truncation() {
     for (name, bytes) in vectors() {
         let whole = match name {
             "TCB" => {
-                (0..=bytes.len()).for_each(|n| block(&bytes[..n]));
+                (0..=bytes.len()).for_each(|n| exercise::block(&bytes[..n]));
                 continue;
             }
             // without their trailer, plain packets remain
@@ -84,7 +32,7 @@ fn every_truncation() {
             _ => bytes.len(),
         };
         for n in 0..=bytes.len() {
-            let parsed = exercise(&bytes[..n], ethertype(name)).is_some();
+            let parsed = exercise::control(&bytes[..n], ethertype(name)).is_some();
             let cut_in_trailer = n > whole + 1 && n < bytes.len();
             assert_eq!(parsed, n >= whole && !cut_in_trailer, "{name} cut to {n}");
         }
@@ -101,7 +49,7 @@ fn every_single_bit_flip() {
                 assert!(tcb::Repr::parse(&tcb::Packet::new_checked(&bad).expect("whole")).is_err(), "bit {bit}");
                 continue;
             }
-            let received = exercise(&bad, ethertype(name));
+            let received = exercise::control(&bad, ethertype(name));
             if covered(name, bytes.len()).contains(&(bit / 8)) {
                 assert!(received.is_none(), "{name}: the checksum misses bit {bit}");
             } else if bit / 8 >= covered(name, bytes.len()).end
@@ -123,12 +71,32 @@ fn a_flipped_tag_byte_is_found() {
     }
 }
 
+/// What the fuzzer started from, and whatever it found since.
+#[test]
+fn fuzz_corpus() {
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
+    let mut files = 0;
+    for target in std::fs::read_dir(corpus).expect("the corpus is committed") {
+        for file in std::fs::read_dir(target.expect("entry").path()).expect("one directory a target") {
+            let bytes = std::fs::read(file.expect("entry").path()).expect("file");
+            exercise::block(&bytes);
+            exercise::packet(&bytes);
+            for ethertype in [ethernet::IPOS, ethernet::IPOS_EXPERIMENTAL] {
+                exercise::control(&bytes, ethertype);
+                exercise::control_with_checksum(&bytes, ethertype);
+            }
+            files += 1;
+        }
+    }
+    assert!(files > 20, "{files} files");
+}
+
 proptest! {
     #[test]
     fn random_bytes(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        exercise(&bytes, ethernet::IPOS);
-        inner(&bytes);
-        block(&bytes);
+        exercise::control(&bytes, ethernet::IPOS);
+        exercise::packet(&bytes);
+        exercise::block(&bytes);
     }
 
     /// Random changes behind a valid Ethernet header, with the checksum put right: this gets past it.
@@ -139,14 +107,7 @@ proptest! {
         bytes[26] = kinds[kind as usize % kinds.len()].code();
         bytes[27] = protocol;
         bytes.extend(body);
-        for end in [30, 36, 46, 50, 62, 176] {
-            if let Some(covered) = bytes.get_mut(14..end) {
-                covered[14..16].fill(0);
-                let sum = ipos_abi::wire::checksum::checksum(covered);
-                covered[14..16].copy_from_slice(&sum.to_be_bytes());
-                exercise(&bytes, ethernet::IPOS);
-            }
-        }
+        exercise::control_with_checksum(&bytes, ethernet::IPOS);
     }
 
     #[test]

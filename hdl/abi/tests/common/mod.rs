@@ -1,6 +1,8 @@
 //! What the tests of this crate share: the byte vectors, and strategies for valid values.
 #![allow(dead_code)] // each test uses a part
 
+pub mod exercise;
+
 use core::net::{Ipv4Addr, SocketAddrV4};
 use ipos_abi::table::Protocol;
 use ipos_abi::wire::control::{Frame, Message};

@@ -341,7 +341,11 @@ impl Card for RtlCard {
     }
 
     fn host_out(&mut self, queue: Queue, frame: &mut Vec<u8>) -> Option<RxMeta> {
-        self.queues[queue as usize].pop(frame)
+        let queue = &mut self.queues[queue as usize];
+        if queue.frames.len() >= HOST_QUEUE {
+            self.quiet = 0; // what the card held back can come now
+        }
+        queue.pop(frame)
     }
 
     fn run(&mut self, cycles: u32) -> bool {

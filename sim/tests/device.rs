@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::RawFd;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use ipos_abi::Port;
 use ipos_abi::regs::{self, card, counters, port};
@@ -13,19 +13,32 @@ use ipos_sim::card::{FRAMES_PER_POLL, SimDevice};
 use ipos_sim::model::{ModelCard, ModelConfig};
 use ipos_sim::wire::Wire;
 
-/// What the test holds of a wire: frames to the card and from it.
+/// Frames on a wire.
+#[derive(Default)]
+struct Frames {
+    to_card: VecDeque<Vec<u8>>,
+    from_card: Vec<Vec<u8>>,
+}
+
+/// What the test holds of a wire.
 #[derive(Clone, Default)]
-struct Ends(Arc<Mutex<(VecDeque<Vec<u8>>, Vec<Vec<u8>>)>>);
+struct Ends(Arc<Mutex<Frames>>);
+
+impl Ends {
+    fn frames(&self) -> MutexGuard<'_, Frames> {
+        self.0.lock().unwrap()
+    }
+}
 
 impl Wire for Ends {
     fn send(&mut self, frame: &[u8]) -> io::Result<()> {
-        self.0.lock().unwrap().1.push(frame.to_vec());
+        self.frames().from_card.push(frame.to_vec());
         Ok(())
     }
 
     fn receive(&mut self, frame: &mut Vec<u8>) -> io::Result<bool> {
         frame.clear();
-        let next = self.0.lock().unwrap().0.pop_front();
+        let next = self.frames().to_card.pop_front();
         Ok(next.inspect(|next| frame.extend_from_slice(next)).is_some())
     }
 
@@ -82,7 +95,7 @@ fn frames_go_from_the_wire_to_the_host_and_back() {
     let (mut device, ends) = device(ModelConfig::default());
     assert_eq!(device.wait_fds(), [42]);
     assert!(!device.poll().unwrap(), "nothing to do");
-    ends.0.lock().unwrap().0.push_back(numbered(7));
+    ends.frames().to_card.push_back(numbered(7));
     while device.poll().unwrap() {}
     let mut frame = vec![1, 2, 3];
     let info = device.receive(Queue::Receive, &mut frame).unwrap().unwrap().info().unwrap();
@@ -91,7 +104,7 @@ fn frames_go_from_the_wire_to_the_host_and_back() {
     assert!(device.transmit(Port::Front, &numbered(8)).unwrap());
     assert!(device.transmit(Port::Back, &numbered(9)).unwrap(), "an unplugged port sends into the void");
     while device.poll().unwrap() {}
-    assert_eq!(ends.0.lock().unwrap().1, [numbered(8)]);
+    assert_eq!(ends.frames().from_card, [numbered(8)]);
     assert_eq!(device.read32(counters::BACK_TX).unwrap(), 1);
 }
 
@@ -99,9 +112,9 @@ fn frames_go_from_the_wire_to_the_host_and_back() {
 fn one_poll_is_bounded_and_nothing_is_lost_or_reordered() {
     // two frames of room: most frames wait between wire and card
     let (mut device, ends) = device(ModelConfig { input_frames: 2, ..ModelConfig::default() });
-    ends.0.lock().unwrap().0.extend((0..500).map(numbered));
+    ends.frames().to_card.extend((0..500).map(numbered));
     assert!(device.poll().unwrap(), "more is waiting");
-    assert!(ends.0.lock().unwrap().0.len() >= 500 - FRAMES_PER_POLL, "a bounded number is taken");
+    assert!(ends.frames().to_card.len() >= 500 - FRAMES_PER_POLL, "a bounded number is taken");
     while device.poll().unwrap() {}
     let mut frame = Vec::new();
     for n in 0..500 {
@@ -114,7 +127,7 @@ fn one_poll_is_bounded_and_nothing_is_lost_or_reordered() {
 fn a_frame_that_no_mac_carries_counts_as_an_error() {
     let (mut device, ends) = device(ModelConfig::default());
     let long = [&numbered(1)[..], &[0; MAX_FRAME]].concat();
-    ends.0.lock().unwrap().0.extend([long[..MAX_FRAME + 1].to_vec(), vec![], long[..MAX_FRAME].to_vec()]);
+    ends.frames().to_card.extend([long[..MAX_FRAME + 1].to_vec(), vec![], long[..MAX_FRAME].to_vec()]);
     while device.poll().unwrap() {}
     let mut frame = Vec::new();
     assert!(device.receive(Queue::Receive, &mut frame).unwrap().is_some());

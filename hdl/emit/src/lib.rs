@@ -45,7 +45,9 @@ pub fn generate(uut: &dyn Block, top: &str) -> Result<String, EmitError> {
         return Err(top_error(Problem::Keyword(top.into())));
     }
     let mut design = module::Design::default();
-    design.module(&tree, 0, top)?;
+    if design.module(&tree, 0, top)? != top {
+        return Err(top_error(Problem::Unsupported("a foreign core as top".into())));
+    }
     check_connected(uut)
         .and_then(|()| check_inputs_not_written(uut))
         .map_err(|e| top_error(Problem::Check(show(e))))?;

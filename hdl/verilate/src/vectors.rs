@@ -30,7 +30,8 @@ impl Vectors {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(file(e)),
             _ => fs::create_dir_all(directory).map_err(file)?,
         }
-        let mut line: Vec<OsString> = ["--cc", "--prefix", "Vtop", "--top-module", top, "--Mdir"].map(Into::into).into();
+        let mut line: Vec<OsString> =
+            ["--cc", "--prefix", "Vtop", "--top-module", top, "--Mdir"].map(Into::into).into();
         line.push(directory.into());
         line.extend(args.iter().map(Into::into));
         line.extend(files.iter().map(Into::into));

@@ -1,0 +1,371 @@
+//! Live connections between real kernels move through model cards. The oracle is the client's
+//! kernel and the bytes that it was promised.
+
+mod common;
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use common::{Cluster, PORT, SERVICE, name};
+use ipos_abi::Port;
+use ipos_abi::regs::card;
+use ipos_abi::rx::RxMeta;
+use ipos_device::{Device, DeviceError, Queue};
+use ipos_migrate::protocol::{Failure, Reason};
+use ipos_node::{Arrival, MoveError};
+use rand::rngs::StdRng;
+use rand::{RngCore, SeedableRng};
+use tokio::sync::mpsc::Receiver;
+
+/// An application that sends back what it gets, and can be stopped at any point.
+struct Echo {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<(TcpStream, Vec<u8>)>,
+}
+
+impl Echo {
+    fn run(mut socket: TcpStream, pending: Vec<u8>) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let told = stop.clone();
+        let thread = thread::spawn(move || {
+            socket.set_nonblocking(true).unwrap();
+            let mut pending = VecDeque::from(pending);
+            let mut buffer = [0; 4096];
+            let mut open = true;
+            while !told.load(Ordering::Relaxed) && (open || !pending.is_empty()) {
+                let mut idle = true;
+                if open && pending.len() < 1 << 15 {
+                    match socket.read(&mut buffer) {
+                        Ok(0) => open = false,
+                        Ok(n) => {
+                            pending.extend(&buffer[..n]);
+                            idle = false;
+                        }
+                        Err(e) => assert_eq!(e.kind(), ErrorKind::WouldBlock, "{e}"),
+                    }
+                }
+                if !pending.is_empty() {
+                    match socket.write(pending.as_slices().0) {
+                        Ok(n) => {
+                            pending.drain(..n);
+                            idle = false;
+                        }
+                        Err(e) => assert_eq!(e.kind(), ErrorKind::WouldBlock, "{e}"),
+                    }
+                }
+                if idle {
+                    thread::sleep(Duration::from_micros(100));
+                }
+            }
+            if !open && pending.is_empty() {
+                socket.shutdown(Shutdown::Write).unwrap();
+            }
+            (socket, pending.into())
+        });
+        Echo { stop, thread }
+    }
+
+    /// Stops it in mid-stream: what it has read but not sent back is its state.
+    fn stop(self) -> (OwnedFd, Vec<u8>) {
+        self.stop.store(true, Ordering::Relaxed);
+        let (socket, state) = self.thread.join().unwrap();
+        (socket.into(), state)
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()
+}
+
+struct Bench {
+    cluster: Cluster,
+    arrivals: Vec<Receiver<Arrival>>,
+    listener: TcpListener,
+}
+
+impl Bench {
+    fn new(count: usize) -> Self {
+        Self::over(Cluster::new(count))
+    }
+
+    fn over(cluster: Cluster) -> Self {
+        let arrivals = cluster.nodes.iter().map(|n| n.listen(PORT).unwrap()).collect();
+        let listener = cluster.kernels[0].run(|| TcpListener::bind((SERVICE, PORT))).unwrap();
+        Bench { cluster, arrivals, listener }
+    }
+
+    fn connect(&self) -> (TcpStream, TcpStream) {
+        let client = self.cluster.client.run(|| TcpStream::connect((SERVICE, PORT))).unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        client.set_nodelay(true).unwrap();
+        let (server, _) = self.listener.accept().unwrap();
+        server.set_nodelay(true).unwrap();
+        (client, server)
+    }
+
+    /// Moves an application's connection and starts the application where it arrives.
+    async fn move_echo(&mut self, echo: Echo, from: usize, to: usize) -> (Echo, ipos_node::MoveReport) {
+        let (fd, state) = echo.stop();
+        let report = self.cluster.nodes[from].migrate(fd, state, &name(to)).await.unwrap();
+        let arrival = self.arrivals[to].recv().await.unwrap();
+        assert_eq!(arrival.server, std::net::SocketAddrV4::new(SERVICE, PORT));
+        (Echo::run(arrival.fd.into(), arrival.state), report)
+    }
+}
+
+/// Sends `bytes` of a random stream and checks that they come back.
+fn exchange(client: TcpStream, seed: u64, bytes: usize) -> JoinHandle<()> {
+    let mut data = vec![0; bytes];
+    StdRng::seed_from_u64(seed).fill_bytes(&mut data);
+    thread::spawn(move || {
+        let expected = data.clone();
+        let mut writer = client.try_clone().unwrap();
+        let writing = thread::spawn(move || {
+            for chunk in data.chunks(10_000) {
+                writer.write_all(chunk).unwrap();
+                thread::sleep(Duration::from_millis(1));
+            }
+            writer.shutdown(Shutdown::Write).unwrap();
+        });
+        let mut reader = client;
+        let mut got = Vec::new();
+        reader.read_to_end(&mut got).unwrap();
+        writing.join().unwrap();
+        assert!(got == expected, "{} of {} bytes came back, or others", got.len(), expected.len());
+    })
+}
+
+#[test]
+fn a_connection_moves_back_and_forth_while_data_flows() {
+    let mut bench = Bench::new(2);
+    let (client, server) = bench.connect();
+    let mut echo = Echo::run(server, Vec::new());
+    let bytes = exchange(client, 1, 8 << 20);
+    let mut queued = 0;
+    let echo = runtime().block_on(async {
+        let mut at = 0;
+        for _ in 0..40 {
+            tokio::time::sleep(Duration::from_millis(15)).await;
+            let (next, report) = bench.move_echo(echo, at, 1 - at).await;
+            queued += report.queue_bytes;
+            echo = next;
+            at = 1 - at;
+        }
+        let (home, other) =
+            (bench.cluster.nodes[0].stats().await.unwrap(), bench.cluster.nodes[1].stats().await.unwrap());
+        assert_eq!((home.moved_out, home.moved_in, other.moved_out, other.moved_in), (20, 20, 20, 20));
+        assert_eq!((home.failed, other.failed, home.lost, other.lost), (0, 0, 0, 0));
+        eprintln!("home {home:?}\nother {other:?}");
+        echo
+    });
+    bytes.join().unwrap();
+    assert!(queued > 0, "queues must have travelled");
+    drop(echo.stop());
+}
+
+#[test]
+fn a_connection_moves_round_three_servers_and_the_home_follows() {
+    let mut bench = Bench::new(3);
+    let (client, server) = bench.connect();
+    let mut echo = Echo::run(server, Vec::new());
+    let bytes = exchange(client, 2, 4 << 20);
+    let echo = runtime().block_on(async {
+        let mut at = 0;
+        for to in [1, 2, 1, 2, 0, 2, 1, 0] {
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            echo = bench.move_echo(echo, at, to).await.0;
+            at = to;
+        }
+        echo
+    });
+    bytes.join().unwrap();
+    drop(echo.stop());
+}
+
+#[test]
+fn the_pause_is_short() {
+    let mut bench = Bench::new(2);
+    let (mut client, server) = bench.connect();
+    let mut echo = Echo::run(server, Vec::new());
+    let done = Arc::new(AtomicBool::new(false));
+    let told = done.clone();
+    let pings = thread::spawn(move || {
+        let mut rounds = Vec::new();
+        let mut reply = [0; 64];
+        while !told.load(Ordering::Relaxed) {
+            let begin = Instant::now();
+            client.write_all(&[rounds.len() as u8; 64]).unwrap();
+            client.read_exact(&mut reply).unwrap();
+            assert_eq!(reply, [rounds.len() as u8; 64]);
+            rounds.push(begin.elapsed());
+        }
+        rounds
+    });
+    let moves = 60;
+    let mut freezes = Vec::new();
+    let echo = runtime().block_on(async {
+        for i in 0..moves {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            let (next, report) = bench.move_echo(echo, i % 2, 1 - i % 2).await;
+            freezes.push(report.freeze_us);
+            echo = next;
+        }
+        echo
+    });
+    done.store(true, Ordering::Relaxed);
+    let mut rounds = pings.join().unwrap();
+    rounds.sort();
+    freezes.sort();
+    // every move interrupts one round
+    let pauses = &rounds[rounds.len() - moves..];
+    eprintln!(
+        "{} rounds, p50 {:?}; during {moves} moves p50 {:?} max {:?}; freeze p50 {} us max {} us",
+        rounds.len(),
+        rounds[rounds.len() / 2],
+        pauses[moves / 2],
+        pauses[moves - 1],
+        freezes[moves / 2],
+        freezes[moves - 1],
+    );
+    // a lost segment would show as a retransmission time-out, 200 ms at least
+    assert!(pauses[moves / 2] < Duration::from_millis(100), "{pauses:?}");
+    drop(echo.stop());
+}
+
+#[test]
+fn close_wait_moves_with_its_end_of_stream() {
+    let mut bench = Bench::new(2);
+    let (mut client, server) = bench.connect();
+    client.write_all(b"the last word").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    thread::sleep(Duration::from_millis(100));
+    let arrival = runtime().block_on(async {
+        bench.cluster.nodes[0].migrate(server.into(), b"state".to_vec(), "b").await.unwrap();
+        bench.arrivals[1].recv().await.unwrap()
+    });
+    assert_eq!(arrival.state, b"state");
+    let mut server = TcpStream::from(arrival.fd);
+    server.set_nonblocking(false).unwrap();
+    server.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let mut got = Vec::new();
+    server.read_to_end(&mut got).unwrap();
+    assert_eq!(got, b"the last word");
+    server.write_all(b"answer").unwrap();
+    drop(server);
+    let mut got = Vec::new();
+    client.read_to_end(&mut got).unwrap();
+    assert_eq!(got, b"answer");
+}
+
+fn echoes(client: &mut TcpStream, server: &mut TcpStream) {
+    client.write_all(b"still here?").unwrap();
+    let mut got = [0; 11];
+    server.set_nonblocking(false).unwrap();
+    server.read_exact(&mut got).unwrap();
+    server.write_all(&got).unwrap();
+    client.read_exact(&mut got).unwrap();
+    assert_eq!(&got, b"still here?");
+}
+
+#[test]
+fn a_refused_connection_stays_and_works() {
+    let mut bench = Bench::new(2);
+    let (mut client, server) = bench.connect();
+    runtime().block_on(async {
+        let node = &bench.cluster.nodes[0];
+        let failed = node.migrate(server.into(), vec![], "nobody").await.unwrap_err();
+        assert!(matches!(failed.error, MoveError::UnknownPeer { .. }), "{failed}");
+        let failed = node.migrate(failed.fd.unwrap(), vec![0; 65_537], "b").await.unwrap_err();
+        assert!(matches!(failed.error, MoveError::StateTooLong { length: 65_537, .. }), "{failed}");
+
+        bench.arrivals[1].close();
+        let failed = node.migrate(failed.fd.unwrap(), vec![], "b").await.unwrap_err();
+        let refused = MoveError::Protocol(Failure::Refused(Reason::NoListener));
+        assert_eq!(failed.error.to_string(), refused.to_string());
+        let mut server = TcpStream::from(failed.fd.unwrap());
+        echoes(&mut client, &mut server);
+
+        // and it can still move
+        bench.arrivals[1] = bench.cluster.nodes[1].listen(PORT).unwrap();
+        node.migrate(server.into(), vec![], "b").await.unwrap();
+        let mut server = TcpStream::from(bench.arrivals[1].recv().await.unwrap().fd);
+        echoes(&mut client, &mut server);
+    });
+}
+
+/// A card that says that its tables are tiny.
+struct Tiny<D> {
+    inner: D,
+    register: u32,
+}
+
+impl<D: Device> Device for Tiny<D> {
+    fn read32(&mut self, offset: u32) -> Result<u32, DeviceError> {
+        // 2^1 slots in each of four banks
+        if offset == self.register { Ok(1) } else { self.inner.read32(offset) }
+    }
+
+    fn write32(&mut self, offset: u32, value: u32) -> Result<(), DeviceError> {
+        self.inner.write32(offset, value)
+    }
+
+    fn transmit(&mut self, port: Port, frame: &[u8]) -> Result<bool, DeviceError> {
+        self.inner.transmit(port, frame)
+    }
+
+    fn receive(&mut self, queue: Queue, frame: &mut Vec<u8>) -> Result<Option<RxMeta>, DeviceError> {
+        self.inner.receive(queue, frame)
+    }
+
+    fn poll(&mut self) -> Result<bool, DeviceError> {
+        self.inner.poll()
+    }
+
+    fn wait_fds(&self) -> Vec<std::os::fd::RawFd> {
+        self.inner.wait_fds()
+    }
+}
+
+#[test]
+fn full_tables_on_either_side_fail_the_move_not_the_connection() {
+    for (tiny, register) in [(0, card::FORWARD_SLOTS), (1, card::ENDPOINT_SLOTS)] {
+        let cluster = Cluster::with_devices(2, |i, inner| {
+            // an offset that nobody reads leaves the card as it is
+            Tiny { inner, register: if i == tiny { register } else { u32::MAX } }
+        });
+        let mut bench = Bench::over(cluster);
+        runtime().block_on(async {
+            let mut moved = Vec::new();
+            let mut failures = 0;
+            for _ in 0..10 {
+                let (mut client, server) = bench.connect();
+                let mut server = match bench.cluster.nodes[0].migrate(server.into(), vec![], "b").await {
+                    Ok(_) => TcpStream::from(bench.arrivals[1].recv().await.unwrap().fd),
+                    Err(failed) => {
+                        failures += 1;
+                        let expected = match failed.error {
+                            MoveError::Card(_) => tiny == 0,
+                            MoveError::Protocol(Failure::Refused(Reason::NoResources)) => tiny == 1,
+                            _ => false,
+                        };
+                        assert!(expected, "{failed}");
+                        TcpStream::from(failed.fd.unwrap())
+                    }
+                };
+                echoes(&mut client, &mut server);
+                moved.push((client, server));
+            }
+            // eight slots, of which cuckoo placement fills most
+            assert!((2..6).contains(&failures), "{failures} of 10 failed");
+            for (client, server) in &mut moved {
+                echoes(client, server);
+            }
+        });
+    }
+}

@@ -275,4 +275,9 @@ fn wrong_fields_are_named() {
         control::parse(&frame[..46], ethernet::IPOS),
         Err(Error::Truncated { header: "ipOS trailer", need: 60, have: 32 })
     ));
+    // more data than a packet may carry, though the frame has it
+    let mut data = vector("DATA");
+    data[51..53].copy_from_slice(&1401u16.to_be_bytes());
+    data.resize(2000, 0);
+    assert!(matches!(control::parse(&data, ethernet::IPOS), Err(Error::TooLong { found: 1401, max: 1400, .. })));
 }

@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use clap::ValueEnum;
 use ipos_abi::Port;
 use ipos_device::Device;
 use ipos_node::{KernelPort, Node, NodeConfig, NodeHandle, PeerConfig, ServiceConfig};
-use ipos_sim::card::SimDevice;
+use ipos_sim::card::{Card, SimDevice};
 use ipos_sim::model::{ModelCard, ModelConfig};
+use ipos_sim::rtl::RtlCard;
 use ipos_sim::wire::Wire;
 use ipos_sim::wire::packet::Packet;
 use ipos_sim::wire::pcap::Recorder;
@@ -189,15 +190,14 @@ fn card(
     back: Box<dyn Wire>,
     fst: Option<&Path>,
 ) -> anyhow::Result<Box<dyn Device>> {
-    match kind {
-        CardKind::Model => {
-            if fst.is_some() {
-                return Err(anyhow!("the reference model has no waveforms: use --fst with --card rtl"));
-            }
-            let device = SimDevice::new(ModelCard::new(ModelConfig::default()));
-            Ok(Box::new(device.with_wire(Port::Front, front).with_wire(Port::Back, back)))
-        }
-        CardKind::Rtl => Err(anyhow!("no RTL card")),
+    fn plugged<C: Card + 'static>(card: C, front: Box<dyn Wire>, back: Box<dyn Wire>) -> Box<dyn Device> {
+        Box::new(SimDevice::new(card).with_wire(Port::Front, front).with_wire(Port::Back, back))
+    }
+    match (kind, fst) {
+        (CardKind::Rtl, None) => Ok(plugged(RtlCard::default(), front, back)),
+        (CardKind::Rtl, Some(path)) => Ok(plugged(RtlCard::traced(path)?, front, back)),
+        (CardKind::Model, None) => Ok(plugged(ModelCard::new(ModelConfig::default()), front, back)),
+        (CardKind::Model, Some(_)) => bail!("the reference model has no waveforms: use --fst with --card rtl"),
     }
 }
 

@@ -60,7 +60,7 @@ pub struct Args {
     #[arg(long, value_name = "BYTES", value_parser = size)]
     size: Option<u64>,
     /// Which card the servers have
-    #[arg(long, value_enum, default_value_t = CardKind::Model)]
+    #[arg(long, value_enum, default_value_t = CardKind::Rtl)]
     card: CardKind,
     /// Writes captures for Wireshark here: one per server for the card's front and back port and the kernel's interface
     #[arg(long, value_name = "DIR")]

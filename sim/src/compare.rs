@@ -4,7 +4,7 @@
 //! under test takes a round of them at once, all sources together, as fast as it can. Then, per round:
 //!
 //! * each host queue must hold, for each port, the same frames in the same order with the same
-//!   [`RxMeta`], byte for byte;
+//!   [`RxMeta`](ipos_abi::rx::RxMeta), byte for byte;
 //! * the front wire must carry the host's frames in order;
 //! * the back wire has three sources (forwarded from the front, re-forwarded from the back, the
 //!   host's) which the card may mix as it likes: what it sent must be *some* interleaving of the

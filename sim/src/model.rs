@@ -4,9 +4,9 @@
 //! the demo. It shares nothing with the fabric but the constants of `ipos_abi`, and it is written
 //! to be read beside the document: the numbers in the comments are its steps.
 //!
-//! Two things differ from a board. The forward buffer never fills, so `DropForwardFull` does not
-//! happen, and frames on the wire are not padded to 60 bytes: padding is a MAC's business, and a
-//! receiver never takes a length from the frame.
+//! Two things differ from a board. The forward buffer never fills, so `DropForwardFull` means a total
+//! length that no buffer holds, and frames on the wire are not padded to 60 bytes: padding is a MAC's
+//! business, and a receiver never takes a length from the frame.
 //!
 //! Where the document leaves a choice, this is what it means here: the first frame to the host has
 //! sequence number 0; an action code that `ipos_abi` does not define drops; on the forward path
@@ -21,7 +21,7 @@ use std::collections::VecDeque;
 use ipos_abi::Port;
 use ipos_abi::rx::{L3, L4, Outcome, Reason, RxInfo, RxMeta};
 use ipos_abi::table::{Action, Protocol};
-use ipos_device::Queue;
+use ipos_device::{MAX_FRAME, Queue};
 
 use crate::card::Card;
 use ipv4::{Packet, sum};
@@ -241,6 +241,10 @@ impl ModelCard {
         // 12.3
         if info.decapsulated && frame[6..12] == neighbour {
             return Way::Drop(Outcome::DropLoop);
+        }
+        // 12.4; the forward buffer itself never fills
+        if ETHERNET + packet.total > MAX_FRAME {
+            return Way::Drop(Outcome::DropForwardFull);
         }
         // 12.5, 12.6
         let mut ipos = [0u8; IPOS];

@@ -31,14 +31,14 @@ fn a_model_agrees_with_itself_and_the_traffic_reaches_every_outcome() {
     for &o in Outcome::ALL {
         let [front, back] = report.outcomes.map(|counts| counts[o as usize]);
         println!("{o:?}: front {front}, back {back}");
-        // the model has no full buffers; some outcomes belong to one port
+        // the model's buffers don't fill, but a total length can exceed them; some outcomes belong to one port
         let (on_front, on_back) = match o {
-            Outcome::DropForwardFull | Outcome::DropHostFull => (false, false),
+            Outcome::DropHostFull => (false, false),
             Outcome::DropIposOnFront => (true, false),
             Outcome::ToControl | Outcome::DropIposChecksum | Outcome::DropLoop => (false, true),
             _ => (true, true),
         };
-        assert_eq!((front > 100, back > 100), (on_front, on_back), "{o:?}: {front}, {back}");
+        assert_eq!((front > 20, back > 20), (on_front, on_back), "{o:?}: {front}, {back}");
     }
 }
 

@@ -1,2 +1,85 @@
-//! Project chores.
-fn main() {}
+//! Project chores: `cargo xtask help` lists them.
+
+mod lint;
+mod tools;
+
+use anyhow::{Result, bail};
+use std::env;
+use std::process::{Command, ExitCode};
+
+const HELP: &str = "\
+cargo xtask <command>
+
+  setup [--no-install]   install what the project needs: pinned wheels into target/tools, Debian packages by name
+  demo [ARGS]            the main job: a live connection moves between two servers through simulated cards
+  test [ARGS]            all tests; ARGS go to `cargo test`
+  gen [--check]          write every generated file, or say which are stale
+  lint                   the gates for the generated Verilog: Verilator -Wall, Yosys
+  bench                  simulated cycles/s and packets/s of both cards
+  ci                     what CI runs, in its order
+
+demo, test, lint, bench and ci run setup first; --no-install makes them refuse instead of installing.
+";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(e) => {
+            eprintln!("xtask: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<ExitCode> {
+    let mut args: Vec<String> = env::args().skip(1).collect();
+    let install = !args.iter().any(|a| a == "--no-install");
+    args.retain(|a| a != "--no-install");
+    let Some(command) = (!args.is_empty()).then(|| args.remove(0)) else {
+        print!("{HELP}");
+        return Ok(ExitCode::from(2));
+    };
+    match command.as_str() {
+        "help" | "--help" | "-h" => print!("{HELP}"),
+        "setup" => tools::setup(install)?,
+        "demo" => {
+            tools::setup(install)?;
+            // its exit code is the demo's own
+            let status = cargo(&["run", "--quiet", "--package", "ipos-cli", "--", "demo"]).args(&args).status()?;
+            return Ok(ExitCode::from(status.code().and_then(|c| u8::try_from(c).ok()).unwrap_or(1)));
+        }
+        "test" => {
+            tools::setup(install)?;
+            tools::run(cargo(&["test", "--workspace"]).args(&args))?;
+        }
+        "gen" => generate(&args)?,
+        "lint" => {
+            tools::setup(install)?;
+            lint::lint()?;
+        }
+        "bench" => {
+            tools::setup(install)?;
+            tools::run(cargo(&["bench", "--package", "ipos-sim"]).args(&args))?;
+        }
+        "ci" => {
+            tools::setup(install)?;
+            tools::run(&mut cargo(&["fmt", "--all", "--check"]))?;
+            tools::run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+            generate(&["--check".to_owned()])?;
+            lint::lint()?;
+            tools::run(cargo(&["test", "--workspace"]).args(&args))?;
+        }
+        other => bail!("unknown command `{other}`; `cargo xtask help` lists them"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn generate(args: &[String]) -> Result<()> {
+    tools::run(cargo(&["run", "--quiet", "--package", "ipos-hdl", "--bin", "ipos-gen", "--"]).args(args))
+}
+
+fn cargo(args: &[&str]) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(tools::workspace()).args(args);
+    command
+}

@@ -29,8 +29,51 @@ pub fn executable(name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// Programs from Debian: what is called, its package, what for.
+const PACKAGES: &[(&str, &str, &str)] = &[
+    ("c++", "g++", "compiles the simulated cards"),
+    ("curl", "curl", "the unmodified client of the demo"),
+    ("tshark", "tshark", "reads the captures that the tests write"),
+];
+
+/// Installs everything that is missing, or without `install` says what that is.
+pub fn setup(install: bool) -> Result<()> {
+    packages(install)?;
+    wheels(install)
+}
+
+fn packages(install: bool) -> Result<()> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let found = |program: &str| env::split_paths(&path).any(|d| d.join(program).is_file());
+    let missing: Vec<_> = PACKAGES.iter().filter(|(program, ..)| !found(program)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = missing.iter().map(|(_, package, _)| *package).collect();
+    for (program, package, why) in &missing {
+        eprintln!("setup: `{program}` is missing: {why}; Debian package {package}");
+    }
+    let by_hand = format!("apt-get install {}", names.join(" "));
+    if !install {
+        bail!("--no-install was given; install them with `{by_hand}`");
+    }
+    let root = Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout == b"0\n");
+    let apt = |args: &[&str]| {
+        let mut command = if root { Command::new("apt-get") } else { Command::new("sudo") };
+        if !root {
+            command.args(["-n", "apt-get"]);
+        }
+        command.env("DEBIAN_FRONTEND", "noninteractive").args(args);
+        command
+    };
+    eprintln!("setup: installing Debian packages {}", names.join(", "));
+    let hint = || format!("installing needs Debian and root or sudo; by hand: `{by_hand}`");
+    run(&mut apt(&["update", "-qq"])).with_context(hint)?;
+    run(apt(&["install", "-y", "-qq", "--no-install-recommends"]).args(&names)).with_context(hint)
+}
+
 /// Installs the tools of `ci/requirements.txt`; returns at once when they are already there.
-pub fn setup() -> Result<()> {
+fn wheels(install: bool) -> Result<()> {
     let requirements = workspace().join(REQUIREMENTS);
     let wanted = fs::read_to_string(&requirements).with_context(|| format!("reading {}", requirements.display()))?;
     let venv = dir().join("venv");
@@ -38,6 +81,9 @@ pub fn setup() -> Result<()> {
     let stamp = dir().join("installed.txt");
     if fs::read_to_string(&stamp).is_ok_and(|have| have == wanted) && venv.join("bin/python").exists() {
         return Ok(());
+    }
+    if !install {
+        bail!("the tools of {REQUIREMENTS} are missing in {}, and --no-install was given", dir().display());
     }
     eprintln!("setup: installing the tools of {REQUIREMENTS} into {}", dir().display());
     fs::create_dir_all(dir()).with_context(|| format!("creating {}", dir().display()))?;

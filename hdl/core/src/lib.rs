@@ -34,3 +34,4 @@ pub mod parse;
 pub mod route;
 pub mod stream;
 pub mod table;
+pub mod tops;

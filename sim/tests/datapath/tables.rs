@@ -89,6 +89,16 @@ fn step_12_forward() {
             ("a bad TCP checksum is the owner's", from_client(TCP_IP, &wrong_tcp), sent(OUT_TCP, TCP_IP, &wrong_tcp)),
             ("no loop from the front", put(&tcp, 6, PEER), sent(OUT_TCP, TCP_IP, TCP)),
             ("12.1", bad.clone(), Seen::Drop(Outcome::DropHeader)),
+            (
+                "12.4 longer than any frame",
+                from_client("450007f31234400040064f270a000001c0a80701", TCP),
+                Seen::Drop(Outcome::DropForwardFull),
+            ),
+            (
+                "12.5 2,048 bytes announced",
+                from_client("450007f21234400040064f280a000001c0a80701", TCP),
+                Seen::Drop(Outcome::DropShort),
+            ),
             ("12.5 short", from_client(long, TCP), Seen::Drop(Outcome::DropShort)),
             ("12.5 the TCP header only", cut(&tcp, 54), Seen::Drop(Outcome::DropShort)),
         ],
@@ -96,7 +106,7 @@ fn step_12_forward() {
     assert_eq!(rig.send(Front, &tcp, true), Seen::Drop(Outcome::DropError), "12.5");
     assert_eq!(rig.send(Front, &cut(&tcp, 54), true), Seen::Drop(Outcome::DropError), "12.5: error before short");
     assert_eq!(rig.send(Front, &bad, true), Seen::Drop(Outcome::DropHeader), "12.1 before 12.5");
-    assert_eq!(rig.card.read32(counters::BACK_TX), 10, "six good frames and four marked ones");
+    assert_eq!(rig.card.read32(counters::BACK_TX), 11, "six good frames and five marked ones");
     assert_eq!(rig.card.read32(counters::FRONT_TX), 0);
 
     rig.forward(&TCP_KEY, 1, 6);
@@ -108,7 +118,7 @@ fn step_12_forward() {
         ],
     );
     assert_eq!(rig.send(Front, &tcp, true), Seen::Drop(Outcome::DropNeighbour), "12.2 before 12.5");
-    assert_eq!(rig.card.read32(counters::BACK_TX), 10);
+    assert_eq!(rig.card.read32(counters::BACK_TX), 11);
 }
 
 #[test]

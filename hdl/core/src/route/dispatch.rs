@@ -69,6 +69,7 @@ block! {
         route: Signal<Local, Route>,
         code: Signal<Local, Bits<4>>,
         c_depth: Constant<Bits<14>> = 512u64,
+        c_longest: Constant<Bits<14>> = 255u64, // 2,048 bytes
         c_forwarded: Constant<Bits<4>> = Outcome::Forwarded as u64,
         c_host: Constant<Bits<4>> = Outcome::ToHost as u64,
         c_control: Constant<Bits<4>> = Outcome::ToControl as u64,
@@ -116,7 +117,9 @@ impl Logic for Dispatch {
         self.admit.next = self.admitted.q.val();
         if self.normal.first.val() {
             self.admit.next =
-                (self.last_beat.val() <= self.room.val()) & (self.fwd_route_level.val() < 30);
+                (self.last_beat.val() <= self.room.val())
+                & (self.last_beat.val() <= self.c_longest.val())
+                & (self.fwd_route_level.val() < 30);
         }
         if self.go.val() {
             self.admitted.d.next = self.admit.val();

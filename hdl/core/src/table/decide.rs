@@ -54,7 +54,7 @@ block! {
         c_l3_bad: Constant<Bits<3>> = L3::BadChecksum as u64,
         c_l3_truncated: Constant<Bits<3>> = L3::Truncated as u64,
         c_l3_malformed: Constant<Bits<3>> = L3::Malformed as u64,
-        c_act_drop: Constant<Bits<2>> = Action::Drop as u64,
+        c_act_host: Constant<Bits<2>> = Action::Host as u64,
         c_act_forward: Constant<Bits<2>> = Action::Forward as u64,
     }
 }
@@ -176,12 +176,12 @@ impl Logic for Decide {
                     self.v.next.drop = false;
                     self.v.next.forward = true;
                 }
-            } else if self.action.val() == self.c_act_drop.val() {
+            } else if self.action.val() == self.c_act_host.val() {
+                self.v.next.code = self.r_action.val();
+            } else {
                 self.v.next.host = false;
                 self.v.next.drop = true;
                 self.v.next.code = self.c_table.val();
-            } else {
-                self.v.next.code = self.r_action.val();
             }
         }
         self.verdict.next = self.v.val();

@@ -12,6 +12,11 @@ pub(crate) fn cpp(name: &str, ports: &[Port], fst: bool) -> String {
     let mut addresses = String::new();
     for (i, port) in ports.iter().enumerate() {
         writeln!(addresses, "    ports[{i}] = &m->top.{};", port.name).expect("writing to a String");
+        if port.direction == Direction::In {
+            // random contents are for registers; what nobody sets must not change from seed to seed
+            writeln!(addresses, "    std::memset(&m->top.{0}, 0, sizeof m->top.{0});", port.name)
+                .expect("writing to a String");
+        }
     }
     let (include, trace_member, trace_on, trace) = if fst {
         (
@@ -35,6 +40,7 @@ void {name}_dump(void* p, uint64_t time) {{ static_cast<Instance*>(p)->fst.dump(
     format!(
         r#"#include "V{name}.h"
 #include "verilated.h"
+#include <cstring>
 {include}
 namespace {{
 VerilatedContext* configured(VerilatedContext* c, bool random, uint32_t seed) {{
@@ -135,7 +141,7 @@ unsafe impl Send for Model {{}}
 
 impl Model {{
     /// A new instance. With a seed, registers that have no initial value start with random
-    /// contents; without one they start at zero. Same seed, same contents.
+    /// contents; without one they start at zero. Same seed, same contents. Inputs start at zero.
     pub fn new(seed: Option<u32>) -> Self {{
         Self::make({name}_new, {name}_eval, {name}_delete, seed)
     }}

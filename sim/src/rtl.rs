@@ -9,6 +9,7 @@ use std::path::Path;
 use ipos_abi::Port;
 use ipos_abi::rx::RxMeta;
 use ipos_device::Queue;
+pub use ipos_verilated_card::BUILD;
 use ipos_verilated_card::ipos_card::Model;
 pub use ipos_verilated_rt::TraceError;
 use rand::rngs::SmallRng;
@@ -157,6 +158,7 @@ impl RtlCard {
             cycles: 0,
             quiet: 0,
         };
+        card.model.set_build(BUILD);
         card.model.set_reset(1);
         for _ in 0..4 {
             card.tick();

@@ -2,7 +2,7 @@
 
 use ipos_sim::compare::{CompareConfig, run};
 use ipos_sim::model::{ModelCard, ModelConfig};
-use ipos_sim::rtl::RtlCard;
+use ipos_sim::rtl::{BUILD, RtlCard};
 use ipos_sim::traffic::Traffic;
 
 fn number(name: &str, default: u64) -> u64 {
@@ -18,7 +18,7 @@ fn differential(stall_rate: u8, frames: u64) {
     if stall_rate > 0 {
         fabric = fabric.with_stalls(seed, stall_rate);
     }
-    let mut model = ModelCard::new(ModelConfig::default());
+    let mut model = ModelCard::new(ModelConfig { build: BUILD, ..ModelConfig::default() });
     // to pin a wrong counter to its frame: one frame a round, registers compared after each
     let config = match number("IPOS_EXACT", 0) {
         0 => CompareConfig::default(),

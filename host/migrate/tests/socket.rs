@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use ipos_abi::wire::tcb::State;
-use ipos_migrate::socket::{FreezeError, Frozen, Live, RestoreError, freeze, prepare, replayed_fin};
+use ipos_migrate::socket::{Diag, FreezeError, Frozen, Live, RestoreError, freeze, prepare, replayed_fin};
 use nix::sched::{CloneFlags, unshare};
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
@@ -55,6 +55,29 @@ fn pair() -> (TcpStream, TcpStream) {
     client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     let (server, _) = listener.accept().unwrap();
     (client, server)
+}
+
+/// A connection under TCP MD5 (RFC 2385).
+fn signed_pair() -> (TcpStream, TcpStream) {
+    // struct tcp_md5sig (linux/tcp.h) with one key for 127.0.0.1
+    let mut key = [0u8; 128 + 1 + 1 + 2 + 4 + 80];
+    key[..2].copy_from_slice(&(libc::AF_INET as u16).to_ne_bytes());
+    key[4..8].copy_from_slice(&[127, 0, 0, 1]);
+    key[130..132].copy_from_slice(&4u16.to_ne_bytes());
+    key[136..140].copy_from_slice(b"test");
+    let sign = |socket: &dyn std::os::fd::AsRawFd| {
+        // SAFETY: the option reads a struct tcp_md5sig, whose size is given.
+        let r = unsafe {
+            libc::setsockopt(socket.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_MD5SIG, key.as_ptr().cast(), 216)
+        };
+        assert_eq!(r, 0, "{}", std::io::Error::last_os_error());
+    };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    sign(&listener);
+    let client = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    sign(&client);
+    client.connect(&listener.local_addr().unwrap().into()).unwrap();
+    (client.into(), listener.accept().unwrap().0)
 }
 
 fn bytes(seed: u64, length: usize) -> Vec<u8> {
@@ -209,6 +232,29 @@ fn a_thawed_socket_lives_on() {
     });
 }
 
+#[test]
+fn the_kernel_tells_whether_a_connection_still_exists() {
+    in_namespace("the_kernel_tells_whether_a_connection_still_exists", || {
+        let (client, server) = pair();
+        let v4 = |a: std::net::SocketAddr| match a {
+            std::net::SocketAddr::V4(a) => a,
+            std::net::SocketAddr::V6(_) => panic!("an IPv4 connection"),
+        };
+        let (here, there) = (v4(server.local_addr().unwrap()), v4(server.peer_addr().unwrap()));
+        let mut diag = Diag::open().unwrap();
+        let state = |diag: &mut Diag| diag.lookup(here, there).unwrap().map(|k| k.state);
+        assert_eq!(state(&mut diag), Some(1));
+        drop(client);
+        thread::sleep(QUIET);
+        assert_eq!(state(&mut diag), Some(8));
+        drop(server);
+        thread::sleep(QUIET);
+        assert_eq!(state(&mut diag), None);
+        // the client closed first: its end is in TIME_WAIT
+        assert_eq!(diag.lookup(there, here).unwrap().map(|k| k.state), Some(6));
+    });
+}
+
 fn refusal(fd: impl Into<OwnedFd>) -> (OwnedFd, FreezeError) {
     let failed = freeze(fd.into(), || panic!("a refused socket must not be fenced")).unwrap_err();
     (failed.fd, failed.error)
@@ -239,6 +285,10 @@ fn what_cannot_move_is_refused_and_lives_on() {
         // the urgent byte is still there
         let mut byte = [std::mem::MaybeUninit::uninit()];
         assert_eq!(SockRef::from(&fd.as_fd()).recv_out_of_band(&mut byte).unwrap(), 1);
+
+        let (_client, server) = signed_pair();
+        let (_, error) = refusal(server);
+        assert!(matches!(error, FreezeError::Signed("TCP MD5")), "{error}");
 
         match Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::from(libc::IPPROTO_MPTCP))) {
             Ok(mptcp) => assert!(matches!(refusal(mptcp).1, FreezeError::Mptcp)),

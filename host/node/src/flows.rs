@@ -89,6 +89,10 @@ impl Flows {
         }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub fn holding(&self) -> usize {
         self.0.values().filter(|s| s.hold.is_some()).count()
     }

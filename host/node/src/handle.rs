@@ -1,8 +1,10 @@
 //! What an application can ask of its node.
 
+use std::collections::HashMap;
+use std::io;
 use std::net::SocketAddrV4;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, mpsc as sync_mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc as sync_mpsc};
 
 use ipos_nic::Counters;
 use tokio::sync::{mpsc, oneshot};
@@ -89,11 +91,43 @@ pub struct NodeStats {
 
 /// What goes to the loop thread.
 pub(crate) enum Command {
-    Listen { port: u16, arrivals: mpsc::Sender<Arrival> },
-    Migrate { fd: OwnedFd, state: Vec<u8>, target: String, reply: oneshot::Sender<Result<MoveReport, MoveFailed>> },
-    Stats { reply: oneshot::Sender<NodeStats> },
-    Counters { reply: oneshot::Sender<Counters> },
+    Migrate {
+        fd: OwnedFd,
+        state: Vec<u8>,
+        target: String,
+        reply: oneshot::Sender<Result<MoveReport, MoveFailed>>,
+    },
+    Stats {
+        reply: oneshot::Sender<NodeStats>,
+    },
+    Counters {
+        reply: oneshot::Sender<Counters>,
+    },
+    /// Finds out whether the loop still runs.
+    Nothing,
     Shutdown,
+}
+
+/// Who takes connections to a port. Shared with the loop rather than sent to it: an offer that is made
+/// after [`NodeHandle::listen`] has returned must find the listener.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Listeners(Arc<Mutex<HashMap<u16, mpsc::Sender<Arrival>>>>);
+
+impl Listeners {
+    fn insert(&self, port: u16, arrivals: mpsc::Sender<Arrival>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(port, arrivals);
+    }
+
+    pub fn get(&self, port: u16) -> Option<mpsc::Sender<Arrival>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&port).cloned()
+    }
+}
+
+/// The loop's end of a handle.
+pub(crate) struct Inbox {
+    pub commands: sync_mpsc::Receiver<Command>,
+    pub wake: Arc<Wake>,
+    pub listeners: Listeners,
 }
 
 /// What clones of a handle share.
@@ -101,6 +135,7 @@ pub(crate) enum Command {
 struct Line {
     commands: sync_mpsc::Sender<Command>,
     wake: Arc<Wake>,
+    listeners: Listeners,
 }
 
 impl Line {
@@ -127,15 +162,22 @@ pub struct NodeHandle(Arc<Line>);
 const BACKLOG: usize = 64;
 
 impl NodeHandle {
-    pub(crate) fn new(commands: sync_mpsc::Sender<Command>, wake: Arc<Wake>) -> Self {
-        NodeHandle(Arc::new(Line { commands, wake }))
+    /// A handle and the loop's end of it.
+    pub(crate) fn new() -> io::Result<(Self, Inbox)> {
+        let (commands, inbox) = sync_mpsc::channel();
+        let wake = Arc::new(Wake::new()?);
+        let listeners = Listeners::default();
+        let inbox = Inbox { commands: inbox, wake: wake.clone(), listeners: listeners.clone() };
+        Ok((NodeHandle(Arc::new(Line { commands, wake, listeners })), inbox))
     }
 
     /// Takes connections to `port` that move here; a second call replaces the first. When the
     /// receiver is dropped, connections to the port are refused.
     pub fn listen(&self, port: u16) -> Result<mpsc::Receiver<Arrival>, NodeError> {
         let (arrivals, receiver) = mpsc::channel(BACKLOG);
-        self.0.send(Command::Listen { port, arrivals }).map_err(|_| NodeError::Stopped)?;
+        self.0.listeners.insert(port, arrivals);
+        // nobody takes connections for a node that has stopped
+        self.0.send(Command::Nothing).map_err(|_| NodeError::Stopped)?;
         Ok(receiver)
     }
 

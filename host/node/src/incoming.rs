@@ -55,8 +55,8 @@ impl<D: Device> Runner<D> {
     }
 
     fn try_reserve(&mut self, id: MoveId, flow: Flow) -> Result<(), Reason> {
-        let listener = self.listeners.get(&flow.service.port()).ok_or(Reason::NoListener)?;
-        let permit = listener.clone().try_reserve_owned().map_err(|e| match e {
+        let listener = self.inbox.listeners.get(flow.service.port()).ok_or(Reason::NoListener)?;
+        let permit = listener.try_reserve_owned().map_err(|e| match e {
             TrySendError::Full(_) => Reason::NoResources,
             TrySendError::Closed(_) => Reason::NoListener,
         })?;
@@ -110,6 +110,9 @@ impl<D: Device> Runner<D> {
         match prepared.go_live() {
             Ok(live) => {
                 self.stats.moved_in += 1;
+                if self.core.is_home(flow.service) != Some(true) {
+                    self.watch.arrived(flow);
+                }
                 self.finishing.push(Finishing { live, arrival: (flow, state), permit });
             }
             // it was checked when it was built: only a kernel out of memory comes here
@@ -170,17 +173,17 @@ impl<D: Device> Runner<D> {
         let Some(Incoming { flow, .. }) = self.incoming.remove(&id) else { return Ok(()) };
         let special = self.flows.entry(flow);
         let hold = special.hold.take().unwrap_or_default();
-        match special.away {
+        let away = special.away;
+        if self.core.is_home(flow.service) != Some(true) {
+            self.nic.endpoint_remove(&flow.key())?;
+        } else if let Some(away) = away {
             // what a peer sent on is still held by that peer; the rest is passed on as before
-            Some(away) if self.core.is_home(flow.service) == Some(true) => {
-                for (frame, tcp) in hold.direct() {
-                    self.pass_on(frame, tcp, away.owner)?;
-                }
-                self.nic.forward_insert(&flow.key(), self.forward_to(away.owner, flow))?;
+            for (frame, tcp) in hold.direct() {
+                self.pass_on(frame, tcp, away.owner)?;
             }
-            _ => {
-                self.nic.endpoint_remove(&flow.key())?;
-            }
+            self.point(flow, away.owner)?;
+        } else {
+            self.nic.forward_remove(&flow.key())?;
         }
         self.flows.tidy(&flow);
         Ok(())
@@ -192,7 +195,7 @@ impl<D: Device> Runner<D> {
         special.fenced = true;
         // while it is held for a move to here, the entry stays as it is
         if special.hold.is_none() {
-            self.nic.forward_insert(&flow.key(), self.forward_to(to, flow))?;
+            self.point(flow, to)?;
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ mod node;
 mod outgoing;
 mod run;
 mod wake;
+mod watch;
 
 pub use config::{NodeConfig, PeerConfig, ServiceConfig};
 pub use error::{MoveError, NodeError};

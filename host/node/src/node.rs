@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddrV4;
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::thread;
 
 use ipos_abi::Port;
@@ -18,7 +18,7 @@ use crate::error::NodeError;
 use crate::handle::NodeHandle;
 use crate::kernel::KernelPort;
 use crate::run::Runner;
-use crate::wake::Wake;
+use crate::watch::Watch;
 
 /// A server's node.
 pub struct Node;
@@ -33,22 +33,23 @@ impl Node {
         setup: impl FnOnce() -> io::Result<()> + Send + 'static,
     ) -> Result<NodeHandle, NodeError> {
         let core = Migrator::new(core_config(&config)?);
-        let wake = Wake::new().map_err(|source| NodeError::Start { what: "make an eventfd", source })?;
-        let wake = Arc::new(wake);
-        let (commands, inbox) = mpsc::channel();
-        let handle = NodeHandle::new(commands, wake.clone());
+        let (handle, inbox) =
+            NodeHandle::new().map_err(|source| NodeError::Start { what: "make an eventfd", source })?;
         let (started, outcome) = mpsc::sync_channel(1);
         let name = config.name.clone();
         let run = move || {
             let opened = setup()
                 .map_err(|source| NodeError::Start { what: "enter the server's network namespace", source })
-                .and_then(|()| open(device, &config));
+                .and_then(|()| {
+                    let watch = Watch::new().map_err(|source| NodeError::Start { what: "open sock_diag", source })?;
+                    Ok((open(device, &config)?, watch))
+                });
             match opened {
-                Ok(nic) => {
+                Ok((nic, watch)) => {
                     // the caller waits for it
                     let _ = started.send(Ok(()));
                     let name = config.name.clone();
-                    if let Err(e) = Runner::new(nic, kernel, core, config, inbox, wake).run() {
+                    if let Err(e) = Runner::new(nic, kernel, core, config, inbox, watch).run() {
                         tracing::error!("node {name} stopped: {e}");
                     }
                 }

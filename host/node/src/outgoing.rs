@@ -7,7 +7,7 @@ use ipos_device::Device;
 use ipos_migrate::codec::Packet;
 use ipos_migrate::protocol::{Action, Failure, Flow, MoveId, PeerId};
 use ipos_migrate::socket::{self, Frozen};
-use ipos_nic::{Destination, Forward};
+use ipos_nic::{Destination, Forward, NicError};
 use tokio::sync::oneshot;
 
 use crate::config::NodeConfig;
@@ -112,10 +112,13 @@ impl<D: Device> Runner<D> {
         }
         // what the kernel has sent must not meet the fence
         self.take_from_kernel(DRAIN, None)?;
+        if let Some(outgoing) = self.outgoing.get_mut(&id) {
+            outgoing.froze = Some(Instant::now());
+        }
         self.flows.entry(flow).hold = Some(Hold::default());
         self.take_received(DRAIN)?;
+        // draining may have filled the hold, which ends the move
         let Some(outgoing) = self.outgoing.get_mut(&id) else { return Ok(()) };
-        outgoing.froze = Some(Instant::now());
         let fd = match std::mem::replace(&mut outgoing.socket, Socket::Gone) {
             Socket::Live(fd) => fd,
             other => {
@@ -158,6 +161,7 @@ impl<D: Device> Runner<D> {
             return Ok(());
         }
         self.nic.endpoint_remove(&flow.key())?;
+        self.watch.left(&flow);
         let until = (self.core.is_home(flow.service) != Some(true)).then(|| Instant::now() + PASS_ON);
         self.flows.entry(flow).away = Some(Away { owner: id.peer, until });
         if let Some(outgoing) = self.outgoing.get_mut(&id) {
@@ -225,7 +229,7 @@ impl<D: Device> Runner<D> {
             let now = self.now();
             self.core.give_up(id, Failure::Held, now);
         }
-        Ok(())
+        self.act()
     }
 
     fn fail_locally(&mut self, id: MoveId, error: MoveError) {
@@ -236,8 +240,22 @@ impl<D: Device> Runner<D> {
         self.core.give_up(id, Failure::Local, now);
     }
 
+    /// Lets the card forward a connection of this home to a peer. Without room for that, the
+    /// host does it.
+    pub fn point(&mut self, flow: Flow, to: PeerId) -> Result<(), NodeError> {
+        match self.nic.forward_insert(&flow.key(), self.forward_to(to, flow)) {
+            Ok(()) => Ok(()),
+            Err(NicError::Device(e)) => Err(NicError::Device(e).into()),
+            Err(e) => {
+                tracing::warn!(?flow, "the host passes its packets on: {e}");
+                self.nic.forward_remove(&flow.key())?;
+                Ok(())
+            }
+        }
+    }
+
     /// The forward entry of a connection that lives at a peer.
-    pub fn forward_to(&self, peer: PeerId, flow: Flow) -> Forward {
+    fn forward_to(&self, peer: PeerId, flow: Flow) -> Forward {
         let peer = &self.config.peers[peer.0];
         Forward::To(Destination { ip: peer.back_ip.octets(), port: flow.service.port(), mac: peer.back_mac })
     }

@@ -2,8 +2,8 @@
 //! applications. It never waits for one of them alone.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddrV4;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use ipos_abi::Port;
@@ -17,17 +17,16 @@ use ipos_migrate::{Migrator, codec};
 use ipos_nic::{Nic, NicError};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::net::SocketAddrV4;
 
 use crate::config::NodeConfig;
 use crate::error::NodeError;
 use crate::flows::Flows;
 use crate::frame::{Tcp, encapsulate};
-use crate::handle::{Arrival, Command, NodeStats};
+use crate::handle::{Command, Inbox, NodeStats};
 use crate::incoming::{Finishing, Incoming};
 use crate::kernel::KernelPort;
 use crate::outgoing::Outgoing;
-use crate::wake::Wake;
+use crate::watch::{PERIOD, Watch};
 
 /// Frames taken from one queue before the others have their turn.
 const BATCH: usize = 128;
@@ -44,12 +43,13 @@ pub(crate) struct Runner<D> {
     pub outgoing: HashMap<MoveId, Outgoing>,
     pub incoming: HashMap<MoveId, Incoming>,
     pub finishing: Vec<Finishing>,
-    pub listeners: HashMap<u16, tokio::sync::mpsc::Sender<Arrival>>,
     pub stats: NodeStats,
+    pub watch: Watch,
     key: Option<Key>,
-    inbox: mpsc::Receiver<Command>,
-    wake: Arc<Wake>,
+    pub inbox: Inbox,
     begun: Instant,
+    /// When to look for connections that expire or are gone.
+    look_again: Instant,
     /// Frames that the card had no room for, in order.
     waiting: VecDeque<(Port, Vec<u8>)>,
     /// Something was given to the card since it was last polled.
@@ -62,8 +62,8 @@ impl<D: Device> Runner<D> {
         kernel: Box<dyn KernelPort>,
         core: Migrator,
         config: NodeConfig,
-        inbox: mpsc::Receiver<Command>,
-        wake: Arc<Wake>,
+        inbox: Inbox,
+        watch: Watch,
     ) -> Self {
         Runner {
             key: config.cluster_key.map(Key::new),
@@ -75,11 +75,11 @@ impl<D: Device> Runner<D> {
             outgoing: HashMap::new(),
             incoming: HashMap::new(),
             finishing: Vec::new(),
-            listeners: HashMap::new(),
             stats: NodeStats::default(),
+            watch,
             inbox,
-            wake,
             begun: Instant::now(),
+            look_again: Instant::now(),
             waiting: VecDeque::new(),
             active: false,
         }
@@ -231,7 +231,11 @@ impl<D: Device> Runner<D> {
             return Ok(());
         }
         let limit = self.config.hold_bytes;
-        if let Some(tcp) = Tcp::parse(frame)
+        let tcp = Tcp::parse(frame);
+        if let Some(tcp) = &tcp {
+            self.watch.segment(tcp.inbound(), tcp);
+        }
+        if let Some(tcp) = tcp
             && let Some(special) = self.flows.get(&tcp.inbound())
         {
             if let Some(hold) = &mut special.hold {
@@ -252,7 +256,10 @@ impl<D: Device> Runner<D> {
                 }
                 return self.pass_on(frame, &tcp, away.owner);
             }
-            if special.quiet.is_some_and(|until| Instant::now() < until) && !tcp.has(Flags::SYN) {
+            // a SYN begins a new connection of the same addresses
+            if tcp.has(Flags::SYN) {
+                special.quiet = None;
+            } else if special.quiet.is_some() {
                 self.stats.ignored += 1;
                 return Ok(());
             }
@@ -273,6 +280,7 @@ impl<D: Device> Runner<D> {
             }
             if let Some(tcp) = Tcp::parse(&frame) {
                 let flow = tcp.outbound();
+                self.watch.segment(flow, &tcp);
                 let fenced = self.flows.get(&flow).is_some_and(|s| s.fenced);
                 if fenced && !late.is_some_and(|(f, tcb)| f == flow && precedes(&tcp, tcb)) {
                     self.stats.fenced += 1;
@@ -287,12 +295,10 @@ impl<D: Device> Runner<D> {
 
     /// `false`: the node is to stop.
     fn take_commands(&mut self) -> Result<bool, NodeError> {
-        self.wake.clear();
-        while let Ok(command) = self.inbox.try_recv() {
+        self.inbox.wake.clear();
+        while let Ok(command) = self.inbox.commands.try_recv() {
             match command {
-                Command::Listen { port, arrivals } => {
-                    self.listeners.insert(port, arrivals);
-                }
+                Command::Nothing => {}
                 Command::Migrate { fd, state, target, reply } => self.migrate(fd, state, target, reply)?,
                 Command::Stats { reply } => {
                     let stats = NodeStats { holding: self.flows.holding(), forwarded: self.flows.away(), ..self.stats };
@@ -315,8 +321,18 @@ impl<D: Device> Runner<D> {
             self.core.tick(now);
             self.act()?;
         }
-        for flow in self.flows.expire(Instant::now()) {
+        let instant = Instant::now();
+        if instant < self.look_again {
+            return Ok(());
+        }
+        self.look_again = instant + PERIOD;
+        for flow in self.flows.expire(instant) {
             self.nic.forward_remove(&flow.key())?;
+        }
+        for flow in self.watch.gone(instant) {
+            self.nic.endpoint_remove(&flow.key())?;
+            self.core.released(flow, now);
+            self.act()?;
         }
         Ok(())
     }
@@ -324,7 +340,7 @@ impl<D: Device> Runner<D> {
     /// Waits until something happens or the core wants to be woken.
     fn sleep(&mut self) -> Result<(), NodeError> {
         // flows expire to the second, not to the millisecond
-        let longest = if self.flows.away() > 0 { Duration::from_secs(1) } else { Duration::from_secs(60) };
+        let longest = if !self.flows.is_empty() || self.watch.is_busy() { PERIOD } else { Duration::from_secs(60) };
         let timeout = self.core.deadline().map_or(longest, |t| t.saturating_sub(self.now()).min(longest));
         // rounded up: a wake just before the deadline would spin
         let timeout = PollTimeout::try_from(timeout.as_millis() as u64 + 1).unwrap_or(PollTimeout::MAX);
@@ -332,7 +348,7 @@ impl<D: Device> Runner<D> {
         // SAFETY: card and kernel port keep these descriptors open while `self` is borrowed.
         let fds = raw.iter().map(|fd| unsafe { BorrowedFd::borrow_raw(*fd) });
         let mut fds: Vec<_> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
-        fds.push(PollFd::new(self.wake.fd(), PollFlags::POLLIN));
+        fds.push(PollFd::new(self.inbox.wake.fd(), PollFlags::POLLIN));
         fds.extend(self.finishing.iter().map(|f| PollFd::new(f.fd().as_fd(), PollFlags::POLLOUT)));
         match poll(&mut fds, timeout) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),

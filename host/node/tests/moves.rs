@@ -263,6 +263,60 @@ fn close_wait_moves_with_its_end_of_stream() {
     assert_eq!(got, b"answer");
 }
 
+#[test]
+fn a_full_hold_ends_the_move_not_the_connection() {
+    let mut bench = Bench::over(Cluster::with(2, |_, device| device, |config| config.hold_bytes = 2000));
+    let (client, server) = bench.connect();
+    let mut echo = Echo::run(server, Vec::new());
+    let bytes = exchange(client, 3, 4 << 20);
+    let (echo, held) = runtime().block_on(async {
+        let (mut at, mut held) = (0, 0);
+        for _ in 0..30 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            let (fd, state) = echo.stop();
+            echo = match bench.cluster.nodes[at].migrate(fd, state.clone(), &name(1 - at)).await {
+                Ok(_) => {
+                    at = 1 - at;
+                    let arrival = bench.arrivals[at].recv().await.unwrap();
+                    Echo::run(arrival.fd.into(), arrival.state)
+                }
+                Err(failed) => {
+                    assert!(matches!(failed.error, MoveError::Protocol(Failure::Held)), "{failed}");
+                    held += 1;
+                    Echo::run(failed.fd.unwrap().into(), state)
+                }
+            };
+        }
+        (echo, held)
+    });
+    bytes.join().unwrap();
+    assert!(held > 0, "2,000 bytes were enough for the client's packets");
+    drop(echo.stop());
+}
+
+#[test]
+fn the_home_forgets_a_connection_that_ended_elsewhere() {
+    let mut bench = Bench::new(2);
+    let (mut client, server) = bench.connect();
+    runtime().block_on(async {
+        bench.cluster.nodes[0].migrate(server.into(), vec![], "b").await.unwrap();
+        let mut server = TcpStream::from(bench.arrivals[1].recv().await.unwrap().fd);
+        echoes(&mut client, &mut server);
+        let forwarded = async || bench.cluster.nodes[0].stats().await.unwrap().forwarded;
+        assert_eq!(forwarded().await, 1);
+        // the client closes first, so that TIME_WAIT is its own
+        drop(client);
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        assert_eq!(forwarded().await, 1, "the server's end is still open");
+        drop(server);
+        let end = Instant::now() + Duration::from_secs(10);
+        while forwarded().await != 0 {
+            assert!(Instant::now() < end, "not released");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+}
+
 fn echoes(client: &mut TcpStream, server: &mut TcpStream) {
     client.write_all(b"still here?").unwrap();
     let mut got = [0; 11];
@@ -335,10 +389,9 @@ impl<D: Device> Device for Tiny<D> {
 #[test]
 fn full_tables_on_either_side_fail_the_move_not_the_connection() {
     for (tiny, register) in [(0, card::FORWARD_SLOTS), (1, card::ENDPOINT_SLOTS)] {
-        let cluster = Cluster::with_devices(2, |i, inner| {
-            // an offset that nobody reads leaves the card as it is
-            Tiny { inner, register: if i == tiny { register } else { u32::MAX } }
-        });
+        // an offset that nobody reads leaves the card as it is
+        let wrap = |i, inner| Tiny { inner, register: if i == tiny { register } else { u32::MAX } };
+        let cluster = Cluster::with(2, wrap, |_| ());
         let mut bench = Bench::over(cluster);
         runtime().block_on(async {
             let mut moved = Vec::new();

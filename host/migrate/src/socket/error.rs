@@ -21,9 +21,9 @@ pub enum FreezeError {
     /// An upper-layer protocol in the kernel, such as kernel TLS.
     #[error("the kernel runs {0:?} on the socket (TCP_ULP); its state can't be carried over")]
     Ulp(String),
-    /// TCP-AO keys (RFC 5925).
-    #[error("the socket authenticates its segments by TCP-AO; keys don't move")]
-    Authenticated,
+    /// TCP MD5 (RFC 2385) or TCP-AO (RFC 5925).
+    #[error("the socket signs its segments by {0}; keys don't move")]
+    Signed(&'static str),
     /// Repair mode refused.
     #[error("TCP_REPAIR was refused: {0}; CAP_NET_ADMIN over the network namespace is needed")]
     Repair(io::Error),

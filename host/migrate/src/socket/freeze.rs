@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use socket2::{Protocol, SockRef};
 
 use super::CONGESTION;
+use super::diag::Diag;
 use super::error::{FreezeError, FreezeFailed, What};
 use super::sys::{self, RepairQueue, RepairWindow, TcpInfo};
 use ipos_abi::wire::tcb::{Congestion, Negotiated, Options, Repr as Tcb, State};
@@ -82,7 +83,12 @@ fn check(fd: BorrowedFd<'_>) -> Result<(SocketAddrV4, SocketAddrV4), FreezeError
     }
     // the size of struct tcp_ao_info_opt; without TCP-AO on the socket or in the kernel this fails
     if sys::get_tcp::<[u8; 48]>(fd, sys::TCP_AO_INFO).is_ok() {
-        return Err(FreezeError::Authenticated);
+        return Err(FreezeError::Signed("TCP-AO"));
+    }
+    // the lookup sees the calling thread's network namespace: it may not know the socket
+    let known = Diag::open().and_then(|mut d| d.lookup(server, client)).reading("sock_diag")?;
+    if known.is_some_and(|k| k.md5) {
+        return Err(FreezeError::Signed("TCP MD5"));
     }
     let mut byte = [std::mem::MaybeUninit::uninit()];
     let peek = libc::MSG_OOB | libc::MSG_PEEK | libc::MSG_DONTWAIT;

@@ -9,12 +9,14 @@
 //!                   └────▶ thaw (abort)                                └─ drop (abort, silent)
 //! ```
 
+mod diag;
 mod error;
 mod fin;
 mod freeze;
 mod restore;
 mod sys;
 
+pub use diag::{Diag, Known};
 pub use error::{FreezeError, FreezeFailed, RestoreError};
 pub use fin::replayed_fin;
 pub use freeze::{Frozen, Inspection, freeze, inspect};

@@ -50,13 +50,14 @@ fn back_ip(node: usize) -> Ipv4Addr {
 
 impl Cluster {
     pub fn new(count: usize) -> Self {
-        Self::with_devices(count, |_, device| device)
+        Self::with(count, |_, device| device, |_| ())
     }
 
-    /// `wrap` may put something between node and card.
-    pub fn with_devices<D: ipos_device::Device + 'static>(
+    /// `wrap` may put something between node and card, `tweak` change the nodes' configuration.
+    pub fn with<D: ipos_device::Device + 'static>(
         count: usize,
         wrap: impl Fn(usize, SimDevice<ModelCard>) -> D,
+        tweak: impl Fn(&mut NodeConfig),
     ) -> Self {
         let (client, cards) = (namespace(), namespace());
         veth(&client, "c0", &cards, "c0c", None);
@@ -79,14 +80,16 @@ impl Cluster {
             }
             let port = KernelWire(cards.run(|| Packet::open(&far)).unwrap());
             let inside = kernel.try_clone().unwrap();
-            let node = Node::spawn(wrap(i, device), Box::new(port), config(count, i), move || inside.enter());
+            let mut config = config(count, i);
+            tweak(&mut config);
+            let node = Node::spawn(wrap(i, device), Box::new(port), config, move || inside.enter());
             nodes.push(node.unwrap());
         }
         Cluster { client, kernels, nodes, _hubs: [Hub::new(front), Hub::new(back)] }
     }
 }
 
-pub fn config(count: usize, node: usize) -> NodeConfig {
+fn config(count: usize, node: usize) -> NodeConfig {
     let peer = |i| PeerConfig { name: name(i), back_ip: back_ip(i), back_mac: back_mac(i) };
     NodeConfig {
         name: name(node),

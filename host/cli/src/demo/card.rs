@@ -104,14 +104,14 @@ impl KernelPort for KernelWire {
     }
 }
 
-/// A wire that lets somebody know when it is gone.
-struct Watched<W> {
+/// A wire that lets somebody know when it is gone, and with it the card that it was plugged into.
+struct Watched {
     // dropped first, with what it still has to write
-    inner: W,
+    inner: Box<dyn Wire>,
     _open: Sender<Infallible>,
 }
 
-impl<W: Wire> Wire for Watched<W> {
+impl Wire for Watched {
     fn send(&mut self, frame: &[u8]) -> io::Result<()> {
         self.inner.send(frame)
     }
@@ -125,8 +125,8 @@ impl<W: Wire> Wire for Watched<W> {
     }
 }
 
-/// The servers' nodes with their cards. Dropping it stops them and waits for their captures to
-/// be written.
+/// The servers' nodes with their cards. Dropping it stops them and waits for their captures and
+/// waveforms to be written.
 pub struct Nodes {
     handles: Vec<NodeHandle>,
     open: Receiver<Infallible>,
@@ -157,7 +157,7 @@ impl Drop for Nodes {
             node.shutdown();
         }
         if let Err(RecvTimeoutError::Timeout) = self.open.recv_timeout(STOP_LIMIT) {
-            tracing::warn!("a node did not stop within {STOP_LIMIT:?}; its captures may end early");
+            tracing::warn!("a node did not stop within {STOP_LIMIT:?}; its recordings may end early");
         }
     }
 }
@@ -171,8 +171,10 @@ fn start(
 ) -> anyhow::Result<NodeHandle> {
     let wire = |interface: &str, port: &str| -> anyhow::Result<Box<dyn Wire>> {
         let wire = server.card.run(|| Packet::open(interface))?;
-        let Some(dir) = &recording.pcap else { return Ok(Box::new(wire)) };
-        let inner = Recorder::create(wire, &dir.join(format!("{}-{port}.pcap", server.name)))?;
+        let inner: Box<dyn Wire> = match &recording.pcap {
+            Some(dir) => Box::new(Recorder::create(wire, &dir.join(format!("{}-{port}.pcap", server.name)))?),
+            None => Box::new(wire),
+        };
         Ok(Box::new(Watched { inner, _open: open.clone() }))
     };
     let kernel = wire(KERNEL_FAR_IF, "kernel")?;

@@ -157,8 +157,9 @@ async fn play(args: &Args) -> anyhow::Result<Report> {
 
     let net = Net::new(2)?;
     let mut resets = Resets::watch(&net.client, net::CLIENT_IF)?;
-    // the transfer may be two parts ahead: it goes on during a move and does not outrun them
-    let (open, gate) = watch::channel(if moves == 0 { u64::MAX } else { 2 * slot });
+    // the transfer may be two parts ahead, so that it goes on during a move; it ends after the last one
+    let part = |n: u32| (u64::from(n) * slot).min(file.size - 1);
+    let (open, gate) = watch::channel(part(2));
     let shared = Shared { file, gate, pace: defaults.pace };
     let nodes = Nodes::start(args.card, &net.servers, key, &recording)?;
     let mut servers = Vec::new();
@@ -173,7 +174,7 @@ async fn play(args: &Args) -> anyhow::Result<Report> {
     let (mut download, mut echo) = (Traveller::new(), Traveller::new());
     let mut problems = Vec::new();
     for step in 1..=moves {
-        if !reached(&mut curl, u64::from(step) * slot, &bar).await? {
+        if !reached(&mut curl, part(step), &bar).await? {
             problems.push(format!("the download ended before move {step} of {moves}"));
             break;
         }
@@ -183,7 +184,7 @@ async fn play(args: &Args) -> anyhow::Result<Report> {
         if !problems.is_empty() {
             break;
         }
-        open.send_replace(u64::from(step + 2) * slot);
+        open.send_replace(part(step + 2));
     }
     open.send_replace(u64::MAX);
     reached(&mut curl, u64::MAX, &bar).await?;

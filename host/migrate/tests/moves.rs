@@ -9,7 +9,7 @@ use std::time::Duration;
 use ipos_abi::wire::trailer::Key;
 use ipos_abi::wire::{Mac, ethernet};
 use ipos_migrate::codec::{Packet, decode, encode};
-use ipos_migrate::protocol::{Action, Failure, Flow, Message, MoveId, PeerId, Reason, Tcb};
+use ipos_migrate::protocol::{Action, Failure, Flow, Message, MoveId, PeerId, Reason, Stream, Tcb};
 use ipos_migrate::{Config, Migrator, Service, StartError};
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
@@ -331,4 +331,60 @@ fn a_control_block_that_can_not_be_read_is_refused() {
         matches!(refused, Some(Action::Send { message: Message::Refuse(Reason::UnknownVersion), .. })),
         "{refused:?}"
     );
+}
+
+/// The only message that a core wants to send now.
+fn sent(core: &mut Migrator) -> Message {
+    match (core.action(), core.action()) {
+        (Some(Action::Send { message, .. }), None) => message,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn damaged_queues_are_refused() {
+    let mut world = World::new(1, Faults { loss: 0.0, repeat: 0.0, delay: Duration::ZERO, local: 0.0 });
+    let now = world.now;
+    let core = &mut world.nodes[1].core;
+    let home = peer_of(1, HOME);
+    let owner = SocketAddrV4::new(back(1), 80);
+    let packet = |message| Packet { client: CLIENT, owner, service: Some(SERVICE), epoch: 5, message };
+    core.receive(home, packet(Message::Offer { lengths: [0, 0, 4] }), now);
+    let Some(Action::Reserve { id, .. }) = core.action() else { panic!() };
+    core.reserved(id, Ok(()), now);
+    assert_eq!(sent(core), Message::Ready);
+    // BLAKE3 of "good", of which another byte arrives
+    let digest = ipos_abi::wire::tcb::digest([b"good".as_slice()]);
+    let tcb = Tcb { epoch: 5, application_len: 4, digest, ..Tcb::default() };
+    core.receive(home, packet(Message::Connection(Ok(Box::new(tcb)))), now);
+    let data = Message::Data { stream: Stream::Application, offset: 0, bytes: b"goof".to_vec() };
+    core.receive(home, packet(data), now);
+    assert_eq!(core.action(), Some(Action::Abandon(id)));
+    assert_eq!(sent(core), Message::Refuse(Reason::Damaged));
+}
+
+#[test]
+fn after_the_commit_nothing_gives_the_connection_back() {
+    let mut world = World::new(1, Faults { loss: 0.0, repeat: 0.0, delay: Duration::ZERO, local: 0.0 });
+    let now = world.now;
+    let core = &mut world.nodes[HOME].core;
+    let id = core.start(now, 5, PeerId(0), FLOW, [0; 3]).unwrap();
+    assert!(matches!(sent(core), Message::Offer { .. }));
+    let owner = SocketAddrV4::new(back(1), 80);
+    let packet = |message| Packet { client: CLIENT, owner, service: Some(SERVICE), epoch: id.epoch, message };
+    core.receive(PeerId(0), packet(Message::Ready), now);
+    assert_eq!(core.action(), Some(Action::Freeze(id)));
+    core.frozen(id, Tcb::default(), Default::default(), now);
+    assert!(matches!(sent(core), Message::Connection(Ok(_))));
+    core.receive(PeerId(0), packet(Message::Acknowledge), now);
+    assert_eq!(core.action(), Some(Action::HandOver(id)));
+    core.handed_over(id, now);
+    assert_eq!(sent(core), Message::Commit { answer: false });
+
+    core.give_up(id, Failure::Local, now);
+    core.receive(PeerId(0), packet(Message::Refuse(Reason::Cancelled)), now);
+    assert_eq!(core.action(), None);
+    // a destination that asks again is told again
+    core.receive(PeerId(0), packet(Message::Acknowledge), now);
+    assert_eq!(sent(core), Message::Commit { answer: false });
 }

@@ -1,20 +1,22 @@
-//! A 64-bit event counter, carried in two halves so that no carry chain is longer than 32 bits.
+//! An event counter, carried in two halves so that no carry chain is longer than half of it.
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
 block! {
-    pub struct Counter {
+    /// `W` = 2 `H` bits.
+    pub struct Counter[const H: usize, const W: usize][H, W] {
         pub clock: Signal<In, Clock>,
         pub reset: Signal<In, Bit>,
         pub strobe: Signal<In, Bit>,
-        pub value: Signal<Out, Bits<64>>,
-        low: DFF<Bits<32>>,
-        high: DFF<Bits<32>>,
-        c_one: Constant<Bits<32>> = 1u64,
+        pub value: Signal<Out, Bits<W>>,
+        low: DFF<Bits<H>>,
+        high: DFF<Bits<H>>,
+        c_one: Constant<Bits<H>> = 1u64,
+        c_half: Constant<Bits<W>> = H as u64,
     }
 }
 
-impl Logic for Counter {
+impl<const H: usize, const W: usize> Logic for Counter<H, W> {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, low, high);
@@ -25,7 +27,7 @@ impl Logic for Counter {
             }
         }
         self.value.next =
-            (bit_cast::<64, 32>(self.high.q.val()) << 32) | bit_cast::<64, 32>(self.low.q.val());
+            (bit_cast::<W, H>(self.high.q.val()) << self.c_half.val()) | bit_cast::<W, H>(self.low.q.val());
         if self.reset.val() {
             self.low.d.next = 0.into();
             self.high.d.next = 0.into();

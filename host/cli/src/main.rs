@@ -30,7 +30,7 @@ enum Command {
 
 const AFTER_HELP: &str = "\
 Examples:
-  ipos demo                              the default: a minute, with a table at the end
+  ipos demo                              the default: half a minute, with a table at the end
   ipos demo --card model --moves 200     the reference model, many moves
   ipos demo --pcap /tmp/captures         captures of every port; open them in Wireshark
   ipos demo --json | jq .pause_us        for programs

@@ -14,6 +14,8 @@ use ipos_sim::rtl::RtlCard;
 
 const ROUNDS: usize = 5;
 const FRAMES: usize = 4000;
+/// Bytes under way at most.
+const FORWARD_BUFFER: usize = 1700;
 const KEY: FlowKey =
     FlowKey { protocol: Protocol::Tcp, src_ip: [10, 0, 0, 1], src_port: 4000, dst_ip: [10, 0, 0, 2], dst_port: 80 };
 const FRONT: [u8; 6] = [2, 0, 0, 0, 0, 1];
@@ -37,9 +39,12 @@ fn prepare(card: &mut dyn Card) {
 /// A TCP frame with an IP packet of `total` bytes.
 fn frame(total: usize) -> Vec<u8> {
     let payload = vec![0x5a; total - 40];
-    let builder = etherparse::PacketBuilder::ethernet2([2, 0, 0, 0, 0, 9], FRONT)
-        .ipv4(KEY.src_ip, KEY.dst_ip, 64)
-        .tcp(KEY.src_port, KEY.dst_port, 1, 1000);
+    let builder = etherparse::PacketBuilder::ethernet2([2, 0, 0, 0, 0, 9], FRONT).ipv4(KEY.src_ip, KEY.dst_ip, 64).tcp(
+        KEY.src_port,
+        KEY.dst_port,
+        1,
+        1000,
+    );
     let mut bytes = Vec::new();
     builder.write(&mut bytes, &payload).expect("writing to a Vec");
     bytes
@@ -52,7 +57,10 @@ fn round(card: &mut dyn Card, frame: &[u8]) -> f64 {
     let start = Instant::now();
     while received < FRAMES {
         // no more at once than the forward buffer takes
-        while sent < FRAMES && sent - received < 2 && card.wire_in(Port::Front, frame, false) {
+        while sent < FRAMES
+            && (sent - received) * frame.len() < FORWARD_BUFFER
+            && card.wire_in(Port::Front, frame, false)
+        {
             sent += 1;
         }
         card.run(64);

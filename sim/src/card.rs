@@ -14,9 +14,9 @@ use ipos_device::{BAR0_SIZE, Device, DeviceError, MAX_FRAME, Queue};
 
 use crate::wire::Wire;
 
-/// Clock cycles of one [`Device::poll`]: about 2 ms of a Verilated card's time, less where the
+/// Clock cycles of one [`Device::poll`]: a few hundred microseconds of a Verilated card, less where the
 /// card has nothing to do.
-pub const CYCLES_PER_POLL: u32 = 2048;
+pub const CYCLES_PER_POLL: u32 = 256;
 /// Frames that one [`Device::poll`] takes from each wire at most.
 pub const FRAMES_PER_POLL: usize = 64;
 /// The shortest frame that a host may send: an Ethernet header.

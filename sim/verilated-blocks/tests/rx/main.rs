@@ -1,0 +1,118 @@
+//! The receive side against a reader of bytes: fields, verdicts and beats of each frame, on both kinds of port.
+
+mod frames;
+mod reference;
+
+use std::collections::VecDeque;
+
+use ipos_verilated_blocks::stream::{Frames, Sink, Source, Stalls};
+use ipos_verilated_blocks::{Beat, Clocked, Meta, rx, seeded};
+use rand::Rng;
+
+use frames::{IPOS, MAC};
+use reference::{Parsed, Port};
+
+const FRAMES: u32 = 30_000;
+
+/// A head or a tail with its two verdicts, until the other part of its frame has come.
+type Head = (Meta, bool, bool);
+type Tail = (bool, bool);
+
+fn run(port: Port, count: u32, stalls: fn() -> Stalls) -> (u64, u64) {
+    let mut rng = seeded();
+    println!("{port:?}");
+    let mut block = rx::Model::new(Some(rng.random()));
+    block.set_mac(MAC.iter().fold(0, |n, &b| n << 8 | u64::from(b)));
+    block.set_promiscuous(port.promiscuous.into());
+    block.set_ethertype(IPOS);
+    block.set_back(port.back.into());
+    block.restart();
+    let mut source: Source<Beat> = Source::new(stalls());
+    let mut head_sink = Sink::new("head", stalls());
+    let mut tail_sink = Sink::new("tail", stalls());
+    let mut beat_sink = Sink::new("beat", stalls());
+    let mut frames = Frames::default();
+    let mut due: VecDeque<(Option<Vec<u8>>, bool)> = VecDeque::new();
+    let mut parsed: VecDeque<(Parsed, Vec<u8>)> = VecDeque::new();
+    let (mut heads, mut tails): (VecDeque<Head>, VecDeque<Tail>) = Default::default();
+    let (mut sent, mut keys, mut checksums) = (0, 0, [0; 2]);
+    let (mut cycle, mut beats, mut last_in) = (0, 0, 0);
+    while sent < count || !due.is_empty() || !parsed.is_empty() {
+        assert!(cycle < 100 * u64::from(count), "stuck");
+        while source.queue.len() < 8 && sent < count {
+            let frame = frames::frame(&mut rng, if port.back { 6 } else { 1 });
+            let user = rng.random_range(0..10) == 0;
+            source.queue.extend(Beat::of_frame(&frame, user));
+            let (stripped, expected) = reference::parse(frame.clone(), port);
+            due.push_back((stripped, user));
+            parsed.push_back((expected, frame));
+            sent += 1;
+        }
+        let shown = source.show(&mut rng);
+        block.set_s_valid(shown.is_some().into());
+        if let Some(beat) = shown {
+            block.set_s_beat(&beat.pack());
+        }
+        // `read` only with `valid`; none of the valids depends on an input of this cycle
+        block.set_head_read(0);
+        block.set_tail_read(0);
+        block.set_beat_read(0);
+        block.low();
+        let head =
+            (block.head_valid() != 0).then(|| (Meta::unpack(block.meta()), block.ip_ok() != 0, block.ipos_ok() != 0));
+        let tail = (block.tail_valid() != 0).then(|| (block.l4_ok() != 0, block.cover_ok() != 0));
+        let beat = (block.beat_valid() != 0).then(|| Beat::unpack(block.beat()));
+        let (h, t, b) = (head_sink.ready(&mut rng), tail_sink.ready(&mut rng), beat_sink.ready(&mut rng));
+        block.set_head_read((h && head.is_some()).into());
+        block.set_tail_read((t && tail.is_some()).into());
+        block.set_beat_read((b && beat.is_some()).into());
+        block.eval();
+        heads.extend(head_sink.look(head));
+        tails.extend(tail_sink.look(tail));
+        if let Some(frame) = beat_sink.look(beat).and_then(|beat| frames.add(&beat)) {
+            let (bytes, user) = due.pop_front().expect("a frame is due");
+            assert_eq!(frame.1, user);
+            if let Some(bytes) = bytes {
+                assert_eq!(frame.0, bytes);
+            }
+        }
+        if let (Some(head), Some(tail)) = (heads.front(), tails.front()) {
+            let (expected, frame) = parsed.pop_front().expect("a frame is due");
+            let said = reference::said(&expected, &head.0, head.1, head.2, tail.0, tail.1);
+            assert_eq!(said, expected, "{frame:02x?}");
+            keys += u64::from(expected.key.is_some());
+            expected.l4_ok.inspect(|&ok| checksums[usize::from(ok)] += 1);
+            heads.pop_front();
+            tails.pop_front();
+        }
+        if block.s_valid() & block.s_ready() != 0 {
+            source.taken();
+            beats += 1;
+            last_in = cycle;
+        }
+        block.rise();
+        cycle += 1;
+    }
+    println!("{sent} frames, {keys} keys, TCP/UDP checksums {} right, {} wrong", checksums[1], checksums[0]);
+    assert!(keys > u64::from(count) / 4 && checksums[0] > count / 300 && checksums[1] > count / 5);
+    (beats, last_in + 1)
+}
+
+#[test]
+fn front_port() {
+    run(Port { back: false, promiscuous: false }, FRAMES, Stalls::default);
+    run(Port { back: false, promiscuous: true }, FRAMES, Stalls::default);
+}
+
+#[test]
+fn back_port() {
+    run(Port { back: true, promiscuous: false }, FRAMES, Stalls::default);
+    run(Port { back: true, promiscuous: true }, FRAMES, Stalls::default);
+}
+
+#[test]
+fn a_beat_each_cycle() {
+    let (beats, cycles) = run(Port { back: true, promiscuous: false }, 5000, Stalls::never);
+    println!("{beats} beats in {cycles} cycles");
+    assert_eq!(cycles, beats);
+}

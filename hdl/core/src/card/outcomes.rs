@@ -33,9 +33,7 @@ block! {
 impl Logic for Outcomes {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(
-            self, clock, sweep, busy, reading, code1, written, written_code, written_valid, result, done
-        );
+        dff_setup!(self, clock, sweep, busy, reading, code1, written, written_code, written_valid, result, done);
         self.ram.read_clock.next = self.clock.val();
         self.ram.write_clock.next = self.clock.val();
         self.ram.read_address.next = self.read_code.val();
@@ -45,8 +43,7 @@ impl Logic for Outcomes {
             self.code1.d.next = self.code.val();
         }
         self.busy.d.next = self.strobe.val();
-        self.reading.d.next =
-            self.read.val() & !self.strobe.val() & !self.reading.q.val() & !self.done.q.val();
+        self.reading.d.next = self.read.val() & !self.strobe.val() & !self.reading.q.val() & !self.done.q.val();
 
         // what was written while this was read counts
         self.current.next = self.ram.read_data.val();

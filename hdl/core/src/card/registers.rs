@@ -147,9 +147,32 @@ impl Logic for Registers {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
-            self, clock, ethertype_reg, front_lo, front_hi, front_vid, back_lo, back_hi, back_vid, key0, key1, key2,
-            key3, value_reg, dest_ip, dest_port, neighbour_lo, neighbour_hi, high, commit, pending_forward,
-            pending_endpoint, strobe_dest, strobe_neighbour, rdata_reg, ack_reg
+            self,
+            clock,
+            ethertype_reg,
+            front_lo,
+            front_hi,
+            front_vid,
+            back_lo,
+            back_hi,
+            back_vid,
+            key0,
+            key1,
+            key2,
+            key3,
+            value_reg,
+            dest_ip,
+            dest_port,
+            neighbour_lo,
+            neighbour_hi,
+            high,
+            commit,
+            pending_forward,
+            pending_endpoint,
+            strobe_dest,
+            strobe_neighbour,
+            rdata_reg,
+            ack_reg
         );
         self.wants_read.next = self.read.val() & !self.ack_reg.q.val();
         self.wants_write.next =
@@ -277,7 +300,10 @@ impl Logic for Registers {
         self.ack_reg.d.next = false;
         if self.wants_read.val() {
             self.rdata_reg.d.next = self.r.val();
-            if self.counts.val() & (!self.is_front.val() | self.front_ack.val()) & (!self.is_back.val() | self.back_ack.val()) {
+            if self.counts.val()
+                & (!self.is_front.val() | self.front_ack.val())
+                & (!self.is_back.val() | self.back_ack.val())
+            {
                 self.high.d.next = self.wide.val().get_bits::<32>(32);
             }
             self.ack_reg.d.next =
@@ -364,10 +390,12 @@ impl Logic for Registers {
         self.ack.next = self.ack_reg.q.val();
 
         self.ethertype.next = self.ethertype_reg.q.val();
-        self.front_mac.next = (bit_cast::<48, 32>(self.front_hi.q.val()) << 32) | bit_cast::<48, 32>(self.front_lo.q.val());
+        self.front_mac.next =
+            (bit_cast::<48, 32>(self.front_hi.q.val()) << 32) | bit_cast::<48, 32>(self.front_lo.q.val());
         self.front_promiscuous.next = self.front_hi.q.val().get_bit(31);
         self.front_vlan.next = self.front_vid.q.val();
-        self.back_mac.next = (bit_cast::<48, 32>(self.back_hi.q.val()) << 32) | bit_cast::<48, 32>(self.back_lo.q.val());
+        self.back_mac.next =
+            (bit_cast::<48, 32>(self.back_hi.q.val()) << 32) | bit_cast::<48, 32>(self.back_lo.q.val());
         self.back_promiscuous.next = self.back_hi.q.val().get_bit(31);
         self.back_vlan.next = self.back_vid.q.val();
         self.key.next = (bit_cast::<97, 32>(self.key3.q.val()) << 96)

@@ -109,9 +109,33 @@ impl Logic for Card {
     #[hdl_gen]
     fn update(&mut self) {
         clock!(
-            self, clock, registers, front_rx, back_rx, classify, front_verdicts, back_verdicts, front_route, back_route, front_fwd,
-            front_routes, back_fwd, back_routes, fwd_arbiter, encap, front_host, back_host, back_control, host_arbiter,
-            sends, back_arbiter, front_outcomes, back_outcomes, front_rx_count, front_tx_count, back_rx_count,
+            self,
+            clock,
+            registers,
+            front_rx,
+            back_rx,
+            classify,
+            front_verdicts,
+            back_verdicts,
+            front_route,
+            back_route,
+            front_fwd,
+            front_routes,
+            back_fwd,
+            back_routes,
+            fwd_arbiter,
+            encap,
+            front_host,
+            back_host,
+            back_control,
+            host_arbiter,
+            sends,
+            back_arbiter,
+            front_outcomes,
+            back_outcomes,
+            front_rx_count,
+            front_tx_count,
+            back_rx_count,
             back_tx_count
         );
         self.registers.reset.next = self.reset.val();
@@ -350,10 +374,8 @@ impl Logic for Card {
         self.back_tx_tkeep.next = self.back_out.tkeep.val();
         self.back_tx_tlast.next = self.back_out.tlast.val();
         self.back_tx_tuser.next = self.back_out.tuser.val();
-        self.front_tx_count.strobe.next = self.front_tx_tready.val()
-            & self.sends.m_valid.val()
-            & !self.in_back.val()
-            & self.sends.m_beat.val().last;
+        self.front_tx_count.strobe.next =
+            self.front_tx_tready.val() & self.sends.m_valid.val() & !self.in_back.val() & self.sends.m_beat.val().last;
         self.back_tx_count.strobe.next =
             self.back_tx_tready.val() & self.back_arbiter.m_valid.val() & self.back_arbiter.m_beat.val().last;
 

@@ -101,9 +101,40 @@ impl Logic for Fields {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
-            self, clock, k, sent, done, kd, vd, dst, src, ipos, is_ip, deep, itype, iproto, version, ihl, total, frag,
-            proto, sip, dip, sport, dport, ulen, usum, cut_ipos, cut_ip, cut_options, cut_l4, was_runt, was_tagged,
-            was_tci, out, out_valid
+            self,
+            clock,
+            k,
+            sent,
+            done,
+            kd,
+            vd,
+            dst,
+            src,
+            ipos,
+            is_ip,
+            deep,
+            itype,
+            iproto,
+            version,
+            ihl,
+            total,
+            frag,
+            proto,
+            sip,
+            dip,
+            sport,
+            dport,
+            ulen,
+            usum,
+            cut_ipos,
+            cut_ip,
+            cut_options,
+            cut_l4,
+            was_runt,
+            was_tagged,
+            was_tci,
+            out,
+            out_valid
         );
         self.v.next = self.k.q.val();
         if self.ipos.q.val() & (self.k.q.val() != 0) {
@@ -201,10 +232,9 @@ impl Logic for Fields {
                 }
             }
             // where the frame ends, if it ends here
-            self.cut_ipos.d.next = self.last.val()
-                & ((self.k.q.val() < 3) | ((self.k.q.val() == 3) & (self.cnt.val() < 5)));
-            self.cut_ip.d.next =
-                self.last.val() & ((self.v.val() < 4) | ((self.v.val() == 4) & (self.cnt.val() < 1)));
+            self.cut_ipos.d.next =
+                self.last.val() & ((self.k.q.val() < 3) | ((self.k.q.val() == 3) & (self.cnt.val() < 5)));
+            self.cut_ip.d.next = self.last.val() & ((self.v.val() < 4) | ((self.v.val() == 4) & (self.cnt.val() < 1)));
             self.cut_options.d.next = self.last.val()
                 & ((self.v.val() < self.pb.val())
                     | ((self.v.val() == self.pb.val()) & (self.cnt.val() < (self.port_pos.val() - 1))));
@@ -262,8 +292,7 @@ impl Logic for Fields {
         }
         self.m.next.fragment = self.frag.q.val().get_bits::<14>(0) != 0;
         self.m.next.other_protocol = !(self.tcp.val() | self.udp.val());
-        self.m.next.l4_skip =
-            self.udp.val() & ((self.usum.q.val() == 0) | (self.ulen.q.val() != self.payload.val()));
+        self.m.next.l4_skip = self.udp.val() & ((self.usum.q.val() == 0) | (self.ulen.q.val() != self.payload.val()));
         self.m.next.udp = self.udp.val();
         self.m.next.src_ip = self.sip.q.val();
         self.m.next.dst_ip = self.dip.q.val();

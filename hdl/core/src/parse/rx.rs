@@ -91,8 +91,7 @@ impl Logic for Rx {
         self.s_ready.next = self.vlan.s_ready.val();
 
         // room for everything that the beats under way may still push
-        self.room.next =
-            (self.beats.level.val() < 62) & (self.metas.level.val() < 10) & (self.tails.level.val() < 24);
+        self.room.next = (self.beats.level.val() < 62) & (self.metas.level.val() < 10) & (self.tails.level.val() < 24);
         self.vlan.m_ready.next = self.room.val();
         self.fire.next = self.vlan.m_valid.val() & self.room.val();
         self.beats.data_in.next = self.vlan.m_beat.val();

@@ -108,8 +108,7 @@ impl Logic for Vlan {
             self.out_runt.d.next = ((self.held_index.q.val() == 0) & self.held.q.val().last)
                 | ((self.held_index.q.val() == 1)
                     & self.held.q.val().last
-                    & ((self.held.q.val().cnt < 5)
-                        | (self.held.q.val().data.get_bits::<16>(32) == self.c_tpid.val())))
+                    & ((self.held.q.val().cnt < 5) | (self.held.q.val().data.get_bits::<16>(32) == self.c_tpid.val())))
                 | (self.is_tag.val() & self.s_beat.val().last & (self.s_beat.val().cnt == 0));
             self.held_valid.d.next = false;
         }

@@ -102,9 +102,8 @@ impl Logic for Dispatch {
         self.normal.fire.next = self.go.val();
         self.normal.decapsulate.next = self.verdict.val().decapsulate;
         self.normal.front_mac.next = self.front_mac.val();
-        self.bytes.next = (bit_cast::<17, 14>(self.normal.number.val()) << 3)
-            + bit_cast::<17, 3>(self.beat.val().cnt)
-            + 1;
+        self.bytes.next =
+            (bit_cast::<17, 14>(self.normal.number.val()) << 3) + bit_cast::<17, 3>(self.beat.val().cnt) + 1;
         self.raw_bytes.next =
             (bit_cast::<17, 14>(self.normal.raw.val()) << 3) + bit_cast::<17, 3>(self.beat.val().cnt) + 1;
 
@@ -116,8 +115,7 @@ impl Logic for Dispatch {
         self.room.next = self.c_depth.val() - bit_cast::<14, 10>(self.fwd_level.val());
         self.admit.next = self.admitted.q.val();
         if self.normal.first.val() {
-            self.admit.next =
-                (self.last_beat.val() <= self.room.val())
+            self.admit.next = (self.last_beat.val() <= self.room.val())
                 & (self.last_beat.val() <= self.c_longest.val())
                 & (self.fwd_route_level.val() < 30);
         }
@@ -209,8 +207,8 @@ impl Logic for Dispatch {
         if self.back.val() {
             self.flags.next = self.flags.val() | (self.c_one.val() << 18);
         }
-        self.word0.next = bit_cast::<32, 16>(self.bytes.val().get_bits::<16>(0))
-            | (bit_cast::<32, 16>(self.verdict.val().tci) << 16);
+        self.word0.next =
+            bit_cast::<32, 16>(self.bytes.val().get_bits::<16>(0)) | (bit_cast::<32, 16>(self.verdict.val().tci) << 16);
         self.out_meta.next = (bit_cast::<128, 32>(self.flags.val()) << 96)
             | (bit_cast::<128, 32>(self.verdict.val().endpoint) << 64)
             | (bit_cast::<128, 32>(self.sequence.q.val()) << 32)

@@ -66,8 +66,7 @@ impl Logic for Encap {
         self.w_dst_lo.next = bit_cast::<18, 16>(self.s_route.val().dst_ip.get_bits::<16>(0));
         self.w_dport.next = bit_cast::<18, 16>(self.s_route.val().dst_port);
         self.w_type.next = bit_cast::<18, 16>(self.protocol.val());
-        self.sum_a.d.next =
-            (self.w_src_hi.val() + self.w_src_lo.val()) + (self.w_sport.val() + self.w_dst_hi.val());
+        self.sum_a.d.next = (self.w_src_hi.val() + self.w_src_lo.val()) + (self.w_sport.val() + self.w_dst_hi.val());
         self.sum_b.d.next = (self.w_dst_lo.val() + self.w_dport.val()) + self.w_type.val();
         self.sum.d.next = bit_cast::<19, 18>(self.sum_a.q.val()) + bit_cast::<19, 18>(self.sum_b.q.val());
         self.once.next = bit_cast::<17, 16>(self.sum.q.val().get_bits::<16>(0))

@@ -70,8 +70,7 @@ impl Logic for Decide {
             | (self.meta.val().late != 0);
         self.vlan_ok.next = !self.meta.val().tagged;
         if self.vlan_enable.val() {
-            self.vlan_ok.next =
-                self.meta.val().tagged & (self.meta.val().tci.get_bits::<12>(0) == self.vlan.val());
+            self.vlan_ok.next = self.meta.val().tagged & (self.meta.val().tci.get_bits::<12>(0) == self.vlan.val());
         }
         // step 7
         self.l3.next = self.c_l3_ok.val();

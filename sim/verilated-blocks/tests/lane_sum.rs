@@ -41,7 +41,7 @@ fn message(rng: &mut SmallRng) -> (Vec<Word>, u64) {
 }
 
 fn folds_to_ones(sum: u64) -> bool {
-    sum != 0 && sum % 0xffff == 0
+    sum != 0 && sum.is_multiple_of(0xffff)
 }
 
 #[test]

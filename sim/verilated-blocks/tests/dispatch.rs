@@ -1,0 +1,313 @@
+//! Dispatch against `docs/datapath.md`, steps 12.4 to 13: frames with random verdicts, and what comes of each in the
+//! forward buffer, on the host queues, in its description and in its outcome.
+
+use std::collections::VecDeque;
+
+use ipos_abi::rx::{L3, L4, Outcome, Reason, RxInfo, RxMeta};
+use ipos_verilated_blocks::stream::{Frames, Source, Stalls};
+use ipos_verilated_blocks::{Beat, Clocked, Route, Verdict, dispatch, seeded};
+use rand::Rng;
+use rand::rngs::SmallRng;
+
+const FRAMES: u32 = 60_000;
+const FRONT_MAC: [u8; 6] = [0x02, 0xaa, 0xbb, 0xcc, 0xdd, 0xee];
+const BUFFER_BEATS: usize = 512;
+const ROUTES: u64 = 30;
+const LONGEST: usize = 2048;
+
+struct Job {
+    frame: Vec<u8>,
+    user: bool,
+    verdict: Verdict,
+    l4_ok: bool,
+    cover_ok: bool,
+}
+
+impl Job {
+    /// The frame without the ipOS header.
+    fn normal(&self) -> Vec<u8> {
+        if self.verdict.decapsulate == 0 {
+            return self.frame.clone();
+        }
+        [&FRONT_MAC[..], &self.frame[6..12], &[0x08, 0x00], &self.frame[30..]].concat()
+    }
+
+    fn short(&self) -> bool {
+        self.normal().len() < self.end()
+    }
+
+    /// Where the IPv4 packet ends in the frame.
+    fn end(&self) -> usize {
+        14 + self.verdict.total as usize
+    }
+}
+
+/// A frame with a verdict that the lookup could give it.
+fn job(rng: &mut SmallRng, back: bool) -> Job {
+    let mut verdict = Verdict {
+        code: rng.random_range(0..14),
+        l3: rng.random_range(0..5),
+        l4_skip: rng.random_range(0..2),
+        tagged: rng.random_range(0..2),
+        udp: rng.random_range(0..2),
+        endpoint: rng.random::<u32>().into(),
+        src_ip: rng.random::<u32>().into(),
+        src_port: rng.random::<u16>().into(),
+        dst_ip: rng.random::<u32>().into(),
+        dst_port: rng.random::<u16>().into(),
+        mac: rng.random::<u64>() >> 16,
+        ..Default::default()
+    };
+    verdict.tci = if verdict.tagged == 1 { rng.random::<u16>().into() } else { 0 };
+    let mut least = 14;
+    match rng.random_range(0..10) {
+        0 => {
+            verdict.drop = 1;
+            verdict.code = rng.random_range(3..15);
+            least = 1;
+        }
+        1 if back => {
+            verdict.control = 1;
+            verdict.l3 = 0;
+            verdict.cover = [0, 16, 22, 162][rng.random_range(0..4)];
+            least = 30;
+        }
+        2..5 => verdict.host = 1,
+        _ => {
+            verdict.forward = 1;
+            least = 42;
+        }
+    }
+    if verdict.forward | verdict.host == 1 && back && rng.random() {
+        verdict.decapsulate = 1;
+        least = least.max(14) + 16;
+    }
+    verdict.judge = u64::from(verdict.host == 1 && verdict.l3 == L3::Ok as u64);
+    let length = match rng.random_range(0..40) {
+        0 => rng.random_range(least..=1600),
+        1 => rng.random_range(1900..2200),
+        _ => rng.random_range(least..=least + 80),
+    };
+    let mut frame = vec![0; length];
+    rng.fill(&mut frame[..]);
+    let packet = length.saturating_sub(14 + 16 * verdict.decapsulate as usize);
+    let low = if verdict.forward == 1 { 28 } else { 0 };
+    verdict.total = match rng.random_range(0..8) {
+        0 => rng.random_range(low as u64..0x1_0000),             // too long, mostly
+        1 => (packet + rng.random_range(0..10)) as u64,          // by a little
+        2 | 3 => rng.random_range(low..=packet.max(low)) as u64, // padded
+        _ => packet as u64,
+    };
+    Job { frame, user: rng.random_range(0..12) == 0, verdict, l4_ok: rng.random(), cover_ok: rng.random() }
+}
+
+/// What became of a frame.
+#[derive(Debug, PartialEq)]
+struct Fate {
+    outcome: Outcome,
+    forwarded: Option<(Vec<u8>, bool)>,
+    host: Option<Vec<u8>>,
+    control: Option<Vec<u8>>,
+    kept: Option<RxMeta>,
+}
+
+fn expected(job: &Job, back: bool, admitted: bool, overflow: [bool; 2], sequence: u32) -> Fate {
+    let v = &job.verdict;
+    let normal = job.normal();
+    let mut result = Fate { outcome: Outcome::Forwarded, forwarded: None, host: None, control: None, kept: None };
+    if v.drop == 1 {
+        result.outcome = Outcome::from_code(v.code as u8).expect("an outcome");
+        return result;
+    }
+    if v.forward == 1 {
+        if !admitted {
+            result.outcome = Outcome::DropForwardFull;
+            return result;
+        }
+        let short = job.short();
+        let packet = &normal[8..if short { normal.len() } else { job.end() }];
+        result.forwarded = Some((packet.to_vec(), short || job.user));
+        if job.user {
+            result.outcome = Outcome::DropError;
+        } else if short {
+            result.outcome = Outcome::DropShort;
+        }
+        return result;
+    }
+    let control = v.control == 1;
+    let length = if control { job.frame.len() } else { normal.len() } as u16;
+    if job.user {
+        result.outcome = Outcome::DropError;
+    } else if overflow[usize::from(control)] {
+        result.outcome = Outcome::DropHostFull;
+    } else {
+        result.outcome = if control { Outcome::ToControl } else { Outcome::ToHost };
+        let (mut l3, mut l4) = (L3::from_code(v.l3 as u8).expect("a verdict"), L4::NotChecked);
+        if v.judge == 1 && job.short() {
+            l3 = L3::Short;
+        } else if v.judge == 1 && v.l4_skip == 0 {
+            l4 = if job.l4_ok { L4::Valid } else { L4::Bad };
+        }
+        if v.cover > 0 {
+            l3 = if job.frame.len() < 14 + v.cover as usize {
+                L3::Truncated
+            } else if job.cover_ok {
+                L3::Ok
+            } else {
+                L3::BadChecksum
+            };
+        }
+        result.kept = Some(RxMeta::from(RxInfo {
+            length,
+            vlan: (v.tagged == 1).then_some(v.tci as u16),
+            sequence,
+            endpoint: v.endpoint as u32,
+            reason: Reason::from_code(v.code as u8).expect("a reason"),
+            l3,
+            l4,
+            decapsulated: v.decapsulate == 1,
+            port: if back { ipos_abi::Port::Back } else { ipos_abi::Port::Front },
+        }));
+    }
+    if control {
+        result.control = Some(job.frame.clone());
+    } else {
+        result.host = Some(normal);
+    }
+    result
+}
+
+fn run(back: bool, count: u32, stalls: fn() -> Stalls) -> (u64, u64) {
+    let mut rng = seeded();
+    let mut block = dispatch::Model::new(Some(rng.random()));
+    block.set_back(back.into());
+    block.set_front_mac(FRONT_MAC.iter().fold(0, |n, &b| n << 8 | u64::from(b)));
+    block.restart();
+    let mut beats: Source<Beat> = Source::new(stalls());
+    let mut verdicts: Source<Verdict> = Source::new(stalls());
+    let mut tails: Source<(bool, bool)> = Source::new(stalls());
+    let mut jobs: VecDeque<Job> = VecDeque::new();
+    let mut buffers: [Frames; 3] = Default::default(); // forward, host, control
+    let mut ended: [Option<(Vec<u8>, bool)>; 3] = Default::default();
+    let (mut admitted, mut route, mut number) = (false, None, 0);
+    let mut overflow = [false; 2];
+    let mut sequence = 0u32;
+    let mut outcome = None;
+    let mut tally = [0u32; Outcome::ALL.len()];
+    let (mut sent, mut done, mut cycle, mut total_beats, mut scarce) = (0, 0, 0, 0, false);
+    while done < count {
+        while beats.queue.len() < 8 && sent < count {
+            let job = job(&mut rng, back);
+            beats.queue.extend(Beat::of_frame(&job.frame, job.user));
+            verdicts.queue.push_back(job.verdict);
+            tails.queue.push_back((job.l4_ok, job.cover_ok));
+            total_beats += job.frame.len().div_ceil(8) as u64;
+            jobs.push_back(job);
+            sent += 1;
+        }
+        let beat = beats.show(&mut rng).copied();
+        let verdict = verdicts.show(&mut rng).copied();
+        let tail = tails.show(&mut rng).copied();
+        block.set_beat_valid(beat.is_some().into());
+        block.set_verdict_valid(verdict.is_some().into());
+        block.set_tail_valid(tail.is_some().into());
+        // what is not valid may be anything
+        block.set_beat(
+            &beat.unwrap_or_else(|| Beat { data: rng.random(), cnt: 7, last: rng.random_range(0..2), user: 1 }).pack(),
+        );
+        block.set_verdict(&verdict.unwrap_or(Verdict { host: 1, total: 20, ..Default::default() }).pack());
+        let (l4_ok, cover_ok) = tail.unwrap_or_else(|| rng.random());
+        block.set_l4_ok(l4_ok.into());
+        block.set_cover_ok(cover_ok.into());
+        if rng.random_range(0..64) == 0 {
+            scarce = rng.random();
+        }
+        let level = if scarce { rng.random_range(400..=BUFFER_BEATS) } else { rng.random_range(0..100) };
+        let routes = if scarce { rng.random_range(24..=32) } else { 0 };
+        block.set_fwd_level(level as u16);
+        block.set_fwd_route_level(routes as u8);
+        // once over, over to the frame's end
+        if scarce && rng.random_range(0..16) == 0 {
+            overflow[rng.random_range(0..2)] = true;
+        }
+        block.set_host_overflow(overflow[0].into());
+        block.set_control_overflow(overflow[1].into());
+        block.low();
+
+        let reported = (block.outcome_valid() != 0).then(|| Outcome::from_code(block.outcome()).expect("an outcome"));
+        assert_eq!(reported, outcome.take(), "one cycle after the end");
+        let writes = [block.fwd_write(), block.host_write(), block.control_write()].map(|w| w != 0);
+        let taken = beat.is_some() && verdict.is_some() && beat.is_some_and(|b| b.last == 0 || tail.is_some());
+        assert_eq!((block.take() != 0, block.take_last() != 0), (taken, taken && beat.is_some_and(|b| b.last == 1)));
+        assert!(taken || !(writes.contains(&true) || block.fwd_route_write() != 0), "a write without a beat");
+        if writes[0] {
+            ended[0] = buffers[0].add(&Beat::unpack(block.fwd_beat()));
+        }
+        for i in 1..3 {
+            if writes[i] {
+                ended[i] = buffers[i].add(&Beat::unpack(block.out_beat()));
+            }
+        }
+        if block.fwd_route_write() != 0 {
+            assert_eq!(route.replace(Route::unpack(block.fwd_route())), None, "one route a frame");
+        }
+        if taken {
+            let job = jobs.front().expect("a frame is due");
+            if number == 0 {
+                let beats = (job.end() - 1) / 8; // without the first
+                admitted = job.end() <= LONGEST && beats <= BUFFER_BEATS - level && routes < ROUTES;
+            }
+            number += 1;
+            beats.taken();
+        }
+        if block.take_last() != 0 {
+            let job = jobs.pop_front().expect("a frame is due");
+            let ends = [block.host_end() != 0, block.control_end() != 0];
+            assert_eq!(ends, [job.verdict.host == 1, job.verdict.control == 1]);
+            let keep = ends.contains(&true) && block.keep() != 0;
+            let expected = expected(&job, back, admitted, overflow, sequence);
+            let mut frame = |i: usize| ended[i].take();
+            let found = Fate {
+                outcome: expected.outcome, // comes a cycle later
+                forwarded: frame(0),
+                host: frame(1).map(|f| f.0),
+                control: frame(2).map(|f| f.0),
+                kept: keep.then(|| RxMeta::from_words(*block.out_meta())),
+            };
+            assert_eq!(found, expected, "{:?}, {} bytes, error {}", job.verdict, job.frame.len(), job.user);
+            let v = &job.verdict;
+            let (mac, src_ip, src_port) = (v.mac, v.src_ip, v.src_port);
+            let sent = Route { mac, src_ip, src_port, dst_ip: v.dst_ip, dst_port: v.dst_port, udp: v.udp };
+            assert_eq!(route.take(), expected.forwarded.as_ref().map(|_| sent));
+            tally[expected.outcome as usize] += 1;
+            outcome = Some(expected.outcome);
+            sequence += u32::from(expected.kept.is_some());
+            overflow = [false; 2];
+            number = 0;
+            verdicts.taken();
+            tails.taken();
+            done += 1;
+        }
+        block.rise();
+        cycle += 1;
+    }
+    println!("{:?}", Outcome::ALL.iter().zip(tally).collect::<Vec<_>>());
+    assert!(tally.iter().enumerate().all(|(i, &n)| n > count / 1000 || (i == Outcome::ToControl as usize && !back)));
+    (total_beats, cycle)
+}
+
+#[test]
+fn front_port() {
+    run(false, FRAMES, Stalls::default);
+}
+
+#[test]
+fn back_port() {
+    run(true, FRAMES, Stalls::default);
+}
+
+#[test]
+fn a_beat_each_cycle() {
+    let (beats, cycles) = run(true, 10_000, Stalls::never);
+    assert_eq!(cycles, beats);
+}

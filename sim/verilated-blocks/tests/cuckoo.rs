@@ -19,10 +19,11 @@ const CYCLES: u64 = 600_000;
 type Key = u128;
 type Slot = (usize, usize);
 
-/// One write to the table, and what it means to the map.
+/// One write to the table, and what it means to the map. A cleared entry keeps its key.
 struct Commit {
     slot: Slot,
-    entry: Option<(Key, u16)>,
+    entry: (Key, u16),
+    valid: bool,
     effect: Option<(Key, Option<u16>)>,
 }
 
@@ -62,12 +63,17 @@ impl Host {
         for pair in path.windows(2) {
             let moved = self.slots[&pair[1]];
             self.slots.insert(pair[0], moved);
-            self.commits.push_back(Commit { slot: pair[0], entry: Some((moved, self.values[&moved])), effect: None });
+            self.commits.push_back(Commit {
+                slot: pair[0],
+                entry: (moved, self.values[&moved]),
+                valid: true,
+                effect: None,
+            });
         }
         let slot = *path.last().expect("at least the empty slot");
         self.slots.insert(slot, key);
         self.values.insert(key, value);
-        self.commits.push_back(Commit { slot, entry: Some((key, value)), effect: Some((key, Some(value))) });
+        self.commits.push_back(Commit { slot, entry: (key, value), valid: true, effect: Some((key, Some(value))) });
         true
     }
 
@@ -79,7 +85,8 @@ impl Host {
         self.values.insert(key, value);
         self.commits.push_back(Commit {
             slot: self.at(key),
-            entry: Some((key, value)),
+            entry: (key, value),
+            valid: true,
             effect: Some((key, Some(value))),
         });
     }
@@ -87,8 +94,8 @@ impl Host {
     fn remove(&mut self, key: Key) {
         let slot = self.at(key);
         self.slots.remove(&slot);
-        self.values.remove(&key);
-        self.commits.push_back(Commit { slot, entry: None, effect: Some((key, None)) });
+        let value = self.values.remove(&key).expect("it is in the table");
+        self.commits.push_back(Commit { slot, entry: (key, value), valid: false, effect: Some((key, None)) });
     }
 }
 
@@ -96,14 +103,13 @@ fn words<const N: usize>(key: Key) -> [u32; N] {
     std::array::from_fn(|i| (key >> (32 * i)) as u32)
 }
 
-fn commit(block: &mut cuckoo::Model, commit: &Commit, rng: &mut SmallRng) {
-    let (key, value) = commit.entry.unwrap_or((rng.random::<u128>() >> (128 - KEY_BITS), rng.random_range(0..1024)));
+fn commit(block: &mut cuckoo::Model, commit: &Commit) {
     block.set_commit(1);
     block.set_commit_bank(commit.slot.0 as u8);
     block.set_commit_slot(commit.slot.1 as u16);
-    block.set_commit_valid(commit.entry.is_some().into());
-    block.set_commit_key(&words(key));
-    block.set_commit_value(value);
+    block.set_commit_valid(commit.valid.into());
+    block.set_commit_key(&words(commit.entry.0));
+    block.set_commit_value(commit.entry.1);
 }
 
 /// What the host does next; true if it met a full table.
@@ -131,7 +137,7 @@ fn lookups_see_each_commit_whole() {
     let mut rng = seeded();
     let mut block = cuckoo::Model::new(Some(rng.random()));
     for slot in 0..SLOTS {
-        commit(&mut block, &Commit { slot: (slot % BANKS, slot / BANKS), entry: None, effect: None }, &mut rng);
+        commit(&mut block, &Commit { slot: (slot % BANKS, slot / BANKS), entry: (0, 0), valid: false, effect: None });
         block.low();
         block.rise();
     }
@@ -154,7 +160,7 @@ fn lookups_see_each_commit_whole() {
         let mut effect = None;
         if !host.commits.is_empty() && rng.random() {
             let next = host.commits.pop_front().expect("not empty");
-            commit(&mut block, &next, &mut rng);
+            commit(&mut block, &next);
             effect = next.effect;
             moves += u32::from(effect.is_none());
         } else if rng.random_range(0..8) > 0 {

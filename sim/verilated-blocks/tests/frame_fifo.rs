@@ -28,10 +28,15 @@ fn frames_are_kept_or_taken_back_whole() {
 
     let mut left = 0; // beats of the frame under way that are still to come
     let mut finish_alone = false;
-    let (mut offered, mut commits, mut spills, mut rewinds, mut cycle) = (0, 0, 0, 0, 0u64);
+    let (mut offered, mut commits, mut spills, mut rewinds, mut crowded, mut cycle) = (0, 0, 0, 0, 0, 0u64);
     while offered < OFFERED || !kept.is_empty() {
         if left == 0 && !finish_alone && offered < OFFERED {
-            left = if rng.random_range(0..30) == 0 { rng.random_range(1..90) } else { rng.random_range(1..9) };
+            // short ones fill the queue of frames before that of beats
+            left = match rng.random_range(0..30) {
+                0 => rng.random_range(1..90),
+                _ if offered % 2000 < 1000 => 1,
+                _ => rng.random_range(1..9),
+            };
         }
         let go = (left > 0 || finish_alone) && !writer.wait(&mut rng);
         let write = go && left > 0;
@@ -52,6 +57,7 @@ fn frames_are_kept_or_taken_back_whole() {
         let fits = kept.len() + open.len() < BEATS && frames < FRAMES;
         assert_eq!(block.room() != 0, fits, "cycle {cycle}");
         spilt |= write && !fits;
+        crowded += u32::from(frames == FRAMES);
         assert_eq!(block.overflow() != 0, spilt, "cycle {cycle}");
         let keep = finish && !spilt && rng.random_range(0..4) > 0;
         if keep {
@@ -88,6 +94,6 @@ fn frames_are_kept_or_taken_back_whole() {
         block.rise();
         cycle += 1;
     }
-    println!("{commits} kept, {rewinds} taken back, {spills} spilt, in {cycle} cycles");
-    assert!(commits > 50_000 && rewinds > 10_000 && spills > 1000);
+    println!("{commits} kept, {rewinds} taken back, {spills} spilt, {crowded} of {cycle} cycles with all frames");
+    assert!(commits > 50_000 && rewinds > 10_000 && spills > 1000 && crowded > 1000);
 }

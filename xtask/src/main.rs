@@ -44,7 +44,8 @@ fn run() -> Result<ExitCode> {
         "setup" => tools::setup(install)?,
         "demo" => {
             tools::setup(install)?;
-            // its exit code is the demo's own
+            // built first, so that its progress shows; then the exit code is the demo's own
+            tools::run(&mut cargo(&["build", "--package", "ipos-cli"]))?;
             let status = cargo(&["run", "--quiet", "--package", "ipos-cli", "--", "demo"]).args(&args).status()?;
             return Ok(ExitCode::from(status.code().and_then(|c| u8::try_from(c).ok()).unwrap_or(1)));
         }

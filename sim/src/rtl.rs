@@ -112,13 +112,15 @@ pub struct RtlCard {
     host: Feed,
     queues: [Sink<RxMeta>; 2],
     stalls: Option<Stalls>,
+    /// Outputs that are not taken: front wire, back wire, receive queue, control queue.
+    held: [bool; 4],
     cycles: u64,
     quiet: u32,
 }
 
 impl Default for RtlCard {
     fn default() -> Self {
-        RtlCard::reset(Model::new(None))
+        RtlCard::from_model(Model::new(None))
     }
 }
 
@@ -126,12 +128,12 @@ impl RtlCard {
     /// A card whose registers without a reset start with random contents, by seed.
     #[must_use]
     pub fn with_seed(seed: u32) -> Self {
-        RtlCard::reset(Model::new(Some(seed)))
+        RtlCard::from_model(Model::new(Some(seed)))
     }
 
     /// A card that writes waveforms (FST) to `path`, about thirty times slower.
     pub fn traced(path: &Path) -> Result<Self, TraceError> {
-        Ok(RtlCard::reset(Model::traced(None, path)?))
+        Ok(RtlCard::from_model(Model::traced(None, path)?))
     }
 
     /// Makes every stream wait at random: `rate` of 256 cycles.
@@ -147,7 +149,22 @@ impl RtlCard {
         self.cycles
     }
 
-    fn reset(model: Model) -> Self {
+    /// Takes nothing more from a port's wire side until told otherwise.
+    pub fn hold_wire(&mut self, port: Port, held: bool) {
+        self.held[port as usize] = held;
+    }
+
+    /// Takes nothing more from a host queue until told otherwise.
+    pub fn hold_queue(&mut self, queue: Queue, held: bool) {
+        self.held[2 + queue as usize] = held;
+    }
+
+    /// The Verilated model itself, for what the [`Card`] trait has no word for (reset, an odd register access).
+    pub fn model_mut(&mut self) -> &mut Model {
+        &mut self.model
+    }
+
+    fn from_model(model: Model) -> Self {
         let mut card = RtlCard {
             model,
             rx: Default::default(),
@@ -155,19 +172,27 @@ impl RtlCard {
             host: Feed::default(),
             queues: Default::default(),
             stalls: None,
+            held: [false; 4],
             cycles: 0,
             quiet: 0,
         };
         card.model.set_build(BUILD);
-        card.model.set_reset(1);
-        for _ in 0..4 {
-            card.tick();
-        }
-        card.model.set_reset(0);
-        for _ in 0..32 {
-            card.tick(); // the counters sweep their memory
-        }
+        card.reset();
         card
+    }
+
+    /// Resets the card in the midst of whatever it does. Frames that wait outside of it are gone too.
+    pub fn reset(&mut self) {
+        self.rx = Default::default();
+        self.tx = Default::default();
+        self.host = Feed::default();
+        self.queues = Default::default();
+        self.model.set_reset(1);
+        self.tick();
+        self.model.set_reset(0);
+        for _ in 0..32 {
+            self.tick(); // the counters sweep their memory
+        }
     }
 
     fn stall(&mut self) -> bool {
@@ -185,6 +210,11 @@ impl RtlCard {
 
     /// One clock cycle.
     pub fn tick(&mut self) {
+        self.tick_seen(|_| ());
+    }
+
+    /// One clock cycle, and what `look` finds at the borders just before its rising edge.
+    pub fn tick_seen<T>(&mut self, look: impl FnOnce(&Model) -> T) -> T {
         let stalls: [bool; 7] = if self.stalls.is_some() { std::array::from_fn(|_| self.stall()) } else { [false; 7] };
         let m = &mut self.model;
 
@@ -221,10 +251,10 @@ impl RtlCard {
             set_back_rx_tuser
         );
         show!(&mut self.host, stalls[2], set_in_tvalid, set_in_tdata, set_in_tkeep, set_in_tlast, set_in_port);
-        m.set_front_tx_tready((!stalls[3]).into());
-        m.set_back_tx_tready((!stalls[4]).into());
-        m.set_host_tready((!stalls[5] && self.queues[0].frames.len() < HOST_QUEUE).into());
-        m.set_control_tready((!stalls[6] && self.queues[1].frames.len() < HOST_QUEUE).into());
+        m.set_front_tx_tready((!stalls[3] && !self.held[0]).into());
+        m.set_back_tx_tready((!stalls[4] && !self.held[1]).into());
+        m.set_host_tready((!stalls[5] && !self.held[2] && self.queues[0].frames.len() < HOST_QUEUE).into());
+        m.set_control_tready((!stalls[6] && !self.held[3] && self.queues[1].frames.len() < HOST_QUEUE).into());
         // `tuser` rides on the last beat only
         let (f, b) = (m.front_rx_tlast() & m.front_rx_tuser(), m.back_rx_tlast() & m.back_rx_tuser());
         m.set_front_rx_tuser(f);
@@ -232,6 +262,7 @@ impl RtlCard {
         m.set_clock(0);
         m.eval();
         m.dump(self.cycles * 2);
+        let seen = look(m);
 
         self.quiet += 1;
         macro_rules! take {
@@ -294,6 +325,7 @@ impl RtlCard {
         m.eval();
         m.dump(self.cycles * 2 + 1);
         self.cycles += 1;
+        seen
     }
 
     fn waiting(&self) -> bool {

@@ -119,9 +119,9 @@ impl Frames {
     /// Adds a beat; the last one gives the frame and its error mark.
     ///
     /// # Panics
-    /// If a beat before the last is not full.
+    /// If a beat before the last is not full, or bears the mark.
     pub fn add(&mut self, beat: &Beat) -> Option<(Vec<u8>, bool)> {
-        assert!(beat.last == 1 || beat.cnt == 7, "a gap within a frame");
+        assert!(beat.last == 1 || (beat.cnt, beat.user) == (7, 0), "a gap or a mark within a frame");
         self.bytes.extend(beat.bytes());
         (beat.last == 1).then(|| (std::mem::take(&mut self.bytes), beat.user == 1))
     }

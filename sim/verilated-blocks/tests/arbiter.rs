@@ -98,3 +98,19 @@ fn a_beat_each_cycle() {
     let (beats, cycles) = run(Stalls::never);
     assert_eq!(cycles, beats + 1, "one cycle of latency, none lost");
 }
+
+#[test]
+fn offers_before_anyone_is_ready() {
+    let mut block = arbiter::Model::new(None);
+    block.restart();
+    block.set_m_ready(0);
+    block.set_a_beat(&Beat::of_frame(&[0; 8], false)[0].pack());
+    block.set_a_valid(1);
+    for _ in 0..1 {
+        block.low();
+        assert_eq!(block.m_valid(), 0);
+        block.rise();
+    }
+    block.low();
+    assert_eq!(block.m_valid(), 1);
+}

@@ -102,3 +102,18 @@ fn every_length() {
 fn a_packet_of_forty_bytes_costs_its_nine_beats() {
     assert_eq!(run(std::iter::repeat_n(40, 10_000), Stalls::never), 90_000);
 }
+
+#[test]
+fn offers_before_anyone_is_ready() {
+    let mut block = encap::Model::new(None);
+    block.restart();
+    block.set_m_ready(0);
+    block.set_s_valid(1);
+    for _ in 0..1 {
+        block.low();
+        assert_eq!(block.m_valid(), 0);
+        block.rise();
+    }
+    block.low();
+    assert_eq!(block.m_valid(), 1);
+}

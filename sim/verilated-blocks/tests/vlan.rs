@@ -113,3 +113,19 @@ fn a_frame_costs_its_beats() {
     let [.., beats, cycles] = run(20_000, Stalls::never);
     assert_eq!(cycles, beats);
 }
+
+#[test]
+fn offers_before_anyone_is_ready() {
+    let mut block = vlan::Model::new(None);
+    block.restart();
+    block.set_m_ready(0);
+    block.set_s_beat(&Beat::of_frame(&[0; 8], false)[0].pack());
+    block.set_s_valid(1);
+    for _ in 0..2 {
+        block.low();
+        assert_eq!(block.m_valid(), 0);
+        block.rise();
+    }
+    block.low();
+    assert_eq!(block.m_valid(), 1);
+}

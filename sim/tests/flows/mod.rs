@@ -74,6 +74,7 @@ pub fn packet(protocol: Protocol, client: u16, options: usize, data: usize) -> V
     };
     let mut ip = Ipv4Header::new((l4 + data.len()) as u16, 64, number, key.src_ip, key.dst_ip).unwrap();
     ip.options = Ipv4Options::try_from(&vec![1; options][..]).unwrap();
+    ip.total_len += options as u16;
     ip.header_checksum = ip.calc_header_checksum();
     let mut out = ip.to_bytes().to_vec();
     match protocol {

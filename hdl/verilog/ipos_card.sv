@@ -3651,7 +3651,9 @@ module ipos_card_front_route_normal (
     first = k_q == 14'h0;
     raw = k_q;
     if (fire) begin
-      k_d = k_q + 14'h1;
+      if (~k_q[13]) begin
+        k_d = k_q + 14'h1;
+      end
       if (s_beat[67]) begin
         k_d = 14'h0;
       end

@@ -184,12 +184,12 @@ impl RtlCard {
     /// Resets the card in the midst of whatever it does. Frames that wait outside of it are gone too.
     pub fn reset(&mut self) {
         self.rx = Default::default();
-        self.tx = Default::default();
         self.host = Feed::default();
-        self.queues = Default::default();
         self.model.set_reset(1);
         self.tick();
         self.model.set_reset(0);
+        self.tx = Default::default(); // of a frame that was on its way out, too
+        self.queues = Default::default();
         for _ in 0..32 {
             self.tick(); // the counters sweep their memory
         }

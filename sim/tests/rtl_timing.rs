@@ -199,7 +199,7 @@ fn both_ports_take_a_beat_each_cycle_at_once() {
     let mut card = card();
     let mix = |port: Port, i: usize| {
         let client = [FORWARD, MISS, ENDPOINT][i % 3];
-        let packet = packet(if i % 2 == 0 { Tcp } else { Udp }, client, i % 11 * 4, 18 + i % 13);
+        let packet = packet(if i.is_multiple_of(2) { Tcp } else { Udp }, client, i % 11 * 4, 18 + i % 13);
         if port == Front { plain(&packet) } else { encapsulated(&packet) }
     };
     let frames: Vec<_> = (0..66).flat_map(|i| [(Front, mix(Front, i)), (Back, mix(Back, i))]).collect();

@@ -55,7 +55,10 @@ impl Logic for Normal {
         self.first.next = self.k.q.val() == 0;
         self.raw.next = self.k.q.val();
         if self.fire.val() {
-            self.k.d.next = self.k.q.val() + 1;
+            // from 64 KiB on, more than any buffer takes, the number stands: a frame without end has one first beat
+            if !self.k.q.val().get_bit(13) {
+                self.k.d.next = self.k.q.val() + 1;
+            }
             if self.s_beat.val().last {
                 self.k.d.next = 0.into();
             }

@@ -15,6 +15,7 @@ use ipos_sim::card::SimDevice;
 use ipos_sim::model::{ModelCard, ModelConfig};
 use ipos_sim::wire::netns::Netns;
 use ipos_sim::wire::packet::Packet;
+use ipos_sim::wire::pcap::Recorder;
 use ipos_sim::wire::{Wire, memory, offload};
 use nix::poll::{PollFd, PollFlags, poll};
 use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkMessage};
@@ -75,7 +76,7 @@ impl Cluster {
             let mut device = SimDevice::new(ModelCard::new(ModelConfig::default()));
             for (port, hub) in [(Port::Front, &mut front), (Port::Back, &mut back)] {
                 let (ours, theirs) = memory::pair().unwrap();
-                device = device.with_wire(port, Box::new(ours));
+                device = device.with_wire(port, recorded(ours, i, port));
                 hub.push(Box::new(theirs));
             }
             let port = KernelWire(cards.run(|| Packet::open(&far)).unwrap());
@@ -220,4 +221,12 @@ fn netlink(ns: &Netns, f: impl AsyncFnOnce(rtnetlink::Handle) -> Result<(), rtne
         })
     })
     .unwrap();
+}
+
+/// With `IPOS_PCAP` set to a directory, each test leaves the captures of its cards' ports there.
+fn recorded(wire: memory::Memory, server: usize, port: Port) -> Box<dyn Wire> {
+    let Some(directory) = std::env::var_os("IPOS_PCAP") else { return Box::new(wire) };
+    let test = std::thread::current().name().unwrap_or("test").to_owned();
+    let file = std::path::Path::new(&directory).join(format!("{test}-{server}-{port:?}.pcap"));
+    Box::new(Recorder::create(wire, &file).unwrap_or_else(|e| panic!("{}: {e}", file.display())))
 }

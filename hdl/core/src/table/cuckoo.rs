@@ -4,7 +4,7 @@ use rust_hdl_widgets::prelude::*;
 
 block! {
     /// `AW` = log2(slots per bank), `VW` = bits of a value, `EW` = `VW` + 98. A commit and a lookup must not come in
-    /// the same cycle, so that no RAM is read and written at one address at once.
+    /// the same cycle; an idle pipeline reads slot 0, and nobody looks at the result.
     pub struct Cuckoo[const AW: usize, const VW: usize, const EW: usize][AW, VW, EW] {
         pub clock: Signal<In, Clock>,
         /// The hashes of `key` in the next cycle's `key`, 12 bits a bank.

@@ -5,7 +5,8 @@ mod tools;
 
 use anyhow::{Result, bail};
 use std::env;
-use std::process::{Command, ExitCode};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, ExitCode, Stdio};
 
 const HELP: &str = "\
 cargo xtask <command>
@@ -51,7 +52,7 @@ fn run() -> Result<ExitCode> {
         }
         "test" => {
             tools::setup(install)?;
-            tools::run(cargo(&["test", "--workspace"]).args(&args))?;
+            test(&args)?;
         }
         "gen" => generate(&args)?,
         "lint" => {
@@ -68,11 +69,38 @@ fn run() -> Result<ExitCode> {
             tools::run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
             generate(&["--check".to_owned()])?;
             lint::lint()?;
-            tools::run(cargo(&["test", "--workspace"]).args(&args))?;
+            test(&args)?;
         }
         other => bail!("unknown command `{other}`; `cargo xtask help` lists them"),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs all tests, shows what cargo prints, and ends with the sum over all its test programs.
+fn test(args: &[String]) -> Result<()> {
+    let chosen = args.iter().any(|a| a == "-p" || a == "--package");
+    let scope: &[&str] = if chosen { &["test"] } else { &["test", "--workspace"] };
+    let mut child = cargo(scope).args(args).stdout(Stdio::piped()).spawn()?;
+    let (mut passed, mut failed) = (0u64, 0u64);
+    for line in BufReader::new(child.stdout.take().expect("it is piped")).lines() {
+        let line = line?;
+        println!("{line}");
+        // test result: ok. 3 passed; 0 failed; …
+        if let Some(result) = line.strip_prefix("test result: ") {
+            let count = |what: &str| {
+                let before = result.split(what).next().unwrap_or_default().trim_end();
+                before.rsplit(' ').next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0)
+            };
+            passed += count("passed");
+            failed += count("failed;");
+        }
+    }
+    let status = child.wait()?;
+    println!("\n{passed} passed, {failed} failed");
+    if !status.success() {
+        bail!("cargo test: {status}");
+    }
+    Ok(())
 }
 
 fn generate(args: &[String]) -> Result<()> {

@@ -1,7 +1,7 @@
 //! A card without a board: the reference model, the Verilated card, wires and faults.
 //!
-//! [`card`] says what a simulated card is and puts it behind the host's device trait; [`model`]
-//! is the reference card, [`traffic`] makes frames and table contents for it by seed, and [`compare`]
+//! [`card`] says what a simulated card is and puts it behind the host's device trait; [`rtl`] is the fabric,
+//! [`model`] the reference card, [`traffic`] makes frames and table contents for it by seed, and [`compare`]
 //! holds another card against it.
 
 pub mod card;

@@ -94,18 +94,6 @@ impl ForwardValue {
     }
 }
 
-/// Which of the source's three endpoint tables an endpoint entry stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum EndpointKind {
-    /// Attached to an application here.
-    Local = 0,
-    /// Came from another server.
-    ForwardConnect = 1,
-    /// No application attached yet.
-    Temporary = 2,
-}
-
 /// Key masks of the H3 hash family: bit `i` of bank `b`'s hash is the parity of
 /// `key & MASKS[b][i]`. Drawn once by a fixed splitmix64 sequence, so that software,
 /// fabric and models agree by construction.

@@ -267,10 +267,14 @@ fn a_full_hold_ends_the_move_not_the_connection() {
     let mut bench = Bench::over(Cluster::with(2, |_, device| device, |config| config.hold_bytes = 2000));
     let (client, server) = bench.connect();
     let mut echo = Echo::run(server, Vec::new());
-    let bytes = exchange(client, 3, 4 << 20);
+    let bytes = exchange(client, 3, 32 << 20);
     let (echo, held) = runtime().block_on(async {
         let (mut at, mut held) = (0, 0);
-        for _ in 0..30 {
+        // whether packets come in a freeze is chance: thirty moves, and on until one was held too long
+        for moves in 0..400 {
+            if moves >= 30 && held > 0 {
+                break;
+            }
             tokio::time::sleep(Duration::from_millis(5)).await;
             let (fd, state) = echo.stop();
             echo = match bench.cluster.nodes[at].migrate(fd, state.clone(), &name(1 - at)).await {

@@ -88,6 +88,7 @@ blocks! {
         BACK_MAC_LO + 0x20 Rw, "Back MAC address, as FRONT_MAC_LO.";
         BACK_MAC_HI + 0x24 Rw, "Back MAC address, as FRONT_MAC_HI.";
         BACK_VLAN + 0x28 Rw, "VLAN that may hit on the back port, as FRONT_VLAN.";
+        REFORWARD + 0x30 Rw, "Clock cycles between packets that came encapsulated and are forwarded again, on average over 16, in 15:0; more of them are dropped (`DropRate`). Resets to 156, a million a second at 156 MHz; 0: no limit.";
     }
     tables 3 v 1 @ 0x200, "Lookup tables: entries are staged in KEY and VALUE registers and become visible in one cycle by a write to a COMMIT register." {
         KEY0 + 0x08 Rw, "Key bits 31:0.";
@@ -104,6 +105,13 @@ blocks! {
         NEIGHBOUR_HI + 0x44 Rw, "Staged neighbour: MAC bytes 0-1 in 15:0; bit 31: valid.";
         COMMIT_NEIGHBOUR + 0x48 Wo, "Writes the staged neighbour to the index in 3:0.";
     }
+    entries 5 v 1 @ 0x280, "What a forward entry has counted since it was committed." {
+        SELECT + 0x08 Wo, "Latches the counters of slot 11:0, bank 17:16; bit 31: and clears the seen bit.";
+        PACKETS + 0x10 Ro, "Packets forwarded, 30:0.";
+        BYTES_LO + 0x14 Ro, "Bytes of their IP packets, low word.";
+        BYTES_HI + 0x18 Ro, "Bytes, 39:32 in 7:0.";
+        SEEN + 0x1c Ro, "Bit 0: a packet hit the entry since the bit was last cleared.";
+    }
     counters 4 v 1 @ 0x300, "64-bit counters; reading a low word latches its high word. Per port: 16 outcomes (the codes of `Outcome`), then received and sent frames." {
         HIGH + 0x08 Ro, "High word of the counter whose low word was read last.";
         FRONT_OUTCOME + 0x40 Ro, "Front port: low word of outcome 0; outcome n is at + 4 n.";
@@ -112,6 +120,24 @@ blocks! {
         FRONT_TX + 0xc4 Ro, "Front port: frames sent, low word.";
         BACK_RX + 0xc8 Ro, "Back port: frames received, low word.";
         BACK_TX + 0xcc Ro, "Back port: frames sent, low word. Frames sent with an error mark count here too.";
+    }
+    queues 6 v 1 @ 0x400, "Queues in host memory: queue q's registers are at + 0x40 q, in the order of `QueueId`; the sixth place has only MODERATION, of the error vector." {
+        CONTROL + 0x08 Rw, "Bit 0: enable; setting it starts the queue afresh with counts of zero and phase 1. 11:8: log2 of the rings' entries, 3 to 12.";
+        STATUS + 0x0c Ro, "Bit 0: running; stays set after a disable until nothing is under way. 15:8: why it stopped (`QueueError`).";
+        DESCRIPTORS_LO + 0x10 Rw, "Bus address of the descriptor ring, aligned to the ring's size in bytes. None for the event queue.";
+        DESCRIPTORS_HI + 0x14 Rw, "High word of it.";
+        COMPLETIONS_LO + 0x18 Rw, "Bus address of the completion ring, aligned likewise.";
+        COMPLETIONS_HI + 0x1c Rw, "High word of it.";
+        TAIL + 0x20 Rw, "Doorbell: descriptors that the host has filled since the enable, modulo 65,536 in 15:0. Event queue: entries that it has taken.";
+        HEAD + 0x24 Ro, "Completions that the card has written since the enable, modulo 65,536.";
+        MODERATION + 0x28 Rw, "Shortest time between two interrupts of this queue's vector, in units of 64 clock cycles, 15:0.";
+        FAILED + 0x2c Ro, "Descriptors that ended with an error since the enable. Event queue: events lost because the ring was full.";
+    }
+    dma 7 v 1 @ 0x600, "The way to host memory." {
+        LINK + 0x08 Ro, "Bit 0: bus master; 6:4: max payload and 10:8: max read request, as in the device control register; bit 16: reads outstanding.";
+        ERRORS + 0x0c Rw, "Causes (bit numbers of `DmaError`) since they were cleared; write 1 to clear. A cause that is newly set raises the error vector.";
+        TIMEOUT + 0x10 Rw, "Time after which a read counts as unanswered, in units of 1,024 clock cycles, 15:0. Resets to 7,812: 51 ms at 156.25 MHz.";
+        COUNT + 0x40 Ro, "How often cause 0 of ERRORS came up; cause n is at + 4 n.";
     }
 }
 
@@ -129,6 +155,17 @@ pub const fn outcome(port: crate::Port, outcome: Outcome) -> u32 {
     };
     base + 4 * outcome as u32
 }
+
+/// Offset of a register of [`queues`] for the queue (or vector) with index `queue`.
+#[must_use]
+pub const fn queue(queue: usize, register: u32) -> u32 {
+    register + 0x40 * queue as u32
+}
+
+/// Offset of the MSI-X table in BAR0, on a 4 KiB page of its own; 16 bytes a vector.
+pub const MSIX_TABLE: u32 = 0x8000;
+/// Offset of the MSI-X pending bits in BAR0, on a 4 KiB page of its own.
+pub const MSIX_PENDING: u32 = 0x9000;
 
 /// A MAC address as the two words of a `*_LO`, `*_HI` pair, without the enable bit.
 #[must_use]

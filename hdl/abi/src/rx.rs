@@ -8,30 +8,6 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::Port;
 
-/// Declares a fieldless `u8` enum with its names, so that code, name and text stand once.
-macro_rules! codes {
-    ($(#[$m:meta])* $name:ident { $($(#[$vm:meta])* $variant:ident = $value:literal, $text:literal;)* }) => {
-        $(#[$m])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        #[repr(u8)]
-        pub enum $name { $(#[doc = $text] $(#[$vm])* $variant = $value,)* }
-        impl $name {
-            /// All values in the order of their codes.
-            pub const ALL: &'static [$name] = &[$($name::$variant,)*];
-            /// The value with this code, if there is one.
-            #[must_use]
-            pub const fn from_code(code: u8) -> Option<Self> {
-                match code { $($value => Some($name::$variant),)* _ => None }
-            }
-            /// One line for people.
-            #[must_use]
-            pub const fn text(self) -> &'static str {
-                match self { $($name::$variant => $text,)* }
-            }
-        }
-    };
-}
-
 codes! {
     /// How a received frame ended. Each frame has exactly one outcome, so per port
     /// `received = Σ outcomes` whenever the card is idle. The code is the index of the counter.
@@ -51,6 +27,7 @@ codes! {
         DropHostFull = 12, "no room in the host buffer of its queue";
         DropError = 13, "the MAC flagged an error (FCS)";
         DropShort = 14, "ended before its IPv4 total length on the forward path";
+        DropRate = 15, "re-forwarded faster than the limit";
     }
 }
 

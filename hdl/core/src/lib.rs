@@ -31,6 +31,7 @@ macro_rules! block {
 
 pub mod card;
 pub mod parse;
+pub mod pcie;
 pub mod route;
 pub mod stream;
 pub mod table;

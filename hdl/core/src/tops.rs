@@ -7,6 +7,7 @@ use rust_hdl_core::prelude::*;
 
 use crate::card::{Card, Counter, Outcomes, Registers};
 use crate::parse::{Fold, LaneSum, Rx, Vlan};
+use crate::pcie;
 use crate::route::{Dispatch, Encap};
 use crate::stream::{Arbiter, Beat, Fifo, FrameFifo, FromAxis, ToAxis};
 use crate::table::{Cuckoo, Hash};
@@ -42,6 +43,12 @@ pub fn tops() -> Vec<Top> {
         "outcomes" = Outcomes,
         "counter" = Counter<4, 8>,
         "registers" = Registers,
+        "pcie_receive" = pcie::Receive,
+        "pcie_complete" = pcie::Complete,
+        "pcie_write" = pcie::Write,
+        "pcie_read" = pcie::Read,
+        "pcie_send" = pcie::Send,
+        "pcie_engine" = pcie::Engine,
     ]
 }
 

@@ -1,0 +1,204 @@
+//! One stream of TLPs out of three, within the link partner's credits and PCIe's ordering rules.
+use crate::stream::Beat;
+use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
+
+block! {
+    /// Neither a read nor a completion overtakes a write that stood here before it (base specification 2.4.1); a write
+    /// may overtake both. Limits are cumulative; what was consumed is counted here (2.6.1).
+    pub struct Send {
+        pub clock: Signal<In, Clock>,
+        pub reset: Signal<In, Bit>,
+        /// Bus mastering: without it no write and no read begins.
+        pub master: Signal<In, Bit>,
+        pub fc_ph: Signal<In, Bits<8>>,
+        pub fc_pd: Signal<In, Bits<12>>,
+        pub fc_nph: Signal<In, Bits<8>>,
+        pub fc_cplh: Signal<In, Bits<8>>,
+        pub fc_cpld: Signal<In, Bits<12>>,
+        /// Bits 0 to 4 in that order: no limit.
+        pub fc_infinite: Signal<In, Bits<5>>,
+        pub p_beat: Signal<In, Beat>,
+        pub p_credits: Signal<In, Bits<12>>,
+        pub p_valid: Signal<In, Bit>,
+        pub p_ready: Signal<Out, Bit>,
+        pub n_beat: Signal<In, Beat>,
+        pub n_valid: Signal<In, Bit>,
+        pub n_ready: Signal<Out, Bit>,
+        pub c_beat: Signal<In, Beat>,
+        pub c_data: Signal<In, Bit>,
+        pub c_valid: Signal<In, Bit>,
+        pub c_ready: Signal<Out, Bit>,
+        pub m_beat: Signal<Out, Beat>,
+        pub m_valid: Signal<Out, Bit>,
+        pub m_ready: Signal<In, Bit>,
+        used_ph: DFF<Bits<8>>,
+        used_pd: DFF<Bits<12>>,
+        used_nph: DFF<Bits<8>>,
+        used_cplh: DFF<Bits<8>>,
+        used_cpld: DFF<Bits<12>>,
+        // judged a cycle ago, for the TLP that stood there then
+        p_ok: DFF<Bit>,
+        n_ok: DFF<Bit>,
+        c_ok: DFF<Bit>,
+        // a write stood there first
+        n_behind: DFF<Bit>,
+        c_behind: DFF<Bit>,
+        n_seen: DFF<Bit>,
+        c_seen: DFF<Bit>,
+        owner: DFF<Bits<2>>, // 0 nobody, 1 write, 2 read, 3 completion
+        read_last: DFF<Bit>,
+        out: DFF<Beat>,
+        full: DFF<Bit>,
+        go: Signal<Local, Bit>,
+        pick: Signal<Local, Bits<2>>,
+        taken: Signal<Local, Beat>,
+        take: Signal<Local, Bit>,
+        start: Signal<Local, Bit>,
+        room_ph: Signal<Local, Bits<8>>,
+        room_pd: Signal<Local, Bits<12>>,
+        room_nph: Signal<Local, Bits<8>>,
+        room_cplh: Signal<Local, Bits<8>>,
+        room_cpld: Signal<Local, Bits<12>>,
+        fresh: Signal<Local, Bit>,
+        c_half: Constant<Bits<8>> = 0x80u64,
+        c_half_data: Constant<Bits<12>> = 0x800u64,
+    }
+}
+
+impl Logic for Send {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(
+            self, clock, used_ph, used_pd, used_nph, used_cplh, used_cpld, p_ok, n_ok, c_ok, n_behind, c_behind,
+            n_seen, c_seen, owner, read_last, out, full
+        );
+        self.go.next = self.m_ready.val() | !self.full.q.val();
+        self.m_beat.next = self.out.q.val();
+        self.m_valid.next = self.full.q.val();
+
+        // what is left after the TLP that waits, modulo the field: at most half of it, or there was not enough
+        self.room_ph.next = self.fc_ph.val() - self.used_ph.q.val() - 1;
+        self.room_pd.next = self.fc_pd.val() - self.used_pd.q.val() - self.p_credits.val();
+        self.room_nph.next = self.fc_nph.val() - self.used_nph.q.val() - 1;
+        self.room_cplh.next = self.fc_cplh.val() - self.used_cplh.q.val() - 1;
+        self.room_cpld.next = self.fc_cpld.val() - self.used_cpld.q.val() - 1;
+        // only what was judged while nothing was under way counts
+        self.fresh.next = self.owner.q.val() == 0;
+        self.p_ok.d.next = self.fresh.val()
+            & self.p_valid.val()
+            & self.master.val()
+            & ((self.room_ph.val() <= self.c_half.val()) | self.fc_infinite.val().get_bit(0))
+            & ((self.room_pd.val() <= self.c_half_data.val()) | self.fc_infinite.val().get_bit(1));
+        self.n_ok.d.next = self.fresh.val()
+            & self.n_valid.val()
+            & self.master.val()
+            & ((self.room_nph.val() <= self.c_half.val()) | self.fc_infinite.val().get_bit(2));
+        self.c_ok.d.next = self.fresh.val()
+            & self.c_valid.val()
+            & ((self.room_cplh.val() <= self.c_half.val()) | self.fc_infinite.val().get_bit(3))
+            & ((self.room_cpld.val() <= self.c_half_data.val())
+                | self.fc_infinite.val().get_bit(4)
+                | !self.c_data.val());
+
+        // who stood behind a write when it came
+        if self.n_valid.val() & !self.n_seen.q.val() & (self.owner.q.val() != 2) {
+            self.n_seen.d.next = true;
+            self.n_behind.d.next = self.p_valid.val() & (self.owner.q.val() != 1);
+        }
+        if self.c_valid.val() & !self.c_seen.q.val() & (self.owner.q.val() != 3) {
+            self.c_seen.d.next = true;
+            self.c_behind.d.next = self.p_valid.val() & (self.owner.q.val() != 1);
+        }
+
+        self.pick.next = self.owner.q.val();
+        self.start.next = false;
+        if self.owner.q.val() == 0 {
+            if self.c_ok.q.val() & self.c_seen.q.val() & !self.c_behind.q.val() {
+                self.pick.next = 3.into();
+                self.start.next = self.go.val();
+            } else if self.n_ok.q.val()
+                & self.n_seen.q.val()
+                & !self.n_behind.q.val()
+                & !(self.p_ok.q.val() & self.read_last.q.val())
+            {
+                self.pick.next = 2.into();
+                self.start.next = self.go.val();
+            } else if self.p_ok.q.val() {
+                self.pick.next = 1.into();
+                self.start.next = self.go.val();
+            }
+        }
+        self.p_ready.next = self.go.val() & (self.pick.val() == 1);
+        self.n_ready.next = self.go.val() & (self.pick.val() == 2);
+        self.c_ready.next = self.go.val() & (self.pick.val() == 3);
+        self.taken.next = self.p_beat.val();
+        self.take.next = false;
+        match self.pick.val().index() {
+            1 => {
+                self.take.next = self.go.val() & self.p_valid.val();
+            }
+            2 => {
+                self.taken.next = self.n_beat.val();
+                self.take.next = self.go.val() & self.n_valid.val();
+            }
+            3 => {
+                self.taken.next = self.c_beat.val();
+                self.take.next = self.go.val() & self.c_valid.val();
+            }
+            _ => {
+                self.take.next = false;
+            }
+        }
+        if self.start.val() {
+            self.owner.d.next = self.pick.val();
+            match self.pick.val().index() {
+                1 => {
+                    self.used_ph.d.next = self.used_ph.q.val() + 1;
+                    self.used_pd.d.next = self.used_pd.q.val() + self.p_credits.val();
+                    self.n_behind.d.next = false;
+                    self.c_behind.d.next = false;
+                    self.read_last.d.next = false;
+                }
+                2 => {
+                    self.used_nph.d.next = self.used_nph.q.val() + 1;
+                    self.n_seen.d.next = false;
+                    self.read_last.d.next = true;
+                }
+                _ => {
+                    self.used_cplh.d.next = self.used_cplh.q.val() + 1;
+                    self.c_seen.d.next = false;
+                    if self.c_data.val() {
+                        self.used_cpld.d.next = self.used_cpld.q.val() + 1;
+                    }
+                }
+            }
+        }
+        if self.go.val() {
+            self.full.d.next = self.take.val();
+        }
+        if self.take.val() {
+            self.out.d.next = self.taken.val();
+            if self.taken.val().last {
+                self.owner.d.next = 0.into();
+            }
+        }
+        if self.reset.val() {
+            self.used_ph.d.next = 0.into();
+            self.used_pd.d.next = 0.into();
+            self.used_nph.d.next = 0.into();
+            self.used_cplh.d.next = 0.into();
+            self.used_cpld.d.next = 0.into();
+            self.p_ok.d.next = false;
+            self.n_ok.d.next = false;
+            self.c_ok.d.next = false;
+            self.n_behind.d.next = false;
+            self.c_behind.d.next = false;
+            self.n_seen.d.next = false;
+            self.c_seen.d.next = false;
+            self.owner.d.next = 0.into();
+            self.read_last.d.next = false;
+            self.full.d.next = false;
+        }
+    }
+}

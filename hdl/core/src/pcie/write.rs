@@ -1,0 +1,268 @@
+//! Posted writes: a stream of bytes to a bus address becomes memory write TLPs.
+use crate::parse::ByteRev;
+use crate::stream::Beat;
+use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
+
+block! {
+    /// Splits at multiples of the maximum payload, so no TLP crosses a 4 KiB page. Three words of header below 4 GiB, four
+    /// above. A TLP costs two beats more than its payload.
+    pub struct Write {
+        pub clock: Signal<In, Clock>,
+        pub reset: Signal<In, Bit>,
+        pub id: Signal<In, Bits<16>>,
+        /// Max payload code: 128 bytes << code.
+        pub mps: Signal<In, Bits<3>>,
+        /// Address and length hold from the first beat to the last. A multiple of 4, of 8 for more than 4 bytes.
+        pub address: Signal<In, Bits<64>>,
+        pub length: Signal<In, Bits<13>>,
+        pub s_beat: Signal<In, Beat>,
+        pub s_valid: Signal<In, Bit>,
+        pub s_ready: Signal<Out, Bit>,
+        pub m_beat: Signal<Out, Beat>,
+        /// Units of 16 bytes that this TLP takes of the data credits.
+        pub m_credits: Signal<Out, Bits<12>>,
+        pub m_valid: Signal<Out, Bit>,
+        pub m_ready: Signal<In, Bit>,
+        rev: ByteRev,
+        // 0 waits for a request, 1 and 2 measure its first TLP, 3 and 4 send a header, 5 the payload, 6 its last half
+        // beat, 7 goes on to the next TLP, which was measured meanwhile
+        state: DFF<Bits<3>>,
+        at: DFF<Bits<64>>,
+        next_at: DFF<Bits<52>>,
+        left: DFF<Bits<13>>,
+        room: DFF<Bits<13>>,
+        size: DFF<Bits<13>>,
+        words: DFF<Bits<11>>, // payload words of this TLP
+        sent: DFF<Bits<11>>,  // of them sent
+        wide: DFF<Bit>,       // four words of header
+        last_be: DFF<Bits<4>>,
+        first_be: DFF<Bits<4>>,
+        credits: DFF<Bits<12>>,
+        at2: DFF<Bits<64>>,
+        left2: DFF<Bits<13>>,
+        size2: DFF<Bits<13>>,
+        words2: DFF<Bits<11>>,
+        last_be2: DFF<Bits<4>>,
+        first_be2: DFF<Bits<4>>,
+        held: DFF<Bits<32>>,
+        out: DFF<Beat>,
+        full: DFF<Bit>,
+        go: Signal<Local, Bit>,
+        take: Signal<Local, Bit>,
+        limit: Signal<Local, Bits<13>>,
+        offset: Signal<Local, Bits<13>>,
+        ahead: Signal<Local, Bits<13>>,
+        piece: Signal<Local, Bits<13>>,
+        be: Signal<Local, Bits<4>>,
+        n: Signal<Local, Bits<11>>,
+        word0: Signal<Local, Bits<32>>,
+        word1: Signal<Local, Bits<32>>,
+        pair: Signal<Local, Bits<64>>,
+        rest: Signal<Local, Bits<11>>,
+        o: Signal<Local, Beat>,
+        c_128: Constant<Bits<13>> = 128u64,
+        c_one: Constant<Bits<13>> = 1u64,
+        c_three: Constant<Bits<32>> = 0x4000_0000u64,
+        c_four: Constant<Bits<32>> = 0x6000_0000u64,
+        c_low: Constant<Bits<64>> = 0xffff_ffffu64,
+        c_page: Constant<Bits<52>> = 1u64,
+    }
+}
+
+impl Logic for Write {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(
+            self, clock, state, at, next_at, left, room, size, words, sent, wide, last_be, first_be, credits, at2,
+            left2, size2, words2, last_be2, first_be2, held, out, full
+        );
+        self.go.next = self.m_ready.val() | !self.full.q.val();
+        self.m_beat.next = self.out.q.val();
+        self.m_credits.next = self.credits.q.val();
+        self.m_valid.next = self.full.q.val();
+
+        // how far it is to the next multiple of the maximum payload
+        self.limit.next = self.c_128.val() << self.mps.val();
+        self.offset.next =
+            bit_cast::<13, 12>(self.at.q.val().get_bits::<12>(0)) & (self.limit.val() - self.c_one.val());
+        self.ahead.next = bit_cast::<13, 12>(self.at.q.val().get_bits::<12>(0)) + self.size.q.val();
+        self.at2.d.next =
+            (bit_cast::<64, 52>(self.at.q.val().get_bits::<52>(12)) << 12) | bit_cast::<64, 13>(self.ahead.val());
+        if self.ahead.val().get_bit(12) {
+            self.at2.d.next = bit_cast::<64, 52>(self.next_at.q.val()) << 12;
+        }
+        self.next_at.d.next = self.at.q.val().get_bits::<52>(12) + self.c_page.val();
+        self.left2.d.next = self.left.q.val() - self.size.q.val();
+        self.size2.d.next = self.left2.q.val();
+        if self.limit.val() < self.left2.q.val() {
+            self.size2.d.next = self.limit.val();
+        }
+        // the measured size in words, and the bytes of its first and last one
+        self.piece.next = self.size2.q.val();
+        if self.state.q.val() == 2 {
+            self.piece.next = self.left.q.val();
+            if self.room.q.val() < self.left.q.val() {
+                self.piece.next = self.room.q.val();
+            }
+        }
+        self.n.next = bit_cast::<11, 13>((self.piece.val() + 3) >> 2);
+        self.be.next = 15.into();
+        match self.piece.val().get_bits::<2>(0).index() {
+            1 => {
+                self.be.next = 1.into();
+            }
+            2 => {
+                self.be.next = 3.into();
+            }
+            3 => {
+                self.be.next = 7.into();
+            }
+            _ => {
+                self.be.next = 15.into();
+            }
+        }
+        self.words2.d.next = self.n.val();
+        self.first_be2.d.next = 15.into();
+        self.last_be2.d.next = self.be.val();
+        if self.n.val() == 1 {
+            self.first_be2.d.next = self.be.val();
+            self.last_be2.d.next = 0.into();
+        }
+
+        self.word0.next = self.c_three.val() | bit_cast::<32, 10>(self.words.q.val().get_bits::<10>(0));
+        if self.wide.q.val() {
+            self.word0.next = self.c_four.val() | bit_cast::<32, 10>(self.words.q.val().get_bits::<10>(0));
+        }
+        self.word1.next = (bit_cast::<32, 16>(self.id.val()) << 16)
+            | (bit_cast::<32, 4>(self.last_be.q.val()) << 4)
+            | bit_cast::<32, 4>(self.first_be.q.val());
+        self.pair.next = (bit_cast::<64, 32>(self.word0.val()) << 32) | bit_cast::<64, 32>(self.word1.val());
+        if self.state.q.val() == 4 {
+            self.pair.next = self.at.q.val();
+            if !self.wide.q.val() {
+                self.pair.next = self.at.q.val() << 32;
+            }
+        }
+        self.rev.i.next = self.pair.val();
+
+        self.rest.next = self.words.q.val() - self.sent.q.val();
+        self.take.next = false;
+        self.o.next.data = self.rev.o.val();
+        self.o.next.cnt = 7.into();
+        self.o.next.last = false;
+        self.o.next.user = false;
+        if self.go.val() {
+            self.full.d.next = false;
+        }
+        match self.state.q.val().index() {
+            0 => {
+                if self.s_valid.val() {
+                    self.at.d.next = self.address.val();
+                    self.left.d.next = self.length.val();
+                    self.state.d.next = 1.into();
+                }
+            }
+            1 => {
+                self.room.d.next = self.limit.val() - self.offset.val();
+                self.wide.d.next = self.at.q.val().get_bits::<32>(32).any();
+                self.state.d.next = 2.into();
+            }
+            2 => {
+                self.size.d.next = self.piece.val();
+                self.words.d.next = self.n.val();
+                self.first_be.d.next = 15.into();
+                self.last_be.d.next = self.be.val();
+                if self.n.val() == 1 {
+                    self.first_be.d.next = self.be.val();
+                    self.last_be.d.next = 0.into();
+                }
+                self.state.d.next = 3.into();
+            }
+            3 => {
+                if self.go.val() & self.s_valid.val() {
+                    self.credits.d.next = (bit_cast::<12, 11>(self.words.q.val()) + 3) >> 2;
+                    self.out.d.next = self.o.val();
+                    self.full.d.next = true;
+                    self.sent.d.next = 0.into();
+                    self.state.d.next = 4.into();
+                }
+            }
+            4 => {
+                if self.wide.q.val() {
+                    if self.go.val() {
+                        self.out.d.next = self.o.val();
+                        self.full.d.next = true;
+                        self.state.d.next = 5.into();
+                    }
+                } else {
+                    // the address and the payload's first word
+                    self.o.next.data = (self.rev.o.val() & self.c_low.val()) | (self.s_beat.val().data << 32);
+                    self.o.next.last = self.words.q.val() == 1;
+                    if self.go.val() & self.s_valid.val() {
+                        self.take.next = true;
+                        self.out.d.next = self.o.val();
+                        self.full.d.next = true;
+                        self.held.d.next = self.s_beat.val().data.get_bits::<32>(32);
+                        self.sent.d.next = 1.into();
+                        self.state.d.next = 5.into();
+                        if self.words.q.val() == 1 {
+                            self.state.d.next = 7.into();
+                        } else if self.words.q.val() == 2 {
+                            self.state.d.next = 6.into();
+                        }
+                    }
+                }
+            }
+            5 => {
+                self.o.next.data = self.s_beat.val().data;
+                if !self.wide.q.val() {
+                    self.o.next.data = bit_cast::<64, 32>(self.held.q.val()) | (self.s_beat.val().data << 32);
+                }
+                self.o.next.last = self.rest.val() <= 2;
+                if self.rest.val() == 1 {
+                    self.o.next.cnt = 3.into();
+                }
+                if self.go.val() & self.s_valid.val() {
+                    self.take.next = true;
+                    self.out.d.next = self.o.val();
+                    self.full.d.next = true;
+                    self.held.d.next = self.s_beat.val().data.get_bits::<32>(32);
+                    self.sent.d.next = self.sent.q.val() + 2;
+                    if self.rest.val() <= 2 {
+                        self.state.d.next = 7.into();
+                    } else if (self.rest.val() == 3) & !self.wide.q.val() {
+                        self.state.d.next = 6.into();
+                    }
+                }
+            }
+            6 => {
+                self.o.next.data = bit_cast::<64, 32>(self.held.q.val());
+                self.o.next.cnt = 3.into();
+                self.o.next.last = true;
+                if self.go.val() {
+                    self.out.d.next = self.o.val();
+                    self.full.d.next = true;
+                    self.state.d.next = 7.into();
+                }
+            }
+            _ => {
+                self.at.d.next = self.at2.q.val();
+                self.left.d.next = self.left2.q.val();
+                self.size.d.next = self.size2.q.val();
+                self.words.d.next = self.words2.q.val();
+                self.first_be.d.next = self.first_be2.q.val();
+                self.last_be.d.next = self.last_be2.q.val();
+                self.state.d.next = 3.into();
+                if self.left2.q.val() == 0 {
+                    self.state.d.next = 0.into();
+                }
+            }
+        }
+        self.s_ready.next = self.take.val();
+        if self.reset.val() {
+            self.state.d.next = 0.into();
+            self.full.d.next = false;
+        }
+    }
+}

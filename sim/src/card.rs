@@ -10,7 +10,7 @@ use std::os::fd::RawFd;
 
 use ipos_abi::Port;
 use ipos_abi::rx::RxMeta;
-use ipos_device::{BAR0_SIZE, Device, DeviceError, MAX_FRAME, Queue};
+use ipos_device::{BAR0_SIZE, Device, DeviceError, MAX_FRAME, Queue, Registers};
 
 use crate::wire::Wire;
 
@@ -118,7 +118,7 @@ impl<C: Card> SimDevice<C> {
     }
 }
 
-impl<C: Card> Device for SimDevice<C> {
+impl<C: Card> Registers for SimDevice<C> {
     fn read32(&mut self, offset: u32) -> Result<u32, DeviceError> {
         Ok(self.card.read32(Self::checked(offset)?))
     }
@@ -127,7 +127,9 @@ impl<C: Card> Device for SimDevice<C> {
         self.card.write32(Self::checked(offset)?, value);
         Ok(())
     }
+}
 
+impl<C: Card> Device for SimDevice<C> {
     fn transmit(&mut self, port: Port, frame: &[u8]) -> Result<bool, DeviceError> {
         if !(MIN_FRAME..=MAX_FRAME).contains(&frame.len()) {
             return Err(DeviceError::FrameLength { length: frame.len(), max: MAX_FRAME });

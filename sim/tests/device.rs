@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use ipos_abi::Port;
 use ipos_abi::regs::{self, card, counters, port};
 use ipos_abi::rx::{Outcome, Reason};
-use ipos_device::{Device, DeviceError, MAX_FRAME, Queue};
+use ipos_device::{Device, DeviceError, MAX_FRAME, Queue, Registers};
 use ipos_sim::card::{FRAMES_PER_POLL, SimDevice};
 use ipos_sim::model::{ModelCard, ModelConfig};
 use ipos_sim::wire::Wire;

@@ -3,6 +3,7 @@
 //! * [`wire`]: the bytes on the wire, one file per protocol.
 //! * [`regs`]: the register map of BAR0, from which the Verilog constants, the
 //!   register reference and the C header are generated.
+//! * [`pci`]: how the card shows itself on PCI.
 //! * [`queue`]: descriptors and completions of the queues in host memory.
 //! * [`rx`]: what the card says about a frame that it hands to the host, and
 //!   the one outcome that every frame ends in.
@@ -35,6 +36,7 @@ macro_rules! codes {
     };
 }
 
+pub mod pci;
 pub mod queue;
 pub mod regs;
 pub mod rx;

@@ -1,14 +1,22 @@
 //! The one trait that a card has for its host.
 //!
 //! Everything above it (`ipos-nic`, `ipos-node`) is the same code for the Verilated card, for
-//! the reference model and for a board. Where to read next: `sim` for the two cards that
-//! implement it, `ipos-nic` for what is built on it.
+//! the reference model and for a board. [`Registers`] is what identity, tables and counters need; [`Device`] adds frames,
+//! [`DmaDevice`] host memory and interrupts. Where to read next: `sim` for the cards without a board, [`vfio`] for
+//! one on PCIe, `ipos-nic` for what is built on it.
+
+mod dma;
+mod iova;
+pub mod vfio;
 
 use std::io;
 use std::os::fd::RawFd;
 
 use ipos_abi::Port;
 use ipos_abi::rx::RxMeta;
+
+pub use dma::{DmaDevice, DmaMemory};
+pub use iova::Iovas;
 
 /// A queue from the card to the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,6 +58,14 @@ pub enum DeviceError {
         /// How long, in the card's own measure (cycles or time).
         limit: String,
     },
+    /// There is no memory that the card could reach.
+    #[error("no {bytes} bytes of memory for the card: {cause}")]
+    Memory {
+        /// What was asked for.
+        bytes: usize,
+        /// Why, and what to do.
+        cause: String,
+    },
 }
 
 /// The longest frame, without FCS, that a card carries on any path, in bytes.
@@ -57,14 +73,17 @@ pub const MAX_FRAME: usize = 2048;
 /// Size of BAR0 in bytes.
 pub const BAR0_SIZE: u32 = 0x1_0000;
 
-/// A card as its host sees it.
-pub trait Device: Send {
+/// A card's registers.
+pub trait Registers: Send {
     /// Reads a 32-bit register of BAR0 (offsets from `ipos_abi::regs`).
     fn read32(&mut self, offset: u32) -> Result<u32, DeviceError>;
 
     /// Writes a 32-bit register of BAR0.
     fn write32(&mut self, offset: u32, value: u32) -> Result<(), DeviceError>;
+}
 
+/// A card that takes and gives whole frames, as its host sees it.
+pub trait Device: Registers {
     /// Queues a frame (no FCS, padding is the MAC's business) for a port.
     /// `Ok(false)`: the transmit queue is full, try again after [`Device::poll`].
     fn transmit(&mut self, port: Port, frame: &[u8]) -> Result<bool, DeviceError>;
@@ -81,7 +100,7 @@ pub trait Device: Send {
     fn wait_fds(&self) -> Vec<RawFd>;
 }
 
-impl<D: Device + ?Sized> Device for Box<D> {
+impl<D: Registers + ?Sized> Registers for Box<D> {
     fn read32(&mut self, offset: u32) -> Result<u32, DeviceError> {
         (**self).read32(offset)
     }
@@ -89,7 +108,9 @@ impl<D: Device + ?Sized> Device for Box<D> {
     fn write32(&mut self, offset: u32, value: u32) -> Result<(), DeviceError> {
         (**self).write32(offset, value)
     }
+}
 
+impl<D: Device + ?Sized> Device for Box<D> {
     fn transmit(&mut self, port: Port, frame: &[u8]) -> Result<bool, DeviceError> {
         (**self).transmit(port, frame)
     }

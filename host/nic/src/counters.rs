@@ -3,7 +3,7 @@
 use ipos_abi::Port;
 use ipos_abi::regs::{counters as reg, outcome};
 use ipos_abi::rx::Outcome;
-use ipos_device::{Device, DeviceError};
+use ipos_device::{DeviceError, Registers};
 
 /// Counters of one port, since the card's reset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub struct Imbalance {
 impl Counters {
     /// Reads all counters. The card has one latch for high words, so nothing else may read
     /// counters meanwhile.
-    pub fn read(device: &mut impl Device) -> Result<Self, DeviceError> {
+    pub fn read(device: &mut (impl Registers + ?Sized)) -> Result<Self, DeviceError> {
         let mut read = |low: u32| -> Result<u64, DeviceError> {
             let low = u64::from(device.read32(low)?);
             Ok(u64::from(device.read32(reg::HIGH)?) << 32 | low)

@@ -14,7 +14,7 @@ mod error;
 use ipos_abi::regs::{ENABLE, MAGIC, card, mac_words, port as port_regs, tables};
 use ipos_abi::table::{Action, BANKS, FlowKey, ForwardValue, HASH_BITS, NEIGHBOURS};
 use ipos_abi::{ABI_VERSION, Port};
-use ipos_device::Device;
+use ipos_device::Registers;
 
 pub use counters::{Counters, Imbalance, PortCounters};
 use cuckoo::{Cuckoo, SlotWrite};
@@ -67,7 +67,7 @@ pub struct Nic<D> {
     neighbours: Shared<[u8; 6]>,
 }
 
-impl<D: Device> Nic<D> {
+impl<D: Registers> Nic<D> {
     /// Identifies the card and empties its tables: the software's copy starts empty, so the
     /// card must too. Ports keep their settings.
     pub fn open(mut device: D) -> Result<Self, NicError> {
@@ -292,7 +292,7 @@ impl<D: Device> Nic<D> {
 
 /// Writes one slot of a cuckoo table: it changes at the last of these register writes, at once.
 fn commit<V>(
-    device: &mut impl Device,
+    device: &mut impl Registers,
     register: u32,
     write: &SlotWrite<V>,
     bits: impl Fn(&V) -> u32,

@@ -16,7 +16,7 @@ use common::{Cluster, PORT, SERVICE, name};
 use ipos_abi::Port;
 use ipos_abi::regs::card;
 use ipos_abi::rx::RxMeta;
-use ipos_device::{Device, DeviceError, Queue};
+use ipos_device::{Device, DeviceError, Queue, Registers};
 use ipos_migrate::protocol::{Failure, Reason};
 use ipos_node::{Arrival, MoveError};
 use rand::rngs::StdRng;
@@ -362,7 +362,7 @@ struct Tiny<D> {
     register: u32,
 }
 
-impl<D: Device> Device for Tiny<D> {
+impl<D: Device> Registers for Tiny<D> {
     fn read32(&mut self, offset: u32) -> Result<u32, DeviceError> {
         // 2^1 slots in each of four banks
         if offset == self.register { Ok(1) } else { self.inner.read32(offset) }
@@ -371,7 +371,9 @@ impl<D: Device> Device for Tiny<D> {
     fn write32(&mut self, offset: u32, value: u32) -> Result<(), DeviceError> {
         self.inner.write32(offset, value)
     }
+}
 
+impl<D: Device> Device for Tiny<D> {
     fn transmit(&mut self, port: Port, frame: &[u8]) -> Result<bool, DeviceError> {
         self.inner.transmit(port, frame)
     }

@@ -8,7 +8,7 @@ use ipos_abi::Port;
 use ipos_abi::regs::{ENABLE, tables};
 use ipos_abi::rx::RxMeta;
 use ipos_abi::table::{FlowKey, Protocol};
-use ipos_device::{Device, DeviceError, Queue};
+use ipos_device::{Device, DeviceError, Queue, Registers};
 use ipos_nic::{Destination, Forward, Nic, PortConfig};
 use ipos_sim::card::{Card, SimDevice};
 use ipos_sim::model::{ModelCard, ModelConfig};
@@ -90,7 +90,7 @@ impl Watched {
     }
 }
 
-impl Device for Watched {
+impl Registers for Watched {
     fn read32(&mut self, offset: u32) -> Result<u32, DeviceError> {
         let value = self.sim.read32(offset)?;
         Ok(self.lies.get(&offset).copied().unwrap_or(value))
@@ -122,7 +122,9 @@ impl Device for Watched {
         }
         Ok(())
     }
+}
 
+impl Device for Watched {
     fn transmit(&mut self, port: Port, frame: &[u8]) -> Result<bool, DeviceError> {
         self.sim.transmit(port, frame)
     }

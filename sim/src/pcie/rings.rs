@@ -1,0 +1,298 @@
+//! The reference for the card's host side: queues, interrupts and their errors around any frame-level card.
+//!
+//! It is `docs/host-interface.md` in plain Rust, over whole requests instead of TLPs. A frame's checksum is inserted
+//! here; what the card drops, it drops below.
+
+use ipos_abi::Port;
+use ipos_abi::queue::{
+    BUFFER_ALIGN, CHECKSUM, DmaError, ERROR_VECTOR, QUEUES, QueueError, QueueId, ReceiveDescriptor, Status,
+    TransmitDescriptor, VECTORS,
+};
+use ipos_abi::regs::{MSIX_PENDING, MSIX_TABLE, dma, queues};
+use ipos_abi::rx::RxMeta;
+use ipos_device::{MAX_FRAME, Queue as HostQueue};
+use zerocopy::{FromZeros, IntoBytes, transmute};
+
+use super::queue::Queue;
+use super::{Bus, Function, PciConfig};
+use crate::card::Card;
+
+const MIN_FRAME: usize = 14;
+/// Frames of each queue that one [`Function::run`] moves at most.
+const FRAMES_PER_RUN: usize = 64;
+/// Registers of one queue.
+const STRIDE: u32 = 0x40;
+/// Of an interrupt vector's four words in the table: the mask is bit 0 of the last.
+const CONTROL_WORD: usize = 3;
+const MASKED: u32 = 1;
+/// Clock cycles of one unit of MODERATION.
+const MODERATION_UNIT: u64 = 64;
+const TIMEOUT_RESET: u32 = 7_812;
+
+/// An interrupt vector: its entry in the MSI-X table, and when it may fire.
+struct Vector {
+    table: [u32; 4],
+    pending: bool,
+    moderation: u32,
+    not_before: u64,
+}
+
+impl Vector {
+    fn new() -> Self {
+        Vector { table: [0, 0, 0, MASKED], pending: false, moderation: 0, not_before: 0 }
+    }
+}
+
+/// A frame-level card behind queues in host memory.
+pub struct RingCard<C> {
+    make: Box<dyn Fn() -> C + Send>,
+    card: C,
+    bus: Box<dyn Bus>,
+    config: PciConfig,
+    queues: [Queue; QUEUES],
+    vectors: [Vector; VECTORS],
+    errors: u32,
+    counts: [u32; DmaError::ALL.len()],
+    timeout: u32,
+    /// Clock cycles since reset.
+    now: u64,
+    frame: Vec<u8>,
+}
+
+impl<C: Card> RingCard<C> {
+    /// A function around the card that `make` makes, anew at each reset, with its way to host memory.
+    pub fn new(make: impl Fn() -> C + Send + 'static, bus: Box<dyn Bus>) -> Self {
+        RingCard {
+            card: make(),
+            make: Box::new(make),
+            bus,
+            config: PciConfig::default(),
+            queues: Default::default(),
+            vectors: std::array::from_fn(|_| Vector::new()),
+            errors: 0,
+            counts: Default::default(),
+            timeout: TIMEOUT_RESET,
+            now: 0,
+            frame: Vec::with_capacity(MAX_FRAME),
+        }
+    }
+
+    fn error(&mut self, error: DmaError) {
+        self.counts[error as usize] = self.counts[error as usize].wrapping_add(1);
+        if self.errors & 1 << error as u8 == 0 {
+            self.errors |= 1 << error as u8;
+            self.vectors[ERROR_VECTOR].pending = true;
+        }
+    }
+
+    /// Reads the next descriptor of a queue; what can't be read stops it.
+    fn descriptor(&mut self, queue: QueueId) -> Option<[u8; 16]> {
+        let mut bytes = [0; 16];
+        if self.bus.read(self.queues[queue as usize].descriptor(), &mut bytes).is_err() {
+            self.queues[queue as usize].stop(QueueError::DescriptorRead);
+            self.error(DmaError::CompletionStatus);
+            self.error(DmaError::Queue);
+            return None;
+        }
+        Some(bytes)
+    }
+
+    fn complete(&mut self, queue: QueueId, words: [u32; 4], status: Status) {
+        self.queues[queue as usize].complete(&mut *self.bus, words, status);
+        self.vectors[queue as usize].pending = true;
+    }
+
+    /// Gives one frame to host memory. `false`: there is none, or no descriptor for it.
+    fn receive(&mut self, from: HostQueue, queue: QueueId) -> bool {
+        if !self.queues[queue as usize].ready() {
+            return false;
+        }
+        let Some(meta) = self.card.host_out(from, &mut self.frame) else { return false };
+        let Some(bytes) = self.descriptor(queue) else { return false };
+        let descriptor: ReceiveDescriptor = transmute!(bytes);
+        let address = descriptor.address.get();
+        let status = if !buffer(address) {
+            Status::Address
+        } else if self.frame.len() > descriptor.length.get() as usize {
+            Status::Length
+        } else {
+            self.bus.write(address, &self.frame);
+            Status::Ok
+        };
+        self.complete(queue, words(&meta), status);
+        true
+    }
+
+    /// Takes one frame from host memory. `false`: there is none, or no room for it.
+    fn transmit(&mut self, port: Port) -> bool {
+        let queue = QueueId::transmit(port);
+        if !self.queues[queue as usize].ready() {
+            return false;
+        }
+        let Some(bytes) = self.descriptor(queue) else { return false };
+        let descriptor: TransmitDescriptor = transmute!(bytes);
+        let (address, length) = (descriptor.address.get(), usize::from(descriptor.length.get()));
+        let status = if !buffer(address) {
+            Status::Address
+        } else if !(MIN_FRAME..=MAX_FRAME).contains(&length) {
+            Status::Length
+        } else {
+            self.frame.resize(length, 0);
+            if self.bus.read(address, &mut self.frame).is_err() {
+                self.error(DmaError::CompletionStatus);
+                Status::Read
+            } else if descriptor.flags.get() & CHECKSUM != 0 && insert(&mut self.frame, &descriptor).is_none() {
+                Status::Checksum
+            } else if !self.card.host_in(port, &self.frame) {
+                return false;
+            } else {
+                Status::Ok
+            }
+        };
+        self.complete(queue, [length as u32, 0, 0, 0], status);
+        true
+    }
+
+    /// Sends the interrupts that are due. `true`: one waits for its time.
+    fn interrupt(&mut self) -> bool {
+        let mut later = false;
+        for vector in &mut self.vectors {
+            let masked = !self.config.msix_enable || self.config.msix_mask || vector.table[CONTROL_WORD] & MASKED != 0;
+            if !vector.pending || masked {
+                continue;
+            }
+            if self.now < vector.not_before {
+                later = true;
+                continue;
+            }
+            vector.pending = false;
+            vector.not_before = self.now + u64::from(vector.moderation) * MODERATION_UNIT;
+            let address = u64::from(vector.table[1]) << 32 | u64::from(vector.table[0]);
+            self.bus.write(address, &vector.table[2].to_le_bytes());
+        }
+        later
+    }
+}
+
+impl<C: Card> Function for RingCard<C> {
+    fn read32(&mut self, offset: u32) -> u32 {
+        if let Some((vector, word)) = vector_word(offset) {
+            return self.vectors[vector].table[word];
+        }
+        if let Some((index, register)) = queue_register(offset) {
+            return match register {
+                queues::MODERATION => self.vectors[index].moderation,
+                _ => self.queues.get(index).map_or(0, |q| q.read(register)),
+            };
+        }
+        match offset {
+            MSIX_PENDING => self.vectors.iter().enumerate().map(|(v, vector)| u32::from(vector.pending) << v).sum(),
+            dma::LINK => {
+                u32::from(self.config.bus_master) | u32::from(self.config.mps) << 4 | u32::from(self.config.mrrs) << 8
+            }
+            dma::ERRORS => self.errors,
+            dma::TIMEOUT => self.timeout,
+            dma::COUNT.. if offset < dma::COUNT + 4 * self.counts.len() as u32 => {
+                self.counts[(offset - dma::COUNT) as usize / 4]
+            }
+            _ => self.card.read32(offset),
+        }
+    }
+
+    fn write32(&mut self, offset: u32, value: u32) {
+        if let Some((vector, word)) = vector_word(offset) {
+            self.vectors[vector].table[word] = value;
+        } else if let Some((index, register)) = queue_register(offset) {
+            if register == queues::MODERATION {
+                self.vectors[index].moderation = value & 0xffff;
+            } else if self.queues.get_mut(index).is_some_and(|q| q.write(register, value)) {
+                self.error(DmaError::Queue);
+            }
+        } else {
+            match offset {
+                dma::ERRORS => self.errors &= !value,
+                dma::TIMEOUT => self.timeout = value & 0xffff,
+                _ => self.card.write32(offset, value),
+            }
+        }
+    }
+
+    fn configure(&mut self, config: &PciConfig) {
+        self.config = *config;
+    }
+
+    fn function_reset(&mut self) {
+        self.card = (self.make)();
+        self.config = PciConfig::default();
+        self.queues = Default::default();
+        self.vectors = std::array::from_fn(|_| Vector::new());
+        (self.errors, self.counts, self.timeout) = (0, Default::default(), TIMEOUT_RESET);
+        self.now = 0;
+    }
+
+    fn wire_in(&mut self, port: Port, frame: &[u8], bad_fcs: bool) -> bool {
+        self.card.wire_in(port, frame, bad_fcs)
+    }
+
+    fn wire_out(&mut self, port: Port, frame: &mut Vec<u8>) -> bool {
+        self.card.wire_out(port, frame)
+    }
+
+    fn run(&mut self, cycles: u32) -> bool {
+        self.now += u64::from(cycles);
+        let mut more = self.card.run(cycles);
+        if self.config.bus_master {
+            let mut moved = [0; QUEUES];
+            let mut repeat = |queue: QueueId, step: &mut dyn FnMut() -> bool| {
+                while moved[queue as usize] < FRAMES_PER_RUN && step() {
+                    moved[queue as usize] += 1;
+                }
+            };
+            for port in Port::ALL {
+                repeat(QueueId::transmit(port), &mut || self.transmit(port));
+            }
+            repeat(QueueId::Control, &mut || self.receive(HostQueue::Control, QueueId::Control));
+            repeat(QueueId::Receive, &mut || self.receive(HostQueue::Receive, QueueId::Receive));
+            more |= moved.iter().any(|&n| n > 0);
+            more |= self.interrupt();
+        }
+        more
+    }
+}
+
+fn buffer(address: u64) -> bool {
+    address != 0 && address.is_multiple_of(BUFFER_ALIGN)
+}
+
+fn words(meta: &RxMeta) -> [u32; 4] {
+    let mut words = <[u32; 4]>::new_zeroed();
+    words.as_mut_bytes().copy_from_slice(meta.as_bytes());
+    words.map(u32::from_le)
+}
+
+/// Inserts the checksum that a descriptor asks for (RFC 1071); `None`: its place is outside the frame.
+fn insert(frame: &mut [u8], descriptor: &TransmitDescriptor) -> Option<()> {
+    let (start, offset) = (usize::from(descriptor.start.get()), usize::from(descriptor.offset.get()));
+    let summed = frame.get(start..).filter(|s| start % 2 == 0 && offset % 2 == 0 && offset + 2 <= s.len())?;
+    let words =
+        summed.chunks(2).map(|pair| u64::from(u16::from_be_bytes([pair[0], pair.get(1).copied().unwrap_or(0)])));
+    let mut sum: u64 = words.sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    let checksum = if sum == 0xffff { 0xffff } else { !(sum as u16) };
+    frame[start + offset..start + offset + 2].copy_from_slice(&checksum.to_be_bytes());
+    Some(())
+}
+
+/// The vector and word of an offset in the MSI-X table.
+fn vector_word(offset: u32) -> Option<(usize, usize)> {
+    let word = offset.checked_sub(MSIX_TABLE)? as usize / 4;
+    (word < 4 * VECTORS).then_some((word / 4, word % 4))
+}
+
+/// The queue (or vector) of an offset, and the register as queue 0 has it. The block's two header words are not a queue's.
+fn queue_register(offset: u32) -> Option<(usize, u32)> {
+    let index = offset.checked_sub(queues::CONTROL)? / STRIDE;
+    ((index as usize) < VECTORS).then(|| (index as usize, offset - STRIDE * index))
+}

@@ -112,7 +112,7 @@ module dispatch (
     input  logic reset,
     input  logic back,
     input  logic [47:0] front_mac,
-    input  logic [232:0] verdict,
+    input  logic [254:0] verdict,
     input  logic verdict_valid,
     input  logic [68:0] beat,
     input  logic beat_valid,
@@ -136,6 +136,12 @@ module dispatch (
     output logic control_end,
     input  logic control_overflow,
     output logic keep,
+    input  logic allow,
+    output logic reforward,
+    output logic hit,
+    output logic [13:0] hit_place,
+    output logic [15:0] hit_bytes,
+    output logic [7:0] hit_flags,
     output logic [3:0] outcome,
     output logic outcome_valid
 );
@@ -154,6 +160,7 @@ module dispatch (
   localparam logic [1:0] c_l4_valid = 2'h1;
   localparam logic [13:0] c_longest = 14'hff;
   localparam logic [31:0] c_one = 32'h1;
+  localparam logic [3:0] c_rate = 4'hf;
   localparam logic [3:0] c_short = 4'he;
   logic go;
   logic ends;
@@ -162,6 +169,7 @@ module dispatch (
   logic [2:0] last_cnt;
   logic [13:0] room;
   logic admit;
+  logic fast;
   logic short;
   logic [68:0] fwd;
   logic [16:0] bytes;
@@ -195,6 +203,16 @@ module dispatch (
   logic [3:0] outcome_reg_q;
   logic outcome_strobe_d;
   logic outcome_strobe_q;
+  logic hit_reg_d;
+  logic hit_reg_q;
+  logic [13:0] place_reg_d;
+  logic [13:0] place_reg_q;
+  logic [15:0] bytes_reg_d;
+  logic [15:0] bytes_reg_q;
+  logic [7:0] flags_reg_d;
+  logic [7:0] flags_reg_q;
+  logic too_fast_d;
+  logic too_fast_q;
 
   initial begin
     admitted_q = 1'h0;
@@ -202,6 +220,11 @@ module dispatch (
     sequence_q = 32'h0;
     outcome_reg_q = 4'h0;
     outcome_strobe_q = 1'h0;
+    hit_reg_q = 1'h0;
+    place_reg_q = 14'h0;
+    bytes_reg_q = 16'h0;
+    flags_reg_q = 8'h0;
+    too_fast_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -210,6 +233,11 @@ module dispatch (
     sequence_q <= sequence_d;
     outcome_reg_q <= outcome_reg_d;
     outcome_strobe_q <= outcome_strobe_d;
+    hit_reg_q <= hit_reg_d;
+    place_reg_q <= place_reg_d;
+    bytes_reg_q <= bytes_reg_d;
+    flags_reg_q <= flags_reg_d;
+    too_fast_q <= too_fast_d;
   end
 
   dispatch_normal normal (
@@ -232,6 +260,11 @@ module dispatch (
     sequence_d = sequence_q;
     outcome_reg_d = outcome_reg_q;
     outcome_strobe_d = outcome_strobe_q;
+    hit_reg_d = hit_reg_q;
+    place_reg_d = place_reg_q;
+    bytes_reg_d = bytes_reg_q;
+    flags_reg_d = flags_reg_q;
+    too_fast_d = too_fast_q;
     go = (verdict_valid & beat_valid) & ((~beat[67]) | tail_valid);
     ends = go & beat[67];
     take = go;
@@ -249,11 +282,14 @@ module dispatch (
     short = bytes < ({1'h0, verdict[38:23]} + 17'he);
     room = c_depth - {4'h0, fwd_level};
     admit = admitted_q;
+    fast = too_fast_q;
     if (normal_first) begin
-      admit = ((last_beat <= room) & (last_beat <= c_longest)) & (fwd_route_level < 6'h1e);
+      fast = verdict[9] & (~allow);
+      admit = (((~fast) & (last_beat <= room)) & (last_beat <= c_longest)) & (fwd_route_level < 6'h1e);
     end
     if (go) begin
       admitted_d = admit;
+      too_fast_d = fast;
     end
     fwd_route_write = 1'h0;
     fwd_write = 1'h0;
@@ -282,12 +318,12 @@ module dispatch (
       pending_d = normal_data;
     end
     fwd_beat = fwd;
-    route[47:0] = verdict[232:185];
-    route[79:48] = verdict[120:89];
-    route[95:80] = verdict[136:121];
-    route[127:96] = verdict[168:137];
-    route[143:128] = verdict[184:169];
-    route[144] = verdict[88];
+    route[47:0] = verdict[254:207];
+    route[79:48] = verdict[142:111];
+    route[95:80] = verdict[158:143];
+    route[127:96] = verdict[190:159];
+    route[143:128] = verdict[206:191];
+    route[144] = verdict[110];
     fwd_route = route;
     host[63:0] = normal_data;
     host[66:64] = beat[66:64];
@@ -340,7 +376,9 @@ module dispatch (
     code = 4'(verdict[8:4]);
     if (verdict[1]) begin
       code = c_forwarded;
-      if (~admit) begin
+      if (fast) begin
+        code = c_rate;
+      end else if (~admit) begin
         code = c_full;
       end else if (beat[68]) begin
         code = c_error;
@@ -360,11 +398,21 @@ module dispatch (
     end
     outcome_reg_d = code;
     outcome_strobe_d = ends;
+    reforward = (((go & normal_first) & verdict[1]) & verdict[9]) & admit;
+    hit_reg_d = (ends & verdict[1]) & (code == c_forwarded);
+    place_reg_d = verdict[101:88];
+    bytes_reg_d = verdict[38:23];
+    flags_reg_d = verdict[109:102];
+    hit = hit_reg_q;
+    hit_place = place_reg_q;
+    hit_bytes = bytes_reg_q;
+    hit_flags = flags_reg_q;
     outcome = outcome_reg_q;
     outcome_valid = outcome_strobe_q;
     if (reset) begin
       sequence_d = 32'h0;
       outcome_strobe_d = 1'h0;
+      hit_reg_d = 1'h0;
     end
   end
 endmodule

@@ -131,6 +131,7 @@ module frame_fifo (
     input  logic m_ready
 );
   localparam logic [6:0] c_depth = 7'h40;
+  localparam logic [6:0] c_room = 7'h38;
   logic [6:0] rd_next;
   logic [6:0] wr_next;
   logic [6:0] used;
@@ -208,7 +209,7 @@ module frame_fifo (
     fits = (used != c_depth) & (metas_level < 6'h1f);
     over = spilt_q | (write & (~fits));
     overflow = over;
-    room = fits;
+    room = (used <= c_room) & (metas_level < 6'h18);
     wr_next = wr_q;
     if (write & (~over)) begin
       wr_next = wr_q + 7'h1;

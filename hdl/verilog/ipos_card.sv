@@ -32,6 +32,12 @@ module ipos_card_registers (
     output logic [48:0] neighbour,
     output logic commit_neighbour,
     output logic [7:0] index,
+    output logic [15:0] reforward,
+    output logic select,
+    output logic [13:0] select_place,
+    output logic forget,
+    input  logic [71:0] selected,
+    input  logic select_done,
     output logic [3:0] outcome_code,
     output logic front_read,
     input  logic front_ack,
@@ -51,6 +57,8 @@ module ipos_card_registers (
   localparam logic [15:0] a_back_tx = 16'h3cc;
   localparam logic [15:0] a_back_vlan = 16'h128;
   localparam logic [15:0] a_build = 16'h10;
+  localparam logic [15:0] a_bytes_hi = 16'h298;
+  localparam logic [15:0] a_bytes_lo = 16'h294;
   localparam logic [15:0] a_commit_dest = 16'h238;
   localparam logic [15:0] a_commit_endpoint = 16'h224;
   localparam logic [15:0] a_commit_forward = 16'h220;
@@ -73,15 +81,21 @@ module ipos_card_registers (
   localparam logic [15:0] a_magic = 16'h8;
   localparam logic [15:0] a_neighbour_hi = 16'h244;
   localparam logic [15:0] a_neighbour_lo = 16'h240;
+  localparam logic [15:0] a_packets = 16'h290;
   localparam logic [15:0] a_ports = 16'h18;
+  localparam logic [15:0] a_reforward = 16'h130;
+  localparam logic [15:0] a_seen = 16'h29c;
+  localparam logic [15:0] a_select = 16'h288;
   localparam logic [15:0] a_value = 16'h218;
   localparam logic [15:0] a_width = 16'h14;
   localparam logic [15:0] b_card = 16'h0;
   localparam logic [15:0] b_counters = 16'h300;
+  localparam logic [15:0] b_entries = 16'h280;
   localparam logic [15:0] b_port = 16'h100;
   localparam logic [15:0] b_tables = 16'h200;
   localparam logic [31:0] h_card = 32'h10001;
   localparam logic [31:0] h_counters = 32'h40001;
+  localparam logic [31:0] h_entries = 32'h50001;
   localparam logic [31:0] h_port = 32'h20001;
   localparam logic [31:0] h_tables = 32'h30001;
   localparam logic [31:0] m_bit = 32'h1;
@@ -89,11 +103,15 @@ module ipos_card_registers (
   localparam logic [31:0] m_mac = 32'h8000ffff;
   localparam logic [31:0] m_vlan = 32'h80000fff;
   localparam logic [15:0] n_card = 16'h4;
+  localparam logic [15:0] n_counters = 16'h304;
+  localparam logic [15:0] n_entries = 16'h284;
   localparam logic [15:0] n_port = 16'h104;
   localparam logic [15:0] n_tables = 16'h204;
   localparam logic [31:0] nv_card = 32'h100;
+  localparam logic [31:0] nv_counters = 32'h400;
+  localparam logic [31:0] nv_entries = 32'h300;
   localparam logic [31:0] nv_port = 32'h200;
-  localparam logic [31:0] nv_tables = 32'h300;
+  localparam logic [31:0] nv_tables = 32'h280;
   localparam logic [9:0] p_back = 10'he;
   localparam logic [9:0] p_front = 10'hd;
   localparam logic [31:0] v_abi = 32'h2;
@@ -102,6 +120,7 @@ module ipos_card_registers (
   localparam logic [31:0] v_forward = 32'ha;
   localparam logic [31:0] v_magic = 32'h69704f53;
   localparam logic [31:0] v_ports = 32'h2;
+  localparam logic [15:0] v_reforward = 16'h9c;
   localparam logic [31:0] v_width = 32'h40;
   logic wants_read;
   logic wants_write;
@@ -154,6 +173,12 @@ module ipos_card_registers (
   logic strobe_dest_q;
   logic strobe_neighbour_d;
   logic strobe_neighbour_q;
+  logic strobe_select_d;
+  logic strobe_select_q;
+  logic pending_select_d;
+  logic pending_select_q;
+  logic [15:0] reforward_reg_d;
+  logic [15:0] reforward_reg_q;
   logic [31:0] rdata_reg_d;
   logic [31:0] rdata_reg_q;
   logic ack_reg_d;
@@ -182,6 +207,9 @@ module ipos_card_registers (
     pending_endpoint_q = 1'h0;
     strobe_dest_q = 1'h0;
     strobe_neighbour_q = 1'h0;
+    strobe_select_q = 1'h0;
+    pending_select_q = 1'h0;
+    reforward_reg_q = 16'h0;
     rdata_reg_q = 32'h0;
     ack_reg_q = 1'h0;
   end
@@ -209,6 +237,9 @@ module ipos_card_registers (
     pending_endpoint_q <= pending_endpoint_d;
     strobe_dest_q <= strobe_dest_d;
     strobe_neighbour_q <= strobe_neighbour_d;
+    strobe_select_q <= strobe_select_d;
+    pending_select_q <= pending_select_d;
+    reforward_reg_q <= reforward_reg_d;
     rdata_reg_q <= rdata_reg_d;
     ack_reg_q <= ack_reg_d;
   end
@@ -236,10 +267,13 @@ module ipos_card_registers (
     pending_endpoint_d = pending_endpoint_q;
     strobe_dest_d = strobe_dest_q;
     strobe_neighbour_d = strobe_neighbour_q;
+    strobe_select_d = strobe_select_q;
+    pending_select_d = pending_select_q;
+    reforward_reg_d = reforward_reg_q;
     rdata_reg_d = rdata_reg_q;
     ack_reg_d = ack_reg_q;
     wants_read = read & (~ack_reg_q);
-    wants_write = ((write & (~ack_reg_q)) & (~pending_forward_q)) & (~pending_endpoint_q);
+    wants_write = (((write & (~ack_reg_q)) & (~pending_forward_q)) & (~pending_endpoint_q)) & (~pending_select_q);
     is_front = address[15:6] == p_front;
     is_back = address[15:6] == p_back;
     outcome_code = address[5:2];
@@ -350,11 +384,35 @@ module ipos_card_registers (
     if (address == a_neighbour_hi) begin
       r = neighbour_hi_q;
     end
+    if (address == b_entries) begin
+      r = h_entries;
+    end
+    if (address == n_entries) begin
+      r = nv_entries;
+    end
     if (address == b_counters) begin
       r = h_counters;
     end
+    if (address == n_counters) begin
+      r = nv_counters;
+    end
     if (address == a_high) begin
       r = high_q;
+    end
+    if (address == a_reforward) begin
+      r = {16'h0, reforward_reg_q};
+    end
+    if (address == a_packets) begin
+      r = {1'h0, selected[30:0]};
+    end
+    if (address == a_bytes_lo) begin
+      r = selected[62:31];
+    end
+    if (address == a_bytes_hi) begin
+      r = {24'h0, selected[70:63]};
+    end
+    if (address == a_seen) begin
+      r = {31'h0, selected[71]};
     end
     ack_reg_d = 1'h0;
     if (wants_read) begin
@@ -366,6 +424,7 @@ module ipos_card_registers (
     end
     strobe_dest_d = 1'h0;
     strobe_neighbour_d = 1'h0;
+    strobe_select_d = 1'h0;
     if (wants_write) begin
       ack_reg_d = 1'h1;
       if (address == a_ethertype) begin
@@ -424,6 +483,15 @@ module ipos_card_registers (
         commit_d = wdata;
         strobe_neighbour_d = 1'h1;
       end
+      if (address == a_reforward) begin
+        reforward_reg_d = wdata[15:0];
+      end
+      if (address == a_select) begin
+        commit_d = wdata;
+        strobe_select_d = 1'h1;
+        pending_select_d = 1'h1;
+        ack_reg_d = 1'h0;
+      end
       if (address == a_commit_forward) begin
         commit_d = wdata;
         pending_forward_d = 1'h1;
@@ -440,6 +508,14 @@ module ipos_card_registers (
       pending_endpoint_d = 1'h0;
       ack_reg_d = 1'h1;
     end
+    if (select_done) begin
+      pending_select_d = 1'h0;
+      ack_reg_d = 1'h1;
+    end
+    reforward = reforward_reg_q;
+    select = strobe_select_q;
+    select_place = ({12'h0, commit_q[17:16]} << 12) | {2'h0, commit_q[11:0]};
+    forget = commit_q[31];
     rdata = rdata_reg_q;
     ack = ack_reg_q;
     ethertype = ethertype_reg_q;
@@ -485,6 +561,9 @@ module ipos_card_registers (
       pending_endpoint_d = 1'h0;
       strobe_dest_d = 1'h0;
       strobe_neighbour_d = 1'h0;
+      strobe_select_d = 1'h0;
+      pending_select_d = 1'h0;
+      reforward_reg_d = v_reforward;
       ack_reg_d = 1'h0;
     end
   end
@@ -726,7 +805,7 @@ module ipos_card_front_rx_fields (
     input  logic promiscuous,
     input  logic [15:0] ethertype,
     input  logic back,
-    output logic [209:0] meta,
+    output logic [217:0] meta,
     output logic meta_valid,
     output logic done1,
     output logic [12:0] k1,
@@ -760,7 +839,7 @@ module ipos_card_front_rx_fields (
   logic [15:0] need;
   logic l4;
   logic [7:0] covered;
-  logic [209:0] m;
+  logic [217:0] m;
   logic [12:0] k_d;
   logic [12:0] k_q;
   logic sent_d;
@@ -807,6 +886,8 @@ module ipos_card_front_rx_fields (
   logic [15:0] ulen_q;
   logic [15:0] usum_d;
   logic [15:0] usum_q;
+  logic [7:0] flags_d;
+  logic [7:0] flags_q;
   logic cut_ipos_d;
   logic cut_ipos_q;
   logic cut_ip_d;
@@ -821,8 +902,8 @@ module ipos_card_front_rx_fields (
   logic was_tagged_q;
   logic [15:0] was_tci_d;
   logic [15:0] was_tci_q;
-  logic [209:0] out_d;
-  logic [209:0] out_q;
+  logic [217:0] out_d;
+  logic [217:0] out_q;
   logic out_valid_d;
   logic out_valid_q;
 
@@ -850,6 +931,7 @@ module ipos_card_front_rx_fields (
     dport_q = 16'h0;
     ulen_q = 16'h0;
     usum_q = 16'h0;
+    flags_q = 8'h0;
     cut_ipos_q = 1'h0;
     cut_ip_q = 1'h0;
     cut_options_q = 1'h0;
@@ -857,7 +939,7 @@ module ipos_card_front_rx_fields (
     was_runt_q = 1'h0;
     was_tagged_q = 1'h0;
     was_tci_q = 16'h0;
-    out_q = 210'h0;
+    out_q = 218'h0;
     out_valid_q = 1'h0;
   end
 
@@ -885,6 +967,7 @@ module ipos_card_front_rx_fields (
     dport_q <= dport_d;
     ulen_q <= ulen_d;
     usum_q <= usum_d;
+    flags_q <= flags_d;
     cut_ipos_q <= cut_ipos_d;
     cut_ip_q <= cut_ip_d;
     cut_options_q <= cut_options_d;
@@ -920,6 +1003,7 @@ module ipos_card_front_rx_fields (
     dport_d = dport_q;
     ulen_d = ulen_q;
     usum_d = usum_q;
+    flags_d = flags_q;
     cut_ipos_d = cut_ipos_q;
     cut_ip_d = cut_ip_q;
     cut_options_d = cut_options_q;
@@ -1015,11 +1099,15 @@ module ipos_card_front_rx_fields (
       if (v == (pb + 13'h1)) begin
         if (ihl_q[0]) begin
           usum_d = be[63:48];
+          flags_d = be[7:0];
         end else begin
           dport_d = be[63:48];
           ulen_d = be[47:32];
           usum_d = be[31:16];
         end
+      end
+      if ((v == (pb + 13'h2)) & (~ihl_q[0])) begin
+        flags_d = be[39:32];
       end
       cut_ipos_d = last & ((k_q < 13'h3) | ((k_q == 13'h3) & (cnt < 3'h5)));
       cut_ip_d = last & ((v < 13'h4) | ((v == 13'h4) & (cnt < 3'h1)));
@@ -1079,12 +1167,16 @@ module ipos_card_front_rx_fields (
     m[96:65] = dip_q;
     m[112:97] = sport_q;
     m[128:113] = dport_q;
-    m[144:129] = total_q;
-    m[192:145] = src_q;
-    m[193] = was_tagged_q;
-    m[209:194] = was_tci_q;
+    m[136:129] = 8'h0;
+    if (tcp) begin
+      m[136:129] = flags_q;
+    end
+    m[152:137] = total_q;
+    m[200:153] = src_q;
+    m[201] = was_tagged_q;
+    m[217:202] = was_tci_q;
     if (~was_tagged_q) begin
-      m[209:194] = 16'h0;
+      m[217:202] = 16'h0;
     end
     out_d = m;
     out_valid_d = done_q;
@@ -1406,13 +1498,13 @@ endmodule
 module ipos_card_front_rx_metas_ram (
     input  logic [3:0] read_address,
     input  logic read_clock,
-    output logic [209:0] read_data,
+    output logic [217:0] read_data,
     input  logic [3:0] write_address,
     input  logic write_clock,
-    input  logic [209:0] write_data,
+    input  logic [217:0] write_data,
     input  logic write_enable
 );
-  reg[209:0] mem[15:0];
+  reg[217:0] mem[15:0];
   always @(posedge read_clock) begin
      read_data <= mem[read_address];
   end
@@ -1426,18 +1518,18 @@ endmodule
 module ipos_card_front_rx_metas (
     input  logic clock,
     input  logic reset,
-    input  logic [209:0] data_in,
+    input  logic [217:0] data_in,
     input  logic write,
-    output logic [209:0] data_out,
+    output logic [217:0] data_out,
     output logic valid,
     input  logic read,
     output logic [4:0] level
 );
   logic [4:0] rd_next;
   logic [3:0] ram_read_address;
-  logic [209:0] ram_read_data;
+  logic [217:0] ram_read_data;
   logic [3:0] ram_write_address;
-  logic [209:0] ram_write_data;
+  logic [217:0] ram_write_data;
   logic ram_write_enable;
   logic [4:0] wr_d;
   logic [4:0] wr_q;
@@ -1692,7 +1784,7 @@ module ipos_card_front_rx (
     input  logic promiscuous,
     input  logic [15:0] ethertype,
     input  logic back,
-    output logic [209:0] meta,
+    output logic [217:0] meta,
     output logic ip_ok,
     output logic ipos_ok,
     output logic head_valid,
@@ -1733,7 +1825,7 @@ module ipos_card_front_rx (
   logic fields_promiscuous;
   logic [15:0] fields_ethertype;
   logic fields_back;
-  logic [209:0] fields_meta;
+  logic [217:0] fields_meta;
   logic fields_meta_valid;
   logic fields_done1;
   logic [12:0] fields_k1;
@@ -1781,9 +1873,9 @@ module ipos_card_front_rx (
   logic beats_read;
   logic [6:0] beats_level;
   logic metas_reset;
-  logic [209:0] metas_data_in;
+  logic [217:0] metas_data_in;
   logic metas_write;
-  logic [209:0] metas_data_out;
+  logic [217:0] metas_data_out;
   logic metas_valid;
   logic metas_read;
   logic [4:0] metas_level;
@@ -2284,6 +2376,9 @@ module ipos_card_classify_forward (
     input  logic [96:0] key,
     output logic hit,
     output logic [9:0] value,
+    output logic [13:0] place,
+    input  logic sweep,
+    input  logic [11:0] sweep_slot,
     input  logic commit,
     input  logic [1:0] commit_bank,
     input  logic [11:0] commit_slot,
@@ -2295,8 +2390,11 @@ module ipos_card_classify_forward (
   logic [3:0] select;
   logic any;
   logic [9:0] merged;
+  logic [13:0] chosen;
   logic [107:0] entry_in;
   logic [11:0] slot;
+  logic [11:0] old_hash;
+  logic [9:0] old_slot;
   logic [107:0] read;
   logic [9:0] ram_0_read_address;
   logic [107:0] ram_0_read_data;
@@ -2334,8 +2432,14 @@ module ipos_card_classify_forward (
   logic same_2_q;
   logic same_3_d;
   logic same_3_q;
+  logic [47:0] hash1_d;
+  logic [47:0] hash1_q;
+  logic [47:0] hash2_d;
+  logic [47:0] hash2_q;
   logic found_d;
   logic found_q;
+  logic [13:0] spot_d;
+  logic [13:0] spot_q;
   logic [9:0] result_d;
   logic [9:0] result_q;
 
@@ -2348,7 +2452,10 @@ module ipos_card_classify_forward (
     same_1_q = 1'h0;
     same_2_q = 1'h0;
     same_3_q = 1'h0;
+    hash1_q = 48'h0;
+    hash2_q = 48'h0;
     found_q = 1'h0;
+    spot_q = 14'h0;
     result_q = 10'h0;
   end
 
@@ -2361,7 +2468,10 @@ module ipos_card_classify_forward (
     same_1_q <= same_1_d;
     same_2_q <= same_2_d;
     same_3_q <= same_3_d;
+    hash1_q <= hash1_d;
+    hash2_q <= hash2_d;
     found_q <= found_d;
+    spot_q <= spot_d;
     result_q <= result_d;
   end
 
@@ -2406,8 +2516,13 @@ module ipos_card_classify_forward (
   );
 
   always_comb begin
+    hash1_d = hash1_q;
+    hash2_d = hash2_q;
     found_d = found_q;
+    spot_d = spot_q;
     result_d = result_q;
+    hash1_d = hash;
+    hash2_d = hash1_q;
     entry_in = ({98'h0, commit_value} << 98) | {11'h0, commit_key};
     if (commit_valid) begin
       entry_in = (({98'h0, commit_value} << 98) | {11'h0, commit_key}) | (108'h1 << 97);
@@ -2415,58 +2530,102 @@ module ipos_card_classify_forward (
     select = c_one << commit_bank;
     any = 1'h0;
     merged = 10'h0;
+    chosen = 14'h0;
     slot = hash[11:0];
     ram_0_read_address = slot[9:0];
     ram_0_write_address = commit_slot[9:0];
     ram_0_write_data = entry_in;
     ram_0_write_enable = commit & select[0];
+    if (sweep) begin
+      ram_0_write_address = sweep_slot[9:0];
+      ram_0_write_data = 108'h0;
+      ram_0_write_enable = 1'h1;
+    end
     read = ram_0_read_data;
     same_0_d = read[97] & (read[96:0] == key);
     entry_0_d = read[107:98];
+    old_hash = hash2_q[11:0];
+    old_slot = old_hash[9:0];
     if (same_0_q) begin
       any = 1'h1;
       merged = merged | entry_0_q;
+      chosen = {4'h0, old_slot};
     end
     slot = hash[23:12];
     ram_1_read_address = slot[9:0];
     ram_1_write_address = commit_slot[9:0];
     ram_1_write_data = entry_in;
     ram_1_write_enable = commit & select[1];
+    if (sweep) begin
+      ram_1_write_address = sweep_slot[9:0];
+      ram_1_write_data = 108'h0;
+      ram_1_write_enable = 1'h1;
+    end
     read = ram_1_read_data;
     same_1_d = read[97] & (read[96:0] == key);
     entry_1_d = read[107:98];
+    old_hash = hash2_q[23:12];
+    old_slot = old_hash[9:0];
     if (same_1_q) begin
       any = 1'h1;
       merged = merged | entry_1_q;
+      chosen = {4'h0, old_slot};
     end
     slot = hash[35:24];
     ram_2_read_address = slot[9:0];
     ram_2_write_address = commit_slot[9:0];
     ram_2_write_data = entry_in;
     ram_2_write_enable = commit & select[2];
+    if (sweep) begin
+      ram_2_write_address = sweep_slot[9:0];
+      ram_2_write_data = 108'h0;
+      ram_2_write_enable = 1'h1;
+    end
     read = ram_2_read_data;
     same_2_d = read[97] & (read[96:0] == key);
     entry_2_d = read[107:98];
+    old_hash = hash2_q[35:24];
+    old_slot = old_hash[9:0];
     if (same_2_q) begin
       any = 1'h1;
       merged = merged | entry_2_q;
+      chosen = {4'h0, old_slot};
     end
     slot = hash[47:36];
     ram_3_read_address = slot[9:0];
     ram_3_write_address = commit_slot[9:0];
     ram_3_write_data = entry_in;
     ram_3_write_enable = commit & select[3];
+    if (sweep) begin
+      ram_3_write_address = sweep_slot[9:0];
+      ram_3_write_data = 108'h0;
+      ram_3_write_enable = 1'h1;
+    end
     read = ram_3_read_data;
     same_3_d = read[97] & (read[96:0] == key);
     entry_3_d = read[107:98];
+    old_hash = hash2_q[47:36];
+    old_slot = old_hash[9:0];
     if (same_3_q) begin
       any = 1'h1;
       merged = merged | entry_3_q;
+      chosen = {4'h0, old_slot};
+    end
+    spot_d = chosen;
+    if (same_1_q) begin
+      spot_d = chosen | 14'h1000;
+    end
+    if (same_2_q) begin
+      spot_d = chosen | 14'h2000;
+    end
+    if (same_3_q) begin
+      spot_d = chosen | 14'h3000;
     end
     found_d = any;
     result_d = merged;
     hit = found_q;
     value = result_q;
+    place = spot_q;
   end
 endmodule
 
@@ -2496,6 +2655,9 @@ module ipos_card_classify_endpoint (
     input  logic [96:0] key,
     output logic hit,
     output logic [31:0] value,
+    output logic [13:0] place,
+    input  logic sweep,
+    input  logic [11:0] sweep_slot,
     input  logic commit,
     input  logic [1:0] commit_bank,
     input  logic [11:0] commit_slot,
@@ -2507,8 +2669,11 @@ module ipos_card_classify_endpoint (
   logic [3:0] select;
   logic any;
   logic [31:0] merged;
+  logic [13:0] chosen;
   logic [129:0] entry_in;
   logic [11:0] slot;
+  logic [11:0] old_hash;
+  logic [8:0] old_slot;
   logic [129:0] read;
   logic [8:0] ram_0_read_address;
   logic [129:0] ram_0_read_data;
@@ -2546,8 +2711,14 @@ module ipos_card_classify_endpoint (
   logic same_2_q;
   logic same_3_d;
   logic same_3_q;
+  logic [47:0] hash1_d;
+  logic [47:0] hash1_q;
+  logic [47:0] hash2_d;
+  logic [47:0] hash2_q;
   logic found_d;
   logic found_q;
+  logic [13:0] spot_d;
+  logic [13:0] spot_q;
   logic [31:0] result_d;
   logic [31:0] result_q;
 
@@ -2560,7 +2731,10 @@ module ipos_card_classify_endpoint (
     same_1_q = 1'h0;
     same_2_q = 1'h0;
     same_3_q = 1'h0;
+    hash1_q = 48'h0;
+    hash2_q = 48'h0;
     found_q = 1'h0;
+    spot_q = 14'h0;
     result_q = 32'h0;
   end
 
@@ -2573,7 +2747,10 @@ module ipos_card_classify_endpoint (
     same_1_q <= same_1_d;
     same_2_q <= same_2_d;
     same_3_q <= same_3_d;
+    hash1_q <= hash1_d;
+    hash2_q <= hash2_d;
     found_q <= found_d;
+    spot_q <= spot_d;
     result_q <= result_d;
   end
 
@@ -2618,8 +2795,13 @@ module ipos_card_classify_endpoint (
   );
 
   always_comb begin
+    hash1_d = hash1_q;
+    hash2_d = hash2_q;
     found_d = found_q;
+    spot_d = spot_q;
     result_d = result_q;
+    hash1_d = hash;
+    hash2_d = hash1_q;
     entry_in = ({98'h0, commit_value} << 98) | {33'h0, commit_key};
     if (commit_valid) begin
       entry_in = (({98'h0, commit_value} << 98) | {33'h0, commit_key}) | (130'h1 << 97);
@@ -2627,58 +2809,102 @@ module ipos_card_classify_endpoint (
     select = c_one << commit_bank;
     any = 1'h0;
     merged = 32'h0;
+    chosen = 14'h0;
     slot = hash[11:0];
     ram_0_read_address = slot[8:0];
     ram_0_write_address = commit_slot[8:0];
     ram_0_write_data = entry_in;
     ram_0_write_enable = commit & select[0];
+    if (sweep) begin
+      ram_0_write_address = sweep_slot[8:0];
+      ram_0_write_data = 130'h0;
+      ram_0_write_enable = 1'h1;
+    end
     read = ram_0_read_data;
     same_0_d = read[97] & (read[96:0] == key);
     entry_0_d = read[129:98];
+    old_hash = hash2_q[11:0];
+    old_slot = old_hash[8:0];
     if (same_0_q) begin
       any = 1'h1;
       merged = merged | entry_0_q;
+      chosen = {5'h0, old_slot};
     end
     slot = hash[23:12];
     ram_1_read_address = slot[8:0];
     ram_1_write_address = commit_slot[8:0];
     ram_1_write_data = entry_in;
     ram_1_write_enable = commit & select[1];
+    if (sweep) begin
+      ram_1_write_address = sweep_slot[8:0];
+      ram_1_write_data = 130'h0;
+      ram_1_write_enable = 1'h1;
+    end
     read = ram_1_read_data;
     same_1_d = read[97] & (read[96:0] == key);
     entry_1_d = read[129:98];
+    old_hash = hash2_q[23:12];
+    old_slot = old_hash[8:0];
     if (same_1_q) begin
       any = 1'h1;
       merged = merged | entry_1_q;
+      chosen = {5'h0, old_slot};
     end
     slot = hash[35:24];
     ram_2_read_address = slot[8:0];
     ram_2_write_address = commit_slot[8:0];
     ram_2_write_data = entry_in;
     ram_2_write_enable = commit & select[2];
+    if (sweep) begin
+      ram_2_write_address = sweep_slot[8:0];
+      ram_2_write_data = 130'h0;
+      ram_2_write_enable = 1'h1;
+    end
     read = ram_2_read_data;
     same_2_d = read[97] & (read[96:0] == key);
     entry_2_d = read[129:98];
+    old_hash = hash2_q[35:24];
+    old_slot = old_hash[8:0];
     if (same_2_q) begin
       any = 1'h1;
       merged = merged | entry_2_q;
+      chosen = {5'h0, old_slot};
     end
     slot = hash[47:36];
     ram_3_read_address = slot[8:0];
     ram_3_write_address = commit_slot[8:0];
     ram_3_write_data = entry_in;
     ram_3_write_enable = commit & select[3];
+    if (sweep) begin
+      ram_3_write_address = sweep_slot[8:0];
+      ram_3_write_data = 130'h0;
+      ram_3_write_enable = 1'h1;
+    end
     read = ram_3_read_data;
     same_3_d = read[97] & (read[96:0] == key);
     entry_3_d = read[129:98];
+    old_hash = hash2_q[47:36];
+    old_slot = old_hash[8:0];
     if (same_3_q) begin
       any = 1'h1;
       merged = merged | entry_3_q;
+      chosen = {5'h0, old_slot};
+    end
+    spot_d = chosen;
+    if (same_1_q) begin
+      spot_d = chosen | 14'h1000;
+    end
+    if (same_2_q) begin
+      spot_d = chosen | 14'h2000;
+    end
+    if (same_3_q) begin
+      spot_d = chosen | 14'h3000;
     end
     found_d = any;
     result_d = merged;
     hit = found_q;
     value = result_q;
+    place = spot_q;
   end
 endmodule
 
@@ -2789,7 +3015,7 @@ module ipos_card_classify_neighbours (
 endmodule
 
 module ipos_card_classify_decide (
-    input  logic [209:0] meta,
+    input  logic [217:0] meta,
     input  logic back,
     input  logic ip_ok,
     input  logic ipos_ok,
@@ -2797,13 +3023,14 @@ module ipos_card_classify_decide (
     input  logic vlan_enable,
     input  logic forward_hit,
     input  logic [1:0] action,
+    input  logic [13:0] place,
     input  logic endpoint_hit,
     input  logic [31:0] endpoint,
     input  logic [31:0] dest_ip,
     input  logic [15:0] dest_port,
     input  logic [47:0] neighbour,
     input  logic neighbour_valid,
-    output logic [232:0] verdict
+    output logic [254:0] verdict
 );
   localparam logic [1:0] c_act_forward = 2'h0;
   localparam logic [1:0] c_act_host = 2'h1;
@@ -2837,14 +3064,14 @@ module ipos_card_classify_decide (
   logic no_key;
   logic vlan_ok;
   logic [2:0] l3;
-  logic [232:0] v;
+  logic [254:0] v;
 
   always_comb begin
     inner = back & meta[3];
     no_key = ((((meta[24:22] != 3'h0) | meta[25]) | meta[29]) | meta[30]) | (meta[28:26] != 3'h0);
-    vlan_ok = ~meta[193];
+    vlan_ok = ~meta[201];
     if (vlan_enable) begin
-      vlan_ok = meta[193] & (12'(meta[209:194]) == vlan);
+      vlan_ok = meta[201] & (12'(meta[217:202]) == vlan);
     end
     l3 = c_l3_ok;
     if (meta[24:22] != 3'h0) begin
@@ -2866,16 +3093,18 @@ module ipos_card_classify_decide (
     v[13] = 1'h0;
     v[14] = meta[31] | no_key;
     v[22:15] = 8'h0;
-    v[38:23] = meta[144:129];
-    v[39] = meta[193];
-    v[55:40] = meta[209:194];
+    v[38:23] = meta[152:137];
+    v[39] = meta[201];
+    v[55:40] = meta[217:202];
     v[87:56] = 32'h0;
-    v[88] = meta[32];
-    v[120:89] = meta[64:33];
-    v[136:121] = meta[112:97];
-    v[168:137] = dest_ip;
-    v[184:169] = dest_port;
-    v[232:185] = neighbour;
+    v[101:88] = place;
+    v[109:102] = meta[136:129];
+    v[110] = meta[32];
+    v[142:111] = meta[64:33];
+    v[158:143] = meta[112:97];
+    v[190:159] = dest_ip;
+    v[206:191] = dest_port;
+    v[254:207] = neighbour;
     if (meta[0]) begin
       v[0] = 1'h1;
       v[8:4] = c_runt;
@@ -2937,7 +3166,7 @@ module ipos_card_classify_decide (
           v[8:4] = c_header;
         end else if (~neighbour_valid) begin
           v[8:4] = c_neighbour;
-        end else if (inner & (neighbour == meta[192:145])) begin
+        end else if (inner & (neighbour == meta[200:153])) begin
           v[8:4] = c_loop;
         end else begin
           v[0] = 1'h0;
@@ -2958,13 +3187,13 @@ endmodule
 module ipos_card_classify_flights_ram (
     input  logic [3:0] read_address,
     input  logic read_clock,
-    output logic [212:0] read_data,
+    output logic [220:0] read_data,
     input  logic [3:0] write_address,
     input  logic write_clock,
-    input  logic [212:0] write_data,
+    input  logic [220:0] write_data,
     input  logic write_enable
 );
-  reg[212:0] mem[15:0];
+  reg[220:0] mem[15:0];
   always @(posedge read_clock) begin
      read_data <= mem[read_address];
   end
@@ -2978,18 +3207,18 @@ endmodule
 module ipos_card_classify_flights (
     input  logic clock,
     input  logic reset,
-    input  logic [212:0] data_in,
+    input  logic [220:0] data_in,
     input  logic write,
-    output logic [212:0] data_out,
+    output logic [220:0] data_out,
     output logic valid,
     input  logic read,
     output logic [4:0] level
 );
   logic [4:0] rd_next;
   logic [3:0] ram_read_address;
-  logic [212:0] ram_read_data;
+  logic [220:0] ram_read_data;
   logic [3:0] ram_write_address;
-  logic [212:0] ram_write_data;
+  logic [220:0] ram_write_data;
   logic ram_write_enable;
   logic [4:0] wr_d;
   logic [4:0] wr_q;
@@ -3051,16 +3280,16 @@ endmodule
 module ipos_card_classify (
     input  logic clock,
     input  logic reset,
-    input  logic [209:0] front_meta,
+    input  logic [217:0] front_meta,
     input  logic front_ip_ok,
     input  logic front_valid,
     output logic front_read,
-    input  logic [209:0] back_meta,
+    input  logic [217:0] back_meta,
     input  logic back_ip_ok,
     input  logic back_ipos_ok,
     input  logic back_valid,
     output logic back_read,
-    output logic [232:0] verdict,
+    output logic [254:0] verdict,
     output logic front_write,
     output logic back_write,
     input  logic [4:0] front_level,
@@ -3075,6 +3304,9 @@ module ipos_card_classify (
     input  logic commit_forward,
     input  logic commit_endpoint,
     output logic committed,
+    output logic forward_committed,
+    input  logic sweep,
+    input  logic [11:0] sweep_slot,
     input  logic [51:0] dest,
     input  logic commit_dest,
     input  logic [48:0] neighbour,
@@ -3086,8 +3318,8 @@ module ipos_card_classify (
   logic pick_back;
   logic commits;
   logic take;
-  logic [212:0] flight;
-  logic [209:0] picked;
+  logic [220:0] flight;
+  logic [217:0] picked;
   logic [96:0] k;
   logic hash_valid;
   logic [96:0] hash_key;
@@ -3096,6 +3328,9 @@ module ipos_card_classify (
   logic [96:0] forward_key;
   logic forward_hit;
   logic [9:0] forward_value;
+  logic [13:0] forward_place;
+  logic forward_sweep;
+  logic [11:0] forward_sweep_slot;
   logic forward_commit;
   logic [1:0] forward_commit_bank;
   logic [11:0] forward_commit_slot;
@@ -3106,6 +3341,9 @@ module ipos_card_classify (
   logic [96:0] endpoint_key;
   logic endpoint_hit;
   logic [31:0] endpoint_value;
+  logic [13:0] endpoint_place;
+  logic endpoint_sweep;
+  logic [11:0] endpoint_sweep_slot;
   logic endpoint_commit;
   logic [1:0] endpoint_commit_bank;
   logic [11:0] endpoint_commit_slot;
@@ -3122,7 +3360,7 @@ module ipos_card_classify (
   logic neighbours_commit;
   logic [3:0] neighbours_commit_index;
   logic [48:0] neighbours_commit_value;
-  logic [209:0] decide_meta;
+  logic [217:0] decide_meta;
   logic decide_back;
   logic decide_ip_ok;
   logic decide_ipos_ok;
@@ -3130,17 +3368,18 @@ module ipos_card_classify (
   logic decide_vlan_enable;
   logic decide_forward_hit;
   logic [1:0] decide_action;
+  logic [13:0] decide_place;
   logic decide_endpoint_hit;
   logic [31:0] decide_endpoint;
   logic [31:0] decide_dest_ip;
   logic [15:0] decide_dest_port;
   logic [47:0] decide_neighbour;
   logic decide_neighbour_valid;
-  logic [232:0] decide_verdict;
+  logic [254:0] decide_verdict;
   logic flights_reset;
-  logic [212:0] flights_data_in;
+  logic [220:0] flights_data_in;
   logic flights_write;
-  logic [212:0] flights_data_out;
+  logic [220:0] flights_data_out;
   logic flights_valid;
   logic flights_read;
   logic [4:0] flights_level;
@@ -3184,6 +3423,10 @@ module ipos_card_classify (
   logic [1:0] action6_q;
   logic [1:0] action7_d;
   logic [1:0] action7_q;
+  logic [13:0] place6_d;
+  logic [13:0] place6_q;
+  logic [13:0] place7_d;
+  logic [13:0] place7_q;
   logic ehit6_d;
   logic ehit6_q;
   logic ehit7_d;
@@ -3194,8 +3437,8 @@ module ipos_card_classify (
   logic [31:0] eref7_q;
   logic [47:0] dest7_d;
   logic [47:0] dest7_q;
-  logic [232:0] out_d;
-  logic [232:0] out_q;
+  logic [254:0] out_d;
+  logic [254:0] out_q;
   logic out_front_d;
   logic out_front_q;
   logic out_back_d;
@@ -3222,12 +3465,14 @@ module ipos_card_classify (
     hit7_q = 1'h0;
     action6_q = 2'h0;
     action7_q = 2'h0;
+    place6_q = 14'h0;
+    place7_q = 14'h0;
     ehit6_q = 1'h0;
     ehit7_q = 1'h0;
     eref6_q = 32'h0;
     eref7_q = 32'h0;
     dest7_q = 48'h0;
-    out_q = 233'h0;
+    out_q = 255'h0;
     out_front_q = 1'h0;
     out_back_q = 1'h0;
   end
@@ -3253,6 +3498,8 @@ module ipos_card_classify (
     hit7_q <= hit7_d;
     action6_q <= action6_d;
     action7_q <= action7_d;
+    place6_q <= place6_d;
+    place7_q <= place7_d;
     ehit6_q <= ehit6_d;
     ehit7_q <= ehit7_d;
     eref6_q <= eref6_d;
@@ -3275,6 +3522,9 @@ module ipos_card_classify (
       .key(forward_key),
       .hit(forward_hit),
       .value(forward_value),
+      .place(forward_place),
+      .sweep(forward_sweep),
+      .sweep_slot(forward_sweep_slot),
       .commit(forward_commit),
       .commit_bank(forward_commit_bank),
       .commit_slot(forward_commit_slot),
@@ -3289,6 +3539,9 @@ module ipos_card_classify (
       .key(endpoint_key),
       .hit(endpoint_hit),
       .value(endpoint_value),
+      .place(endpoint_place),
+      .sweep(endpoint_sweep),
+      .sweep_slot(endpoint_sweep_slot),
       .commit(endpoint_commit),
       .commit_bank(endpoint_commit_bank),
       .commit_slot(endpoint_commit_slot),
@@ -3324,6 +3577,7 @@ module ipos_card_classify (
       .vlan_enable(decide_vlan_enable),
       .forward_hit(decide_forward_hit),
       .action(decide_action),
+      .place(decide_place),
       .endpoint_hit(decide_endpoint_hit),
       .endpoint(decide_endpoint),
       .dest_ip(decide_dest_ip),
@@ -3365,6 +3619,8 @@ module ipos_card_classify (
     hit7_d = hit7_q;
     action6_d = action6_q;
     action7_d = action7_q;
+    place6_d = place6_q;
+    place7_d = place7_q;
     ehit6_d = ehit6_q;
     ehit7_d = ehit7_q;
     eref6_d = eref6_q;
@@ -3385,15 +3641,15 @@ module ipos_card_classify (
       turn_d = ~pick_back;
     end
     picked = front_meta;
-    flight[210] = front_ip_ok;
-    flight[211] = 1'h0;
-    flight[212] = pick_back;
+    flight[218] = front_ip_ok;
+    flight[219] = 1'h0;
+    flight[220] = pick_back;
     if (pick_back) begin
       picked = back_meta;
-      flight[210] = back_ip_ok;
-      flight[211] = back_ipos_ok;
+      flight[218] = back_ip_ok;
+      flight[219] = back_ipos_ok;
     end
-    flight[209:0] = picked;
+    flight[217:0] = picked;
     flights_data_in = flight;
     flights_write = take;
     k = ((({65'h0, picked[64:33]} << 64) | ({81'h0, picked[112:97]} << 48)) | ({65'h0, picked[96:65]} << 16)) | {81'h0, picked[128:113]};
@@ -3434,12 +3690,23 @@ module ipos_card_classify (
     endpoint_commit_key = key;
     endpoint_commit_value = value;
     committed = commit_f2_q | commit_e2_q;
+    forward_committed = commit_f2_q;
+    forward_sweep = sweep;
+    forward_sweep_slot = sweep_slot;
+    endpoint_sweep = sweep;
+    endpoint_sweep_slot = sweep_slot;
     dests_index = forward_value[7:0];
     dests_commit = commit_dest;
     dests_commit_index = index;
     dests_commit_value = dest;
+    if (sweep) begin
+      dests_commit = 1'h1;
+      dests_commit_index = sweep_slot[7:0];
+      dests_commit_value = 52'h0;
+    end
     hit6_d = forward_hit;
     action6_d = forward_value[9:8];
+    place6_d = forward_place;
     ehit6_d = endpoint_hit;
     eref6_d = endpoint_value;
     valid6_d = valid5_q;
@@ -3447,24 +3714,31 @@ module ipos_card_classify (
     neighbours_commit = commit_neighbour;
     neighbours_commit_index = index[3:0];
     neighbours_commit_value = neighbour;
+    if (sweep) begin
+      neighbours_commit = 1'h1;
+      neighbours_commit_index = sweep_slot[3:0];
+      neighbours_commit_value = 49'h0;
+    end
     dest7_d = dests_value[47:0];
     hit7_d = hit6_q;
     action7_d = action6_q;
+    place7_d = place6_q;
     ehit7_d = ehit6_q;
     eref7_d = eref6_q;
     valid7_d = valid6_q;
-    decide_meta = flights_data_out[209:0];
-    decide_ip_ok = flights_data_out[210];
-    decide_ipos_ok = flights_data_out[211];
-    decide_back = flights_data_out[212];
+    decide_meta = flights_data_out[217:0];
+    decide_ip_ok = flights_data_out[218];
+    decide_ipos_ok = flights_data_out[219];
+    decide_back = flights_data_out[220];
     decide_vlan = front_vlan[11:0];
     decide_vlan_enable = front_vlan[31];
-    if (flights_data_out[212]) begin
+    if (flights_data_out[220]) begin
       decide_vlan = back_vlan[11:0];
       decide_vlan_enable = back_vlan[31];
     end
     decide_forward_hit = hit7_q;
     decide_action = action7_q;
+    decide_place = place7_q;
     decide_endpoint_hit = ehit7_q;
     decide_endpoint = eref7_q;
     decide_dest_ip = dest7_q[31:0];
@@ -3472,8 +3746,8 @@ module ipos_card_classify (
     decide_neighbour = neighbours_value[47:0];
     decide_neighbour_valid = neighbours_value[48];
     flights_read = valid7_q;
-    out_front_d = valid7_q & (~flights_data_out[212]);
-    out_back_d = valid7_q & flights_data_out[212];
+    out_front_d = valid7_q & (~flights_data_out[220]);
+    out_back_d = valid7_q & flights_data_out[220];
     if (valid7_q) begin
       out_d = decide_verdict;
     end
@@ -3501,13 +3775,13 @@ endmodule
 module ipos_card_front_verdicts_ram (
     input  logic [3:0] read_address,
     input  logic read_clock,
-    output logic [232:0] read_data,
+    output logic [254:0] read_data,
     input  logic [3:0] write_address,
     input  logic write_clock,
-    input  logic [232:0] write_data,
+    input  logic [254:0] write_data,
     input  logic write_enable
 );
-  reg[232:0] mem[15:0];
+  reg[254:0] mem[15:0];
   always @(posedge read_clock) begin
      read_data <= mem[read_address];
   end
@@ -3521,18 +3795,18 @@ endmodule
 module ipos_card_front_verdicts (
     input  logic clock,
     input  logic reset,
-    input  logic [232:0] data_in,
+    input  logic [254:0] data_in,
     input  logic write,
-    output logic [232:0] data_out,
+    output logic [254:0] data_out,
     output logic valid,
     input  logic read,
     output logic [4:0] level
 );
   logic [4:0] rd_next;
   logic [3:0] ram_read_address;
-  logic [232:0] ram_read_data;
+  logic [254:0] ram_read_data;
   logic [3:0] ram_write_address;
-  logic [232:0] ram_write_data;
+  logic [254:0] ram_write_data;
   logic ram_write_enable;
   logic [4:0] wr_d;
   logic [4:0] wr_q;
@@ -3672,7 +3946,7 @@ module ipos_card_front_route (
     input  logic reset,
     input  logic back,
     input  logic [47:0] front_mac,
-    input  logic [232:0] verdict,
+    input  logic [254:0] verdict,
     input  logic verdict_valid,
     input  logic [68:0] beat,
     input  logic beat_valid,
@@ -3696,6 +3970,12 @@ module ipos_card_front_route (
     output logic control_end,
     input  logic control_overflow,
     output logic keep,
+    input  logic allow,
+    output logic reforward,
+    output logic hit,
+    output logic [13:0] hit_place,
+    output logic [15:0] hit_bytes,
+    output logic [7:0] hit_flags,
     output logic [3:0] outcome,
     output logic outcome_valid
 );
@@ -3714,6 +3994,7 @@ module ipos_card_front_route (
   localparam logic [1:0] c_l4_valid = 2'h1;
   localparam logic [13:0] c_longest = 14'hff;
   localparam logic [31:0] c_one = 32'h1;
+  localparam logic [3:0] c_rate = 4'hf;
   localparam logic [3:0] c_short = 4'he;
   logic go;
   logic ends;
@@ -3722,6 +4003,7 @@ module ipos_card_front_route (
   logic [2:0] last_cnt;
   logic [13:0] room;
   logic admit;
+  logic fast;
   logic short;
   logic [68:0] fwd;
   logic [16:0] bytes;
@@ -3755,6 +4037,16 @@ module ipos_card_front_route (
   logic [3:0] outcome_reg_q;
   logic outcome_strobe_d;
   logic outcome_strobe_q;
+  logic hit_reg_d;
+  logic hit_reg_q;
+  logic [13:0] place_reg_d;
+  logic [13:0] place_reg_q;
+  logic [15:0] bytes_reg_d;
+  logic [15:0] bytes_reg_q;
+  logic [7:0] flags_reg_d;
+  logic [7:0] flags_reg_q;
+  logic too_fast_d;
+  logic too_fast_q;
 
   initial begin
     admitted_q = 1'h0;
@@ -3762,6 +4054,11 @@ module ipos_card_front_route (
     sequence_q = 32'h0;
     outcome_reg_q = 4'h0;
     outcome_strobe_q = 1'h0;
+    hit_reg_q = 1'h0;
+    place_reg_q = 14'h0;
+    bytes_reg_q = 16'h0;
+    flags_reg_q = 8'h0;
+    too_fast_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -3770,6 +4067,11 @@ module ipos_card_front_route (
     sequence_q <= sequence_d;
     outcome_reg_q <= outcome_reg_d;
     outcome_strobe_q <= outcome_strobe_d;
+    hit_reg_q <= hit_reg_d;
+    place_reg_q <= place_reg_d;
+    bytes_reg_q <= bytes_reg_d;
+    flags_reg_q <= flags_reg_d;
+    too_fast_q <= too_fast_d;
   end
 
   ipos_card_front_route_normal normal (
@@ -3792,6 +4094,11 @@ module ipos_card_front_route (
     sequence_d = sequence_q;
     outcome_reg_d = outcome_reg_q;
     outcome_strobe_d = outcome_strobe_q;
+    hit_reg_d = hit_reg_q;
+    place_reg_d = place_reg_q;
+    bytes_reg_d = bytes_reg_q;
+    flags_reg_d = flags_reg_q;
+    too_fast_d = too_fast_q;
     go = (verdict_valid & beat_valid) & ((~beat[67]) | tail_valid);
     ends = go & beat[67];
     take = go;
@@ -3809,11 +4116,14 @@ module ipos_card_front_route (
     short = bytes < ({1'h0, verdict[38:23]} + 17'he);
     room = c_depth - {4'h0, fwd_level};
     admit = admitted_q;
+    fast = too_fast_q;
     if (normal_first) begin
-      admit = ((last_beat <= room) & (last_beat <= c_longest)) & (fwd_route_level < 6'h1e);
+      fast = verdict[9] & (~allow);
+      admit = (((~fast) & (last_beat <= room)) & (last_beat <= c_longest)) & (fwd_route_level < 6'h1e);
     end
     if (go) begin
       admitted_d = admit;
+      too_fast_d = fast;
     end
     fwd_route_write = 1'h0;
     fwd_write = 1'h0;
@@ -3842,12 +4152,12 @@ module ipos_card_front_route (
       pending_d = normal_data;
     end
     fwd_beat = fwd;
-    route[47:0] = verdict[232:185];
-    route[79:48] = verdict[120:89];
-    route[95:80] = verdict[136:121];
-    route[127:96] = verdict[168:137];
-    route[143:128] = verdict[184:169];
-    route[144] = verdict[88];
+    route[47:0] = verdict[254:207];
+    route[79:48] = verdict[142:111];
+    route[95:80] = verdict[158:143];
+    route[127:96] = verdict[190:159];
+    route[143:128] = verdict[206:191];
+    route[144] = verdict[110];
     fwd_route = route;
     host[63:0] = normal_data;
     host[66:64] = beat[66:64];
@@ -3900,7 +4210,9 @@ module ipos_card_front_route (
     code = 4'(verdict[8:4]);
     if (verdict[1]) begin
       code = c_forwarded;
-      if (~admit) begin
+      if (fast) begin
+        code = c_rate;
+      end else if (~admit) begin
         code = c_full;
       end else if (beat[68]) begin
         code = c_error;
@@ -3920,11 +4232,21 @@ module ipos_card_front_route (
     end
     outcome_reg_d = code;
     outcome_strobe_d = ends;
+    reforward = (((go & normal_first) & verdict[1]) & verdict[9]) & admit;
+    hit_reg_d = (ends & verdict[1]) & (code == c_forwarded);
+    place_reg_d = verdict[101:88];
+    bytes_reg_d = verdict[38:23];
+    flags_reg_d = verdict[109:102];
+    hit = hit_reg_q;
+    hit_place = place_reg_q;
+    hit_bytes = bytes_reg_q;
+    hit_flags = flags_reg_q;
     outcome = outcome_reg_q;
     outcome_valid = outcome_strobe_q;
     if (reset) begin
       sequence_d = 32'h0;
       outcome_strobe_d = 1'h0;
+      hit_reg_d = 1'h0;
     end
   end
 endmodule
@@ -4477,6 +4799,7 @@ module ipos_card_front_host (
     input  logic m_ready
 );
   localparam logic [10:0] c_depth = 11'h400;
+  localparam logic [10:0] c_room = 11'h3f8;
   logic [10:0] rd_next;
   logic [10:0] wr_next;
   logic [10:0] used;
@@ -4554,7 +4877,7 @@ module ipos_card_front_host (
     fits = (used != c_depth) & (metas_level < 6'h1f);
     over = spilt_q | (write & (~fits));
     overflow = over;
-    room = fits;
+    room = (used <= c_room) & (metas_level < 6'h18);
     wr_next = wr_q;
     if (write & (~over)) begin
       wr_next = wr_q + 11'h1;
@@ -4612,6 +4935,7 @@ module ipos_card_back_control (
     input  logic m_ready
 );
   localparam logic [9:0] c_depth = 10'h200;
+  localparam logic [9:0] c_room = 10'h1f8;
   logic [9:0] rd_next;
   logic [9:0] wr_next;
   logic [9:0] used;
@@ -4689,7 +5013,7 @@ module ipos_card_back_control (
     fits = (used != c_depth) & (metas_level < 6'h1f);
     over = spilt_q | (write & (~fits));
     overflow = over;
-    room = fits;
+    room = (used <= c_room) & (metas_level < 6'h18);
     wr_next = wr_q;
     if (write & (~over)) begin
       wr_next = wr_q + 10'h1;
@@ -4820,16 +5144,16 @@ module ipos_card_host_arbiter (
   end
 endmodule
 
-module ipos_card_sends_metas_ram (
+module ipos_card_front_sends_frames_metas_ram (
     input  logic [4:0] read_address,
     input  logic read_clock,
-    output logic read_data,
+    output logic [28:0] read_data,
     input  logic [4:0] write_address,
     input  logic write_clock,
-    input  logic write_data,
+    input  logic [28:0] write_data,
     input  logic write_enable
 );
-  reg[0:0] mem[31:0];
+  reg[28:0] mem[31:0];
   always @(posedge read_clock) begin
      read_data <= mem[read_address];
   end
@@ -4840,21 +5164,21 @@ module ipos_card_sends_metas_ram (
   end
 endmodule
 
-module ipos_card_sends_metas (
+module ipos_card_front_sends_frames_metas (
     input  logic clock,
     input  logic reset,
-    input  logic data_in,
+    input  logic [28:0] data_in,
     input  logic write,
-    output logic data_out,
+    output logic [28:0] data_out,
     output logic valid,
     input  logic read,
     output logic [5:0] level
 );
   logic [5:0] rd_next;
   logic [4:0] ram_read_address;
-  logic ram_read_data;
+  logic [28:0] ram_read_data;
   logic [4:0] ram_write_address;
-  logic ram_write_data;
+  logic [28:0] ram_write_data;
   logic ram_write_enable;
   logic [5:0] wr_d;
   logic [5:0] wr_q;
@@ -4875,7 +5199,7 @@ module ipos_card_sends_metas (
     full_word_q <= full_word_d;
   end
 
-  ipos_card_sends_metas_ram ram (
+  ipos_card_front_sends_frames_metas_ram ram (
       .read_address(ram_read_address),
       .read_clock(clock),
       .read_data(ram_read_data),
@@ -4913,22 +5237,23 @@ module ipos_card_sends_metas (
   end
 endmodule
 
-module ipos_card_sends (
+module ipos_card_front_sends_frames (
     input  logic clock,
     input  logic reset,
     input  logic [68:0] beat_in,
     input  logic write,
     input  logic finish,
     input  logic keep,
-    input  logic meta_in,
+    input  logic [28:0] meta_in,
     output logic overflow,
     output logic room,
     output logic [68:0] m_beat,
-    output logic m_meta,
+    output logic [28:0] m_meta,
     output logic m_valid,
     input  logic m_ready
 );
   localparam logic [9:0] c_depth = 10'h200;
+  localparam logic [9:0] c_room = 10'h1f8;
   logic [9:0] rd_next;
   logic [9:0] wr_next;
   logic [9:0] used;
@@ -4941,9 +5266,9 @@ module ipos_card_sends (
   logic [68:0] ram_write_data;
   logic ram_write_enable;
   logic metas_reset;
-  logic metas_data_in;
+  logic [28:0] metas_data_in;
   logic metas_write;
-  logic metas_data_out;
+  logic [28:0] metas_data_out;
   logic metas_valid;
   logic metas_read;
   logic [5:0] metas_level;
@@ -4984,7 +5309,7 @@ module ipos_card_sends (
       .write_enable(ram_write_enable)
   );
 
-  ipos_card_sends_metas metas (
+  ipos_card_front_sends_frames_metas metas (
       .clock(clock),
       .reset(metas_reset),
       .data_in(metas_data_in),
@@ -5006,7 +5331,7 @@ module ipos_card_sends (
     fits = (used != c_depth) & (metas_level < 6'h1f);
     over = spilt_q | (write & (~fits));
     overflow = over;
-    room = fits;
+    room = (used <= c_room) & (metas_level < 6'h18);
     wr_next = wr_q;
     if (write & (~over)) begin
       wr_next = wr_q + 10'h1;
@@ -5044,6 +5369,297 @@ module ipos_card_sends (
       rd_d = 10'h0;
       full_word_d = 1'h0;
       spilt_d = 1'h0;
+    end
+  end
+endmodule
+
+module ipos_card_front_sends (
+    input  logic clock,
+    input  logic reset,
+    input  logic [68:0] s_beat,
+    input  logic [32:0] s_checksum,
+    input  logic s_valid,
+    output logic s_ready,
+    output logic [68:0] m_beat,
+    output logic m_valid,
+    input  logic m_ready
+);
+  localparam logic [7:0] c_all = 8'hff;
+  localparam logic [8:0] c_longest = 9'h100;
+  localparam logic [16:0] c_low = 17'hffff;
+  localparam logic [15:0] c_ones = 16'hffff;
+  localparam logic [63:0] c_word = 64'hffff;
+  logic fire;
+  logic [1:0] flags;
+  logic [7:0] from;
+  logic [7:0] upto;
+  logic [2:0] gap;
+  logic [12:0] start;
+  logic [12:0] place;
+  logic [16:0] lo;
+  logic [16:0] hi;
+  logic [16:0] twice;
+  logic [15:0] folded;
+  logic [63:0] swapped;
+  logic [63:0] hole;
+  logic [5:0] shift;
+  logic [68:0] o;
+  logic [63:0] rev_i;
+  logic [63:0] rev_o;
+  logic lanes_valid;
+  logic lanes_first;
+  logic [63:0] lanes_data;
+  logic [7:0] lanes_mask;
+  logic [31:0] lanes_sum;
+  logic frames_reset;
+  logic [68:0] frames_beat_in;
+  logic frames_write;
+  logic frames_finish;
+  logic frames_keep;
+  logic [28:0] frames_meta_in;
+  logic frames_overflow;
+  logic frames_room;
+  logic [68:0] frames_m_beat;
+  logic [28:0] frames_m_meta;
+  logic frames_m_valid;
+  logic frames_m_ready;
+  logic [8:0] number_d;
+  logic [8:0] number_q;
+  logic [68:0] beat1_d;
+  logic [68:0] beat1_q;
+  logic [68:0] beat2_d;
+  logic [68:0] beat2_q;
+  logic [68:0] beat3_d;
+  logic [68:0] beat3_q;
+  logic [68:0] beat4_d;
+  logic [68:0] beat4_q;
+  logic [68:0] beat5_d;
+  logic [68:0] beat5_q;
+  logic [1:0] flags1_d;
+  logic [1:0] flags1_q;
+  logic [1:0] flags2_d;
+  logic [1:0] flags2_q;
+  logic [1:0] flags3_d;
+  logic [1:0] flags3_q;
+  logic [1:0] flags4_d;
+  logic [1:0] flags4_q;
+  logic [1:0] flags5_d;
+  logic [1:0] flags5_q;
+  logic [12:0] place1_d;
+  logic [12:0] place1_q;
+  logic [12:0] place2_d;
+  logic [12:0] place2_q;
+  logic [12:0] place3_d;
+  logic [12:0] place3_q;
+  logic [12:0] place4_d;
+  logic [12:0] place4_q;
+  logic [12:0] place5_d;
+  logic [12:0] place5_q;
+  logic [63:0] data1_d;
+  logic [63:0] data1_q;
+  logic [7:0] mask1_d;
+  logic [7:0] mask1_q;
+  logic first1_d;
+  logic first1_q;
+  logic [16:0] once_d;
+  logic [16:0] once_q;
+  logic [15:0] check_d;
+  logic [15:0] check_q;
+  logic [8:0] sent_d;
+  logic [8:0] sent_q;
+
+  initial begin
+    number_q = 9'h0;
+    beat1_q = 69'h0;
+    beat2_q = 69'h0;
+    beat3_q = 69'h0;
+    beat4_q = 69'h0;
+    beat5_q = 69'h0;
+    flags1_q = 2'h0;
+    flags2_q = 2'h0;
+    flags3_q = 2'h0;
+    flags4_q = 2'h0;
+    flags5_q = 2'h0;
+    place1_q = 13'h0;
+    place2_q = 13'h0;
+    place3_q = 13'h0;
+    place4_q = 13'h0;
+    place5_q = 13'h0;
+    data1_q = 64'h0;
+    mask1_q = 8'h0;
+    first1_q = 1'h0;
+    once_q = 17'h0;
+    check_q = 16'h0;
+    sent_q = 9'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    number_q <= number_d;
+    beat1_q <= beat1_d;
+    beat2_q <= beat2_d;
+    beat3_q <= beat3_d;
+    beat4_q <= beat4_d;
+    beat5_q <= beat5_d;
+    flags1_q <= flags1_d;
+    flags2_q <= flags2_d;
+    flags3_q <= flags3_d;
+    flags4_q <= flags4_d;
+    flags5_q <= flags5_d;
+    place1_q <= place1_d;
+    place2_q <= place2_d;
+    place3_q <= place3_d;
+    place4_q <= place4_d;
+    place5_q <= place5_d;
+    data1_q <= data1_d;
+    mask1_q <= mask1_d;
+    first1_q <= first1_d;
+    once_q <= once_d;
+    check_q <= check_d;
+    sent_q <= sent_d;
+  end
+
+  ipos_card_front_rx_rev rev (
+      .i(rev_i),
+      .o(rev_o)
+  );
+
+  ipos_card_front_rx_ip_sum lanes (
+      .clock(clock),
+      .valid(lanes_valid),
+      .first(lanes_first),
+      .data(lanes_data),
+      .mask(lanes_mask),
+      .sum(lanes_sum)
+  );
+
+  ipos_card_front_sends_frames frames (
+      .clock(clock),
+      .reset(frames_reset),
+      .beat_in(frames_beat_in),
+      .write(frames_write),
+      .finish(frames_finish),
+      .keep(frames_keep),
+      .meta_in(frames_meta_in),
+      .overflow(frames_overflow),
+      .room(frames_room),
+      .m_beat(frames_m_beat),
+      .m_meta(frames_m_meta),
+      .m_valid(frames_m_valid),
+      .m_ready(frames_m_ready)
+  );
+
+  always_comb begin
+    number_d = number_q;
+    beat1_d = beat1_q;
+    beat2_d = beat2_q;
+    beat3_d = beat3_q;
+    beat4_d = beat4_q;
+    beat5_d = beat5_q;
+    flags1_d = flags1_q;
+    flags2_d = flags2_q;
+    flags3_d = flags3_q;
+    flags4_d = flags4_q;
+    flags5_d = flags5_q;
+    place1_d = place1_q;
+    place2_d = place2_q;
+    place3_d = place3_q;
+    place4_d = place4_q;
+    place5_d = place5_q;
+    data1_d = data1_q;
+    mask1_d = mask1_q;
+    first1_d = first1_q;
+    once_d = once_q;
+    check_d = check_q;
+    sent_d = sent_q;
+    frames_reset = reset;
+    s_ready = frames_room;
+    fire = s_valid & frames_room;
+    flags = 2'h0;
+    if (fire) begin
+      flags = 2'h1;
+      if (number_q == c_longest) begin
+        flags = 2'h3;
+      end else begin
+        number_d = number_q + 9'h1;
+      end
+      if (s_beat[67]) begin
+        number_d = 9'h0;
+      end
+    end
+    beat1_d = s_beat;
+    flags1_d = flags;
+    rev_i = s_beat[63:0];
+    data1_d = rev_o;
+    first1_d = number_q == 9'h0;
+    start = {1'h0, s_checksum[11:0]};
+    place = start + {1'h0, s_checksum[27:16]};
+    place1_d = {1'h0, place[11:0]};
+    if (s_checksum[32]) begin
+      place1_d = ({1'h0, place[11:0]} & ~(13'h1 << 12)) | ({12'h0, 1'h1} << 12);
+    end
+    from = 8'h0;
+    if ({4'h0, number_q} > (start >> 3)) begin
+      from = c_all;
+    end else if ({4'h0, number_q} == (start >> 3)) begin
+      from = c_all >> s_checksum[2:0];
+    end
+    gap = ~s_beat[66:64];
+    upto = c_all << gap;
+    mask1_d = from & upto;
+    lanes_valid = flags1_q[0];
+    lanes_first = first1_q;
+    lanes_data = data1_q;
+    lanes_mask = mask1_q;
+    beat2_d = beat1_q;
+    flags2_d = flags1_q;
+    place2_d = place1_q;
+    beat3_d = beat2_q;
+    flags3_d = flags2_q;
+    place3_d = place2_q;
+    lo = {1'h0, lanes_sum[15:0]};
+    hi = {1'h0, lanes_sum[31:16]};
+    once_d = lo + hi;
+    beat4_d = beat3_q;
+    flags4_d = flags3_q;
+    place4_d = place3_q;
+    twice = (once_q & c_low) + (once_q >> 16);
+    folded = twice[15:0];
+    check_d = ~folded;
+    if (folded == c_ones) begin
+      check_d = c_ones;
+    end
+    beat5_d = beat4_q;
+    flags5_d = flags4_q;
+    place5_d = place4_q;
+    frames_beat_in = beat5_q;
+    frames_write = flags5_q == 2'h1;
+    frames_finish = flags5_q[0] & beat5_q[67];
+    frames_keep = ((~beat5_q[68]) & (~flags5_q[1])) & (~frames_overflow);
+    frames_meta_in = ({16'h0, place5_q} << 16) | {13'h0, check_q};
+    swapped = ({56'h0, frames_m_meta[7:0]} << 8) | {56'h0, frames_m_meta[15:8]};
+    shift = {4'h0, frames_m_meta[18:17]} << 4;
+    hole = c_word << shift;
+    o = frames_m_beat;
+    if (frames_m_meta[28] & (sent_q == frames_m_meta[27:19])) begin
+      o[63:0] = (frames_m_beat[63:0] & (~hole)) | (swapped << shift);
+    end
+    m_beat = o;
+    m_valid = frames_m_valid;
+    frames_m_ready = m_ready;
+    if (frames_m_valid & m_ready) begin
+      sent_d = sent_q + 9'h1;
+      if (frames_m_beat[67]) begin
+        sent_d = 9'h0;
+      end
+    end
+    if (reset) begin
+      number_d = 9'h0;
+      flags1_d = 2'h0;
+      flags2_d = 2'h0;
+      flags3_d = 2'h0;
+      flags4_d = 2'h0;
+      flags5_d = 2'h0;
+      sent_d = 9'h0;
     end
   end
 endmodule
@@ -5297,6 +5913,585 @@ module ipos_card_front_outcomes (
   end
 endmodule
 
+module ipos_card_entries_ram_0 (
+    input  logic [9:0] read_address,
+    input  logic read_clock,
+    output logic [71:0] read_data,
+    input  logic [9:0] write_address,
+    input  logic write_clock,
+    input  logic [71:0] write_data,
+    input  logic write_enable
+);
+  reg[71:0] mem[1023:0];
+  always @(posedge read_clock) begin
+     read_data <= mem[read_address];
+  end
+  always @(posedge write_clock) begin
+     if (write_enable) begin
+        mem[write_address] <= write_data;
+     end
+  end
+endmodule
+
+module ipos_card_entries (
+    input  logic clock,
+    input  logic reset,
+    input  logic front_hit,
+    input  logic [13:0] front_place,
+    input  logic [15:0] front_bytes,
+    input  logic [7:0] front_flags,
+    input  logic back_hit,
+    input  logic [13:0] back_place,
+    input  logic [15:0] back_bytes,
+    input  logic [7:0] back_flags,
+    input  logic clear,
+    input  logic [13:0] clear_place,
+    input  logic select,
+    input  logic [13:0] select_place,
+    input  logic forget,
+    output logic [71:0] selected,
+    output logic done,
+    output logic [31:0] event_data,
+    output logic event_valid,
+    input  logic sweep,
+    input  logic [11:0] sweep_slot
+);
+  localparam logic [3:0] c_bank = 4'h1;
+  localparam logic [71:0] c_bytes = 72'hffffffffff;
+  localparam logic [71:0] c_one = 72'h1;
+  localparam logic [71:0] c_packets = 72'h7fffffff;
+  logic go;
+  logic [13:0] place;
+  logic [71:0] read;
+  logic [71:0] packets;
+  logic [71:0] bytes;
+  logic [71:0] counted;
+  logic [71:0] write;
+  logic [3:0] select_bank;
+  logic [3:0] write_bank;
+  logic [9:0] ram_0_read_address;
+  logic [71:0] ram_0_read_data;
+  logic [9:0] ram_0_write_address;
+  logic [71:0] ram_0_write_data;
+  logic ram_0_write_enable;
+  logic [9:0] ram_1_read_address;
+  logic [71:0] ram_1_read_data;
+  logic [9:0] ram_1_write_address;
+  logic [71:0] ram_1_write_data;
+  logic ram_1_write_enable;
+  logic [9:0] ram_2_read_address;
+  logic [71:0] ram_2_read_data;
+  logic [9:0] ram_2_write_address;
+  logic [71:0] ram_2_write_data;
+  logic ram_2_write_enable;
+  logic [9:0] ram_3_read_address;
+  logic [71:0] ram_3_read_data;
+  logic [9:0] ram_3_write_address;
+  logic [71:0] ram_3_write_data;
+  logic ram_3_write_enable;
+  logic wait_front_d;
+  logic wait_front_q;
+  logic wait_back_d;
+  logic wait_back_q;
+  logic wait_clear_d;
+  logic wait_clear_q;
+  logic wait_select_d;
+  logic wait_select_q;
+  logic [13:0] place_front_d;
+  logic [13:0] place_front_q;
+  logic [13:0] place_back_d;
+  logic [13:0] place_back_q;
+  logic [13:0] place_clear_d;
+  logic [13:0] place_clear_q;
+  logic [13:0] place_select_d;
+  logic [13:0] place_select_q;
+  logic [15:0] bytes_front_d;
+  logic [15:0] bytes_front_q;
+  logic [15:0] bytes_back_d;
+  logic [15:0] bytes_back_q;
+  logic [7:0] flags_front_d;
+  logic [7:0] flags_front_q;
+  logic [7:0] flags_back_d;
+  logic [7:0] flags_back_q;
+  logic drop_seen_d;
+  logic drop_seen_q;
+  logic busy1_d;
+  logic busy1_q;
+  logic [13:0] place1_d;
+  logic [13:0] place1_q;
+  logic [15:0] bytes1_d;
+  logic [15:0] bytes1_q;
+  logic [7:0] flags1_d;
+  logic [7:0] flags1_q;
+  logic hit1_d;
+  logic hit1_q;
+  logic clear1_d;
+  logic clear1_q;
+  logic select1_d;
+  logic select1_q;
+  logic forget1_d;
+  logic forget1_q;
+  logic [71:0] word2_d;
+  logic [71:0] word2_q;
+  logic busy2_d;
+  logic busy2_q;
+  logic [13:0] place2_d;
+  logic [13:0] place2_q;
+  logic [15:0] bytes2_d;
+  logic [15:0] bytes2_q;
+  logic hit2_d;
+  logic hit2_q;
+  logic clear2_d;
+  logic clear2_q;
+  logic select2_d;
+  logic select2_q;
+  logic forget2_d;
+  logic forget2_q;
+  logic [71:0] latched_d;
+  logic [71:0] latched_q;
+  logic done_reg_d;
+  logic done_reg_q;
+  logic [31:0] event_reg_d;
+  logic [31:0] event_reg_q;
+  logic event_strobe_d;
+  logic event_strobe_q;
+
+  initial begin
+    wait_front_q = 1'h0;
+    wait_back_q = 1'h0;
+    wait_clear_q = 1'h0;
+    wait_select_q = 1'h0;
+    place_front_q = 14'h0;
+    place_back_q = 14'h0;
+    place_clear_q = 14'h0;
+    place_select_q = 14'h0;
+    bytes_front_q = 16'h0;
+    bytes_back_q = 16'h0;
+    flags_front_q = 8'h0;
+    flags_back_q = 8'h0;
+    drop_seen_q = 1'h0;
+    busy1_q = 1'h0;
+    place1_q = 14'h0;
+    bytes1_q = 16'h0;
+    flags1_q = 8'h0;
+    hit1_q = 1'h0;
+    clear1_q = 1'h0;
+    select1_q = 1'h0;
+    forget1_q = 1'h0;
+    word2_q = 72'h0;
+    busy2_q = 1'h0;
+    place2_q = 14'h0;
+    bytes2_q = 16'h0;
+    hit2_q = 1'h0;
+    clear2_q = 1'h0;
+    select2_q = 1'h0;
+    forget2_q = 1'h0;
+    latched_q = 72'h0;
+    done_reg_q = 1'h0;
+    event_reg_q = 32'h0;
+    event_strobe_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    wait_front_q <= wait_front_d;
+    wait_back_q <= wait_back_d;
+    wait_clear_q <= wait_clear_d;
+    wait_select_q <= wait_select_d;
+    place_front_q <= place_front_d;
+    place_back_q <= place_back_d;
+    place_clear_q <= place_clear_d;
+    place_select_q <= place_select_d;
+    bytes_front_q <= bytes_front_d;
+    bytes_back_q <= bytes_back_d;
+    flags_front_q <= flags_front_d;
+    flags_back_q <= flags_back_d;
+    drop_seen_q <= drop_seen_d;
+    busy1_q <= busy1_d;
+    place1_q <= place1_d;
+    bytes1_q <= bytes1_d;
+    flags1_q <= flags1_d;
+    hit1_q <= hit1_d;
+    clear1_q <= clear1_d;
+    select1_q <= select1_d;
+    forget1_q <= forget1_d;
+    word2_q <= word2_d;
+    busy2_q <= busy2_d;
+    place2_q <= place2_d;
+    bytes2_q <= bytes2_d;
+    hit2_q <= hit2_d;
+    clear2_q <= clear2_d;
+    select2_q <= select2_d;
+    forget2_q <= forget2_d;
+    latched_q <= latched_d;
+    done_reg_q <= done_reg_d;
+    event_reg_q <= event_reg_d;
+    event_strobe_q <= event_strobe_d;
+  end
+
+  ipos_card_entries_ram_0 ram_0 (
+      .read_address(ram_0_read_address),
+      .read_clock(clock),
+      .read_data(ram_0_read_data),
+      .write_address(ram_0_write_address),
+      .write_clock(clock),
+      .write_data(ram_0_write_data),
+      .write_enable(ram_0_write_enable)
+  );
+
+  ipos_card_entries_ram_0 ram_1 (
+      .read_address(ram_1_read_address),
+      .read_clock(clock),
+      .read_data(ram_1_read_data),
+      .write_address(ram_1_write_address),
+      .write_clock(clock),
+      .write_data(ram_1_write_data),
+      .write_enable(ram_1_write_enable)
+  );
+
+  ipos_card_entries_ram_0 ram_2 (
+      .read_address(ram_2_read_address),
+      .read_clock(clock),
+      .read_data(ram_2_read_data),
+      .write_address(ram_2_write_address),
+      .write_clock(clock),
+      .write_data(ram_2_write_data),
+      .write_enable(ram_2_write_enable)
+  );
+
+  ipos_card_entries_ram_0 ram_3 (
+      .read_address(ram_3_read_address),
+      .read_clock(clock),
+      .read_data(ram_3_read_data),
+      .write_address(ram_3_write_address),
+      .write_clock(clock),
+      .write_data(ram_3_write_data),
+      .write_enable(ram_3_write_enable)
+  );
+
+  always_comb begin
+    wait_front_d = wait_front_q;
+    wait_back_d = wait_back_q;
+    wait_clear_d = wait_clear_q;
+    wait_select_d = wait_select_q;
+    place_front_d = place_front_q;
+    place_back_d = place_back_q;
+    place_clear_d = place_clear_q;
+    place_select_d = place_select_q;
+    bytes_front_d = bytes_front_q;
+    bytes_back_d = bytes_back_q;
+    flags_front_d = flags_front_q;
+    flags_back_d = flags_back_q;
+    drop_seen_d = drop_seen_q;
+    busy1_d = busy1_q;
+    place1_d = place1_q;
+    bytes1_d = bytes1_q;
+    flags1_d = flags1_q;
+    hit1_d = hit1_q;
+    clear1_d = clear1_q;
+    select1_d = select1_q;
+    forget1_d = forget1_q;
+    word2_d = word2_q;
+    busy2_d = busy2_q;
+    place2_d = place2_q;
+    bytes2_d = bytes2_q;
+    hit2_d = hit2_q;
+    clear2_d = clear2_q;
+    select2_d = select2_q;
+    forget2_d = forget2_q;
+    latched_d = latched_q;
+    done_reg_d = done_reg_q;
+    event_reg_d = event_reg_q;
+    event_strobe_d = event_strobe_q;
+    go = (~busy1_q) & (~busy2_q);
+    place = place_select_q;
+    busy1_d = 1'h0;
+    hit1_d = 1'h0;
+    clear1_d = 1'h0;
+    select1_d = 1'h0;
+    forget1_d = 1'h0;
+    if (go) begin
+      if (wait_clear_q) begin
+        place = place_clear_q;
+        busy1_d = 1'h1;
+        clear1_d = 1'h1;
+        wait_clear_d = 1'h0;
+      end else if (wait_front_q) begin
+        place = place_front_q;
+        bytes1_d = bytes_front_q;
+        flags1_d = flags_front_q;
+        busy1_d = 1'h1;
+        hit1_d = 1'h1;
+        wait_front_d = 1'h0;
+      end else if (wait_back_q) begin
+        place = place_back_q;
+        bytes1_d = bytes_back_q;
+        flags1_d = flags_back_q;
+        busy1_d = 1'h1;
+        hit1_d = 1'h1;
+        wait_back_d = 1'h0;
+      end else if (wait_select_q) begin
+        busy1_d = 1'h1;
+        select1_d = 1'h1;
+        forget1_d = drop_seen_q;
+        wait_select_d = 1'h0;
+      end
+    end
+    place1_d = place;
+    if (front_hit) begin
+      wait_front_d = 1'h1;
+      place_front_d = front_place;
+      bytes_front_d = front_bytes;
+      flags_front_d = front_flags;
+    end
+    if (back_hit) begin
+      wait_back_d = 1'h1;
+      place_back_d = back_place;
+      bytes_back_d = back_bytes;
+      flags_back_d = back_flags;
+    end
+    if (clear) begin
+      wait_clear_d = 1'h1;
+      place_clear_d = clear_place;
+    end
+    if (select) begin
+      wait_select_d = 1'h1;
+      place_select_d = select_place;
+      drop_seen_d = forget;
+    end
+    read = 72'h0;
+    select_bank = c_bank << place1_q[13:12];
+    if (select_bank[0]) begin
+      read = ram_0_read_data;
+    end
+    if (select_bank[1]) begin
+      read = ram_1_read_data;
+    end
+    if (select_bank[2]) begin
+      read = ram_2_read_data;
+    end
+    if (select_bank[3]) begin
+      read = ram_3_read_data;
+    end
+    word2_d = read;
+    busy2_d = busy1_q;
+    place2_d = place1_q;
+    bytes2_d = bytes1_q;
+    hit2_d = hit1_q;
+    clear2_d = clear1_q;
+    select2_d = select1_q;
+    forget2_d = forget1_q;
+    event_reg_d = ({20'h0, place1_q[11:0]} | ({30'h0, place1_q[13:12]} << 16)) | ({24'h0, flags1_q} << 24);
+    event_strobe_d = hit1_q & (flags1_q[2:0] != 3'h0);
+    packets = (word2_q + c_one) & c_packets;
+    bytes = ((word2_q >> 31) & c_bytes) + {56'h0, bytes2_q};
+    counted = packets | ((bytes & c_bytes) << 31);
+    write = (counted & ~(72'h1 << 71)) | ({71'h0, 1'h1} << 71);
+    if (clear2_q) begin
+      write = 72'h0;
+    end
+    if (select2_q) begin
+      write = word2_q;
+      if (forget2_q) begin
+        write = (word2_q & ~(72'h1 << 71)) | ({71'h0, 1'h0} << 71);
+      end
+      latched_d = word2_q;
+    end
+    done_reg_d = select2_q;
+    write_bank = c_bank << place2_q[13:12];
+    ram_0_read_address = place[9:0];
+    ram_0_write_address = place2_q[9:0];
+    ram_0_write_data = write;
+    ram_0_write_enable = busy2_q & write_bank[0];
+    if (sweep) begin
+      ram_0_write_address = sweep_slot[9:0];
+      ram_0_write_data = 72'h0;
+      ram_0_write_enable = 1'h1;
+    end
+    ram_1_read_address = place[9:0];
+    ram_1_write_address = place2_q[9:0];
+    ram_1_write_data = write;
+    ram_1_write_enable = busy2_q & write_bank[1];
+    if (sweep) begin
+      ram_1_write_address = sweep_slot[9:0];
+      ram_1_write_data = 72'h0;
+      ram_1_write_enable = 1'h1;
+    end
+    ram_2_read_address = place[9:0];
+    ram_2_write_address = place2_q[9:0];
+    ram_2_write_data = write;
+    ram_2_write_enable = busy2_q & write_bank[2];
+    if (sweep) begin
+      ram_2_write_address = sweep_slot[9:0];
+      ram_2_write_data = 72'h0;
+      ram_2_write_enable = 1'h1;
+    end
+    ram_3_read_address = place[9:0];
+    ram_3_write_address = place2_q[9:0];
+    ram_3_write_data = write;
+    ram_3_write_enable = busy2_q & write_bank[3];
+    if (sweep) begin
+      ram_3_write_address = sweep_slot[9:0];
+      ram_3_write_data = 72'h0;
+      ram_3_write_enable = 1'h1;
+    end
+    selected = latched_q;
+    done = done_reg_q;
+    event_data = event_reg_q;
+    event_valid = event_strobe_q;
+    if (reset) begin
+      wait_front_d = 1'h0;
+      wait_back_d = 1'h0;
+      wait_clear_d = 1'h0;
+      wait_select_d = 1'h0;
+      busy1_d = 1'h0;
+      busy2_d = 1'h0;
+      hit1_d = 1'h0;
+      event_strobe_d = 1'h0;
+      done_reg_d = 1'h0;
+      latched_d = 72'h0;
+    end
+  end
+endmodule
+
+module ipos_card_events_ram (
+    input  logic [3:0] read_address,
+    input  logic read_clock,
+    output logic [31:0] read_data,
+    input  logic [3:0] write_address,
+    input  logic write_clock,
+    input  logic [31:0] write_data,
+    input  logic write_enable
+);
+  reg[31:0] mem[15:0];
+  always @(posedge read_clock) begin
+     read_data <= mem[read_address];
+  end
+  always @(posedge write_clock) begin
+     if (write_enable) begin
+        mem[write_address] <= write_data;
+     end
+  end
+endmodule
+
+module ipos_card_events (
+    input  logic clock,
+    input  logic reset,
+    input  logic [31:0] data_in,
+    input  logic write,
+    output logic [31:0] data_out,
+    output logic valid,
+    input  logic read,
+    output logic [4:0] level
+);
+  logic [4:0] rd_next;
+  logic [3:0] ram_read_address;
+  logic [31:0] ram_read_data;
+  logic [3:0] ram_write_address;
+  logic [31:0] ram_write_data;
+  logic ram_write_enable;
+  logic [4:0] wr_d;
+  logic [4:0] wr_q;
+  logic [4:0] rd_d;
+  logic [4:0] rd_q;
+  logic full_word_d;
+  logic full_word_q;
+
+  initial begin
+    wr_q = 5'h0;
+    rd_q = 5'h0;
+    full_word_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    wr_q <= wr_d;
+    rd_q <= rd_d;
+    full_word_q <= full_word_d;
+  end
+
+  ipos_card_events_ram ram (
+      .read_address(ram_read_address),
+      .read_clock(clock),
+      .read_data(ram_read_data),
+      .write_address(ram_write_address),
+      .write_clock(clock),
+      .write_data(ram_write_data),
+      .write_enable(ram_write_enable)
+  );
+
+  always_comb begin
+    wr_d = wr_q;
+    rd_d = rd_q;
+    full_word_d = full_word_q;
+    rd_next = rd_q;
+    if (read) begin
+      rd_next = rd_q + 5'h1;
+    end
+    rd_d = rd_next;
+    if (write) begin
+      wr_d = wr_q + 5'h1;
+    end
+    ram_write_address = wr_q[3:0];
+    ram_write_data = data_in;
+    ram_write_enable = write;
+    ram_read_address = rd_next[3:0];
+    full_word_d = rd_next != wr_q;
+    data_out = ram_read_data;
+    valid = full_word_q;
+    level = wr_q - rd_q;
+    if (reset) begin
+      wr_d = 5'h0;
+      rd_d = 5'h0;
+      full_word_d = 1'h0;
+    end
+  end
+endmodule
+
+module ipos_card_rate (
+    input  logic clock,
+    input  logic reset,
+    input  logic [15:0] period,
+    input  logic take,
+    output logic allow
+);
+  logic earn;
+  logic [4:0] tokens_d;
+  logic [4:0] tokens_q;
+  logic [15:0] clocks_d;
+  logic [15:0] clocks_q;
+
+  initial begin
+    tokens_q = 5'h0;
+    clocks_q = 16'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    tokens_q <= tokens_d;
+    clocks_q <= clocks_d;
+  end
+
+  always_comb begin
+    tokens_d = tokens_q;
+    clocks_d = clocks_q;
+    earn = 1'h0;
+    clocks_d = clocks_q + 16'h1;
+    if (clocks_q >= period) begin
+      clocks_d = 16'h1;
+      earn = ~tokens_q[4];
+    end
+    if (earn & (~take)) begin
+      tokens_d = tokens_q + 5'h1;
+    end
+    if ((take & (~earn)) & (tokens_q != 5'h0)) begin
+      tokens_d = tokens_q - 5'h1;
+    end
+    allow = (tokens_q != 5'h0) | (period == 16'h0);
+    if (reset) begin
+      tokens_d = 5'h10;
+      clocks_d = 16'h1;
+    end
+  end
+endmodule
+
 module ipos_card_front_rx_count (
     input  logic clock,
     input  logic reset,
@@ -5339,6 +6534,7 @@ endmodule
 module ipos_card (
     input  logic clock,
     input  logic reset,
+    output logic ready,
     input  logic [31:0] build,
     input  logic [63:0] front_rx_tdata,
     input  logic [7:0] front_rx_tkeep,
@@ -5376,12 +6572,24 @@ module ipos_card (
     output logic [127:0] control_meta,
     output logic control_tvalid,
     input  logic control_tready,
-    input  logic [63:0] in_tdata,
-    input  logic [7:0] in_tkeep,
-    input  logic in_tlast,
-    input  logic in_port,
-    input  logic in_tvalid,
-    output logic in_tready,
+    input  logic [63:0] front_send_tdata,
+    input  logic [7:0] front_send_tkeep,
+    input  logic front_send_tlast,
+    input  logic front_send_tuser,
+    input  logic [32:0] front_send_checksum,
+    input  logic front_send_tvalid,
+    output logic front_send_tready,
+    input  logic [63:0] back_send_tdata,
+    input  logic [7:0] back_send_tkeep,
+    input  logic back_send_tlast,
+    input  logic back_send_tuser,
+    input  logic [32:0] back_send_checksum,
+    input  logic back_send_tvalid,
+    output logic back_send_tready,
+    output logic [31:0] event_data,
+    output logic event_valid,
+    input  logic event_ready,
+    output logic event_lost,
     input  logic [15:0] reg_address,
     input  logic [31:0] reg_wdata,
     input  logic reg_write,
@@ -5389,13 +6597,12 @@ module ipos_card (
     output logic [31:0] reg_rdata,
     output logic reg_ack
 );
+  logic swept;
+  logic hold;
   logic front_fwd_ready;
   logic back_fwd_ready;
   logic front_fwd_take;
   logic back_fwd_take;
-  logic in_take;
-  logic in_back;
-  logic in_meta;
   logic registers_reset;
   logic [15:0] registers_address;
   logic [31:0] registers_wdata;
@@ -5424,6 +6631,12 @@ module ipos_card (
   logic [48:0] registers_neighbour;
   logic registers_commit_neighbour;
   logic [7:0] registers_index;
+  logic [15:0] registers_reforward;
+  logic registers_select;
+  logic [13:0] registers_select_place;
+  logic registers_forget;
+  logic [71:0] registers_selected;
+  logic registers_select_done;
   logic [3:0] registers_outcome_code;
   logic registers_front_read;
   logic registers_front_ack;
@@ -5445,11 +6658,16 @@ module ipos_card (
   logic back_in_tlast;
   logic back_in_tuser;
   logic [68:0] back_in_beat;
-  logic [63:0] host_in_tdata;
-  logic [7:0] host_in_tkeep;
-  logic host_in_tlast;
-  logic host_in_tuser;
-  logic [68:0] host_in_beat;
+  logic [63:0] front_host_in_tdata;
+  logic [7:0] front_host_in_tkeep;
+  logic front_host_in_tlast;
+  logic front_host_in_tuser;
+  logic [68:0] front_host_in_beat;
+  logic [63:0] back_host_in_tdata;
+  logic [7:0] back_host_in_tkeep;
+  logic back_host_in_tlast;
+  logic back_host_in_tuser;
+  logic [68:0] back_host_in_beat;
   logic front_rx_reset;
   logic [68:0] front_rx_s_beat;
   logic front_rx_s_valid;
@@ -5458,7 +6676,7 @@ module ipos_card (
   logic front_rx_promiscuous;
   logic [15:0] front_rx_ethertype;
   logic front_rx_back;
-  logic [209:0] front_rx_meta;
+  logic [217:0] front_rx_meta;
   logic front_rx_ip_ok;
   logic front_rx_ipos_ok;
   logic front_rx_head_valid;
@@ -5478,7 +6696,7 @@ module ipos_card (
   logic back_rx_promiscuous;
   logic [15:0] back_rx_ethertype;
   logic back_rx_back;
-  logic [209:0] back_rx_meta;
+  logic [217:0] back_rx_meta;
   logic back_rx_ip_ok;
   logic back_rx_ipos_ok;
   logic back_rx_head_valid;
@@ -5491,16 +6709,16 @@ module ipos_card (
   logic back_rx_beat_valid;
   logic back_rx_beat_read;
   logic classify_reset;
-  logic [209:0] classify_front_meta;
+  logic [217:0] classify_front_meta;
   logic classify_front_ip_ok;
   logic classify_front_valid;
   logic classify_front_read;
-  logic [209:0] classify_back_meta;
+  logic [217:0] classify_back_meta;
   logic classify_back_ip_ok;
   logic classify_back_ipos_ok;
   logic classify_back_valid;
   logic classify_back_read;
-  logic [232:0] classify_verdict;
+  logic [254:0] classify_verdict;
   logic classify_front_write;
   logic classify_back_write;
   logic [4:0] classify_front_level;
@@ -5515,29 +6733,32 @@ module ipos_card (
   logic classify_commit_forward;
   logic classify_commit_endpoint;
   logic classify_committed;
+  logic classify_forward_committed;
+  logic classify_sweep;
+  logic [11:0] classify_sweep_slot;
   logic [51:0] classify_dest;
   logic classify_commit_dest;
   logic [48:0] classify_neighbour;
   logic classify_commit_neighbour;
   logic [7:0] classify_index;
   logic front_verdicts_reset;
-  logic [232:0] front_verdicts_data_in;
+  logic [254:0] front_verdicts_data_in;
   logic front_verdicts_write;
-  logic [232:0] front_verdicts_data_out;
+  logic [254:0] front_verdicts_data_out;
   logic front_verdicts_valid;
   logic front_verdicts_read;
   logic [4:0] front_verdicts_level;
   logic back_verdicts_reset;
-  logic [232:0] back_verdicts_data_in;
+  logic [254:0] back_verdicts_data_in;
   logic back_verdicts_write;
-  logic [232:0] back_verdicts_data_out;
+  logic [254:0] back_verdicts_data_out;
   logic back_verdicts_valid;
   logic back_verdicts_read;
   logic [4:0] back_verdicts_level;
   logic front_route_reset;
   logic front_route_back;
   logic [47:0] front_route_front_mac;
-  logic [232:0] front_route_verdict;
+  logic [254:0] front_route_verdict;
   logic front_route_verdict_valid;
   logic [68:0] front_route_beat;
   logic front_route_beat_valid;
@@ -5561,12 +6782,18 @@ module ipos_card (
   logic front_route_control_end;
   logic front_route_control_overflow;
   logic front_route_keep;
+  logic front_route_allow;
+  logic front_route_reforward;
+  logic front_route_hit;
+  logic [13:0] front_route_hit_place;
+  logic [15:0] front_route_hit_bytes;
+  logic [7:0] front_route_hit_flags;
   logic [3:0] front_route_outcome;
   logic front_route_outcome_valid;
   logic back_route_reset;
   logic back_route_back;
   logic [47:0] back_route_front_mac;
-  logic [232:0] back_route_verdict;
+  logic [254:0] back_route_verdict;
   logic back_route_verdict_valid;
   logic [68:0] back_route_beat;
   logic back_route_beat_valid;
@@ -5590,6 +6817,12 @@ module ipos_card (
   logic back_route_control_end;
   logic back_route_control_overflow;
   logic back_route_keep;
+  logic back_route_allow;
+  logic back_route_reforward;
+  logic back_route_hit;
+  logic [13:0] back_route_hit_place;
+  logic [15:0] back_route_hit_bytes;
+  logic [7:0] back_route_hit_flags;
   logic [3:0] back_route_outcome;
   logic back_route_outcome_valid;
   logic front_fwd_reset;
@@ -5692,18 +6925,22 @@ module ipos_card (
   logic [127:0] host_arbiter_m_meta;
   logic host_arbiter_m_valid;
   logic host_arbiter_m_ready;
-  logic sends_reset;
-  logic [68:0] sends_beat_in;
-  logic sends_write;
-  logic sends_finish;
-  logic sends_keep;
-  logic sends_meta_in;
-  logic sends_overflow;
-  logic sends_room;
-  logic [68:0] sends_m_beat;
-  logic sends_m_meta;
-  logic sends_m_valid;
-  logic sends_m_ready;
+  logic front_sends_reset;
+  logic [68:0] front_sends_s_beat;
+  logic [32:0] front_sends_s_checksum;
+  logic front_sends_s_valid;
+  logic front_sends_s_ready;
+  logic [68:0] front_sends_m_beat;
+  logic front_sends_m_valid;
+  logic front_sends_m_ready;
+  logic back_sends_reset;
+  logic [68:0] back_sends_s_beat;
+  logic [32:0] back_sends_s_checksum;
+  logic back_sends_s_valid;
+  logic back_sends_s_ready;
+  logic [68:0] back_sends_m_beat;
+  logic back_sends_m_valid;
+  logic back_sends_m_ready;
   logic back_arbiter_reset;
   logic [68:0] back_arbiter_a_beat;
   logic back_arbiter_a_meta;
@@ -5751,6 +6988,37 @@ module ipos_card (
   logic [3:0] back_outcomes_read_code;
   logic [63:0] back_outcomes_value;
   logic back_outcomes_ack;
+  logic entries_reset;
+  logic entries_front_hit;
+  logic [13:0] entries_front_place;
+  logic [15:0] entries_front_bytes;
+  logic [7:0] entries_front_flags;
+  logic entries_back_hit;
+  logic [13:0] entries_back_place;
+  logic [15:0] entries_back_bytes;
+  logic [7:0] entries_back_flags;
+  logic entries_clear;
+  logic [13:0] entries_clear_place;
+  logic entries_select;
+  logic [13:0] entries_select_place;
+  logic entries_forget;
+  logic [71:0] entries_selected;
+  logic entries_done;
+  logic [31:0] entries_event_data;
+  logic entries_event_valid;
+  logic entries_sweep;
+  logic [11:0] entries_sweep_slot;
+  logic events_reset;
+  logic [31:0] events_data_in;
+  logic events_write;
+  logic [31:0] events_data_out;
+  logic events_valid;
+  logic events_read;
+  logic [4:0] events_level;
+  logic rate_reset;
+  logic [15:0] rate_period;
+  logic rate_take;
+  logic rate_allow;
   logic front_rx_count_reset;
   logic front_rx_count_strobe;
   logic [63:0] front_rx_count_value;
@@ -5763,6 +7031,16 @@ module ipos_card (
   logic back_tx_count_reset;
   logic back_tx_count_strobe;
   logic [63:0] back_tx_count_value;
+  logic [10:0] sweep_d;
+  logic [10:0] sweep_q;
+
+  initial begin
+    sweep_q = 11'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    sweep_q <= sweep_d;
+  end
 
   ipos_card_registers registers (
       .clock(clock),
@@ -5794,6 +7072,12 @@ module ipos_card (
       .neighbour(registers_neighbour),
       .commit_neighbour(registers_commit_neighbour),
       .index(registers_index),
+      .reforward(registers_reforward),
+      .select(registers_select),
+      .select_place(registers_select_place),
+      .forget(registers_forget),
+      .selected(registers_selected),
+      .select_done(registers_select_done),
       .outcome_code(registers_outcome_code),
       .front_read(registers_front_read),
       .front_ack(registers_front_ack),
@@ -5823,12 +7107,20 @@ module ipos_card (
       .beat(back_in_beat)
   );
 
-  ipos_card_front_in host_in (
-      .tdata(host_in_tdata),
-      .tkeep(host_in_tkeep),
-      .tlast(host_in_tlast),
-      .tuser(host_in_tuser),
-      .beat(host_in_beat)
+  ipos_card_front_in front_host_in (
+      .tdata(front_host_in_tdata),
+      .tkeep(front_host_in_tkeep),
+      .tlast(front_host_in_tlast),
+      .tuser(front_host_in_tuser),
+      .beat(front_host_in_beat)
+  );
+
+  ipos_card_front_in back_host_in (
+      .tdata(back_host_in_tdata),
+      .tkeep(back_host_in_tkeep),
+      .tlast(back_host_in_tlast),
+      .tuser(back_host_in_tuser),
+      .beat(back_host_in_beat)
   );
 
   ipos_card_front_rx front_rx (
@@ -5906,6 +7198,9 @@ module ipos_card (
       .commit_forward(classify_commit_forward),
       .commit_endpoint(classify_commit_endpoint),
       .committed(classify_committed),
+      .forward_committed(classify_forward_committed),
+      .sweep(classify_sweep),
+      .sweep_slot(classify_sweep_slot),
       .dest(classify_dest),
       .commit_dest(classify_commit_dest),
       .neighbour(classify_neighbour),
@@ -5964,6 +7259,12 @@ module ipos_card (
       .control_end(front_route_control_end),
       .control_overflow(front_route_control_overflow),
       .keep(front_route_keep),
+      .allow(front_route_allow),
+      .reforward(front_route_reforward),
+      .hit(front_route_hit),
+      .hit_place(front_route_hit_place),
+      .hit_bytes(front_route_hit_bytes),
+      .hit_flags(front_route_hit_flags),
       .outcome(front_route_outcome),
       .outcome_valid(front_route_outcome_valid)
   );
@@ -5997,6 +7298,12 @@ module ipos_card (
       .control_end(back_route_control_end),
       .control_overflow(back_route_control_overflow),
       .keep(back_route_keep),
+      .allow(back_route_allow),
+      .reforward(back_route_reforward),
+      .hit(back_route_hit),
+      .hit_place(back_route_hit_place),
+      .hit_bytes(back_route_hit_bytes),
+      .hit_flags(back_route_hit_flags),
       .outcome(back_route_outcome),
       .outcome_valid(back_route_outcome_valid)
   );
@@ -6141,20 +7448,28 @@ module ipos_card (
       .m_ready(host_arbiter_m_ready)
   );
 
-  ipos_card_sends sends (
+  ipos_card_front_sends front_sends (
       .clock(clock),
-      .reset(sends_reset),
-      .beat_in(sends_beat_in),
-      .write(sends_write),
-      .finish(sends_finish),
-      .keep(sends_keep),
-      .meta_in(sends_meta_in),
-      .overflow(sends_overflow),
-      .room(sends_room),
-      .m_beat(sends_m_beat),
-      .m_meta(sends_m_meta),
-      .m_valid(sends_m_valid),
-      .m_ready(sends_m_ready)
+      .reset(front_sends_reset),
+      .s_beat(front_sends_s_beat),
+      .s_checksum(front_sends_s_checksum),
+      .s_valid(front_sends_s_valid),
+      .s_ready(front_sends_s_ready),
+      .m_beat(front_sends_m_beat),
+      .m_valid(front_sends_m_valid),
+      .m_ready(front_sends_m_ready)
+  );
+
+  ipos_card_front_sends back_sends (
+      .clock(clock),
+      .reset(back_sends_reset),
+      .s_beat(back_sends_s_beat),
+      .s_checksum(back_sends_s_checksum),
+      .s_valid(back_sends_s_valid),
+      .s_ready(back_sends_s_ready),
+      .m_beat(back_sends_m_beat),
+      .m_valid(back_sends_m_valid),
+      .m_ready(back_sends_m_ready)
   );
 
   ipos_card_back_arbiter back_arbiter (
@@ -6228,6 +7543,49 @@ module ipos_card (
       .ack(back_outcomes_ack)
   );
 
+  ipos_card_entries entries (
+      .clock(clock),
+      .reset(entries_reset),
+      .front_hit(entries_front_hit),
+      .front_place(entries_front_place),
+      .front_bytes(entries_front_bytes),
+      .front_flags(entries_front_flags),
+      .back_hit(entries_back_hit),
+      .back_place(entries_back_place),
+      .back_bytes(entries_back_bytes),
+      .back_flags(entries_back_flags),
+      .clear(entries_clear),
+      .clear_place(entries_clear_place),
+      .select(entries_select),
+      .select_place(entries_select_place),
+      .forget(entries_forget),
+      .selected(entries_selected),
+      .done(entries_done),
+      .event_data(entries_event_data),
+      .event_valid(entries_event_valid),
+      .sweep(entries_sweep),
+      .sweep_slot(entries_sweep_slot)
+  );
+
+  ipos_card_events events (
+      .clock(clock),
+      .reset(events_reset),
+      .data_in(events_data_in),
+      .write(events_write),
+      .data_out(events_data_out),
+      .valid(events_valid),
+      .read(events_read),
+      .level(events_level)
+  );
+
+  ipos_card_rate rate (
+      .clock(clock),
+      .reset(rate_reset),
+      .period(rate_period),
+      .take(rate_take),
+      .allow(rate_allow)
+  );
+
   ipos_card_front_rx_count front_rx_count (
       .clock(clock),
       .reset(front_rx_count_reset),
@@ -6257,32 +7615,50 @@ module ipos_card (
   );
 
   always_comb begin
-    registers_reset = reset;
-    front_rx_reset = reset;
-    back_rx_reset = reset;
-    classify_reset = reset;
-    front_verdicts_reset = reset;
-    back_verdicts_reset = reset;
-    front_route_reset = reset;
-    back_route_reset = reset;
-    front_fwd_reset = reset;
-    front_routes_reset = reset;
-    back_fwd_reset = reset;
-    back_routes_reset = reset;
-    fwd_arbiter_reset = reset;
-    encap_reset = reset;
-    front_host_reset = reset;
-    back_host_reset = reset;
-    back_control_reset = reset;
-    host_arbiter_reset = reset;
-    sends_reset = reset;
-    back_arbiter_reset = reset;
-    front_outcomes_reset = reset;
-    back_outcomes_reset = reset;
-    front_rx_count_reset = reset;
-    front_tx_count_reset = reset;
-    back_rx_count_reset = reset;
-    back_tx_count_reset = reset;
+    sweep_d = sweep_q;
+    swept = sweep_q[10];
+    if (~swept) begin
+      sweep_d = sweep_q + 11'h1;
+    end
+    if (reset) begin
+      sweep_d = 11'h0;
+    end
+    hold = reset | (~swept);
+    ready = swept;
+    classify_sweep = ~swept;
+    classify_sweep_slot = {1'h0, sweep_q};
+    entries_sweep = ~swept;
+    entries_sweep_slot = {1'h0, sweep_q};
+    entries_reset = hold;
+    events_reset = hold;
+    rate_reset = hold;
+    registers_reset = hold;
+    front_rx_reset = hold;
+    back_rx_reset = hold;
+    classify_reset = hold;
+    front_verdicts_reset = hold;
+    back_verdicts_reset = hold;
+    front_route_reset = hold;
+    back_route_reset = hold;
+    front_fwd_reset = hold;
+    front_routes_reset = hold;
+    back_fwd_reset = hold;
+    back_routes_reset = hold;
+    fwd_arbiter_reset = hold;
+    encap_reset = hold;
+    front_host_reset = hold;
+    back_host_reset = hold;
+    back_control_reset = hold;
+    host_arbiter_reset = hold;
+    front_sends_reset = hold;
+    back_sends_reset = hold;
+    back_arbiter_reset = hold;
+    front_outcomes_reset = hold;
+    back_outcomes_reset = hold;
+    front_rx_count_reset = hold;
+    front_tx_count_reset = hold;
+    back_rx_count_reset = hold;
+    back_tx_count_reset = hold;
     registers_address = reg_address;
     registers_wdata = reg_wdata;
     registers_write = reg_write;
@@ -6310,8 +7686,8 @@ module ipos_card (
     front_in_tlast = front_rx_tlast;
     front_in_tuser = front_rx_tuser;
     front_rx_s_beat = front_in_beat;
-    front_rx_s_valid = front_rx_tvalid;
-    front_rx_tready = front_rx_s_ready;
+    front_rx_s_valid = front_rx_tvalid & swept;
+    front_rx_tready = front_rx_s_ready & swept;
     front_rx_mac = registers_front_mac;
     front_rx_promiscuous = registers_front_promiscuous;
     front_rx_ethertype = registers_ethertype;
@@ -6319,7 +7695,7 @@ module ipos_card (
     front_rx_head_read = classify_front_read;
     front_rx_beat_read = front_route_take;
     front_rx_tail_read = front_route_take_last;
-    front_rx_count_strobe = (front_rx_tvalid & front_rx_s_ready) & front_rx_tlast;
+    front_rx_count_strobe = ((front_rx_tvalid & front_rx_s_ready) & swept) & front_rx_tlast;
     registers_front_rx = front_rx_count_value;
     registers_front_tx = front_tx_count_value;
     back_in_tdata = back_rx_tdata;
@@ -6327,8 +7703,8 @@ module ipos_card (
     back_in_tlast = back_rx_tlast;
     back_in_tuser = back_rx_tuser;
     back_rx_s_beat = back_in_beat;
-    back_rx_s_valid = back_rx_tvalid;
-    back_rx_tready = back_rx_s_ready;
+    back_rx_s_valid = back_rx_tvalid & swept;
+    back_rx_tready = back_rx_s_ready & swept;
     back_rx_mac = registers_back_mac;
     back_rx_promiscuous = registers_back_promiscuous;
     back_rx_ethertype = registers_ethertype;
@@ -6336,7 +7712,7 @@ module ipos_card (
     back_rx_head_read = classify_back_read;
     back_rx_beat_read = back_route_take;
     back_rx_tail_read = back_route_take_last;
-    back_rx_count_strobe = (back_rx_tvalid & back_rx_s_ready) & back_rx_tlast;
+    back_rx_count_strobe = ((back_rx_tvalid & back_rx_s_ready) & swept) & back_rx_tlast;
     registers_back_rx = back_rx_count_value;
     registers_back_tx = back_tx_count_value;
     classify_front_meta = front_rx_meta;
@@ -6375,6 +7751,10 @@ module ipos_card (
     front_host_keep = front_route_keep;
     front_host_meta_in = front_route_out_meta;
     front_route_host_overflow = front_host_overflow;
+    entries_front_hit = front_route_hit;
+    entries_front_place = front_route_hit_place;
+    entries_front_bytes = front_route_hit_bytes;
+    entries_front_flags = front_route_hit_flags;
     front_outcomes_strobe = front_route_outcome_valid;
     front_outcomes_code = front_route_outcome;
     front_outcomes_read = registers_front_read;
@@ -6402,6 +7782,10 @@ module ipos_card (
     back_host_keep = back_route_keep;
     back_host_meta_in = back_route_out_meta;
     back_route_host_overflow = back_host_overflow;
+    entries_back_hit = back_route_hit;
+    entries_back_place = back_route_hit_place;
+    entries_back_bytes = back_route_hit_bytes;
+    entries_back_flags = back_route_hit_flags;
     back_outcomes_strobe = back_route_outcome_valid;
     back_outcomes_code = back_route_outcome;
     back_outcomes_read = registers_back_read;
@@ -6415,6 +7799,23 @@ module ipos_card (
     back_control_keep = back_route_keep;
     back_control_meta_in = back_route_out_meta;
     back_route_control_overflow = back_control_overflow;
+    front_route_allow = 1'h1;
+    back_route_allow = rate_allow;
+    rate_period = registers_reforward;
+    rate_take = back_route_reforward;
+    entries_clear = classify_forward_committed;
+    entries_clear_place = ({12'h0, registers_bank} << 12) | {2'h0, registers_slot};
+    entries_select = registers_select;
+    entries_select_place = registers_select_place;
+    entries_forget = registers_forget;
+    registers_selected = entries_selected;
+    registers_select_done = entries_done;
+    events_data_in = entries_event_data;
+    events_write = entries_event_valid & (~events_level[4]);
+    event_lost = entries_event_valid & events_level[4];
+    event_data = events_data_out;
+    event_valid = events_valid;
+    events_read = events_valid & event_ready;
     front_fwd_ready = front_fwd_valid & front_routes_valid;
     front_fwd_take = front_fwd_ready & fwd_arbiter_a_ready;
     fwd_arbiter_a_beat = front_fwd_data_out;
@@ -6435,35 +7836,33 @@ module ipos_card (
     encap_s_route = fwd_arbiter_m_meta;
     encap_s_valid = fwd_arbiter_m_valid;
     fwd_arbiter_m_ready = encap_s_ready;
-    host_in_tdata = in_tdata;
-    host_in_tkeep = in_tkeep;
-    host_in_tlast = in_tlast;
-    host_in_tuser = 1'h0;
-    in_tready = sends_room;
-    in_take = in_tvalid & sends_room;
-    in_meta = 1'h0;
-    if (in_port) begin
-      in_meta = 1'h1;
-    end
-    sends_beat_in = host_in_beat;
-    sends_write = in_take;
-    sends_finish = in_take & in_tlast;
-    sends_keep = 1'h1;
-    sends_meta_in = in_meta;
-    in_back = |sends_m_meta;
+    front_host_in_tdata = front_send_tdata;
+    front_host_in_tkeep = front_send_tkeep;
+    front_host_in_tlast = front_send_tlast;
+    front_host_in_tuser = front_send_tuser;
+    front_sends_s_beat = front_host_in_beat;
+    front_sends_s_checksum = front_send_checksum;
+    front_sends_s_valid = front_send_tvalid & swept;
+    front_send_tready = front_sends_s_ready & swept;
+    back_host_in_tdata = back_send_tdata;
+    back_host_in_tkeep = back_send_tkeep;
+    back_host_in_tlast = back_send_tlast;
+    back_host_in_tuser = back_send_tuser;
+    back_sends_s_beat = back_host_in_beat;
+    back_sends_s_checksum = back_send_checksum;
+    back_sends_s_valid = back_send_tvalid & swept;
+    back_send_tready = back_sends_s_ready & swept;
     back_arbiter_a_beat = encap_m_beat;
     back_arbiter_a_meta = 1'h0;
     back_arbiter_a_valid = encap_m_valid;
     encap_m_ready = back_arbiter_a_ready;
-    back_arbiter_b_beat = sends_m_beat;
+    back_arbiter_b_beat = back_sends_m_beat;
     back_arbiter_b_meta = 1'h0;
-    back_arbiter_b_valid = sends_m_valid & in_back;
-    sends_m_ready = front_tx_tready;
-    if (in_back) begin
-      sends_m_ready = back_arbiter_b_ready;
-    end
-    front_out_beat = sends_m_beat;
-    front_tx_tvalid = sends_m_valid & (~in_back);
+    back_arbiter_b_valid = back_sends_m_valid;
+    back_sends_m_ready = back_arbiter_b_ready;
+    front_out_beat = front_sends_m_beat;
+    front_tx_tvalid = front_sends_m_valid;
+    front_sends_m_ready = front_tx_tready;
     back_out_beat = back_arbiter_m_beat;
     back_tx_tvalid = back_arbiter_m_valid;
     back_arbiter_m_ready = back_tx_tready;
@@ -6475,7 +7874,7 @@ module ipos_card (
     back_tx_tkeep = back_out_tkeep;
     back_tx_tlast = back_out_tlast;
     back_tx_tuser = back_out_tuser;
-    front_tx_count_strobe = ((front_tx_tready & sends_m_valid) & (~in_back)) & sends_m_beat[67];
+    front_tx_count_strobe = (front_tx_tready & front_sends_m_valid) & front_sends_m_beat[67];
     back_tx_count_strobe = (back_tx_tready & back_arbiter_m_valid) & back_arbiter_m_beat[67];
     host_arbiter_a_beat = front_host_m_beat;
     host_arbiter_a_meta = front_host_m_meta;

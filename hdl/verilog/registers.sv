@@ -32,6 +32,12 @@ module registers (
     output logic [48:0] neighbour,
     output logic commit_neighbour,
     output logic [7:0] index,
+    output logic [15:0] reforward,
+    output logic select,
+    output logic [13:0] select_place,
+    output logic forget,
+    input  logic [71:0] selected,
+    input  logic select_done,
     output logic [3:0] outcome_code,
     output logic front_read,
     input  logic front_ack,
@@ -51,6 +57,8 @@ module registers (
   localparam logic [15:0] a_back_tx = 16'h3cc;
   localparam logic [15:0] a_back_vlan = 16'h128;
   localparam logic [15:0] a_build = 16'h10;
+  localparam logic [15:0] a_bytes_hi = 16'h298;
+  localparam logic [15:0] a_bytes_lo = 16'h294;
   localparam logic [15:0] a_commit_dest = 16'h238;
   localparam logic [15:0] a_commit_endpoint = 16'h224;
   localparam logic [15:0] a_commit_forward = 16'h220;
@@ -73,15 +81,21 @@ module registers (
   localparam logic [15:0] a_magic = 16'h8;
   localparam logic [15:0] a_neighbour_hi = 16'h244;
   localparam logic [15:0] a_neighbour_lo = 16'h240;
+  localparam logic [15:0] a_packets = 16'h290;
   localparam logic [15:0] a_ports = 16'h18;
+  localparam logic [15:0] a_reforward = 16'h130;
+  localparam logic [15:0] a_seen = 16'h29c;
+  localparam logic [15:0] a_select = 16'h288;
   localparam logic [15:0] a_value = 16'h218;
   localparam logic [15:0] a_width = 16'h14;
   localparam logic [15:0] b_card = 16'h0;
   localparam logic [15:0] b_counters = 16'h300;
+  localparam logic [15:0] b_entries = 16'h280;
   localparam logic [15:0] b_port = 16'h100;
   localparam logic [15:0] b_tables = 16'h200;
   localparam logic [31:0] h_card = 32'h10001;
   localparam logic [31:0] h_counters = 32'h40001;
+  localparam logic [31:0] h_entries = 32'h50001;
   localparam logic [31:0] h_port = 32'h20001;
   localparam logic [31:0] h_tables = 32'h30001;
   localparam logic [31:0] m_bit = 32'h1;
@@ -89,11 +103,15 @@ module registers (
   localparam logic [31:0] m_mac = 32'h8000ffff;
   localparam logic [31:0] m_vlan = 32'h80000fff;
   localparam logic [15:0] n_card = 16'h4;
+  localparam logic [15:0] n_counters = 16'h304;
+  localparam logic [15:0] n_entries = 16'h284;
   localparam logic [15:0] n_port = 16'h104;
   localparam logic [15:0] n_tables = 16'h204;
   localparam logic [31:0] nv_card = 32'h100;
+  localparam logic [31:0] nv_counters = 32'h400;
+  localparam logic [31:0] nv_entries = 32'h300;
   localparam logic [31:0] nv_port = 32'h200;
-  localparam logic [31:0] nv_tables = 32'h300;
+  localparam logic [31:0] nv_tables = 32'h280;
   localparam logic [9:0] p_back = 10'he;
   localparam logic [9:0] p_front = 10'hd;
   localparam logic [31:0] v_abi = 32'h2;
@@ -102,6 +120,7 @@ module registers (
   localparam logic [31:0] v_forward = 32'ha;
   localparam logic [31:0] v_magic = 32'h69704f53;
   localparam logic [31:0] v_ports = 32'h2;
+  localparam logic [15:0] v_reforward = 16'h9c;
   localparam logic [31:0] v_width = 32'h40;
   logic wants_read;
   logic wants_write;
@@ -154,6 +173,12 @@ module registers (
   logic strobe_dest_q;
   logic strobe_neighbour_d;
   logic strobe_neighbour_q;
+  logic strobe_select_d;
+  logic strobe_select_q;
+  logic pending_select_d;
+  logic pending_select_q;
+  logic [15:0] reforward_reg_d;
+  logic [15:0] reforward_reg_q;
   logic [31:0] rdata_reg_d;
   logic [31:0] rdata_reg_q;
   logic ack_reg_d;
@@ -182,6 +207,9 @@ module registers (
     pending_endpoint_q = 1'h0;
     strobe_dest_q = 1'h0;
     strobe_neighbour_q = 1'h0;
+    strobe_select_q = 1'h0;
+    pending_select_q = 1'h0;
+    reforward_reg_q = 16'h0;
     rdata_reg_q = 32'h0;
     ack_reg_q = 1'h0;
   end
@@ -209,6 +237,9 @@ module registers (
     pending_endpoint_q <= pending_endpoint_d;
     strobe_dest_q <= strobe_dest_d;
     strobe_neighbour_q <= strobe_neighbour_d;
+    strobe_select_q <= strobe_select_d;
+    pending_select_q <= pending_select_d;
+    reforward_reg_q <= reforward_reg_d;
     rdata_reg_q <= rdata_reg_d;
     ack_reg_q <= ack_reg_d;
   end
@@ -236,10 +267,13 @@ module registers (
     pending_endpoint_d = pending_endpoint_q;
     strobe_dest_d = strobe_dest_q;
     strobe_neighbour_d = strobe_neighbour_q;
+    strobe_select_d = strobe_select_q;
+    pending_select_d = pending_select_q;
+    reforward_reg_d = reforward_reg_q;
     rdata_reg_d = rdata_reg_q;
     ack_reg_d = ack_reg_q;
     wants_read = read & (~ack_reg_q);
-    wants_write = ((write & (~ack_reg_q)) & (~pending_forward_q)) & (~pending_endpoint_q);
+    wants_write = (((write & (~ack_reg_q)) & (~pending_forward_q)) & (~pending_endpoint_q)) & (~pending_select_q);
     is_front = address[15:6] == p_front;
     is_back = address[15:6] == p_back;
     outcome_code = address[5:2];
@@ -350,11 +384,35 @@ module registers (
     if (address == a_neighbour_hi) begin
       r = neighbour_hi_q;
     end
+    if (address == b_entries) begin
+      r = h_entries;
+    end
+    if (address == n_entries) begin
+      r = nv_entries;
+    end
     if (address == b_counters) begin
       r = h_counters;
     end
+    if (address == n_counters) begin
+      r = nv_counters;
+    end
     if (address == a_high) begin
       r = high_q;
+    end
+    if (address == a_reforward) begin
+      r = {16'h0, reforward_reg_q};
+    end
+    if (address == a_packets) begin
+      r = {1'h0, selected[30:0]};
+    end
+    if (address == a_bytes_lo) begin
+      r = selected[62:31];
+    end
+    if (address == a_bytes_hi) begin
+      r = {24'h0, selected[70:63]};
+    end
+    if (address == a_seen) begin
+      r = {31'h0, selected[71]};
     end
     ack_reg_d = 1'h0;
     if (wants_read) begin
@@ -366,6 +424,7 @@ module registers (
     end
     strobe_dest_d = 1'h0;
     strobe_neighbour_d = 1'h0;
+    strobe_select_d = 1'h0;
     if (wants_write) begin
       ack_reg_d = 1'h1;
       if (address == a_ethertype) begin
@@ -424,6 +483,15 @@ module registers (
         commit_d = wdata;
         strobe_neighbour_d = 1'h1;
       end
+      if (address == a_reforward) begin
+        reforward_reg_d = wdata[15:0];
+      end
+      if (address == a_select) begin
+        commit_d = wdata;
+        strobe_select_d = 1'h1;
+        pending_select_d = 1'h1;
+        ack_reg_d = 1'h0;
+      end
       if (address == a_commit_forward) begin
         commit_d = wdata;
         pending_forward_d = 1'h1;
@@ -440,6 +508,14 @@ module registers (
       pending_endpoint_d = 1'h0;
       ack_reg_d = 1'h1;
     end
+    if (select_done) begin
+      pending_select_d = 1'h0;
+      ack_reg_d = 1'h1;
+    end
+    reforward = reforward_reg_q;
+    select = strobe_select_q;
+    select_place = ({12'h0, commit_q[17:16]} << 12) | {2'h0, commit_q[11:0]};
+    forget = commit_q[31];
     rdata = rdata_reg_q;
     ack = ack_reg_q;
     ethertype = ethertype_reg_q;
@@ -485,6 +561,9 @@ module registers (
       pending_endpoint_d = 1'h0;
       strobe_dest_d = 1'h0;
       strobe_neighbour_d = 1'h0;
+      strobe_select_d = 1'h0;
+      pending_select_d = 1'h0;
+      reforward_reg_d = v_reforward;
       ack_reg_d = 1'h0;
     end
   end

@@ -199,7 +199,7 @@ module rx_fields (
     input  logic promiscuous,
     input  logic [15:0] ethertype,
     input  logic back,
-    output logic [209:0] meta,
+    output logic [217:0] meta,
     output logic meta_valid,
     output logic done1,
     output logic [12:0] k1,
@@ -233,7 +233,7 @@ module rx_fields (
   logic [15:0] need;
   logic l4;
   logic [7:0] covered;
-  logic [209:0] m;
+  logic [217:0] m;
   logic [12:0] k_d;
   logic [12:0] k_q;
   logic sent_d;
@@ -280,6 +280,8 @@ module rx_fields (
   logic [15:0] ulen_q;
   logic [15:0] usum_d;
   logic [15:0] usum_q;
+  logic [7:0] flags_d;
+  logic [7:0] flags_q;
   logic cut_ipos_d;
   logic cut_ipos_q;
   logic cut_ip_d;
@@ -294,8 +296,8 @@ module rx_fields (
   logic was_tagged_q;
   logic [15:0] was_tci_d;
   logic [15:0] was_tci_q;
-  logic [209:0] out_d;
-  logic [209:0] out_q;
+  logic [217:0] out_d;
+  logic [217:0] out_q;
   logic out_valid_d;
   logic out_valid_q;
 
@@ -323,6 +325,7 @@ module rx_fields (
     dport_q = 16'h0;
     ulen_q = 16'h0;
     usum_q = 16'h0;
+    flags_q = 8'h0;
     cut_ipos_q = 1'h0;
     cut_ip_q = 1'h0;
     cut_options_q = 1'h0;
@@ -330,7 +333,7 @@ module rx_fields (
     was_runt_q = 1'h0;
     was_tagged_q = 1'h0;
     was_tci_q = 16'h0;
-    out_q = 210'h0;
+    out_q = 218'h0;
     out_valid_q = 1'h0;
   end
 
@@ -358,6 +361,7 @@ module rx_fields (
     dport_q <= dport_d;
     ulen_q <= ulen_d;
     usum_q <= usum_d;
+    flags_q <= flags_d;
     cut_ipos_q <= cut_ipos_d;
     cut_ip_q <= cut_ip_d;
     cut_options_q <= cut_options_d;
@@ -393,6 +397,7 @@ module rx_fields (
     dport_d = dport_q;
     ulen_d = ulen_q;
     usum_d = usum_q;
+    flags_d = flags_q;
     cut_ipos_d = cut_ipos_q;
     cut_ip_d = cut_ip_q;
     cut_options_d = cut_options_q;
@@ -488,11 +493,15 @@ module rx_fields (
       if (v == (pb + 13'h1)) begin
         if (ihl_q[0]) begin
           usum_d = be[63:48];
+          flags_d = be[7:0];
         end else begin
           dport_d = be[63:48];
           ulen_d = be[47:32];
           usum_d = be[31:16];
         end
+      end
+      if ((v == (pb + 13'h2)) & (~ihl_q[0])) begin
+        flags_d = be[39:32];
       end
       cut_ipos_d = last & ((k_q < 13'h3) | ((k_q == 13'h3) & (cnt < 3'h5)));
       cut_ip_d = last & ((v < 13'h4) | ((v == 13'h4) & (cnt < 3'h1)));
@@ -552,12 +561,16 @@ module rx_fields (
     m[96:65] = dip_q;
     m[112:97] = sport_q;
     m[128:113] = dport_q;
-    m[144:129] = total_q;
-    m[192:145] = src_q;
-    m[193] = was_tagged_q;
-    m[209:194] = was_tci_q;
+    m[136:129] = 8'h0;
+    if (tcp) begin
+      m[136:129] = flags_q;
+    end
+    m[152:137] = total_q;
+    m[200:153] = src_q;
+    m[201] = was_tagged_q;
+    m[217:202] = was_tci_q;
     if (~was_tagged_q) begin
-      m[209:194] = 16'h0;
+      m[217:202] = 16'h0;
     end
     out_d = m;
     out_valid_d = done_q;
@@ -879,13 +892,13 @@ endmodule
 module rx_metas_ram (
     input  logic [3:0] read_address,
     input  logic read_clock,
-    output logic [209:0] read_data,
+    output logic [217:0] read_data,
     input  logic [3:0] write_address,
     input  logic write_clock,
-    input  logic [209:0] write_data,
+    input  logic [217:0] write_data,
     input  logic write_enable
 );
-  reg[209:0] mem[15:0];
+  reg[217:0] mem[15:0];
   always @(posedge read_clock) begin
      read_data <= mem[read_address];
   end
@@ -899,18 +912,18 @@ endmodule
 module rx_metas (
     input  logic clock,
     input  logic reset,
-    input  logic [209:0] data_in,
+    input  logic [217:0] data_in,
     input  logic write,
-    output logic [209:0] data_out,
+    output logic [217:0] data_out,
     output logic valid,
     input  logic read,
     output logic [4:0] level
 );
   logic [4:0] rd_next;
   logic [3:0] ram_read_address;
-  logic [209:0] ram_read_data;
+  logic [217:0] ram_read_data;
   logic [3:0] ram_write_address;
-  logic [209:0] ram_write_data;
+  logic [217:0] ram_write_data;
   logic ram_write_enable;
   logic [4:0] wr_d;
   logic [4:0] wr_q;
@@ -1165,7 +1178,7 @@ module rx (
     input  logic promiscuous,
     input  logic [15:0] ethertype,
     input  logic back,
-    output logic [209:0] meta,
+    output logic [217:0] meta,
     output logic ip_ok,
     output logic ipos_ok,
     output logic head_valid,
@@ -1206,7 +1219,7 @@ module rx (
   logic fields_promiscuous;
   logic [15:0] fields_ethertype;
   logic fields_back;
-  logic [209:0] fields_meta;
+  logic [217:0] fields_meta;
   logic fields_meta_valid;
   logic fields_done1;
   logic [12:0] fields_k1;
@@ -1254,9 +1267,9 @@ module rx (
   logic beats_read;
   logic [6:0] beats_level;
   logic metas_reset;
-  logic [209:0] metas_data_in;
+  logic [217:0] metas_data_in;
   logic metas_write;
-  logic [209:0] metas_data_out;
+  logic [217:0] metas_data_out;
   logic metas_valid;
   logic metas_read;
   logic [4:0] metas_level;

@@ -9,6 +9,7 @@ use std::io;
 use std::os::fd::RawFd;
 
 use ipos_abi::Port;
+use ipos_abi::queue::{Checksum, Event};
 use ipos_abi::rx::RxMeta;
 use ipos_device::{BAR0_SIZE, Device, DeviceError, MAX_FRAME, Queue, Registers};
 
@@ -42,11 +43,15 @@ pub trait Card: Send {
     /// card marked as bad is discarded, as the receiving MAC would. `false`: there is none.
     fn wire_out(&mut self, port: Port, frame: &mut Vec<u8>) -> bool;
 
-    /// Queues a frame of the host for a port. `false`: the transmit queue is full.
-    fn host_in(&mut self, port: Port, frame: &[u8]) -> bool;
+    /// Queues a frame of the host for a port, with the checksum that is to be inserted (its place is within the
+    /// frame). `false`: the transmit queue is full.
+    fn host_in(&mut self, port: Port, frame: &[u8], checksum: Option<Checksum>) -> bool;
 
     /// Takes the next frame of a host queue into `frame` (cleared first).
     fn host_out(&mut self, queue: Queue, frame: &mut Vec<u8>) -> Option<RxMeta>;
+
+    /// Takes the next event. A card that is not asked keeps a few and loses the rest.
+    fn event(&mut self) -> Option<Event>;
 
     /// Advances the card by at most `cycles`; it may stop early when it has become idle.
     /// `true`: work is left (frames taken by `wire_out` and `host_out` are not the card's work).
@@ -134,7 +139,7 @@ impl<C: Card> Device for SimDevice<C> {
         if !(MIN_FRAME..=MAX_FRAME).contains(&frame.len()) {
             return Err(DeviceError::FrameLength { length: frame.len(), max: MAX_FRAME });
         }
-        Ok(self.card.host_in(port, frame))
+        Ok(self.card.host_in(port, frame, None))
     }
 
     fn receive(&mut self, queue: Queue, frame: &mut Vec<u8>) -> Result<Option<RxMeta>, DeviceError> {

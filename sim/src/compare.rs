@@ -21,8 +21,11 @@ mod observe;
 pub mod overload;
 pub mod race;
 
+use std::collections::VecDeque;
+
 use ipos_abi::Port;
-use ipos_abi::regs::{BLOCKS, card, counters, outcome};
+use ipos_abi::queue::Event;
+use ipos_abi::regs::{BLOCKS, ENABLE, card, counters, entries, outcome, tables};
 use ipos_abi::rx::Outcome;
 
 use crate::card::Card;
@@ -85,6 +88,18 @@ pub enum Mismatch {
         /// What the card under test gave, likewise.
         found: String,
     },
+    /// Other packets raised events.
+    #[error("seed {seed}, after frame {index}: events {found:?} instead of {expected:?}")]
+    Events {
+        /// Seed of the traffic.
+        seed: u64,
+        /// Frames of the run so far.
+        index: u64,
+        /// Those of the reference, sorted.
+        expected: Vec<Event>,
+        /// Those of the card under test, sorted.
+        found: Vec<Event>,
+    },
     /// A register reads differently.
     #[error(
         "seed {seed}, after frame {index}, at most {rounds} rounds late: {register} reads {found:#x} instead of {expected:#x}"
@@ -133,6 +148,9 @@ pub enum Mismatch {
     },
 }
 
+/// Forward slots whose counters are compared: those that were written last.
+const PLACES: usize = 16;
+
 /// Runs until at least `frames` frames were compared. Memory does not grow with their number.
 pub fn run(
     reference: &mut dyn Card,
@@ -144,11 +162,18 @@ pub fn run(
     let seed = traffic.seed();
     let (mut index, mut rounds) = (0, 0);
     let mut given = [0u64; 2];
+    let mut places = VecDeque::new();
     loop {
         let round = traffic.round(config.frames_per_round, config.bytes_per_round);
         for &(offset, value) in &round.writes {
             reference.write32(offset, value);
             tested.write32(offset, value);
+            if offset == tables::COMMIT_FORWARD {
+                places.push_back(value);
+                if places.len() > PLACES {
+                    places.pop_front();
+                }
+            }
         }
         let stuck = |cycles| Mismatch::Stuck { seed, index, cycles };
         let mut expected = Vec::with_capacity(round.inputs.len());
@@ -167,12 +192,16 @@ pub fn run(
         }
         found.settle(tested, config.cycle_limit).map_err(stuck)?;
         check(seed, &expected, &found)?;
+        let (expected, found) = (events(reference), events(tested));
+        if expected != found {
+            return Err(Mismatch::Events { seed, index, expected, found });
+        }
 
         index += round.inputs.len() as u64;
         rounds += 1;
         let done = index >= frames;
         if done || rounds % config.rounds_per_check == 0 {
-            compare_registers(seed, index, config.rounds_per_check, reference, tested)?;
+            compare_registers(seed, index, config.rounds_per_check, &places, reference, tested)?;
             let outcomes = conserved(seed, index, given, tested)?;
             if done {
                 return Ok(Report { frames: index, rounds, outcomes });
@@ -191,6 +220,7 @@ fn compare_registers(
     seed: u64,
     index: u64,
     rounds: u64,
+    places: &VecDeque<u32>,
     reference: &mut dyn Card,
     tested: &mut dyn Card,
 ) -> Result<(), Mismatch> {
@@ -215,6 +245,16 @@ fn compare_registers(
     ] {
         differ(name.to_owned(), counter(reference, offset), counter(tested, offset))?;
     }
+    // what the entries carried that were written last
+    for &place in places {
+        let forget = u32::from(place % 3 == 0) << 31;
+        reference.write32(entries::SELECT, place & !ENABLE | forget);
+        tested.write32(entries::SELECT, place & !ENABLE | forget);
+        for offset in [entries::PACKETS, entries::BYTES_LO, entries::BYTES_HI, entries::SEEN] {
+            let name = format!("entry {place:#x}, register {offset:#x}");
+            differ(name, reference.read32(offset).into(), tested.read32(offset).into())?;
+        }
+    }
     for block in BLOCKS {
         let words = [("HEADER", block.offset), ("NEXT", block.offset + 4)];
         for (name, offset) in words.into_iter().chain(block.regs.iter().map(|r| (r.name, r.offset))) {
@@ -225,6 +265,13 @@ fn compare_registers(
         }
     }
     Ok(())
+}
+
+/// All events that a card has for its host: those of one port are in order, the ports are not.
+fn events(card: &mut dyn Card) -> Vec<Event> {
+    let mut events: Vec<_> = std::iter::from_fn(|| card.event()).collect();
+    events.sort_unstable_by_key(|e| (e.bank, e.slot, e.tcp_flags));
+    events
 }
 
 fn conserved(

@@ -19,13 +19,14 @@ mod registers;
 use std::collections::VecDeque;
 
 use ipos_abi::Port;
+use ipos_abi::queue::{Checksum, Event};
 use ipos_abi::rx::{L3, L4, Outcome, Reason, RxInfo, RxMeta};
 use ipos_abi::table::{Action, Protocol};
 use ipos_device::{MAX_FRAME, Queue};
 
 use crate::card::Card;
 use ipv4::{Packet, sum};
-use registers::Registers;
+use registers::{Place, Registers};
 
 const ETHERNET: usize = 14;
 const ETHERTYPE_IPV4: u16 = 0x0800;
@@ -36,6 +37,9 @@ const IPOS_PACKET: u8 = 0x02;
 const IPOS_ACKNOWLEDGEMENT: u8 = 0x03;
 /// Cycles that an eight-byte data path needs for a frame, which is what [`Card::run`] is told.
 const BYTES_PER_CYCLE: usize = 8;
+
+/// Events that wait for the host.
+const EVENTS: usize = 64;
 
 /// What is not in the registers.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +67,7 @@ pub struct ModelCard {
     queues: [HostQueue; 2],
     /// Frames given to the host, per port.
     sequence: [u32; 2],
+    events: VecDeque<Event>,
 }
 
 #[derive(Default)]
@@ -75,7 +80,7 @@ struct HostQueue {
 enum Way {
     Drop(Outcome),
     Host { queue: Queue, info: RxInfo },
-    Forward { frame: Vec<u8>, short: bool },
+    Forward { frame: Vec<u8>, short: bool, place: Place, total: usize, tcp_flags: u8 },
 }
 
 impl ModelCard {
@@ -89,6 +94,7 @@ impl ModelCard {
             output: Default::default(),
             queues: Default::default(),
             sequence: [0; 2],
+            events: VecDeque::new(),
         }
     }
 
@@ -96,7 +102,7 @@ impl ModelCard {
         self.registers.counters[port as usize].rx += 1;
         let outcome = match self.way(port, &mut frame) {
             Way::Drop(outcome) => outcome,
-            Way::Forward { frame, short } => {
+            Way::Forward { frame, short, place, total, tcp_flags } => {
                 self.registers.counters[Port::Back as usize].tx += 1;
                 if error {
                     Outcome::DropError
@@ -104,6 +110,10 @@ impl ModelCard {
                     Outcome::DropShort
                 } else {
                     self.output[Port::Back as usize].push_back(frame);
+                    self.registers.carried(place, total);
+                    if tcp_flags & 7 != 0 && self.events.len() < EVENTS {
+                        self.events.push_back(Event { slot: place.1 as u16, bank: place.0 as u8, tcp_flags });
+                    }
                     Outcome::Forwarded
                 }
             }
@@ -223,7 +233,7 @@ impl ModelCard {
             return host(info, Reason::Endpoint);
         }
         // 12. Forward table.
-        let Some((index, action)) = self.registers.lookup_forward(&key) else {
+        let Some((index, action, place)) = self.registers.lookup_forward(&key) else {
             return host(info, if info.decapsulated { Reason::EncapsulatedMiss } else { Reason::Miss });
         };
         match action {
@@ -263,7 +273,9 @@ impl ModelCard {
         let back = self.registers.port(Port::Back).mac;
         let ethertype = self.registers.ethertype().to_be_bytes();
         let out = [&neighbour[..], &back, &ethertype, &ipos, &frame[ETHERNET..end]].concat();
-        Way::Forward { frame: out, short: packet.l3 == L3::Short }
+        let header = usize::from(frame[ETHERNET] & 0xf) * 4;
+        let tcp_flags = if key.protocol == Protocol::Tcp { frame[ETHERNET + header + 13] } else { 0 };
+        Way::Forward { frame: out, short: packet.l3 == L3::Short, place, total: packet.total, tcp_flags }
     }
 }
 
@@ -315,10 +327,24 @@ impl Card for ModelCard {
         sent.inspect(|sent| frame.extend_from_slice(sent)).is_some()
     }
 
-    fn host_in(&mut self, port: Port, frame: &[u8]) -> bool {
+    fn host_in(&mut self, port: Port, frame: &[u8], checksum: Option<Checksum>) -> bool {
+        let mut frame = frame.to_vec();
+        if let Some(Checksum { start, offset }) = checksum {
+            let summed = &frame[usize::from(start)..];
+            let value = match !sum(summed) {
+                0 => 0xffff, // zero means "none" in UDP
+                value => value,
+            };
+            let place = usize::from(start) + usize::from(offset);
+            frame[place..place + 2].copy_from_slice(&value.to_be_bytes());
+        }
         self.registers.counters[port as usize].tx += 1;
-        self.output[port as usize].push_back(frame.to_vec());
+        self.output[port as usize].push_back(frame);
         true
+    }
+
+    fn event(&mut self) -> Option<Event> {
+        self.events.pop_front()
     }
 
     fn host_out(&mut self, queue: Queue, frame: &mut Vec<u8>) -> Option<RxMeta> {

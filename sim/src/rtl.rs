@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 
 use ipos_abi::Port;
+use ipos_abi::queue::{Checksum, Event};
 use ipos_abi::rx::RxMeta;
 use ipos_device::Queue;
 pub use ipos_verilated_card::BUILD;
@@ -21,6 +22,8 @@ use crate::card::Card;
 const INPUT_QUEUE: usize = 256;
 /// Frames that wait for the host on a queue; then the card's own buffers fill, and it drops and counts.
 const HOST_QUEUE: usize = 512;
+/// Events that wait for the host.
+const EVENTS: usize = 64;
 /// Cycles without a transferred beat after which nothing can be under way: longer than the card's deepest delay.
 const QUIET: u32 = 160;
 /// Cycles in which a register access must be answered.
@@ -108,8 +111,11 @@ pub struct RtlCard {
     model: Model,
     rx: [Feed; 2],
     tx: [Sink<()>; 2],
-    /// The host's transmit queue; the flag is the port (set: back).
-    host: Feed,
+    /// The host's frames to either wire.
+    host: [Feed; 2],
+    /// What stands beside each of them.
+    checksums: [VecDeque<u64>; 2],
+    events: VecDeque<Event>,
     queues: [Sink<RxMeta>; 2],
     stalls: Option<Stalls>,
     /// Outputs that are not taken: front wire, back wire, receive queue, control queue.
@@ -169,7 +175,9 @@ impl RtlCard {
             model,
             rx: Default::default(),
             tx: Default::default(),
-            host: Feed::default(),
+            host: Default::default(),
+            checksums: Default::default(),
+            events: VecDeque::new(),
             queues: Default::default(),
             stalls: None,
             held: [false; 4],
@@ -184,14 +192,19 @@ impl RtlCard {
     /// Resets the card in the midst of whatever it does. Frames that wait outside of it are gone too.
     pub fn reset(&mut self) {
         self.rx = Default::default();
-        self.host = Feed::default();
+        self.host = Default::default();
+        self.checksums = Default::default();
+        self.events.clear();
         self.model.set_reset(1);
         self.tick();
         self.model.set_reset(0);
         self.tx = Default::default(); // of a frame that was on its way out, too
         self.queues = Default::default();
+        while self.model.ready() == 0 {
+            self.tick(); // the tables are swept
+        }
         for _ in 0..32 {
-            self.tick(); // the counters sweep their memory
+            self.tick(); // and the counters
         }
     }
 
@@ -215,7 +228,7 @@ impl RtlCard {
 
     /// One clock cycle, and what `look` finds at the borders just before its rising edge.
     pub fn tick_seen<T>(&mut self, look: impl FnOnce(&Model) -> T) -> T {
-        let stalls: [bool; 7] = if self.stalls.is_some() { std::array::from_fn(|_| self.stall()) } else { [false; 7] };
+        let stalls: [bool; 8] = if self.stalls.is_some() { std::array::from_fn(|_| self.stall()) } else { [false; 8] };
         let m = &mut self.model;
 
         macro_rules! show {
@@ -250,11 +263,31 @@ impl RtlCard {
             set_back_rx_tlast,
             set_back_rx_tuser
         );
-        show!(&mut self.host, stalls[2], set_in_tvalid, set_in_tdata, set_in_tkeep, set_in_tlast, set_in_port);
+        show!(
+            &mut self.host[0],
+            stalls[2],
+            set_front_send_tvalid,
+            set_front_send_tdata,
+            set_front_send_tkeep,
+            set_front_send_tlast,
+            set_front_send_tuser
+        );
+        show!(
+            &mut self.host[1],
+            stalls[7],
+            set_back_send_tvalid,
+            set_back_send_tdata,
+            set_back_send_tkeep,
+            set_back_send_tlast,
+            set_back_send_tuser
+        );
         m.set_front_tx_tready((!stalls[3] && !self.held[0]).into());
         m.set_back_tx_tready((!stalls[4] && !self.held[1]).into());
         m.set_host_tready((!stalls[5] && !self.held[2] && self.queues[0].frames.len() < HOST_QUEUE).into());
         m.set_control_tready((!stalls[6] && !self.held[3] && self.queues[1].frames.len() < HOST_QUEUE).into());
+        m.set_front_send_checksum(self.checksums[0].front().copied().unwrap_or(0));
+        m.set_back_send_checksum(self.checksums[1].front().copied().unwrap_or(0));
+        m.set_event_ready((self.events.len() < EVENTS).into());
         // `tuser` rides on the last beat only
         let (f, b) = (m.front_rx_tlast() & m.front_rx_tuser(), m.back_rx_tlast() & m.back_rx_tuser());
         m.set_front_rx_tuser(f);
@@ -275,7 +308,22 @@ impl RtlCard {
         }
         take!(self.rx[0], front_rx_tvalid, front_rx_tready);
         take!(self.rx[1], back_rx_tvalid, back_rx_tready);
-        take!(self.host, in_tvalid, in_tready);
+        take!(self.host[0], front_send_tvalid, front_send_tready);
+        take!(self.host[1], back_send_tvalid, back_send_tready);
+        for (checksums, feed) in self.checksums.iter_mut().zip(&self.host) {
+            while checksums.len() > feed.frames.len() {
+                checksums.pop_front();
+            }
+        }
+        if m.event_valid() & m.event_ready() != 0 {
+            let data = m.event_data();
+            self.events.push_back(Event {
+                slot: data as u16 & 0xfff,
+                bank: (data >> 16) as u8 & 3,
+                tcp_flags: (data >> 24) as u8,
+            });
+            self.quiet = 0;
+        }
         macro_rules! give {
             ($sink:expr, $valid:ident, $ready:ident, $data:ident, $keep:ident, $last:ident, $meta:expr) => {
                 if m.$valid() & m.$ready() != 0 {
@@ -329,7 +377,7 @@ impl RtlCard {
     }
 
     fn waiting(&self) -> bool {
-        self.rx.iter().chain([&self.host]).any(|f| !f.frames.is_empty())
+        self.rx.iter().chain(&self.host).any(|f| !f.frames.is_empty())
     }
 
     /// Ticks until the card answers a register access. An answer that never comes is a defect of the fabric.
@@ -370,8 +418,13 @@ impl Card for RtlCard {
         self.tx[port as usize].pop(frame).is_some()
     }
 
-    fn host_in(&mut self, port: Port, frame: &[u8]) -> bool {
-        self.host.push(frame, port == Port::Back)
+    fn host_in(&mut self, port: Port, frame: &[u8], checksum: Option<Checksum>) -> bool {
+        let place = checksum.map_or(0, |c| 1 << 32 | u64::from(c.offset) << 16 | u64::from(c.start));
+        let taken = self.host[port as usize].push(frame, false);
+        if taken {
+            self.checksums[port as usize].push_back(place);
+        }
+        taken
     }
 
     fn host_out(&mut self, queue: Queue, frame: &mut Vec<u8>) -> Option<RxMeta> {
@@ -380,6 +433,10 @@ impl Card for RtlCard {
             self.quiet = 0; // what the card held back can come now
         }
         queue.pop(frame)
+    }
+
+    fn event(&mut self) -> Option<Event> {
+        self.events.pop_front()
     }
 
     fn run(&mut self, cycles: u32) -> bool {

@@ -8,6 +8,7 @@ mod frames;
 mod world;
 
 use ipos_abi::Port;
+use ipos_abi::queue::Checksum;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
@@ -28,7 +29,12 @@ pub enum Source {
         bad_fcs: bool,
     },
     /// The host sends it out of a port.
-    Host(Port),
+    Host {
+        /// The port.
+        port: Port,
+        /// What is to be inserted.
+        checksum: Option<Checksum>,
+    },
 }
 
 /// A frame and where it enters.
@@ -99,7 +105,13 @@ impl Traffic {
             let port = if rng.random() { Port::Front } else { Port::Back };
             let mut frame = vec![0; frames::length(rng, 14, 1514)];
             rng.fill(&mut frame[..]);
-            return Input { source: Source::Host(port), frame };
+            // a checksum anywhere that it fits
+            let words = frame.len() as u16 / 2;
+            let start = rng.random_range(0..words);
+            let checksum = rng
+                .random_bool(0.5)
+                .then(|| Checksum { start: 2 * start, offset: 2 * rng.random_range(0..words - start) });
+            return Input { source: Source::Host { port, checksum }, frame };
         }
         let frame = frames::frame(rng, &self.world, port);
         Input { source: Source::Wire { port, bad_fcs: rng.random_ratio(1, 24) }, frame }

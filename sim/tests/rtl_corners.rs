@@ -57,7 +57,7 @@ fn load(card: &mut RtlCard, frames: &[(Port, Vec<u8>)], cycles: u64) -> [usize; 
             card.wire_in(*port, frame, false);
         }
         for port in Port::ALL {
-            card.host_in(port, &[port as u8; 200]);
+            card.host_in(port, &[port as u8; 200], None);
         }
         for _ in 0..64 {
             let (front, back) = card
@@ -134,7 +134,7 @@ fn host_and_both_forward_paths_share_the_back_wire() {
                 card.wire_in(*port, frame, false);
             }
         }
-        while card.host_in(Back, &[0; 200]) {}
+        while card.host_in(Back, &[0; 200], None) {}
         card.run(256);
         drain(&mut card);
         let sent = u64::from(card.read32(counters::BACK_TX));
@@ -157,8 +157,8 @@ fn a_reset_in_mid_traffic_leaves_nothing_behind() {
             for (port, frame) in &burst {
                 card.wire_in(*port, frame, at % 2 == 0);
             }
-            card.host_in(Front, &[1; 300]);
-            card.host_in(Back, &[2; 300]);
+            card.host_in(Front, &[1; 300], None);
+            card.host_in(Back, &[2; 300], None);
         }
         if at % 3 == 0 {
             card.hold_wire(Back, true);
@@ -247,9 +247,14 @@ fn frames_of_any_length_leave_the_card_in_order() {
         assert_eq!(settle(&mut card)[1].len(), sent, "total length {total}");
     }
     assert_eq!(count(&mut card, Front, Outcome::DropForwardFull), 1);
-    for length in [1, 8, 2047, 2048, 4096] {
+    // a longer one is discarded, and the next one goes its way
+    for length in [2049, 5000, 100_000] {
+        assert!(card.host_in(Back, &vec![1; length], None));
+        assert!(settle(&mut card)[1].is_empty(), "{length} bytes from the host");
+    }
+    for length in [1, 8, 2047, 2048] {
         let frame: Vec<u8> = (0..length).map(|i| i as u8).collect();
-        assert!(card.host_in(Back, &frame));
+        assert!(card.host_in(Back, &frame, None));
         assert_eq!(settle(&mut card)[1], [frame], "{length} bytes from the host");
     }
 }

@@ -187,7 +187,7 @@ fn a_frame_costs_the_longer_of_its_input_and_output_beats() {
     for (port, output) in [(Front, FRONT_WIRE), (Back, BACK_WIRE)] {
         let (mut card, mut log) = (card(), Log::default());
         for _ in 0..50 {
-            assert!(card.host_in(port, &vec![1; 1514]));
+            assert!(card.host_in(port, &vec![1; 1514], None));
         }
         log.settle(&mut card);
         assert_eq!(log.spacing(output), [190; 49]);
@@ -273,7 +273,7 @@ fn outputs_hold_still_until_they_are_taken() {
             for input in &round.inputs {
                 assert!(match input.source {
                     Source::Wire { port, bad_fcs } => card.wire_in(port, &input.frame, bad_fcs),
-                    Source::Host(port) => card.host_in(port, &input.frame),
+                    Source::Host { port, checksum } => card.host_in(port, &input.frame, checksum),
                 });
             }
             while card.run(0) {

@@ -1,6 +1,7 @@
 //! The race and overload runs themselves: the model passes, a card that is wrong in one way does not.
 
 use ipos_abi::Port;
+use ipos_abi::queue::{Checksum, Event};
 use ipos_abi::regs::{outcome, tables};
 use ipos_abi::rx::{Outcome, RxMeta};
 use ipos_device::Queue;
@@ -75,8 +76,12 @@ impl Card for Faulty {
         sent
     }
 
-    fn host_in(&mut self, port: Port, frame: &[u8]) -> bool {
-        self.card.host_in(port, frame)
+    fn host_in(&mut self, port: Port, frame: &[u8], checksum: Option<Checksum>) -> bool {
+        self.card.host_in(port, frame, checksum)
+    }
+
+    fn event(&mut self) -> Option<Event> {
+        self.card.event()
     }
 
     fn host_out(&mut self, queue: Queue, frame: &mut Vec<u8>) -> Option<RxMeta> {

@@ -86,6 +86,15 @@ codes! {
     }
 }
 
+/// Where a checksum goes in a frame to be sent: see [`TransmitDescriptor`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checksum {
+    /// First byte that is summed; even.
+    pub start: u16,
+    /// Place of the 16-bit sum, counted from `start`; even.
+    pub offset: u16,
+}
+
 /// Flag of [`TransmitDescriptor`]: insert a checksum.
 pub const CHECKSUM: u16 = 1;
 /// Bit of a completion's last word: the phase.

@@ -30,6 +30,7 @@ macro_rules! block {
 }
 
 pub mod card;
+pub mod checksum;
 pub mod parse;
 pub mod pcie;
 pub mod route;

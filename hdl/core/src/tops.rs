@@ -6,11 +6,12 @@ use ipos_emit::EmitError;
 use rust_hdl_core::prelude::*;
 
 use crate::card::{Card, Counter, Outcomes, Registers};
+use crate::checksum::Insert;
 use crate::parse::{Fold, LaneSum, Rx, Vlan};
 use crate::pcie;
-use crate::route::{Dispatch, Encap};
+use crate::route::{Dispatch, Encap, Rate};
 use crate::stream::{Arbiter, Beat, Fifo, FrameFifo, FromAxis, ToAxis};
-use crate::table::{Cuckoo, Hash};
+use crate::table::{Cuckoo, Entries, Hash};
 
 /// A file's name (and top module), and what writes its text.
 pub type Top = (&'static str, fn() -> Result<String, EmitError>);
@@ -37,9 +38,12 @@ pub fn tops() -> Vec<Top> {
         "lane_sum" = Sum,
         "rx" = Rx,
         "hash" = Hash,
+        "entries" = Entries<4>,
+        "rate" = Rate,
         "cuckoo" = Cuckoo<4, 10, 108>,
         "dispatch" = Dispatch,
         "encap" = Encap,
+        "insert" = Insert,
         "outcomes" = Outcomes,
         "counter" = Counter<4, 8>,
         "registers" = Registers,

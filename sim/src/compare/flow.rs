@@ -32,6 +32,7 @@ pub(super) fn write(card: &mut dyn Card, writes: impl IntoIterator<Item = (u32, 
 pub(super) fn set_up(card: &mut dyn Card) {
     let (front, back) = (mac_words(FRONT), mac_words(BACK));
     let ports = [
+        (port::REFORWARD, 0),
         (port::FRONT_MAC_LO, front.0),
         (port::FRONT_MAC_HI, front.1),
         (port::BACK_MAC_LO, back.0),

@@ -73,7 +73,7 @@ impl Observed {
         for _ in 0..=limit / STEP {
             let taken = match input.source {
                 Source::Wire { port, bad_fcs } => card.wire_in(port, &input.frame, bad_fcs),
-                Source::Host(port) => card.host_in(port, &input.frame),
+                Source::Host { port, checksum } => card.host_in(port, &input.frame, checksum),
             };
             if taken {
                 return Ok(());
@@ -180,7 +180,7 @@ pub(super) fn check(seed: u64, expected: &[Expected<'_>], found: &Observed) -> R
 fn source(input: &Input) -> usize {
     match input.source {
         Source::Wire { port, .. } => port as usize,
-        Source::Host(_) => 2,
+        Source::Host { .. } => 2,
     }
 }
 

@@ -4,7 +4,9 @@
 //! the map does not define read as zero; a COMMIT's slot number is cut to the table's size; and
 //! if the host gives a key two entries that differ, the lower bank's wins.
 
-use ipos_abi::regs::{BLOCKS, ENABLE, MAGIC, card, counters, port, tables};
+use std::collections::HashMap;
+
+use ipos_abi::regs::{BLOCKS, ENABLE, MAGIC, card, counters, entries, port, queues, tables};
 use ipos_abi::rx::Outcome;
 use ipos_abi::table::{
     BANKS, DESTINATIONS, ENDPOINT_INDEX_BITS, FORWARD_INDEX_BITS, FlowKey, HASH_BITS, NEIGHBOURS, hash,
@@ -38,6 +40,17 @@ pub(super) struct Counters {
     pub tx: u64,
 }
 
+/// Bank and slot of a table.
+pub(super) type Place = (usize, usize);
+
+/// What an entry of the forward table has carried.
+#[derive(Clone, Copy, Default)]
+struct Carried {
+    packets: u32,
+    bytes: u64,
+    seen: bool,
+}
+
 /// A cuckoo table as the card sees it: slots, and which of them a key may be found in.
 struct Table {
     index_bits: usize,
@@ -49,16 +62,21 @@ impl Table {
         Table { index_bits, banks: std::array::from_fn(|_| vec![None; 1 << index_bits]) }
     }
 
+    /// The slot that a COMMIT or SELECT word names.
+    fn place(&self, word: u32) -> Place {
+        ((word >> 16) as usize % BANKS, word as usize & ((1 << HASH_BITS) - 1) & ((1 << self.index_bits) - 1))
+    }
+
     fn commit(&mut self, word: u32, key: u128, value: u32) {
-        let slot = word as usize & ((1 << HASH_BITS) - 1) & ((1 << self.index_bits) - 1);
-        let bank = (word >> 16) as usize % BANKS;
+        let (bank, slot) = self.place(word);
         self.banks[bank][slot] = (word & ENABLE != 0).then_some((key, value));
     }
 
-    fn lookup(&self, key: u128) -> Option<u32> {
+    fn lookup(&self, key: u128) -> Option<(u32, Place)> {
         self.banks.iter().enumerate().find_map(|(bank, slots)| {
-            let (stored, value) = slots[hash(bank, key, self.index_bits) as usize]?;
-            (stored == key).then_some(value)
+            let slot = hash(bank, key, self.index_bits) as usize;
+            let (stored, value) = slots[slot]?;
+            (stored == key).then_some((value, (bank, slot)))
         })
     }
 }
@@ -73,12 +91,15 @@ pub(super) struct Registers {
     neighbours: [Option<[u8; 6]>; NEIGHBOURS],
     pub counters: [Counters; 2],
     high: u32,
+    carried: HashMap<Place, Carried>,
+    selected: Carried,
 }
 
 impl Registers {
     pub fn new(build: u32) -> Self {
         let mut words = [0; WORDS];
         words[port::ETHERTYPE as usize / 4] = 0x0007;
+        words[port::REFORWARD as usize / 4] = 156;
         Registers {
             build,
             words,
@@ -88,6 +109,8 @@ impl Registers {
             neighbours: [None; NEIGHBOURS],
             counters: [Counters::default(); 2],
             high: 0,
+            carried: HashMap::new(),
+            selected: Carried::default(),
         }
     }
 
@@ -102,6 +125,10 @@ impl Registers {
             card::ENDPOINT_SLOTS => ENDPOINT_INDEX_BITS as u32,
             card::CLOCK_KHZ => 0,
             counters::HIGH => self.high,
+            entries::PACKETS => self.selected.packets & 0x7fff_ffff,
+            entries::BYTES_LO => self.selected.bytes as u32,
+            entries::BYTES_HI => (self.selected.bytes >> 32) as u32 & 0xff,
+            entries::SEEN => self.selected.seen.into(),
             _ if writable(offset) != 0 => self.words[offset as usize / 4],
             _ => match (self.counter(offset), block_word(offset)) {
                 (Some(count), _) => {
@@ -115,7 +142,15 @@ impl Registers {
 
     pub fn write(&mut self, offset: u32, value: u32) {
         match offset {
-            tables::COMMIT_FORWARD => self.forward.commit(value, self.staged_key(), self.word(tables::VALUE) & 0x3ff),
+            tables::COMMIT_FORWARD => {
+                self.forward.commit(value, self.staged_key(), self.word(tables::VALUE) & 0x3ff);
+                self.carried.remove(&self.forward.place(value));
+            }
+            entries::SELECT => {
+                let carried = self.carried.entry(self.forward.place(value)).or_default();
+                self.selected = *carried;
+                carried.seen &= value & ENABLE == 0;
+            }
             tables::COMMIT_ENDPOINT => self.endpoint.commit(value, self.staged_key(), self.word(tables::VALUE)),
             tables::COMMIT_DEST => {
                 let port = self.word(tables::DEST_PORT);
@@ -156,15 +191,23 @@ impl Registers {
         }
     }
 
-    /// Destination and action bits of a key in the forward table.
-    pub fn lookup_forward(&self, key: &FlowKey) -> Option<(u8, u32)> {
-        let value = self.forward.lookup(key.bits())?;
-        Some((value as u8, value >> 8 & 3))
+    /// Destination, action bits and place of a key in the forward table.
+    pub fn lookup_forward(&self, key: &FlowKey) -> Option<(u8, u32, Place)> {
+        let (value, place) = self.forward.lookup(key.bits())?;
+        Some((value as u8, value >> 8 & 3, place))
+    }
+
+    /// Counts a packet that an entry forwarded, `total` bytes of IP.
+    pub fn carried(&mut self, place: Place, total: usize) {
+        let carried = self.carried.entry(place).or_default();
+        carried.packets += 1;
+        carried.bytes += total as u64;
+        carried.seen = true;
     }
 
     /// The reference of a key in the endpoint table.
     pub fn lookup_endpoint(&self, key: &FlowKey) -> Option<u32> {
-        self.endpoint.lookup(key.bits())
+        self.endpoint.lookup(key.bits()).map(|(reference, _)| reference)
     }
 
     /// A destination, and the MAC of its neighbour if that is valid.
@@ -211,7 +254,7 @@ impl Registers {
 /// The defined bits of a read-write register; zero for every other offset.
 fn writable(offset: u32) -> u32 {
     match offset {
-        port::ETHERTYPE => 0xffff,
+        port::ETHERTYPE | port::REFORWARD => 0xffff,
         port::FRONT_MAC_HI | port::BACK_MAC_HI | tables::NEIGHBOUR_HI => ENABLE | 0xffff,
         port::FRONT_VLAN | port::BACK_VLAN => ENABLE | 0xfff,
         tables::KEY3 => 1,
@@ -230,10 +273,13 @@ fn writable(offset: u32) -> u32 {
 
 /// The two words at the head of each block: type and version, offset of the next block.
 fn block_word(offset: u32) -> Option<u32> {
-    BLOCKS.iter().enumerate().find_map(|(i, block)| match offset.checked_sub(block.offset)? {
-        0 => Some(u32::from(block.kind) << 16 | u32::from(block.version)),
-        4 => Some(BLOCKS.get(i + 1).map_or(0, |next| next.offset)),
-        _ => None,
+    // the blocks from the queues on are not the pipelines'
+    BLOCKS.iter().enumerate().filter(|(_, block)| block.offset < queues::BASE).find_map(|(i, block)| {
+        match offset.checked_sub(block.offset)? {
+            0 => Some(u32::from(block.kind) << 16 | u32::from(block.version)),
+            4 => Some(BLOCKS.get(i + 1).map_or(0, |next| next.offset)),
+            _ => None,
+        }
     })
 }
 
@@ -264,16 +310,16 @@ mod tests {
         loop {
             kinds.push(registers.read(offset));
             offset = registers.read(offset + 4);
-            if offset == 0 {
+            if offset == 0 || kinds.len() > BLOCKS.len() {
                 break;
             }
         }
-        assert_eq!(kinds, [0x1_0001, 0x2_0001, 0x3_0001, 0x4_0001]);
+        assert_eq!(kinds, [0x1_0001, 0x2_0001, 0x3_0001, 0x5_0001, 0x4_0001, 0]);
         for offset in (0..0x1_0000).step_by(4) {
             let before = registers.read(offset);
             registers.write(offset, u32::MAX);
             let kept = match offset {
-                0x108 => 0xffff,
+                0x108 | 0x130 => 0xffff,
                 0x114 | 0x124 | 0x244 => 0x8000_ffff,
                 0x118 | 0x128 => 0x8000_0fff,
                 0x214 => 1,

@@ -79,7 +79,8 @@ impl World {
             occupied: HashSet::new(),
             entries: Vec::new(),
         };
-        let mut writes = Vec::new();
+        // a model of frames has no cycles for the re-forwarding bound to count
+        let mut writes = vec![(port::REFORWARD, 0)];
         world.write_port(rng, &mut writes, 0);
         world.write_port(rng, &mut writes, 1);
         for index in 0..NEIGHBOURS as u32 {

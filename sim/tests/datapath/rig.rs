@@ -107,6 +107,7 @@ impl Rig {
         let mut rig = Rig { card: ModelCard::new(config), sequence: [0; 2] };
         let (front, back, peer) = (mac_words(mac(FRONT)), mac_words(mac(BACK)), mac_words(mac(PEER)));
         rig.write(&[
+            (port::REFORWARD, 0),
             (port::FRONT_MAC_LO, front.0),
             (port::FRONT_MAC_HI, front.1),
             (port::BACK_MAC_LO, back.0),

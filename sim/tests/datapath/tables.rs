@@ -226,7 +226,7 @@ fn frames_of_the_host_are_sent_as_they_are() {
     let mut rig = Rig::new();
     let mut out = Vec::new();
     for (port, offset) in [(Front, counters::FRONT_TX), (Back, counters::BACK_TX)] {
-        assert!(rig.card.host_in(port, &[7; 15]));
+        assert!(rig.card.host_in(port, &[7; 15], None));
         while rig.card.run(1000) {}
         assert!(rig.card.wire_out(port, &mut out));
         assert_eq!(out, [7; 15], "no padding");

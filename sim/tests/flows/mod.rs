@@ -34,6 +34,7 @@ fn key(protocol: Protocol, client: u16) -> FlowKey {
 pub fn set_up(card: &mut dyn Card) {
     let (front, back, neighbour) = (mac_words(FRONT), mac_words(BACK), mac_words(NEIGHBOUR));
     let mut writes = vec![
+        (port::REFORWARD, 0),
         (port::FRONT_MAC_LO, front.0),
         (port::FRONT_MAC_HI, front.1),
         (port::BACK_MAC_LO, back.0),

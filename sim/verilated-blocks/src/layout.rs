@@ -43,13 +43,13 @@ layout! {
     Meta {
         runt: 1, mac_ok: 1, group: 1, ipos: 1, ipos_short: 1, ipos_type: 8, cover: 8, ipv4: 1, early: 3,
         small_total: 1, late: 3, fragment: 1, other_protocol: 1, l4_skip: 1, udp: 1, src_ip: 32, dst_ip: 32,
-        src_port: 16, dst_port: 16, total: 16, src_mac: 48, tagged: 1, tci: 16,
+        src_port: 16, dst_port: 16, tcp_flags: 8, total: 16, src_mac: 48, tagged: 1, tci: 16,
     }
     /// `table::Verdict`
     Verdict {
         drop: 1, forward: 1, host: 1, control: 1, code: 5, decapsulate: 1, l3: 3, judge: 1, l4_skip: 1, cover: 8,
-        total: 16, tagged: 1, tci: 16, endpoint: 32, udp: 1, src_ip: 32, src_port: 16, dst_ip: 32, dst_port: 16,
-        mac: 48,
+        total: 16, tagged: 1, tci: 16, endpoint: 32, place: 14, tcp_flags: 8, udp: 1, src_ip: 32, src_port: 16, dst_ip: 32,
+        dst_port: 16, mac: 48,
     }
     /// `route::Route`
     Route { mac: 48, src_ip: 32, src_port: 16, dst_ip: 32, dst_port: 16, udp: 1 }

@@ -58,6 +58,8 @@ fn job(rng: &mut SmallRng, back: bool) -> Job {
         dst_ip: rng.random::<u32>().into(),
         dst_port: rng.random::<u16>().into(),
         mac: rng.random::<u64>() >> 16,
+        place: rng.random_range(0..1 << 14),
+        tcp_flags: rng.random::<u8>().into(),
         ..Default::default()
     };
     verdict.tci = if verdict.tagged == 1 { rng.random::<u16>().into() } else { 0 };
@@ -113,7 +115,7 @@ struct Fate {
     kept: Option<RxMeta>,
 }
 
-fn expected(job: &Job, back: bool, admitted: bool, overflow: [bool; 2], sequence: u32) -> Fate {
+fn expected(job: &Job, back: bool, admitted: Result<(), Outcome>, overflow: [bool; 2], sequence: u32) -> Fate {
     let v = &job.verdict;
     let normal = job.normal();
     let mut result = Fate { outcome: Outcome::Forwarded, forwarded: None, host: None, control: None, kept: None };
@@ -122,8 +124,8 @@ fn expected(job: &Job, back: bool, admitted: bool, overflow: [bool; 2], sequence
         return result;
     }
     if v.forward == 1 {
-        if !admitted {
-            result.outcome = Outcome::DropForwardFull;
+        if let Err(why) = admitted {
+            result.outcome = why;
             return result;
         }
         let short = job.short();
@@ -194,10 +196,11 @@ fn run(back: bool, count: u32, stalls: fn() -> Stalls, job: fn(&mut SmallRng, bo
     let mut jobs: VecDeque<Job> = VecDeque::new();
     let mut buffers: [Frames; 3] = Default::default(); // forward, host, control
     let mut ended: [Option<(Vec<u8>, bool)>; 3] = Default::default();
-    let (mut admitted, mut route, mut number) = (false, None, 0u32);
+    let (mut admitted, mut route, mut number) = (Ok(()), None, 0u32);
     let mut overflow = [false; 2];
     let mut sequence = 0u32;
     let mut outcome = None;
+    let mut hit = None;
     let mut tally = [0u32; Outcome::ALL.len()];
     let (mut sent, mut done, mut cycle, mut total_beats, mut scarce) = (0, 0, 0, 0, false);
     while done < count {
@@ -238,12 +241,17 @@ fn run(back: bool, count: u32, stalls: fn() -> Stalls, job: fn(&mut SmallRng, bo
         if number > HOST_BEATS {
             overflow = [true; 2];
         }
+        let allow = rng.random_range(0..8) != 0;
+        block.set_allow(allow.into());
         block.set_host_overflow(overflow[0].into());
         block.set_control_overflow(overflow[1].into());
         block.low();
 
         let reported = (block.outcome_valid() != 0).then(|| Outcome::from_code(block.outcome()).expect("an outcome"));
         assert_eq!(reported, outcome.take(), "one cycle after the end");
+        let carried =
+            (block.hit() != 0).then(|| (block.hit_place().into(), block.hit_bytes().into(), block.hit_flags().into()));
+        assert_eq!(carried, hit.take());
         let writes = [block.fwd_write(), block.host_write(), block.control_write()].map(|w| w != 0);
         let taken = beat.is_some() && verdict.is_some() && beat.is_some_and(|b| b.last == 0 || tail.is_some());
         assert_eq!((block.take() != 0, block.take_last() != 0), (taken, taken && beat.is_some_and(|b| b.last == 1)));
@@ -263,7 +271,15 @@ fn run(back: bool, count: u32, stalls: fn() -> Stalls, job: fn(&mut SmallRng, bo
             let job = jobs.front().expect("a frame is due");
             if number == 0 {
                 let beats = (job.end() - 1) / 8; // without the first
-                admitted = job.end() <= LONGEST && beats <= BUFFER_BEATS - level && routes < ROUTES;
+                admitted = if job.verdict.decapsulate == 1 && !allow {
+                    Err(Outcome::DropRate)
+                } else if job.end() <= LONGEST && beats <= BUFFER_BEATS - level && routes < ROUTES {
+                    Ok(())
+                } else {
+                    Err(Outcome::DropForwardFull)
+                };
+                let again = job.verdict.forward & job.verdict.decapsulate == 1 && admitted.is_ok();
+                assert_eq!(block.reforward() != 0, again);
             }
             number += 1;
             beats.taken();
@@ -289,6 +305,7 @@ fn run(back: bool, count: u32, stalls: fn() -> Stalls, job: fn(&mut SmallRng, bo
             assert_eq!(route.take(), expected.forwarded.as_ref().map(|_| sent));
             tally[expected.outcome as usize] += 1;
             outcome = Some(expected.outcome);
+            hit = (expected.outcome == Outcome::Forwarded).then_some((v.place, v.total, v.tcp_flags));
             sequence += u32::from(expected.kept.is_some());
             overflow = [false; 2];
             number = 0;
@@ -306,7 +323,8 @@ fn run(back: bool, count: u32, stalls: fn() -> Stalls, job: fn(&mut SmallRng, bo
 #[test]
 fn front_port() {
     let (.., tally) = run(false, FRAMES, Stalls::default, job);
-    let met = |i| tally[i] > FRAMES / 1000 || i == Outcome::ToControl as usize;
+    let never = [Outcome::ToControl as usize, Outcome::DropRate as usize];
+    let met = |i| tally[i] > FRAMES / 1000 || never.contains(&i);
     assert!((0..tally.len()).all(met), "each outcome");
 }
 

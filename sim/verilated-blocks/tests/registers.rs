@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use ipos_abi::regs::{self, Access, BLOCKS, card, counters, port, tables};
+use ipos_abi::regs::{self, Access, BLOCKS, Block, card, counters, entries, port, queues, tables};
 use ipos_verilated_blocks::{Clocked, registers, seeded};
 use rand::Rng;
 use rand::rngs::SmallRng;
@@ -11,6 +11,8 @@ use rand::seq::IndexedRandom;
 
 const ACCESSES: u32 = 150_000;
 const BUILD: u32 = 0x1234_5678;
+/// What the selected entry has carried.
+const SELECTED: [u32; 3] = [0x89ab_cdef, 0x7654_3210, 0xfe];
 
 /// The bits of each register that can be written and read back.
 const BITS: &[(u32, u32)] = &[
@@ -21,6 +23,7 @@ const BITS: &[(u32, u32)] = &[
     (port::BACK_MAC_LO, 0xffff_ffff),
     (port::BACK_MAC_HI, 0x8000_ffff),
     (port::BACK_VLAN, 0x8000_0fff),
+    (port::REFORWARD, 0xffff),
     (tables::KEY0, 0xffff_ffff),
     (tables::KEY1, 0xffff_ffff),
     (tables::KEY2, 0xffff_ffff),
@@ -32,6 +35,11 @@ const BITS: &[(u32, u32)] = &[
     (tables::NEIGHBOUR_HI, 0x8000_ffff),
 ];
 
+/// The pipelines' blocks: those from the queues on are answered elsewhere.
+fn blocks() -> impl Iterator<Item = &'static Block> {
+    BLOCKS.iter().filter(|b| b.offset < queues::BASE)
+}
+
 /// What answers behind the registers: the lookup's commits, the outcome counters.
 #[derive(Default)]
 struct Behind {
@@ -42,6 +50,8 @@ struct Behind {
     endpoint: u32,
     dest: u32,
     neighbour: u32,
+    select_in: Option<u32>,
+    select: u32,
 }
 
 struct Bench {
@@ -105,6 +115,7 @@ impl Bench {
         b.set_back_tx(plain[3]);
         let committed = behind.commit_in == Some(0);
         b.set_committed(committed.into());
+        b.set_select_done((behind.select_in == Some(0)).into());
         let (front, back): (u64, u64) = rng.random();
         b.set_front_value(front);
         b.set_back_value(back);
@@ -128,6 +139,14 @@ impl Bench {
         behind.endpoint += u32::from(committed && b.commit_endpoint() != 0);
         behind.commit_in = wait(behind.commit_in, commits, rng);
         behind.count_in = wait(behind.count_in, counts, rng);
+        behind.select_in = wait(behind.select_in, b.select() != 0, rng);
+        if b.select() != 0 {
+            behind.select += 1;
+            assert_eq!(
+                (u32::from(b.select_place()), u32::from(b.forget())),
+                ((commit >> 16 & 3) << 12 | commit & 0xfff, commit >> 31)
+            );
+        }
         behind.dest += u32::from(b.commit_dest());
         behind.neighbour += u32::from(b.commit_neighbour());
         if counts {
@@ -202,7 +221,7 @@ impl Bench {
     }
 
     fn fixed(&self, address: u32) -> u32 {
-        if let Some(i) = BLOCKS.iter().position(|b| (b.offset..b.offset + 8).contains(&address)) {
+        if let Some(i) = blocks().position(|b| (b.offset..b.offset + 8).contains(&address)) {
             let next = BLOCKS.get(i + 1).map_or(0, |b| b.offset);
             let header = u32::from(BLOCKS[i].kind) << 16 | u32::from(BLOCKS[i].version);
             return if address == BLOCKS[i].offset { header } else { next };
@@ -215,6 +234,10 @@ impl Bench {
             card::PORTS => 2,
             card::FORWARD_SLOTS => 10,
             card::ENDPOINT_SLOTS => 9,
+            entries::PACKETS => SELECTED[0] & 0x7fff_ffff,
+            entries::BYTES_LO => SELECTED[0] >> 31 | SELECTED[1] << 1,
+            entries::BYTES_HI => (SELECTED[1] >> 31 | SELECTED[2] << 1) & 0xff,
+            entries::SEEN => SELECTED[2] >> 7 & 1,
             counters::HIGH => self.high,
             other => self.values.get(&other).copied().unwrap_or(0),
         }
@@ -223,8 +246,14 @@ impl Bench {
     fn check_write(&mut self, address: u32, value: u32) {
         self.access(address, Some(value));
         let b = &self.behind;
-        let strobes = [b.forward, b.endpoint, b.dest, b.neighbour];
-        let commits = [tables::COMMIT_FORWARD, tables::COMMIT_ENDPOINT, tables::COMMIT_DEST, tables::COMMIT_NEIGHBOUR];
+        let strobes = [b.forward, b.endpoint, b.dest, b.neighbour, b.select];
+        let commits = [
+            tables::COMMIT_FORWARD,
+            tables::COMMIT_ENDPOINT,
+            tables::COMMIT_DEST,
+            tables::COMMIT_NEIGHBOUR,
+            entries::SELECT,
+        ];
         assert_eq!(strobes, commits.map(|a| u32::from(a == address)), "{address:#x}");
     }
 }
@@ -232,17 +261,29 @@ impl Bench {
 #[test]
 fn every_register_is_as_declared() {
     let writable: Vec<u32> =
-        BLOCKS.iter().flat_map(|b| b.regs).filter(|r| r.access == Access::Rw).map(|r| r.offset).collect();
+        blocks().flat_map(|b| b.regs).filter(|r| r.access == Access::Rw).map(|r| r.offset).collect();
     assert_eq!(BITS.iter().map(|b| b.0).collect::<Vec<_>>(), writable, "each has its bits in this test");
 
     let mut rng = seeded();
     let mut block = registers::Model::new(Some(rng.random()));
     block.set_build(BUILD);
     block.restart();
-    let values = writable.iter().map(|&a| (a, if a == port::ETHERTYPE { 7 } else { 0 })).collect();
-    let mut bench = Bench { block, rng, values, high: 0, behind: Behind::default(), plain: Vec::new() };
-    let declared: Vec<u32> = BLOCKS
+    let values = writable
         .iter()
+        .map(|&a| {
+            (
+                a,
+                match a {
+                    port::ETHERTYPE => 7,
+                    port::REFORWARD => 156,
+                    _ => 0,
+                },
+            )
+        })
+        .collect();
+    block.set_selected(&SELECTED);
+    let mut bench = Bench { block, rng, values, high: 0, behind: Behind::default(), plain: Vec::new() };
+    let declared: Vec<u32> = blocks()
         .flat_map(|b| [b.offset, b.offset + 4].into_iter().chain(b.regs.iter().map(|r| r.offset)))
         .chain((0..16).flat_map(|i| [counters::FRONT_OUTCOME + 4 * i, counters::BACK_OUTCOME + 4 * i]))
         .collect();

@@ -1,5 +1,5 @@
 //! The register file: `ipos_abi::regs` behind a simple bus.
-use ipos_abi::regs::{self, card, counters, port, tables};
+use ipos_abi::regs::{self, card, counters, entries, port, queues, tables};
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -37,6 +37,13 @@ block! {
         pub neighbour: Signal<Out, Bits<49>>,
         pub commit_neighbour: Signal<Out, Bit>,
         pub index: Signal<Out, Bits<8>>,
+        pub reforward: Signal<Out, Bits<16>>,
+        // entries: a selection is a strobe, `selected` holds from `select_done` on
+        pub select: Signal<Out, Bit>,
+        pub select_place: Signal<Out, Bits<14>>,
+        pub forget: Signal<Out, Bit>,
+        pub selected: Signal<In, Bits<72>>,
+        pub select_done: Signal<In, Bit>,
         // counters
         pub outcome_code: Signal<Out, Bits<4>>,
         pub front_read: Signal<Out, Bit>,
@@ -71,6 +78,9 @@ block! {
         pending_endpoint: DFF<Bit>,
         strobe_dest: DFF<Bit>,
         strobe_neighbour: DFF<Bit>,
+        strobe_select: DFF<Bit>,
+        pending_select: DFF<Bit>,
+        reforward_reg: DFF<Bits<16>>,
         rdata_reg: DFF<Bits<32>>,
         ack_reg: DFF<Bit>,
         wants_read: Signal<Local, Bit>,
@@ -95,17 +105,23 @@ block! {
         h_card: Constant<Bits<32>> = card::HEADER as u64,
         h_port: Constant<Bits<32>> = port::HEADER as u64,
         h_tables: Constant<Bits<32>> = tables::HEADER as u64,
+        h_entries: Constant<Bits<32>> = entries::HEADER as u64,
         h_counters: Constant<Bits<32>> = counters::HEADER as u64,
         b_card: Constant<Bits<16>> = card::BASE as u64,
         b_port: Constant<Bits<16>> = port::BASE as u64,
         b_tables: Constant<Bits<16>> = tables::BASE as u64,
+        b_entries: Constant<Bits<16>> = entries::BASE as u64,
         b_counters: Constant<Bits<16>> = counters::BASE as u64,
         n_card: Constant<Bits<16>> = (card::BASE + 4) as u64,
         n_port: Constant<Bits<16>> = (port::BASE + 4) as u64,
         n_tables: Constant<Bits<16>> = (tables::BASE + 4) as u64,
+        n_entries: Constant<Bits<16>> = (entries::BASE + 4) as u64,
+        n_counters: Constant<Bits<16>> = (counters::BASE + 4) as u64,
         nv_card: Constant<Bits<32>> = port::BASE as u64,
         nv_port: Constant<Bits<32>> = tables::BASE as u64,
-        nv_tables: Constant<Bits<32>> = counters::BASE as u64,
+        nv_tables: Constant<Bits<32>> = entries::BASE as u64,
+        nv_entries: Constant<Bits<32>> = counters::BASE as u64,
+        nv_counters: Constant<Bits<32>> = queues::BASE as u64, // the next blocks are answered by others
         a_magic: Constant<Bits<16>> = card::MAGIC as u64,
         a_abi: Constant<Bits<16>> = card::ABI as u64,
         a_build: Constant<Bits<16>> = card::BUILD as u64,
@@ -136,6 +152,13 @@ block! {
         a_high: Constant<Bits<16>> = counters::HIGH as u64,
         p_front: Constant<Bits<10>> = (counters::FRONT_OUTCOME >> 6) as u64,
         p_back: Constant<Bits<10>> = (counters::BACK_OUTCOME >> 6) as u64,
+        v_reforward: Constant<Bits<16>> = 156u64,
+        a_reforward: Constant<Bits<16>> = port::REFORWARD as u64,
+        a_select: Constant<Bits<16>> = entries::SELECT as u64,
+        a_packets: Constant<Bits<16>> = entries::PACKETS as u64,
+        a_bytes_lo: Constant<Bits<16>> = entries::BYTES_LO as u64,
+        a_bytes_hi: Constant<Bits<16>> = entries::BYTES_HI as u64,
+        a_seen: Constant<Bits<16>> = entries::SEEN as u64,
         a_front_rx: Constant<Bits<16>> = counters::FRONT_RX as u64,
         a_front_tx: Constant<Bits<16>> = counters::FRONT_TX as u64,
         a_back_rx: Constant<Bits<16>> = counters::BACK_RX as u64,
@@ -171,12 +194,18 @@ impl Logic for Registers {
             pending_endpoint,
             strobe_dest,
             strobe_neighbour,
+            strobe_select,
+            pending_select,
+            reforward_reg,
             rdata_reg,
             ack_reg
         );
         self.wants_read.next = self.read.val() & !self.ack_reg.q.val();
-        self.wants_write.next =
-            self.write.val() & !self.ack_reg.q.val() & !self.pending_forward.q.val() & !self.pending_endpoint.q.val();
+        self.wants_write.next = self.write.val()
+            & !self.ack_reg.q.val()
+            & !self.pending_forward.q.val()
+            & !self.pending_endpoint.q.val()
+            & !self.pending_select.q.val();
 
         // 64-bit counters: the low word is read, the high word latched
         self.is_front.next = self.address.val().get_bits::<10>(6) == self.p_front.val();
@@ -290,11 +319,35 @@ impl Logic for Registers {
         if self.address.val() == self.a_neighbour_hi.val() {
             self.r.next = self.neighbour_hi.q.val();
         }
+        if self.address.val() == self.b_entries.val() {
+            self.r.next = self.h_entries.val();
+        }
+        if self.address.val() == self.n_entries.val() {
+            self.r.next = self.nv_entries.val();
+        }
         if self.address.val() == self.b_counters.val() {
             self.r.next = self.h_counters.val();
         }
+        if self.address.val() == self.n_counters.val() {
+            self.r.next = self.nv_counters.val();
+        }
         if self.address.val() == self.a_high.val() {
             self.r.next = self.high.q.val();
+        }
+        if self.address.val() == self.a_reforward.val() {
+            self.r.next = bit_cast::<32, 16>(self.reforward_reg.q.val());
+        }
+        if self.address.val() == self.a_packets.val() {
+            self.r.next = bit_cast::<32, 31>(self.selected.val().get_bits::<31>(0));
+        }
+        if self.address.val() == self.a_bytes_lo.val() {
+            self.r.next = self.selected.val().get_bits::<32>(31);
+        }
+        if self.address.val() == self.a_bytes_hi.val() {
+            self.r.next = bit_cast::<32, 8>(self.selected.val().get_bits::<8>(63));
+        }
+        if self.address.val() == self.a_seen.val() {
+            self.r.next = bit_cast::<32, 1>(self.selected.val().get_bits::<1>(71));
         }
 
         self.ack_reg.d.next = false;
@@ -312,6 +365,7 @@ impl Logic for Registers {
 
         self.strobe_dest.d.next = false;
         self.strobe_neighbour.d.next = false;
+        self.strobe_select.d.next = false;
         if self.wants_write.val() {
             self.ack_reg.d.next = true;
             if self.address.val() == self.a_ethertype.val() {
@@ -370,6 +424,15 @@ impl Logic for Registers {
                 self.commit.d.next = self.wdata.val();
                 self.strobe_neighbour.d.next = true;
             }
+            if self.address.val() == self.a_reforward.val() {
+                self.reforward_reg.d.next = bit_cast::<16, 32>(self.wdata.val());
+            }
+            if self.address.val() == self.a_select.val() {
+                self.commit.d.next = self.wdata.val();
+                self.strobe_select.d.next = true;
+                self.pending_select.d.next = true;
+                self.ack_reg.d.next = false;
+            }
             if self.address.val() == self.a_commit_forward.val() {
                 self.commit.d.next = self.wdata.val();
                 self.pending_forward.d.next = true;
@@ -386,6 +449,15 @@ impl Logic for Registers {
             self.pending_endpoint.d.next = false;
             self.ack_reg.d.next = true;
         }
+        if self.select_done.val() {
+            self.pending_select.d.next = false;
+            self.ack_reg.d.next = true;
+        }
+        self.reforward.next = self.reforward_reg.q.val();
+        self.select.next = self.strobe_select.q.val();
+        self.select_place.next = (bit_cast::<14, 2>(self.commit.q.val().get_bits::<2>(16)) << 12)
+            | bit_cast::<14, 12>(self.commit.q.val().get_bits::<12>(0));
+        self.forget.next = self.commit.q.val().get_bit(31);
         self.rdata.next = self.rdata_reg.q.val();
         self.ack.next = self.ack_reg.q.val();
 
@@ -441,6 +513,9 @@ impl Logic for Registers {
             self.pending_endpoint.d.next = false;
             self.strobe_dest.d.next = false;
             self.strobe_neighbour.d.next = false;
+            self.strobe_select.d.next = false;
+            self.pending_select.d.next = false;
+            self.reforward_reg.d.next = self.v_reforward.val();
             self.ack_reg.d.next = false;
         }
     }

@@ -1,18 +1,23 @@
 //! The whole card: two receive sides, one lookup, two dispatchers, one encapsulator, and the borders.
 //! `docs/datapath.md` has the picture.
 use super::{Counter, Outcomes, Registers};
+use crate::checksum::Insert;
 use crate::parse::Rx;
-use crate::route::{Dispatch, Encap, Route};
+use crate::route::{Dispatch, Encap, Rate, Route};
 use crate::stream::{Arbiter, Beat, Fifo, FrameFifo, FromAxis, ToAxis};
-use crate::table::{Classify, Verdict};
+use crate::table::{Classify, Entries, Verdict};
 use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
 
 block! {
     /// AXI4-Stream borders: `*_rx_*` from the MACs, `*_tx_*` to them, `host_*` and `control_*` to the host with the
-    /// 128 bits of an `RxMeta` beside each beat, `in_*` from the host with the port (1 = back) beside each beat.
+    /// 128 bits of an `RxMeta` beside each beat, `*_send_*` from the host to a wire, with the checksum that is asked for
+    /// beside each beat (`checksum::Insert`), `event_*` what happened to forwarded connections.
     pub struct Card {
         pub clock: Signal<In, Clock>,
         pub reset: Signal<In, Bit>,
+        /// Out of reset: the tables have been emptied.
+        pub ready: Signal<Out, Bit>,
         pub build: Signal<In, Bits<32>>,
         pub front_rx_tdata: Signal<In, Bits<64>>,
         pub front_rx_tkeep: Signal<In, Bits<8>>,
@@ -50,12 +55,24 @@ block! {
         pub control_meta: Signal<Out, Bits<128>>,
         pub control_tvalid: Signal<Out, Bit>,
         pub control_tready: Signal<In, Bit>,
-        pub in_tdata: Signal<In, Bits<64>>,
-        pub in_tkeep: Signal<In, Bits<8>>,
-        pub in_tlast: Signal<In, Bit>,
-        pub in_port: Signal<In, Bit>,
-        pub in_tvalid: Signal<In, Bit>,
-        pub in_tready: Signal<Out, Bit>,
+        pub front_send_tdata: Signal<In, Bits<64>>,
+        pub front_send_tkeep: Signal<In, Bits<8>>,
+        pub front_send_tlast: Signal<In, Bit>,
+        pub front_send_tuser: Signal<In, Bit>,
+        pub front_send_checksum: Signal<In, Bits<33>>,
+        pub front_send_tvalid: Signal<In, Bit>,
+        pub front_send_tready: Signal<Out, Bit>,
+        pub back_send_tdata: Signal<In, Bits<64>>,
+        pub back_send_tkeep: Signal<In, Bits<8>>,
+        pub back_send_tlast: Signal<In, Bit>,
+        pub back_send_tuser: Signal<In, Bit>,
+        pub back_send_checksum: Signal<In, Bits<33>>,
+        pub back_send_tvalid: Signal<In, Bit>,
+        pub back_send_tready: Signal<Out, Bit>,
+        pub event_data: Signal<Out, Bits<32>>,
+        pub event_valid: Signal<Out, Bit>,
+        pub event_ready: Signal<In, Bit>,
+        pub event_lost: Signal<Out, Bit>,
         pub reg_address: Signal<In, Bits<16>>,
         pub reg_wdata: Signal<In, Bits<32>>,
         pub reg_write: Signal<In, Bit>,
@@ -65,7 +82,8 @@ block! {
         registers: Registers,
         front_in: FromAxis,
         back_in: FromAxis,
-        host_in: FromAxis,
+        front_host_in: FromAxis,
+        back_host_in: FromAxis,
         front_rx: Rx,
         back_rx: Rx,
         classify: Classify<10, 9>,
@@ -83,7 +101,8 @@ block! {
         back_host: FrameFifo<Bits<128>, 10, 11>,
         back_control: FrameFifo<Bits<128>, 9, 10>,
         host_arbiter: Arbiter<Bits<128>>,
-        sends: FrameFifo<Bits<1>, 9, 10>,
+        front_sends: Insert,
+        back_sends: Insert,
         back_arbiter: Arbiter<Bits<1>>,
         front_out: ToAxis,
         back_out: ToAxis,
@@ -91,17 +110,20 @@ block! {
         control_out: ToAxis,
         front_outcomes: Outcomes,
         back_outcomes: Outcomes,
+        entries: Entries<10>,
+        events: Fifo<Bits<32>, 4, 5>,
+        rate: Rate,
         front_rx_count: Counter<32, 64>,
         front_tx_count: Counter<32, 64>,
         back_rx_count: Counter<32, 64>,
         back_tx_count: Counter<32, 64>,
+        sweep: DFF<Bits<11>>,
+        swept: Signal<Local, Bit>,
+        hold: Signal<Local, Bit>,
         front_fwd_ready: Signal<Local, Bit>,
         back_fwd_ready: Signal<Local, Bit>,
         front_fwd_take: Signal<Local, Bit>,
         back_fwd_take: Signal<Local, Bit>,
-        in_take: Signal<Local, Bit>,
-        in_back: Signal<Local, Bit>,
-        in_meta: Signal<Local, Bits<1>>,
     }
 }
 
@@ -129,41 +151,64 @@ impl Logic for Card {
             back_host,
             back_control,
             host_arbiter,
-            sends,
+            front_sends,
+            back_sends,
             back_arbiter,
             front_outcomes,
             back_outcomes,
+            entries,
+            events,
+            rate,
             front_rx_count,
             front_tx_count,
             back_rx_count,
             back_tx_count
         );
-        self.registers.reset.next = self.reset.val();
-        self.front_rx.reset.next = self.reset.val();
-        self.back_rx.reset.next = self.reset.val();
-        self.classify.reset.next = self.reset.val();
-        self.front_verdicts.reset.next = self.reset.val();
-        self.back_verdicts.reset.next = self.reset.val();
-        self.front_route.reset.next = self.reset.val();
-        self.back_route.reset.next = self.reset.val();
-        self.front_fwd.reset.next = self.reset.val();
-        self.front_routes.reset.next = self.reset.val();
-        self.back_fwd.reset.next = self.reset.val();
-        self.back_routes.reset.next = self.reset.val();
-        self.fwd_arbiter.reset.next = self.reset.val();
-        self.encap.reset.next = self.reset.val();
-        self.front_host.reset.next = self.reset.val();
-        self.back_host.reset.next = self.reset.val();
-        self.back_control.reset.next = self.reset.val();
-        self.host_arbiter.reset.next = self.reset.val();
-        self.sends.reset.next = self.reset.val();
-        self.back_arbiter.reset.next = self.reset.val();
-        self.front_outcomes.reset.next = self.reset.val();
-        self.back_outcomes.reset.next = self.reset.val();
-        self.front_rx_count.reset.next = self.reset.val();
-        self.front_tx_count.reset.next = self.reset.val();
-        self.back_rx_count.reset.next = self.reset.val();
-        self.back_tx_count.reset.next = self.reset.val();
+        // a reset lasts until every table is empty
+        dff_setup!(self, clock, sweep);
+        self.swept.next = self.sweep.q.val().get_bit(10);
+        if !self.swept.val() {
+            self.sweep.d.next = self.sweep.q.val() + 1;
+        }
+        if self.reset.val() {
+            self.sweep.d.next = 0.into();
+        }
+        self.hold.next = self.reset.val() | !self.swept.val();
+        self.ready.next = self.swept.val();
+        self.classify.sweep.next = !self.swept.val();
+        self.classify.sweep_slot.next = bit_cast::<12, 11>(self.sweep.q.val());
+        self.entries.sweep.next = !self.swept.val();
+        self.entries.sweep_slot.next = bit_cast::<12, 11>(self.sweep.q.val());
+        self.entries.reset.next = self.hold.val();
+        self.events.reset.next = self.hold.val();
+        self.rate.reset.next = self.hold.val();
+        self.registers.reset.next = self.hold.val();
+        self.front_rx.reset.next = self.hold.val();
+        self.back_rx.reset.next = self.hold.val();
+        self.classify.reset.next = self.hold.val();
+        self.front_verdicts.reset.next = self.hold.val();
+        self.back_verdicts.reset.next = self.hold.val();
+        self.front_route.reset.next = self.hold.val();
+        self.back_route.reset.next = self.hold.val();
+        self.front_fwd.reset.next = self.hold.val();
+        self.front_routes.reset.next = self.hold.val();
+        self.back_fwd.reset.next = self.hold.val();
+        self.back_routes.reset.next = self.hold.val();
+        self.fwd_arbiter.reset.next = self.hold.val();
+        self.encap.reset.next = self.hold.val();
+        self.front_host.reset.next = self.hold.val();
+        self.back_host.reset.next = self.hold.val();
+        self.back_control.reset.next = self.hold.val();
+        self.host_arbiter.reset.next = self.hold.val();
+        self.front_sends.reset.next = self.hold.val();
+        self.back_sends.reset.next = self.hold.val();
+        self.back_arbiter.reset.next = self.hold.val();
+        self.front_outcomes.reset.next = self.hold.val();
+        self.back_outcomes.reset.next = self.hold.val();
+        self.front_rx_count.reset.next = self.hold.val();
+        self.front_tx_count.reset.next = self.hold.val();
+        self.back_rx_count.reset.next = self.hold.val();
+        self.back_tx_count.reset.next = self.hold.val();
 
         // registers
         self.registers.address.next = self.reg_address.val();
@@ -195,8 +240,8 @@ impl Logic for Card {
         self.front_in.tlast.next = self.front_rx_tlast.val();
         self.front_in.tuser.next = self.front_rx_tuser.val();
         self.front_rx.s_beat.next = self.front_in.beat.val();
-        self.front_rx.s_valid.next = self.front_rx_tvalid.val();
-        self.front_rx_tready.next = self.front_rx.s_ready.val();
+        self.front_rx.s_valid.next = self.front_rx_tvalid.val() & self.swept.val();
+        self.front_rx_tready.next = self.front_rx.s_ready.val() & self.swept.val();
         self.front_rx.mac.next = self.registers.front_mac.val();
         self.front_rx.promiscuous.next = self.registers.front_promiscuous.val();
         self.front_rx.ethertype.next = self.registers.ethertype.val();
@@ -205,7 +250,7 @@ impl Logic for Card {
         self.front_rx.beat_read.next = self.front_route.take.val();
         self.front_rx.tail_read.next = self.front_route.take_last.val();
         self.front_rx_count.strobe.next =
-            self.front_rx_tvalid.val() & self.front_rx.s_ready.val() & self.front_rx_tlast.val();
+            self.front_rx_tvalid.val() & self.front_rx.s_ready.val() & self.swept.val() & self.front_rx_tlast.val();
         self.registers.front_rx.next = self.front_rx_count.value.val();
         self.registers.front_tx.next = self.front_tx_count.value.val();
 
@@ -214,8 +259,8 @@ impl Logic for Card {
         self.back_in.tlast.next = self.back_rx_tlast.val();
         self.back_in.tuser.next = self.back_rx_tuser.val();
         self.back_rx.s_beat.next = self.back_in.beat.val();
-        self.back_rx.s_valid.next = self.back_rx_tvalid.val();
-        self.back_rx_tready.next = self.back_rx.s_ready.val();
+        self.back_rx.s_valid.next = self.back_rx_tvalid.val() & self.swept.val();
+        self.back_rx_tready.next = self.back_rx.s_ready.val() & self.swept.val();
         self.back_rx.mac.next = self.registers.back_mac.val();
         self.back_rx.promiscuous.next = self.registers.back_promiscuous.val();
         self.back_rx.ethertype.next = self.registers.ethertype.val();
@@ -224,7 +269,7 @@ impl Logic for Card {
         self.back_rx.beat_read.next = self.back_route.take.val();
         self.back_rx.tail_read.next = self.back_route.take_last.val();
         self.back_rx_count.strobe.next =
-            self.back_rx_tvalid.val() & self.back_rx.s_ready.val() & self.back_rx_tlast.val();
+            self.back_rx_tvalid.val() & self.back_rx.s_ready.val() & self.swept.val() & self.back_rx_tlast.val();
         self.registers.back_rx.next = self.back_rx_count.value.val();
         self.registers.back_tx.next = self.back_tx_count.value.val();
 
@@ -267,6 +312,10 @@ impl Logic for Card {
         self.front_host.keep.next = self.front_route.keep.val();
         self.front_host.meta_in.next = self.front_route.out_meta.val();
         self.front_route.host_overflow.next = self.front_host.overflow.val();
+        self.entries.front_hit.next = self.front_route.hit.val();
+        self.entries.front_place.next = self.front_route.hit_place.val();
+        self.entries.front_bytes.next = self.front_route.hit_bytes.val();
+        self.entries.front_flags.next = self.front_route.hit_flags.val();
         self.front_outcomes.strobe.next = self.front_route.outcome_valid.val();
         self.front_outcomes.code.next = self.front_route.outcome.val();
         self.front_outcomes.read.next = self.registers.front_read.val();
@@ -295,6 +344,10 @@ impl Logic for Card {
         self.back_host.keep.next = self.back_route.keep.val();
         self.back_host.meta_in.next = self.back_route.out_meta.val();
         self.back_route.host_overflow.next = self.back_host.overflow.val();
+        self.entries.back_hit.next = self.back_route.hit.val();
+        self.entries.back_place.next = self.back_route.hit_place.val();
+        self.entries.back_bytes.next = self.back_route.hit_bytes.val();
+        self.entries.back_flags.next = self.back_route.hit_flags.val();
         self.back_outcomes.strobe.next = self.back_route.outcome_valid.val();
         self.back_outcomes.code.next = self.back_route.outcome.val();
         self.back_outcomes.read.next = self.registers.back_read.val();
@@ -310,6 +363,28 @@ impl Logic for Card {
         self.back_control.keep.next = self.back_route.keep.val();
         self.back_control.meta_in.next = self.back_route.out_meta.val();
         self.back_route.control_overflow.next = self.back_control.overflow.val();
+
+        // only what came encapsulated can be forwarded again
+        self.front_route.allow.next = true;
+        self.back_route.allow.next = self.rate.allow.val();
+        self.rate.period.next = self.registers.reforward.val();
+        self.rate.take.next = self.back_route.reforward.val();
+
+        // what entries carry, and events
+        self.entries.clear.next = self.classify.forward_committed.val();
+        self.entries.clear_place.next =
+            (bit_cast::<14, 2>(self.registers.bank.val()) << 12) | bit_cast::<14, 12>(self.registers.slot.val());
+        self.entries.select.next = self.registers.select.val();
+        self.entries.select_place.next = self.registers.select_place.val();
+        self.entries.forget.next = self.registers.forget.val();
+        self.registers.selected.next = self.entries.selected.val();
+        self.registers.select_done.next = self.entries.done.val();
+        self.events.data_in.next = self.entries.event_data.val();
+        self.events.write.next = self.entries.event_valid.val() & !self.events.level.val().get_bit(4);
+        self.event_lost.next = self.entries.event_valid.val() & self.events.level.val().get_bit(4);
+        self.event_data.next = self.events.data_out.val();
+        self.event_valid.next = self.events.valid.val();
+        self.events.read.next = self.events.valid.val() & self.event_ready.val();
 
         // forward buffers, one encapsulator
         self.front_fwd_ready.next = self.front_fwd.valid.val() & self.front_routes.valid.val();
@@ -334,35 +409,33 @@ impl Logic for Card {
         self.fwd_arbiter.m_ready.next = self.encap.s_ready.val();
 
         // host to wire
-        self.host_in.tdata.next = self.in_tdata.val();
-        self.host_in.tkeep.next = self.in_tkeep.val();
-        self.host_in.tlast.next = self.in_tlast.val();
-        self.host_in.tuser.next = false;
-        self.in_tready.next = self.sends.room.val();
-        self.in_take.next = self.in_tvalid.val() & self.sends.room.val();
-        self.in_meta.next = 0.into();
-        if self.in_port.val() {
-            self.in_meta.next = 1.into();
-        }
-        self.sends.beat_in.next = self.host_in.beat.val();
-        self.sends.write.next = self.in_take.val();
-        self.sends.finish.next = self.in_take.val() & self.in_tlast.val();
-        self.sends.keep.next = true;
-        self.sends.meta_in.next = self.in_meta.val();
-        self.in_back.next = self.sends.m_meta.val().any();
+        self.front_host_in.tdata.next = self.front_send_tdata.val();
+        self.front_host_in.tkeep.next = self.front_send_tkeep.val();
+        self.front_host_in.tlast.next = self.front_send_tlast.val();
+        self.front_host_in.tuser.next = self.front_send_tuser.val();
+        self.front_sends.s_beat.next = self.front_host_in.beat.val();
+        self.front_sends.s_checksum.next = self.front_send_checksum.val();
+        self.front_sends.s_valid.next = self.front_send_tvalid.val() & self.swept.val();
+        self.front_send_tready.next = self.front_sends.s_ready.val() & self.swept.val();
+        self.back_host_in.tdata.next = self.back_send_tdata.val();
+        self.back_host_in.tkeep.next = self.back_send_tkeep.val();
+        self.back_host_in.tlast.next = self.back_send_tlast.val();
+        self.back_host_in.tuser.next = self.back_send_tuser.val();
+        self.back_sends.s_beat.next = self.back_host_in.beat.val();
+        self.back_sends.s_checksum.next = self.back_send_checksum.val();
+        self.back_sends.s_valid.next = self.back_send_tvalid.val() & self.swept.val();
+        self.back_send_tready.next = self.back_sends.s_ready.val() & self.swept.val();
         self.back_arbiter.a_beat.next = self.encap.m_beat.val();
         self.back_arbiter.a_meta.next = 0.into();
         self.back_arbiter.a_valid.next = self.encap.m_valid.val();
         self.encap.m_ready.next = self.back_arbiter.a_ready.val();
-        self.back_arbiter.b_beat.next = self.sends.m_beat.val();
+        self.back_arbiter.b_beat.next = self.back_sends.m_beat.val();
         self.back_arbiter.b_meta.next = 0.into();
-        self.back_arbiter.b_valid.next = self.sends.m_valid.val() & self.in_back.val();
-        self.sends.m_ready.next = self.front_tx_tready.val();
-        if self.in_back.val() {
-            self.sends.m_ready.next = self.back_arbiter.b_ready.val();
-        }
-        self.front_out.beat.next = self.sends.m_beat.val();
-        self.front_tx_tvalid.next = self.sends.m_valid.val() & !self.in_back.val();
+        self.back_arbiter.b_valid.next = self.back_sends.m_valid.val();
+        self.back_sends.m_ready.next = self.back_arbiter.b_ready.val();
+        self.front_out.beat.next = self.front_sends.m_beat.val();
+        self.front_tx_tvalid.next = self.front_sends.m_valid.val();
+        self.front_sends.m_ready.next = self.front_tx_tready.val();
         self.back_out.beat.next = self.back_arbiter.m_beat.val();
         self.back_tx_tvalid.next = self.back_arbiter.m_valid.val();
         self.back_arbiter.m_ready.next = self.back_tx_tready.val();
@@ -375,7 +448,7 @@ impl Logic for Card {
         self.back_tx_tlast.next = self.back_out.tlast.val();
         self.back_tx_tuser.next = self.back_out.tuser.val();
         self.front_tx_count.strobe.next =
-            self.front_tx_tready.val() & self.sends.m_valid.val() & !self.in_back.val() & self.sends.m_beat.val().last;
+            self.front_tx_tready.val() & self.front_sends.m_valid.val() & self.front_sends.m_beat.val().last;
         self.back_tx_count.strobe.next =
             self.back_tx_tready.val() & self.back_arbiter.m_valid.val() & self.back_arbiter.m_beat.val().last;
 

@@ -60,6 +60,7 @@ block! {
         dport: DFF<Bits<16>>,
         ulen: DFF<Bits<16>>,
         usum: DFF<Bits<16>>,
+        flags: DFF<Bits<8>>,
         cut_ipos: DFF<Bit>,
         cut_ip: DFF<Bit>,
         cut_options: DFF<Bit>,
@@ -126,6 +127,7 @@ impl Logic for Fields {
             dport,
             ulen,
             usum,
+            flags,
             cut_ipos,
             cut_ip,
             cut_options,
@@ -225,11 +227,15 @@ impl Logic for Fields {
             if self.v.val() == (self.pb.val() + 1) {
                 if self.ihl.q.val().get_bit(0) {
                     self.usum.d.next = self.be.val().get_bits::<16>(48);
+                    self.flags.d.next = self.be.val().get_bits::<8>(0);
                 } else {
                     self.dport.d.next = self.be.val().get_bits::<16>(48);
                     self.ulen.d.next = self.be.val().get_bits::<16>(32);
                     self.usum.d.next = self.be.val().get_bits::<16>(16);
                 }
+            }
+            if (self.v.val() == (self.pb.val() + 2)) & !self.ihl.q.val().get_bit(0) {
+                self.flags.d.next = self.be.val().get_bits::<8>(32);
             }
             // where the frame ends, if it ends here
             self.cut_ipos.d.next =
@@ -298,6 +304,10 @@ impl Logic for Fields {
         self.m.next.dst_ip = self.dip.q.val();
         self.m.next.src_port = self.sport.q.val();
         self.m.next.dst_port = self.dport.q.val();
+        self.m.next.tcp_flags = 0.into();
+        if self.tcp.val() {
+            self.m.next.tcp_flags = self.flags.q.val();
+        }
         self.m.next.total = self.total.q.val();
         self.m.next.src_mac = self.src.q.val();
         self.m.next.tagged = self.was_tagged.q.val();

@@ -49,6 +49,8 @@ pub struct Meta {
     pub dst_ip: Bits<32>,
     pub src_port: Bits<16>,
     pub dst_port: Bits<16>,
+    /// Of a TCP packet, else zero.
+    pub tcp_flags: Bits<8>,
     /// IPv4 total length.
     pub total: Bits<16>,
     pub src_mac: Bits<48>,

@@ -40,6 +40,14 @@ block! {
         pub control_end: Signal<Out, Bit>,
         pub control_overflow: Signal<In, Bit>,
         pub keep: Signal<Out, Bit>,
+        /// A packet that came encapsulated may be forwarded again; a strobe for each that is.
+        pub allow: Signal<In, Bit>,
+        pub reforward: Signal<Out, Bit>,
+        /// With an outcome `Forwarded`: the entry, the bytes of the IP packet, its TCP flags.
+        pub hit: Signal<Out, Bit>,
+        pub hit_place: Signal<Out, Bits<14>>,
+        pub hit_bytes: Signal<Out, Bits<16>>,
+        pub hit_flags: Signal<Out, Bits<8>>,
         pub outcome: Signal<Out, Bits<4>>,
         pub outcome_valid: Signal<Out, Bit>,
         normal: Normal,
@@ -48,6 +56,11 @@ block! {
         sequence: DFF<Bits<32>>,
         outcome_reg: DFF<Bits<4>>,
         outcome_strobe: DFF<Bit>,
+        hit_reg: DFF<Bit>,
+        place_reg: DFF<Bits<14>>,
+        bytes_reg: DFF<Bits<16>>,
+        flags_reg: DFF<Bits<8>>,
+        too_fast: DFF<Bit>,
         go: Signal<Local, Bit>,
         ends: Signal<Local, Bit>,
         stop: Signal<Local, Bits<17>>,
@@ -55,6 +68,7 @@ block! {
         last_cnt: Signal<Local, Bits<3>>,
         room: Signal<Local, Bits<14>>,
         admit: Signal<Local, Bit>,
+        fast: Signal<Local, Bit>,
         short: Signal<Local, Bit>,
         fwd: Signal<Local, Beat>,
         bytes: Signal<Local, Bits<17>>,
@@ -74,6 +88,7 @@ block! {
         c_host: Constant<Bits<4>> = Outcome::ToHost as u64,
         c_control: Constant<Bits<4>> = Outcome::ToControl as u64,
         c_full: Constant<Bits<4>> = Outcome::DropForwardFull as u64,
+        c_rate: Constant<Bits<4>> = Outcome::DropRate as u64,
         c_host_full: Constant<Bits<4>> = Outcome::DropHostFull as u64,
         c_error: Constant<Bits<4>> = Outcome::DropError as u64,
         c_short: Constant<Bits<4>> = Outcome::DropShort as u64,
@@ -90,7 +105,20 @@ block! {
 impl Logic for Dispatch {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, admitted, pending, sequence, outcome_reg, outcome_strobe);
+        dff_setup!(
+            self,
+            clock,
+            admitted,
+            pending,
+            sequence,
+            outcome_reg,
+            outcome_strobe,
+            hit_reg,
+            place_reg,
+            bytes_reg,
+            flags_reg,
+            too_fast
+        );
         clock!(self, clock, normal);
         self.go.next =
             self.verdict_valid.val() & self.beat_valid.val() & (!self.beat.val().last | self.tail_valid.val());
@@ -114,13 +142,17 @@ impl Logic for Dispatch {
         self.short.next = self.bytes.val() < (bit_cast::<17, 16>(self.verdict.val().total) + 14);
         self.room.next = self.c_depth.val() - bit_cast::<14, 10>(self.fwd_level.val());
         self.admit.next = self.admitted.q.val();
+        self.fast.next = self.too_fast.q.val();
         if self.normal.first.val() {
-            self.admit.next = (self.last_beat.val() <= self.room.val())
+            self.fast.next = self.verdict.val().decapsulate & !self.allow.val();
+            self.admit.next = !self.fast.val()
+                & (self.last_beat.val() <= self.room.val())
                 & (self.last_beat.val() <= self.c_longest.val())
                 & (self.fwd_route_level.val() < 30);
         }
         if self.go.val() {
             self.admitted.d.next = self.admit.val();
+            self.too_fast.d.next = self.fast.val();
         }
         self.fwd_route_write.next = false;
         self.fwd_write.next = false;
@@ -218,7 +250,9 @@ impl Logic for Dispatch {
         self.code.next = bit_cast::<4, 5>(self.verdict.val().code);
         if self.verdict.val().forward {
             self.code.next = self.c_forwarded.val();
-            if !self.admit.val() {
+            if self.fast.val() {
+                self.code.next = self.c_rate.val();
+            } else if !self.admit.val() {
                 self.code.next = self.c_full.val();
             } else if self.beat.val().user {
                 self.code.next = self.c_error.val();
@@ -238,11 +272,26 @@ impl Logic for Dispatch {
         }
         self.outcome_reg.d.next = self.code.val();
         self.outcome_strobe.d.next = self.ends.val();
+        self.reforward.next = self.go.val()
+            & self.normal.first.val()
+            & self.verdict.val().forward
+            & self.verdict.val().decapsulate
+            & self.admit.val();
+        self.hit_reg.d.next =
+            self.ends.val() & self.verdict.val().forward & (self.code.val() == self.c_forwarded.val());
+        self.place_reg.d.next = self.verdict.val().place;
+        self.bytes_reg.d.next = self.verdict.val().total;
+        self.flags_reg.d.next = self.verdict.val().tcp_flags;
+        self.hit.next = self.hit_reg.q.val();
+        self.hit_place.next = self.place_reg.q.val();
+        self.hit_bytes.next = self.bytes_reg.q.val();
+        self.hit_flags.next = self.flags_reg.q.val();
         self.outcome.next = self.outcome_reg.q.val();
         self.outcome_valid.next = self.outcome_strobe.q.val();
         if self.reset.val() {
             self.sequence.d.next = 0.into();
             self.outcome_strobe.d.next = false;
+            self.hit_reg.d.next = false;
         }
     }
 }

@@ -2,10 +2,12 @@
 mod dispatch;
 mod encap;
 mod normal;
+mod rate;
 
 pub use dispatch::Dispatch;
 pub use encap::Encap;
 pub use normal::Normal;
+pub use rate::Rate;
 
 use rust_hdl_core::prelude::*;
 

@@ -17,7 +17,7 @@ block! {
         pub keep: Signal<In, Bit>,
         pub meta_in: Signal<In, M>,
         pub overflow: Signal<Out, Bit>,
-        /// A beat that is written now fits.
+        /// Eight more beats, each perhaps a frame, fit.
         pub room: Signal<Out, Bit>,
         pub m_beat: Signal<Out, Beat>,
         pub m_meta: Signal<Out, M>,
@@ -37,6 +37,7 @@ block! {
         over: Signal<Local, Bit>,
         pop: Signal<Local, Bit>,
         c_depth: Constant<Bits<LW>> = 1u64 << AW,
+        c_room: Constant<Bits<LW>> = (1u64 << AW) - 8,
     }
 }
 
@@ -53,7 +54,7 @@ impl<M: Synth, const AW: usize, const LW: usize> Logic for FrameFifo<M, AW, LW> 
         self.fits.next = (self.used.val() != self.c_depth.val()) & (self.metas.level.val() < 31);
         self.over.next = self.spilt.q.val() | (self.write.val() & !self.fits.val());
         self.overflow.next = self.over.val();
-        self.room.next = self.fits.val();
+        self.room.next = (self.used.val() <= self.c_room.val()) & (self.metas.level.val() < 24);
         self.wr_next.next = self.wr.q.val();
         if self.write.val() & !self.over.val() {
             self.wr_next.next = self.wr.q.val() + 1;

@@ -47,6 +47,11 @@ block! {
         pub commit_forward: Signal<In, Bit>,
         pub commit_endpoint: Signal<In, Bit>,
         pub committed: Signal<Out, Bit>,
+        /// A forward slot changes, a strobe.
+        pub forward_committed: Signal<Out, Bit>,
+        /// While high, every table is emptied, slot by slot.
+        pub sweep: Signal<In, Bit>,
+        pub sweep_slot: Signal<In, Bits<12>>,
         pub dest: Signal<In, Bits<52>>,
         pub commit_dest: Signal<In, Bit>,
         pub neighbour: Signal<In, Bits<49>>,
@@ -80,6 +85,8 @@ block! {
         hit7: DFF<Bit>,
         action6: DFF<Bits<2>>,
         action7: DFF<Bits<2>>,
+        place6: DFF<Bits<14>>,
+        place7: DFF<Bits<14>>,
         ehit6: DFF<Bit>,
         ehit7: DFF<Bit>,
         eref6: DFF<Bits<32>>,
@@ -104,8 +111,8 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
     fn update(&mut self) {
         dff_setup!(
             self, clock, turn, key1, key2, key3, hash2, valid1, valid2, valid3, valid4, valid5, valid6, valid7,
-            commit_f1, commit_f2, commit_e1, commit_e2, hit6, hit7, action6, action7, ehit6, ehit7, eref6, eref7,
-            dest7, out, out_front, out_back
+            commit_f1, commit_f2, commit_e1, commit_e2, hit6, hit7, action6, action7, place6, place7, ehit6, ehit7,
+            eref6, eref7, dest7, out, out_front, out_back
         );
         clock!(self, clock, forward, endpoint, dests, neighbours, flights);
         self.flights.reset.next = self.reset.val();
@@ -179,14 +186,25 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
         self.endpoint.commit_key.next = self.key.val();
         self.endpoint.commit_value.next = self.value.val();
         self.committed.next = self.commit_f2.q.val() | self.commit_e2.q.val();
+        self.forward_committed.next = self.commit_f2.q.val();
+        self.forward.sweep.next = self.sweep.val();
+        self.forward.sweep_slot.next = self.sweep_slot.val();
+        self.endpoint.sweep.next = self.sweep.val();
+        self.endpoint.sweep_slot.next = self.sweep_slot.val();
 
         // 5
         self.dests.index.next = self.forward.value.val().get_bits::<8>(0);
         self.dests.commit.next = self.commit_dest.val();
         self.dests.commit_index.next = self.index.val();
         self.dests.commit_value.next = self.dest.val();
+        if self.sweep.val() {
+            self.dests.commit.next = true;
+            self.dests.commit_index.next = bit_cast::<8, 12>(self.sweep_slot.val());
+            self.dests.commit_value.next = 0.into();
+        }
         self.hit6.d.next = self.forward.hit.val();
         self.action6.d.next = self.forward.value.val().get_bits::<2>(8);
+        self.place6.d.next = self.forward.place.val();
         self.ehit6.d.next = self.endpoint.hit.val();
         self.eref6.d.next = self.endpoint.value.val();
         self.valid6.d.next = self.valid5.q.val();
@@ -196,9 +214,15 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
         self.neighbours.commit.next = self.commit_neighbour.val();
         self.neighbours.commit_index.next = bit_cast::<4, 8>(self.index.val());
         self.neighbours.commit_value.next = self.neighbour.val();
+        if self.sweep.val() {
+            self.neighbours.commit.next = true;
+            self.neighbours.commit_index.next = bit_cast::<4, 12>(self.sweep_slot.val());
+            self.neighbours.commit_value.next = 0.into();
+        }
         self.dest7.d.next = self.dests.value.val().get_bits::<48>(0);
         self.hit7.d.next = self.hit6.q.val();
         self.action7.d.next = self.action6.q.val();
+        self.place7.d.next = self.place6.q.val();
         self.ehit7.d.next = self.ehit6.q.val();
         self.eref7.d.next = self.eref6.q.val();
         self.valid7.d.next = self.valid6.q.val();
@@ -216,6 +240,7 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
         }
         self.decide.forward_hit.next = self.hit7.q.val();
         self.decide.action.next = self.action7.q.val();
+        self.decide.place.next = self.place7.q.val();
         self.decide.endpoint_hit.next = self.ehit7.q.val();
         self.decide.endpoint.next = self.eref7.q.val();
         self.decide.dest_ip.next = self.dest7.q.val().get_bits::<32>(0);

@@ -14,6 +14,11 @@ block! {
         /// Three cycles after the hash.
         pub hit: Signal<Out, Bit>,
         pub value: Signal<Out, Bits<VW>>,
+        /// Slot 11:0 and bank 13:12 of the hit.
+        pub place: Signal<Out, Bits<14>>,
+        /// While high, slot by slot of all banks is emptied.
+        pub sweep: Signal<In, Bit>,
+        pub sweep_slot: Signal<In, Bits<12>>,
         pub commit: Signal<In, Bit>,
         pub commit_bank: Signal<In, Bits<2>>,
         pub commit_slot: Signal<In, Bits<12>>,
@@ -23,13 +28,19 @@ block! {
         ram: [RAM<Bits<EW>, AW>; 4],
         entry: [DFF<Bits<VW>>; 4],
         same: [DFF<Bit>; 4],
+        hash1: DFF<Bits<48>>,
+        hash2: DFF<Bits<48>>,
         found: DFF<Bit>,
+        spot: DFF<Bits<14>>,
         result: DFF<Bits<VW>>,
         select: Signal<Local, Bits<4>>,
         any: Signal<Local, Bit>,
         merged: Signal<Local, Bits<VW>>,
+        chosen: Signal<Local, Bits<14>>,
         entry_in: Signal<Local, Bits<EW>>,
         slot: Signal<Local, Bits<12>>,
+        old_hash: Signal<Local, Bits<12>>,
+        old_slot: Signal<Local, Bits<AW>>,
         read: Signal<Local, Bits<EW>>,
         c_one: Constant<Bits<4>> = 1u64,
     }
@@ -38,7 +49,9 @@ block! {
 impl<const AW: usize, const VW: usize, const EW: usize> Logic for Cuckoo<AW, VW, EW> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, found, result);
+        dff_setup!(self, clock, hash1, hash2, found, spot, result);
+        self.hash1.d.next = self.hash.val();
+        self.hash2.d.next = self.hash1.q.val();
         // an entry: key 96:0, valid 97, value from 98
         self.entry_in.next =
             (bit_cast::<EW, VW>(self.commit_value.val()) << 98) | bit_cast::<EW, 97>(self.commit_key.val());
@@ -50,6 +63,7 @@ impl<const AW: usize, const VW: usize, const EW: usize> Logic for Cuckoo<AW, VW,
         self.select.next = self.c_one.val() << self.commit_bank.val();
         self.any.next = false;
         self.merged.next = 0.into();
+        self.chosen.next = 0.into();
         for b in 0..4 {
             self.entry[b].clock.next = self.clock.val();
             self.same[b].clock.next = self.clock.val();
@@ -60,17 +74,37 @@ impl<const AW: usize, const VW: usize, const EW: usize> Logic for Cuckoo<AW, VW,
             self.ram[b].write_address.next = bit_cast::<AW, 12>(self.commit_slot.val());
             self.ram[b].write_data.next = self.entry_in.val();
             self.ram[b].write_enable.next = self.commit.val() & self.select.val().get_bit(b);
+            if self.sweep.val() {
+                self.ram[b].write_address.next = bit_cast::<AW, 12>(self.sweep_slot.val());
+                self.ram[b].write_data.next = 0.into();
+                self.ram[b].write_enable.next = true;
+            }
             self.read.next = self.ram[b].read_data.val();
             self.same[b].d.next = self.read.val().get_bit(97) & (self.read.val().get_bits::<97>(0) == self.key.val());
             self.entry[b].d.next = self.read.val().get_bits::<VW>(98);
+            self.old_hash.next = self.hash2.q.val().get_bits::<12>(b * 12);
+            self.old_slot.next = bit_cast::<AW, 12>(self.old_hash.val());
             if self.same[b].q.val() {
                 self.any.next = true;
                 self.merged.next = self.merged.val() | self.entry[b].q.val();
+                self.chosen.next = bit_cast::<14, AW>(self.old_slot.val());
             }
+        }
+        // the bank's number, from which of the four it was
+        self.spot.d.next = self.chosen.val();
+        if self.same[1].q.val() {
+            self.spot.d.next = self.chosen.val() | 0x1000;
+        }
+        if self.same[2].q.val() {
+            self.spot.d.next = self.chosen.val() | 0x2000;
+        }
+        if self.same[3].q.val() {
+            self.spot.d.next = self.chosen.val() | 0x3000;
         }
         self.found.d.next = self.any.val();
         self.result.d.next = self.merged.val();
         self.hit.next = self.found.q.val();
         self.value.next = self.result.q.val();
+        self.place.next = self.spot.q.val();
     }
 }

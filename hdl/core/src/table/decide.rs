@@ -16,6 +16,7 @@ block! {
         pub vlan_enable: Signal<In, Bit>,
         pub forward_hit: Signal<In, Bit>,
         pub action: Signal<In, Bits<2>>,
+        pub place: Signal<In, Bits<14>>,
         pub endpoint_hit: Signal<In, Bit>,
         pub endpoint: Signal<In, Bits<32>>,
         pub dest_ip: Signal<In, Bits<32>>,
@@ -98,6 +99,8 @@ impl Logic for Decide {
         self.v.next.tagged = self.meta.val().tagged;
         self.v.next.tci = self.meta.val().tci;
         self.v.next.endpoint = 0.into();
+        self.v.next.place = self.place.val();
+        self.v.next.tcp_flags = self.meta.val().tcp_flags;
         self.v.next.udp = self.meta.val().udp;
         self.v.next.src_ip = self.meta.val().src_ip;
         self.v.next.src_port = self.meta.val().src_port;

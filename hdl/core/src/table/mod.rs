@@ -2,12 +2,14 @@
 mod classify;
 mod cuckoo;
 mod decide;
+mod entries;
 mod hash;
 mod small;
 
 pub use classify::Classify;
 pub use cuckoo::Cuckoo;
 pub use decide::Decide;
+pub use entries::Entries;
 pub use hash::Hash;
 pub use small::SmallTable;
 
@@ -36,6 +38,9 @@ pub struct Verdict {
     pub tagged: Bit,
     pub tci: Bits<16>,
     pub endpoint: Bits<32>,
+    /// The forward entry that was hit, slot 11:0, bank 13:12, and the packet's TCP flags: for its counters and events.
+    pub place: Bits<14>,
+    pub tcp_flags: Bits<8>,
     /// For the encapsulator.
     pub udp: Bit,
     pub src_ip: Bits<32>,

@@ -67,6 +67,7 @@ pub struct Key {
     pub dst_ip: u64,
     pub src_port: u64,
     pub dst_port: u64,
+    pub tcp_flags: u64,
     pub l4_skip: bool,
 }
 
@@ -178,6 +179,7 @@ fn ipv4(packet: &[u8], parsed: &mut Parsed) {
         dst_ip: number(&dst),
         src_port: number(&rest[..2]),
         dst_port: number(&rest[2..4]),
+        tcp_flags: if udp { 0 } else { rest[13].into() },
         l4_skip,
     });
     if ip_ok && !l4_skip {
@@ -223,6 +225,7 @@ pub fn said(expected: &Parsed, meta: &Meta, ip_ok: bool, ipos_ok: bool, l4_ok: b
             dst_ip: meta.dst_ip,
             src_port: meta.src_port,
             dst_port: meta.dst_port,
+            tcp_flags: meta.tcp_flags,
             l4_skip: meta.l4_skip == 1,
         }),
         l4_ok: expected.l4_ok.map(|_| l4_ok),

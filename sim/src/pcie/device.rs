@@ -116,7 +116,7 @@ impl<F: Function> CabledFunction<F> {
 }
 
 /// Writes a function's MSI-X table: vectors that are on send their number to `address`, the others are masked.
-pub fn route_interrupts(function: &mut impl Function, address: u64, on: [bool; VECTORS]) {
+pub fn route_interrupts(function: &mut (impl Function + ?Sized), address: u64, on: [bool; VECTORS]) {
     for (vector, on) in on.into_iter().enumerate() {
         let words = [address as u32, (address >> 32) as u32, vector as u32, u32::from(!on)];
         for (word, value) in words.into_iter().enumerate() {

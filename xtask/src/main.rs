@@ -1,5 +1,6 @@
 //! Project chores: `cargo xtask help` lists them.
 
+mod fmax;
 mod lint;
 mod tools;
 
@@ -17,9 +18,11 @@ cargo xtask <command>
   gen [--check]          write every generated file, or say which are stale
   lint                   the gates for the generated Verilog: Verilator -Wall, Yosys
   bench                  simulated cycles/s and packets/s of both cards
+  fmax [--block NAME]... [--seeds N] [--json] [--path]
+                         size and speed of blocks by place and route; without --block, writes docs/timing.md
   ci                     what CI runs, in its order
 
-demo, test, lint, bench and ci run setup first; --no-install makes them refuse instead of installing.
+demo, test, lint, bench, fmax and ci run setup first; --no-install makes them refuse instead of installing.
 ";
 
 fn main() -> ExitCode {
@@ -62,6 +65,10 @@ fn run() -> Result<ExitCode> {
         "bench" => {
             tools::setup(install)?;
             tools::run(cargo(&["bench", "--package", "ipos-sim"]).args(&args))?;
+        }
+        "fmax" => {
+            tools::setup(install)?;
+            fmax::fmax(&args)?;
         }
         "ci" => {
             tools::setup(install)?;

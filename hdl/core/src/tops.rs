@@ -7,6 +7,7 @@ use rust_hdl_core::prelude::*;
 
 use crate::card::{Card, Counter, Outcomes, Registers};
 use crate::checksum::Insert;
+use crate::measured::Front;
 use crate::parse::{Fold, LaneSum, Rx, Vlan};
 use crate::pcie;
 use crate::route::{Dispatch, Encap, Rate};
@@ -41,6 +42,8 @@ pub fn tops() -> Vec<Top> {
         "entries" = Entries<4>,
         "rate" = Rate,
         "cuckoo" = Cuckoo<4, 10, 108>,
+        "forward_table" = Cuckoo<11, 10, 108>,
+        "front" = Front,
         "dispatch" = Dispatch,
         "encap" = Encap,
         "insert" = Insert,

@@ -28,6 +28,9 @@ module forward_table (
     input  logic [96:0] key,
     output logic hit,
     output logic [9:0] value,
+    output logic [13:0] place,
+    input  logic sweep,
+    input  logic [11:0] sweep_slot,
     input  logic commit,
     input  logic [1:0] commit_bank,
     input  logic [11:0] commit_slot,
@@ -39,8 +42,11 @@ module forward_table (
   logic [3:0] select;
   logic any;
   logic [9:0] merged;
+  logic [13:0] chosen;
   logic [107:0] entry_in;
   logic [11:0] slot;
+  logic [11:0] old_hash;
+  logic [10:0] old_slot;
   logic [107:0] read;
   logic [10:0] ram_0_read_address;
   logic [107:0] ram_0_read_data;
@@ -78,8 +84,14 @@ module forward_table (
   logic same_2_q;
   logic same_3_d;
   logic same_3_q;
+  logic [47:0] hash1_d;
+  logic [47:0] hash1_q;
+  logic [47:0] hash2_d;
+  logic [47:0] hash2_q;
   logic found_d;
   logic found_q;
+  logic [13:0] spot_d;
+  logic [13:0] spot_q;
   logic [9:0] result_d;
   logic [9:0] result_q;
 
@@ -92,7 +104,10 @@ module forward_table (
     same_1_q = 1'h0;
     same_2_q = 1'h0;
     same_3_q = 1'h0;
+    hash1_q = 48'h0;
+    hash2_q = 48'h0;
     found_q = 1'h0;
+    spot_q = 14'h0;
     result_q = 10'h0;
   end
 
@@ -105,7 +120,10 @@ module forward_table (
     same_1_q <= same_1_d;
     same_2_q <= same_2_d;
     same_3_q <= same_3_d;
+    hash1_q <= hash1_d;
+    hash2_q <= hash2_d;
     found_q <= found_d;
+    spot_q <= spot_d;
     result_q <= result_d;
   end
 
@@ -150,8 +168,13 @@ module forward_table (
   );
 
   always_comb begin
+    hash1_d = hash1_q;
+    hash2_d = hash2_q;
     found_d = found_q;
+    spot_d = spot_q;
     result_d = result_q;
+    hash1_d = hash;
+    hash2_d = hash1_q;
     entry_in = ({98'h0, commit_value} << 98) | {11'h0, commit_key};
     if (commit_valid) begin
       entry_in = (({98'h0, commit_value} << 98) | {11'h0, commit_key}) | (108'h1 << 97);
@@ -159,57 +182,101 @@ module forward_table (
     select = c_one << commit_bank;
     any = 1'h0;
     merged = 10'h0;
+    chosen = 14'h0;
     slot = hash[11:0];
     ram_0_read_address = slot[10:0];
     ram_0_write_address = commit_slot[10:0];
     ram_0_write_data = entry_in;
     ram_0_write_enable = commit & select[0];
+    if (sweep) begin
+      ram_0_write_address = sweep_slot[10:0];
+      ram_0_write_data = 108'h0;
+      ram_0_write_enable = 1'h1;
+    end
     read = ram_0_read_data;
     same_0_d = read[97] & (read[96:0] == key);
     entry_0_d = read[107:98];
+    old_hash = hash2_q[11:0];
+    old_slot = old_hash[10:0];
     if (same_0_q) begin
       any = 1'h1;
       merged = merged | entry_0_q;
+      chosen = {3'h0, old_slot};
     end
     slot = hash[23:12];
     ram_1_read_address = slot[10:0];
     ram_1_write_address = commit_slot[10:0];
     ram_1_write_data = entry_in;
     ram_1_write_enable = commit & select[1];
+    if (sweep) begin
+      ram_1_write_address = sweep_slot[10:0];
+      ram_1_write_data = 108'h0;
+      ram_1_write_enable = 1'h1;
+    end
     read = ram_1_read_data;
     same_1_d = read[97] & (read[96:0] == key);
     entry_1_d = read[107:98];
+    old_hash = hash2_q[23:12];
+    old_slot = old_hash[10:0];
     if (same_1_q) begin
       any = 1'h1;
       merged = merged | entry_1_q;
+      chosen = {3'h0, old_slot};
     end
     slot = hash[35:24];
     ram_2_read_address = slot[10:0];
     ram_2_write_address = commit_slot[10:0];
     ram_2_write_data = entry_in;
     ram_2_write_enable = commit & select[2];
+    if (sweep) begin
+      ram_2_write_address = sweep_slot[10:0];
+      ram_2_write_data = 108'h0;
+      ram_2_write_enable = 1'h1;
+    end
     read = ram_2_read_data;
     same_2_d = read[97] & (read[96:0] == key);
     entry_2_d = read[107:98];
+    old_hash = hash2_q[35:24];
+    old_slot = old_hash[10:0];
     if (same_2_q) begin
       any = 1'h1;
       merged = merged | entry_2_q;
+      chosen = {3'h0, old_slot};
     end
     slot = hash[47:36];
     ram_3_read_address = slot[10:0];
     ram_3_write_address = commit_slot[10:0];
     ram_3_write_data = entry_in;
     ram_3_write_enable = commit & select[3];
+    if (sweep) begin
+      ram_3_write_address = sweep_slot[10:0];
+      ram_3_write_data = 108'h0;
+      ram_3_write_enable = 1'h1;
+    end
     read = ram_3_read_data;
     same_3_d = read[97] & (read[96:0] == key);
     entry_3_d = read[107:98];
+    old_hash = hash2_q[47:36];
+    old_slot = old_hash[10:0];
     if (same_3_q) begin
       any = 1'h1;
       merged = merged | entry_3_q;
+      chosen = {3'h0, old_slot};
+    end
+    spot_d = chosen;
+    if (same_1_q) begin
+      spot_d = chosen | 14'h1000;
+    end
+    if (same_2_q) begin
+      spot_d = chosen | 14'h2000;
+    end
+    if (same_3_q) begin
+      spot_d = chosen | 14'h3000;
     end
     found_d = any;
     result_d = merged;
     hit = found_q;
     value = result_q;
+    place = spot_q;
   end
 endmodule

@@ -199,7 +199,7 @@ module front_rx_fields (
     input  logic promiscuous,
     input  logic [15:0] ethertype,
     input  logic back,
-    output logic [209:0] meta,
+    output logic [217:0] meta,
     output logic meta_valid,
     output logic done1,
     output logic [12:0] k1,
@@ -233,7 +233,7 @@ module front_rx_fields (
   logic [15:0] need;
   logic l4;
   logic [7:0] covered;
-  logic [209:0] m;
+  logic [217:0] m;
   logic [12:0] k_d;
   logic [12:0] k_q;
   logic sent_d;
@@ -280,6 +280,8 @@ module front_rx_fields (
   logic [15:0] ulen_q;
   logic [15:0] usum_d;
   logic [15:0] usum_q;
+  logic [7:0] flags_d;
+  logic [7:0] flags_q;
   logic cut_ipos_d;
   logic cut_ipos_q;
   logic cut_ip_d;
@@ -294,8 +296,8 @@ module front_rx_fields (
   logic was_tagged_q;
   logic [15:0] was_tci_d;
   logic [15:0] was_tci_q;
-  logic [209:0] out_d;
-  logic [209:0] out_q;
+  logic [217:0] out_d;
+  logic [217:0] out_q;
   logic out_valid_d;
   logic out_valid_q;
 
@@ -323,6 +325,7 @@ module front_rx_fields (
     dport_q = 16'h0;
     ulen_q = 16'h0;
     usum_q = 16'h0;
+    flags_q = 8'h0;
     cut_ipos_q = 1'h0;
     cut_ip_q = 1'h0;
     cut_options_q = 1'h0;
@@ -330,7 +333,7 @@ module front_rx_fields (
     was_runt_q = 1'h0;
     was_tagged_q = 1'h0;
     was_tci_q = 16'h0;
-    out_q = 210'h0;
+    out_q = 218'h0;
     out_valid_q = 1'h0;
   end
 
@@ -358,6 +361,7 @@ module front_rx_fields (
     dport_q <= dport_d;
     ulen_q <= ulen_d;
     usum_q <= usum_d;
+    flags_q <= flags_d;
     cut_ipos_q <= cut_ipos_d;
     cut_ip_q <= cut_ip_d;
     cut_options_q <= cut_options_d;
@@ -393,6 +397,7 @@ module front_rx_fields (
     dport_d = dport_q;
     ulen_d = ulen_q;
     usum_d = usum_q;
+    flags_d = flags_q;
     cut_ipos_d = cut_ipos_q;
     cut_ip_d = cut_ip_q;
     cut_options_d = cut_options_q;
@@ -488,11 +493,15 @@ module front_rx_fields (
       if (v == (pb + 13'h1)) begin
         if (ihl_q[0]) begin
           usum_d = be[63:48];
+          flags_d = be[7:0];
         end else begin
           dport_d = be[63:48];
           ulen_d = be[47:32];
           usum_d = be[31:16];
         end
+      end
+      if ((v == (pb + 13'h2)) & (~ihl_q[0])) begin
+        flags_d = be[39:32];
       end
       cut_ipos_d = last & ((k_q < 13'h3) | ((k_q == 13'h3) & (cnt < 3'h5)));
       cut_ip_d = last & ((v < 13'h4) | ((v == 13'h4) & (cnt < 3'h1)));
@@ -552,12 +561,16 @@ module front_rx_fields (
     m[96:65] = dip_q;
     m[112:97] = sport_q;
     m[128:113] = dport_q;
-    m[144:129] = total_q;
-    m[192:145] = src_q;
-    m[193] = was_tagged_q;
-    m[209:194] = was_tci_q;
+    m[136:129] = 8'h0;
+    if (tcp) begin
+      m[136:129] = flags_q;
+    end
+    m[152:137] = total_q;
+    m[200:153] = src_q;
+    m[201] = was_tagged_q;
+    m[217:202] = was_tci_q;
     if (~was_tagged_q) begin
-      m[209:194] = 16'h0;
+      m[217:202] = 16'h0;
     end
     out_d = m;
     out_valid_d = done_q;
@@ -879,13 +892,13 @@ endmodule
 module front_rx_metas_ram (
     input  logic [3:0] read_address,
     input  logic read_clock,
-    output logic [209:0] read_data,
+    output logic [217:0] read_data,
     input  logic [3:0] write_address,
     input  logic write_clock,
-    input  logic [209:0] write_data,
+    input  logic [217:0] write_data,
     input  logic write_enable
 );
-  reg[209:0] mem[15:0];
+  reg[217:0] mem[15:0];
   always @(posedge read_clock) begin
      read_data <= mem[read_address];
   end
@@ -899,18 +912,18 @@ endmodule
 module front_rx_metas (
     input  logic clock,
     input  logic reset,
-    input  logic [209:0] data_in,
+    input  logic [217:0] data_in,
     input  logic write,
-    output logic [209:0] data_out,
+    output logic [217:0] data_out,
     output logic valid,
     input  logic read,
     output logic [4:0] level
 );
   logic [4:0] rd_next;
   logic [3:0] ram_read_address;
-  logic [209:0] ram_read_data;
+  logic [217:0] ram_read_data;
   logic [3:0] ram_write_address;
-  logic [209:0] ram_write_data;
+  logic [217:0] ram_write_data;
   logic ram_write_enable;
   logic [4:0] wr_d;
   logic [4:0] wr_q;
@@ -1165,7 +1178,7 @@ module front_rx (
     input  logic promiscuous,
     input  logic [15:0] ethertype,
     input  logic back,
-    output logic [209:0] meta,
+    output logic [217:0] meta,
     output logic ip_ok,
     output logic ipos_ok,
     output logic head_valid,
@@ -1206,7 +1219,7 @@ module front_rx (
   logic fields_promiscuous;
   logic [15:0] fields_ethertype;
   logic fields_back;
-  logic [209:0] fields_meta;
+  logic [217:0] fields_meta;
   logic fields_meta_valid;
   logic fields_done1;
   logic [12:0] fields_k1;
@@ -1254,9 +1267,9 @@ module front_rx (
   logic beats_read;
   logic [6:0] beats_level;
   logic metas_reset;
-  logic [209:0] metas_data_in;
+  logic [217:0] metas_data_in;
   logic metas_write;
-  logic [209:0] metas_data_out;
+  logic [217:0] metas_data_out;
   logic metas_valid;
   logic metas_read;
   logic [4:0] metas_level;
@@ -1757,6 +1770,9 @@ module front_classify_forward (
     input  logic [96:0] key,
     output logic hit,
     output logic [9:0] value,
+    output logic [13:0] place,
+    input  logic sweep,
+    input  logic [11:0] sweep_slot,
     input  logic commit,
     input  logic [1:0] commit_bank,
     input  logic [11:0] commit_slot,
@@ -1768,8 +1784,11 @@ module front_classify_forward (
   logic [3:0] select;
   logic any;
   logic [9:0] merged;
+  logic [13:0] chosen;
   logic [107:0] entry_in;
   logic [11:0] slot;
+  logic [11:0] old_hash;
+  logic [9:0] old_slot;
   logic [107:0] read;
   logic [9:0] ram_0_read_address;
   logic [107:0] ram_0_read_data;
@@ -1807,8 +1826,14 @@ module front_classify_forward (
   logic same_2_q;
   logic same_3_d;
   logic same_3_q;
+  logic [47:0] hash1_d;
+  logic [47:0] hash1_q;
+  logic [47:0] hash2_d;
+  logic [47:0] hash2_q;
   logic found_d;
   logic found_q;
+  logic [13:0] spot_d;
+  logic [13:0] spot_q;
   logic [9:0] result_d;
   logic [9:0] result_q;
 
@@ -1821,7 +1846,10 @@ module front_classify_forward (
     same_1_q = 1'h0;
     same_2_q = 1'h0;
     same_3_q = 1'h0;
+    hash1_q = 48'h0;
+    hash2_q = 48'h0;
     found_q = 1'h0;
+    spot_q = 14'h0;
     result_q = 10'h0;
   end
 
@@ -1834,7 +1862,10 @@ module front_classify_forward (
     same_1_q <= same_1_d;
     same_2_q <= same_2_d;
     same_3_q <= same_3_d;
+    hash1_q <= hash1_d;
+    hash2_q <= hash2_d;
     found_q <= found_d;
+    spot_q <= spot_d;
     result_q <= result_d;
   end
 
@@ -1879,8 +1910,13 @@ module front_classify_forward (
   );
 
   always_comb begin
+    hash1_d = hash1_q;
+    hash2_d = hash2_q;
     found_d = found_q;
+    spot_d = spot_q;
     result_d = result_q;
+    hash1_d = hash;
+    hash2_d = hash1_q;
     entry_in = ({98'h0, commit_value} << 98) | {11'h0, commit_key};
     if (commit_valid) begin
       entry_in = (({98'h0, commit_value} << 98) | {11'h0, commit_key}) | (108'h1 << 97);
@@ -1888,58 +1924,102 @@ module front_classify_forward (
     select = c_one << commit_bank;
     any = 1'h0;
     merged = 10'h0;
+    chosen = 14'h0;
     slot = hash[11:0];
     ram_0_read_address = slot[9:0];
     ram_0_write_address = commit_slot[9:0];
     ram_0_write_data = entry_in;
     ram_0_write_enable = commit & select[0];
+    if (sweep) begin
+      ram_0_write_address = sweep_slot[9:0];
+      ram_0_write_data = 108'h0;
+      ram_0_write_enable = 1'h1;
+    end
     read = ram_0_read_data;
     same_0_d = read[97] & (read[96:0] == key);
     entry_0_d = read[107:98];
+    old_hash = hash2_q[11:0];
+    old_slot = old_hash[9:0];
     if (same_0_q) begin
       any = 1'h1;
       merged = merged | entry_0_q;
+      chosen = {4'h0, old_slot};
     end
     slot = hash[23:12];
     ram_1_read_address = slot[9:0];
     ram_1_write_address = commit_slot[9:0];
     ram_1_write_data = entry_in;
     ram_1_write_enable = commit & select[1];
+    if (sweep) begin
+      ram_1_write_address = sweep_slot[9:0];
+      ram_1_write_data = 108'h0;
+      ram_1_write_enable = 1'h1;
+    end
     read = ram_1_read_data;
     same_1_d = read[97] & (read[96:0] == key);
     entry_1_d = read[107:98];
+    old_hash = hash2_q[23:12];
+    old_slot = old_hash[9:0];
     if (same_1_q) begin
       any = 1'h1;
       merged = merged | entry_1_q;
+      chosen = {4'h0, old_slot};
     end
     slot = hash[35:24];
     ram_2_read_address = slot[9:0];
     ram_2_write_address = commit_slot[9:0];
     ram_2_write_data = entry_in;
     ram_2_write_enable = commit & select[2];
+    if (sweep) begin
+      ram_2_write_address = sweep_slot[9:0];
+      ram_2_write_data = 108'h0;
+      ram_2_write_enable = 1'h1;
+    end
     read = ram_2_read_data;
     same_2_d = read[97] & (read[96:0] == key);
     entry_2_d = read[107:98];
+    old_hash = hash2_q[35:24];
+    old_slot = old_hash[9:0];
     if (same_2_q) begin
       any = 1'h1;
       merged = merged | entry_2_q;
+      chosen = {4'h0, old_slot};
     end
     slot = hash[47:36];
     ram_3_read_address = slot[9:0];
     ram_3_write_address = commit_slot[9:0];
     ram_3_write_data = entry_in;
     ram_3_write_enable = commit & select[3];
+    if (sweep) begin
+      ram_3_write_address = sweep_slot[9:0];
+      ram_3_write_data = 108'h0;
+      ram_3_write_enable = 1'h1;
+    end
     read = ram_3_read_data;
     same_3_d = read[97] & (read[96:0] == key);
     entry_3_d = read[107:98];
+    old_hash = hash2_q[47:36];
+    old_slot = old_hash[9:0];
     if (same_3_q) begin
       any = 1'h1;
       merged = merged | entry_3_q;
+      chosen = {4'h0, old_slot};
+    end
+    spot_d = chosen;
+    if (same_1_q) begin
+      spot_d = chosen | 14'h1000;
+    end
+    if (same_2_q) begin
+      spot_d = chosen | 14'h2000;
+    end
+    if (same_3_q) begin
+      spot_d = chosen | 14'h3000;
     end
     found_d = any;
     result_d = merged;
     hit = found_q;
     value = result_q;
+    place = spot_q;
   end
 endmodule
 
@@ -1969,6 +2049,9 @@ module front_classify_endpoint (
     input  logic [96:0] key,
     output logic hit,
     output logic [31:0] value,
+    output logic [13:0] place,
+    input  logic sweep,
+    input  logic [11:0] sweep_slot,
     input  logic commit,
     input  logic [1:0] commit_bank,
     input  logic [11:0] commit_slot,
@@ -1980,8 +2063,11 @@ module front_classify_endpoint (
   logic [3:0] select;
   logic any;
   logic [31:0] merged;
+  logic [13:0] chosen;
   logic [129:0] entry_in;
   logic [11:0] slot;
+  logic [11:0] old_hash;
+  logic [8:0] old_slot;
   logic [129:0] read;
   logic [8:0] ram_0_read_address;
   logic [129:0] ram_0_read_data;
@@ -2019,8 +2105,14 @@ module front_classify_endpoint (
   logic same_2_q;
   logic same_3_d;
   logic same_3_q;
+  logic [47:0] hash1_d;
+  logic [47:0] hash1_q;
+  logic [47:0] hash2_d;
+  logic [47:0] hash2_q;
   logic found_d;
   logic found_q;
+  logic [13:0] spot_d;
+  logic [13:0] spot_q;
   logic [31:0] result_d;
   logic [31:0] result_q;
 
@@ -2033,7 +2125,10 @@ module front_classify_endpoint (
     same_1_q = 1'h0;
     same_2_q = 1'h0;
     same_3_q = 1'h0;
+    hash1_q = 48'h0;
+    hash2_q = 48'h0;
     found_q = 1'h0;
+    spot_q = 14'h0;
     result_q = 32'h0;
   end
 
@@ -2046,7 +2141,10 @@ module front_classify_endpoint (
     same_1_q <= same_1_d;
     same_2_q <= same_2_d;
     same_3_q <= same_3_d;
+    hash1_q <= hash1_d;
+    hash2_q <= hash2_d;
     found_q <= found_d;
+    spot_q <= spot_d;
     result_q <= result_d;
   end
 
@@ -2091,8 +2189,13 @@ module front_classify_endpoint (
   );
 
   always_comb begin
+    hash1_d = hash1_q;
+    hash2_d = hash2_q;
     found_d = found_q;
+    spot_d = spot_q;
     result_d = result_q;
+    hash1_d = hash;
+    hash2_d = hash1_q;
     entry_in = ({98'h0, commit_value} << 98) | {33'h0, commit_key};
     if (commit_valid) begin
       entry_in = (({98'h0, commit_value} << 98) | {33'h0, commit_key}) | (130'h1 << 97);
@@ -2100,58 +2203,102 @@ module front_classify_endpoint (
     select = c_one << commit_bank;
     any = 1'h0;
     merged = 32'h0;
+    chosen = 14'h0;
     slot = hash[11:0];
     ram_0_read_address = slot[8:0];
     ram_0_write_address = commit_slot[8:0];
     ram_0_write_data = entry_in;
     ram_0_write_enable = commit & select[0];
+    if (sweep) begin
+      ram_0_write_address = sweep_slot[8:0];
+      ram_0_write_data = 130'h0;
+      ram_0_write_enable = 1'h1;
+    end
     read = ram_0_read_data;
     same_0_d = read[97] & (read[96:0] == key);
     entry_0_d = read[129:98];
+    old_hash = hash2_q[11:0];
+    old_slot = old_hash[8:0];
     if (same_0_q) begin
       any = 1'h1;
       merged = merged | entry_0_q;
+      chosen = {5'h0, old_slot};
     end
     slot = hash[23:12];
     ram_1_read_address = slot[8:0];
     ram_1_write_address = commit_slot[8:0];
     ram_1_write_data = entry_in;
     ram_1_write_enable = commit & select[1];
+    if (sweep) begin
+      ram_1_write_address = sweep_slot[8:0];
+      ram_1_write_data = 130'h0;
+      ram_1_write_enable = 1'h1;
+    end
     read = ram_1_read_data;
     same_1_d = read[97] & (read[96:0] == key);
     entry_1_d = read[129:98];
+    old_hash = hash2_q[23:12];
+    old_slot = old_hash[8:0];
     if (same_1_q) begin
       any = 1'h1;
       merged = merged | entry_1_q;
+      chosen = {5'h0, old_slot};
     end
     slot = hash[35:24];
     ram_2_read_address = slot[8:0];
     ram_2_write_address = commit_slot[8:0];
     ram_2_write_data = entry_in;
     ram_2_write_enable = commit & select[2];
+    if (sweep) begin
+      ram_2_write_address = sweep_slot[8:0];
+      ram_2_write_data = 130'h0;
+      ram_2_write_enable = 1'h1;
+    end
     read = ram_2_read_data;
     same_2_d = read[97] & (read[96:0] == key);
     entry_2_d = read[129:98];
+    old_hash = hash2_q[35:24];
+    old_slot = old_hash[8:0];
     if (same_2_q) begin
       any = 1'h1;
       merged = merged | entry_2_q;
+      chosen = {5'h0, old_slot};
     end
     slot = hash[47:36];
     ram_3_read_address = slot[8:0];
     ram_3_write_address = commit_slot[8:0];
     ram_3_write_data = entry_in;
     ram_3_write_enable = commit & select[3];
+    if (sweep) begin
+      ram_3_write_address = sweep_slot[8:0];
+      ram_3_write_data = 130'h0;
+      ram_3_write_enable = 1'h1;
+    end
     read = ram_3_read_data;
     same_3_d = read[97] & (read[96:0] == key);
     entry_3_d = read[129:98];
+    old_hash = hash2_q[47:36];
+    old_slot = old_hash[8:0];
     if (same_3_q) begin
       any = 1'h1;
       merged = merged | entry_3_q;
+      chosen = {5'h0, old_slot};
+    end
+    spot_d = chosen;
+    if (same_1_q) begin
+      spot_d = chosen | 14'h1000;
+    end
+    if (same_2_q) begin
+      spot_d = chosen | 14'h2000;
+    end
+    if (same_3_q) begin
+      spot_d = chosen | 14'h3000;
     end
     found_d = any;
     result_d = merged;
     hit = found_q;
     value = result_q;
+    place = spot_q;
   end
 endmodule
 
@@ -2262,7 +2409,7 @@ module front_classify_neighbours (
 endmodule
 
 module front_classify_decide (
-    input  logic [209:0] meta,
+    input  logic [217:0] meta,
     input  logic back,
     input  logic ip_ok,
     input  logic ipos_ok,
@@ -2270,13 +2417,14 @@ module front_classify_decide (
     input  logic vlan_enable,
     input  logic forward_hit,
     input  logic [1:0] action,
+    input  logic [13:0] place,
     input  logic endpoint_hit,
     input  logic [31:0] endpoint,
     input  logic [31:0] dest_ip,
     input  logic [15:0] dest_port,
     input  logic [47:0] neighbour,
     input  logic neighbour_valid,
-    output logic [232:0] verdict
+    output logic [254:0] verdict
 );
   localparam logic [1:0] c_act_forward = 2'h0;
   localparam logic [1:0] c_act_host = 2'h1;
@@ -2310,14 +2458,14 @@ module front_classify_decide (
   logic no_key;
   logic vlan_ok;
   logic [2:0] l3;
-  logic [232:0] v;
+  logic [254:0] v;
 
   always_comb begin
     inner = back & meta[3];
     no_key = ((((meta[24:22] != 3'h0) | meta[25]) | meta[29]) | meta[30]) | (meta[28:26] != 3'h0);
-    vlan_ok = ~meta[193];
+    vlan_ok = ~meta[201];
     if (vlan_enable) begin
-      vlan_ok = meta[193] & (12'(meta[209:194]) == vlan);
+      vlan_ok = meta[201] & (12'(meta[217:202]) == vlan);
     end
     l3 = c_l3_ok;
     if (meta[24:22] != 3'h0) begin
@@ -2339,16 +2487,18 @@ module front_classify_decide (
     v[13] = 1'h0;
     v[14] = meta[31] | no_key;
     v[22:15] = 8'h0;
-    v[38:23] = meta[144:129];
-    v[39] = meta[193];
-    v[55:40] = meta[209:194];
+    v[38:23] = meta[152:137];
+    v[39] = meta[201];
+    v[55:40] = meta[217:202];
     v[87:56] = 32'h0;
-    v[88] = meta[32];
-    v[120:89] = meta[64:33];
-    v[136:121] = meta[112:97];
-    v[168:137] = dest_ip;
-    v[184:169] = dest_port;
-    v[232:185] = neighbour;
+    v[101:88] = place;
+    v[109:102] = meta[136:129];
+    v[110] = meta[32];
+    v[142:111] = meta[64:33];
+    v[158:143] = meta[112:97];
+    v[190:159] = dest_ip;
+    v[206:191] = dest_port;
+    v[254:207] = neighbour;
     if (meta[0]) begin
       v[0] = 1'h1;
       v[8:4] = c_runt;
@@ -2410,7 +2560,7 @@ module front_classify_decide (
           v[8:4] = c_header;
         end else if (~neighbour_valid) begin
           v[8:4] = c_neighbour;
-        end else if (inner & (neighbour == meta[192:145])) begin
+        end else if (inner & (neighbour == meta[200:153])) begin
           v[8:4] = c_loop;
         end else begin
           v[0] = 1'h0;
@@ -2431,13 +2581,13 @@ endmodule
 module front_classify_flights_ram (
     input  logic [3:0] read_address,
     input  logic read_clock,
-    output logic [212:0] read_data,
+    output logic [220:0] read_data,
     input  logic [3:0] write_address,
     input  logic write_clock,
-    input  logic [212:0] write_data,
+    input  logic [220:0] write_data,
     input  logic write_enable
 );
-  reg[212:0] mem[15:0];
+  reg[220:0] mem[15:0];
   always @(posedge read_clock) begin
      read_data <= mem[read_address];
   end
@@ -2451,18 +2601,18 @@ endmodule
 module front_classify_flights (
     input  logic clock,
     input  logic reset,
-    input  logic [212:0] data_in,
+    input  logic [220:0] data_in,
     input  logic write,
-    output logic [212:0] data_out,
+    output logic [220:0] data_out,
     output logic valid,
     input  logic read,
     output logic [4:0] level
 );
   logic [4:0] rd_next;
   logic [3:0] ram_read_address;
-  logic [212:0] ram_read_data;
+  logic [220:0] ram_read_data;
   logic [3:0] ram_write_address;
-  logic [212:0] ram_write_data;
+  logic [220:0] ram_write_data;
   logic ram_write_enable;
   logic [4:0] wr_d;
   logic [4:0] wr_q;
@@ -2524,16 +2674,16 @@ endmodule
 module front_classify (
     input  logic clock,
     input  logic reset,
-    input  logic [209:0] front_meta,
+    input  logic [217:0] front_meta,
     input  logic front_ip_ok,
     input  logic front_valid,
     output logic front_read,
-    input  logic [209:0] back_meta,
+    input  logic [217:0] back_meta,
     input  logic back_ip_ok,
     input  logic back_ipos_ok,
     input  logic back_valid,
     output logic back_read,
-    output logic [232:0] verdict,
+    output logic [254:0] verdict,
     output logic front_write,
     output logic back_write,
     input  logic [4:0] front_level,
@@ -2548,6 +2698,9 @@ module front_classify (
     input  logic commit_forward,
     input  logic commit_endpoint,
     output logic committed,
+    output logic forward_committed,
+    input  logic sweep,
+    input  logic [11:0] sweep_slot,
     input  logic [51:0] dest,
     input  logic commit_dest,
     input  logic [48:0] neighbour,
@@ -2559,8 +2712,8 @@ module front_classify (
   logic pick_back;
   logic commits;
   logic take;
-  logic [212:0] flight;
-  logic [209:0] picked;
+  logic [220:0] flight;
+  logic [217:0] picked;
   logic [96:0] k;
   logic hash_valid;
   logic [96:0] hash_key;
@@ -2569,6 +2722,9 @@ module front_classify (
   logic [96:0] forward_key;
   logic forward_hit;
   logic [9:0] forward_value;
+  logic [13:0] forward_place;
+  logic forward_sweep;
+  logic [11:0] forward_sweep_slot;
   logic forward_commit;
   logic [1:0] forward_commit_bank;
   logic [11:0] forward_commit_slot;
@@ -2579,6 +2735,9 @@ module front_classify (
   logic [96:0] endpoint_key;
   logic endpoint_hit;
   logic [31:0] endpoint_value;
+  logic [13:0] endpoint_place;
+  logic endpoint_sweep;
+  logic [11:0] endpoint_sweep_slot;
   logic endpoint_commit;
   logic [1:0] endpoint_commit_bank;
   logic [11:0] endpoint_commit_slot;
@@ -2595,7 +2754,7 @@ module front_classify (
   logic neighbours_commit;
   logic [3:0] neighbours_commit_index;
   logic [48:0] neighbours_commit_value;
-  logic [209:0] decide_meta;
+  logic [217:0] decide_meta;
   logic decide_back;
   logic decide_ip_ok;
   logic decide_ipos_ok;
@@ -2603,17 +2762,18 @@ module front_classify (
   logic decide_vlan_enable;
   logic decide_forward_hit;
   logic [1:0] decide_action;
+  logic [13:0] decide_place;
   logic decide_endpoint_hit;
   logic [31:0] decide_endpoint;
   logic [31:0] decide_dest_ip;
   logic [15:0] decide_dest_port;
   logic [47:0] decide_neighbour;
   logic decide_neighbour_valid;
-  logic [232:0] decide_verdict;
+  logic [254:0] decide_verdict;
   logic flights_reset;
-  logic [212:0] flights_data_in;
+  logic [220:0] flights_data_in;
   logic flights_write;
-  logic [212:0] flights_data_out;
+  logic [220:0] flights_data_out;
   logic flights_valid;
   logic flights_read;
   logic [4:0] flights_level;
@@ -2657,6 +2817,10 @@ module front_classify (
   logic [1:0] action6_q;
   logic [1:0] action7_d;
   logic [1:0] action7_q;
+  logic [13:0] place6_d;
+  logic [13:0] place6_q;
+  logic [13:0] place7_d;
+  logic [13:0] place7_q;
   logic ehit6_d;
   logic ehit6_q;
   logic ehit7_d;
@@ -2667,8 +2831,8 @@ module front_classify (
   logic [31:0] eref7_q;
   logic [47:0] dest7_d;
   logic [47:0] dest7_q;
-  logic [232:0] out_d;
-  logic [232:0] out_q;
+  logic [254:0] out_d;
+  logic [254:0] out_q;
   logic out_front_d;
   logic out_front_q;
   logic out_back_d;
@@ -2695,12 +2859,14 @@ module front_classify (
     hit7_q = 1'h0;
     action6_q = 2'h0;
     action7_q = 2'h0;
+    place6_q = 14'h0;
+    place7_q = 14'h0;
     ehit6_q = 1'h0;
     ehit7_q = 1'h0;
     eref6_q = 32'h0;
     eref7_q = 32'h0;
     dest7_q = 48'h0;
-    out_q = 233'h0;
+    out_q = 255'h0;
     out_front_q = 1'h0;
     out_back_q = 1'h0;
   end
@@ -2726,6 +2892,8 @@ module front_classify (
     hit7_q <= hit7_d;
     action6_q <= action6_d;
     action7_q <= action7_d;
+    place6_q <= place6_d;
+    place7_q <= place7_d;
     ehit6_q <= ehit6_d;
     ehit7_q <= ehit7_d;
     eref6_q <= eref6_d;
@@ -2748,6 +2916,9 @@ module front_classify (
       .key(forward_key),
       .hit(forward_hit),
       .value(forward_value),
+      .place(forward_place),
+      .sweep(forward_sweep),
+      .sweep_slot(forward_sweep_slot),
       .commit(forward_commit),
       .commit_bank(forward_commit_bank),
       .commit_slot(forward_commit_slot),
@@ -2762,6 +2933,9 @@ module front_classify (
       .key(endpoint_key),
       .hit(endpoint_hit),
       .value(endpoint_value),
+      .place(endpoint_place),
+      .sweep(endpoint_sweep),
+      .sweep_slot(endpoint_sweep_slot),
       .commit(endpoint_commit),
       .commit_bank(endpoint_commit_bank),
       .commit_slot(endpoint_commit_slot),
@@ -2797,6 +2971,7 @@ module front_classify (
       .vlan_enable(decide_vlan_enable),
       .forward_hit(decide_forward_hit),
       .action(decide_action),
+      .place(decide_place),
       .endpoint_hit(decide_endpoint_hit),
       .endpoint(decide_endpoint),
       .dest_ip(decide_dest_ip),
@@ -2838,6 +3013,8 @@ module front_classify (
     hit7_d = hit7_q;
     action6_d = action6_q;
     action7_d = action7_q;
+    place6_d = place6_q;
+    place7_d = place7_q;
     ehit6_d = ehit6_q;
     ehit7_d = ehit7_q;
     eref6_d = eref6_q;
@@ -2858,15 +3035,15 @@ module front_classify (
       turn_d = ~pick_back;
     end
     picked = front_meta;
-    flight[210] = front_ip_ok;
-    flight[211] = 1'h0;
-    flight[212] = pick_back;
+    flight[218] = front_ip_ok;
+    flight[219] = 1'h0;
+    flight[220] = pick_back;
     if (pick_back) begin
       picked = back_meta;
-      flight[210] = back_ip_ok;
-      flight[211] = back_ipos_ok;
+      flight[218] = back_ip_ok;
+      flight[219] = back_ipos_ok;
     end
-    flight[209:0] = picked;
+    flight[217:0] = picked;
     flights_data_in = flight;
     flights_write = take;
     k = ((({65'h0, picked[64:33]} << 64) | ({81'h0, picked[112:97]} << 48)) | ({65'h0, picked[96:65]} << 16)) | {81'h0, picked[128:113]};
@@ -2907,12 +3084,23 @@ module front_classify (
     endpoint_commit_key = key;
     endpoint_commit_value = value;
     committed = commit_f2_q | commit_e2_q;
+    forward_committed = commit_f2_q;
+    forward_sweep = sweep;
+    forward_sweep_slot = sweep_slot;
+    endpoint_sweep = sweep;
+    endpoint_sweep_slot = sweep_slot;
     dests_index = forward_value[7:0];
     dests_commit = commit_dest;
     dests_commit_index = index;
     dests_commit_value = dest;
+    if (sweep) begin
+      dests_commit = 1'h1;
+      dests_commit_index = sweep_slot[7:0];
+      dests_commit_value = 52'h0;
+    end
     hit6_d = forward_hit;
     action6_d = forward_value[9:8];
+    place6_d = forward_place;
     ehit6_d = endpoint_hit;
     eref6_d = endpoint_value;
     valid6_d = valid5_q;
@@ -2920,24 +3108,31 @@ module front_classify (
     neighbours_commit = commit_neighbour;
     neighbours_commit_index = index[3:0];
     neighbours_commit_value = neighbour;
+    if (sweep) begin
+      neighbours_commit = 1'h1;
+      neighbours_commit_index = sweep_slot[3:0];
+      neighbours_commit_value = 49'h0;
+    end
     dest7_d = dests_value[47:0];
     hit7_d = hit6_q;
     action7_d = action6_q;
+    place7_d = place6_q;
     ehit7_d = ehit6_q;
     eref7_d = eref6_q;
     valid7_d = valid6_q;
-    decide_meta = flights_data_out[209:0];
-    decide_ip_ok = flights_data_out[210];
-    decide_ipos_ok = flights_data_out[211];
-    decide_back = flights_data_out[212];
+    decide_meta = flights_data_out[217:0];
+    decide_ip_ok = flights_data_out[218];
+    decide_ipos_ok = flights_data_out[219];
+    decide_back = flights_data_out[220];
     decide_vlan = front_vlan[11:0];
     decide_vlan_enable = front_vlan[31];
-    if (flights_data_out[212]) begin
+    if (flights_data_out[220]) begin
       decide_vlan = back_vlan[11:0];
       decide_vlan_enable = back_vlan[31];
     end
     decide_forward_hit = hit7_q;
     decide_action = action7_q;
+    decide_place = place7_q;
     decide_endpoint_hit = ehit7_q;
     decide_endpoint = eref7_q;
     decide_dest_ip = dest7_q[31:0];
@@ -2945,8 +3140,8 @@ module front_classify (
     decide_neighbour = neighbours_value[47:0];
     decide_neighbour_valid = neighbours_value[48];
     flights_read = valid7_q;
-    out_front_d = valid7_q & (~flights_data_out[212]);
-    out_back_d = valid7_q & flights_data_out[212];
+    out_front_d = valid7_q & (~flights_data_out[220]);
+    out_back_d = valid7_q & flights_data_out[220];
     if (valid7_q) begin
       out_d = decide_verdict;
     end
@@ -2974,13 +3169,13 @@ endmodule
 module front_verdicts_ram (
     input  logic [3:0] read_address,
     input  logic read_clock,
-    output logic [232:0] read_data,
+    output logic [254:0] read_data,
     input  logic [3:0] write_address,
     input  logic write_clock,
-    input  logic [232:0] write_data,
+    input  logic [254:0] write_data,
     input  logic write_enable
 );
-  reg[232:0] mem[15:0];
+  reg[254:0] mem[15:0];
   always @(posedge read_clock) begin
      read_data <= mem[read_address];
   end
@@ -2994,18 +3189,18 @@ endmodule
 module front_verdicts (
     input  logic clock,
     input  logic reset,
-    input  logic [232:0] data_in,
+    input  logic [254:0] data_in,
     input  logic write,
-    output logic [232:0] data_out,
+    output logic [254:0] data_out,
     output logic valid,
     input  logic read,
     output logic [4:0] level
 );
   logic [4:0] rd_next;
   logic [3:0] ram_read_address;
-  logic [232:0] ram_read_data;
+  logic [254:0] ram_read_data;
   logic [3:0] ram_write_address;
-  logic [232:0] ram_write_data;
+  logic [254:0] ram_write_data;
   logic ram_write_enable;
   logic [4:0] wr_d;
   logic [4:0] wr_q;
@@ -3145,7 +3340,7 @@ module front_dispatch (
     input  logic reset,
     input  logic back,
     input  logic [47:0] front_mac,
-    input  logic [232:0] verdict,
+    input  logic [254:0] verdict,
     input  logic verdict_valid,
     input  logic [68:0] beat,
     input  logic beat_valid,
@@ -3169,6 +3364,12 @@ module front_dispatch (
     output logic control_end,
     input  logic control_overflow,
     output logic keep,
+    input  logic allow,
+    output logic reforward,
+    output logic hit,
+    output logic [13:0] hit_place,
+    output logic [15:0] hit_bytes,
+    output logic [7:0] hit_flags,
     output logic [3:0] outcome,
     output logic outcome_valid
 );
@@ -3187,6 +3388,7 @@ module front_dispatch (
   localparam logic [1:0] c_l4_valid = 2'h1;
   localparam logic [13:0] c_longest = 14'hff;
   localparam logic [31:0] c_one = 32'h1;
+  localparam logic [3:0] c_rate = 4'hf;
   localparam logic [3:0] c_short = 4'he;
   logic go;
   logic ends;
@@ -3195,6 +3397,7 @@ module front_dispatch (
   logic [2:0] last_cnt;
   logic [13:0] room;
   logic admit;
+  logic fast;
   logic short;
   logic [68:0] fwd;
   logic [16:0] bytes;
@@ -3228,6 +3431,16 @@ module front_dispatch (
   logic [3:0] outcome_reg_q;
   logic outcome_strobe_d;
   logic outcome_strobe_q;
+  logic hit_reg_d;
+  logic hit_reg_q;
+  logic [13:0] place_reg_d;
+  logic [13:0] place_reg_q;
+  logic [15:0] bytes_reg_d;
+  logic [15:0] bytes_reg_q;
+  logic [7:0] flags_reg_d;
+  logic [7:0] flags_reg_q;
+  logic too_fast_d;
+  logic too_fast_q;
 
   initial begin
     admitted_q = 1'h0;
@@ -3235,6 +3448,11 @@ module front_dispatch (
     sequence_q = 32'h0;
     outcome_reg_q = 4'h0;
     outcome_strobe_q = 1'h0;
+    hit_reg_q = 1'h0;
+    place_reg_q = 14'h0;
+    bytes_reg_q = 16'h0;
+    flags_reg_q = 8'h0;
+    too_fast_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -3243,6 +3461,11 @@ module front_dispatch (
     sequence_q <= sequence_d;
     outcome_reg_q <= outcome_reg_d;
     outcome_strobe_q <= outcome_strobe_d;
+    hit_reg_q <= hit_reg_d;
+    place_reg_q <= place_reg_d;
+    bytes_reg_q <= bytes_reg_d;
+    flags_reg_q <= flags_reg_d;
+    too_fast_q <= too_fast_d;
   end
 
   front_dispatch_normal normal (
@@ -3265,6 +3488,11 @@ module front_dispatch (
     sequence_d = sequence_q;
     outcome_reg_d = outcome_reg_q;
     outcome_strobe_d = outcome_strobe_q;
+    hit_reg_d = hit_reg_q;
+    place_reg_d = place_reg_q;
+    bytes_reg_d = bytes_reg_q;
+    flags_reg_d = flags_reg_q;
+    too_fast_d = too_fast_q;
     go = (verdict_valid & beat_valid) & ((~beat[67]) | tail_valid);
     ends = go & beat[67];
     take = go;
@@ -3282,11 +3510,14 @@ module front_dispatch (
     short = bytes < ({1'h0, verdict[38:23]} + 17'he);
     room = c_depth - {4'h0, fwd_level};
     admit = admitted_q;
+    fast = too_fast_q;
     if (normal_first) begin
-      admit = ((last_beat <= room) & (last_beat <= c_longest)) & (fwd_route_level < 6'h1e);
+      fast = verdict[9] & (~allow);
+      admit = (((~fast) & (last_beat <= room)) & (last_beat <= c_longest)) & (fwd_route_level < 6'h1e);
     end
     if (go) begin
       admitted_d = admit;
+      too_fast_d = fast;
     end
     fwd_route_write = 1'h0;
     fwd_write = 1'h0;
@@ -3315,12 +3546,12 @@ module front_dispatch (
       pending_d = normal_data;
     end
     fwd_beat = fwd;
-    route[47:0] = verdict[232:185];
-    route[79:48] = verdict[120:89];
-    route[95:80] = verdict[136:121];
-    route[127:96] = verdict[168:137];
-    route[143:128] = verdict[184:169];
-    route[144] = verdict[88];
+    route[47:0] = verdict[254:207];
+    route[79:48] = verdict[142:111];
+    route[95:80] = verdict[158:143];
+    route[127:96] = verdict[190:159];
+    route[143:128] = verdict[206:191];
+    route[144] = verdict[110];
     fwd_route = route;
     host[63:0] = normal_data;
     host[66:64] = beat[66:64];
@@ -3373,7 +3604,9 @@ module front_dispatch (
     code = 4'(verdict[8:4]);
     if (verdict[1]) begin
       code = c_forwarded;
-      if (~admit) begin
+      if (fast) begin
+        code = c_rate;
+      end else if (~admit) begin
         code = c_full;
       end else if (beat[68]) begin
         code = c_error;
@@ -3393,11 +3626,21 @@ module front_dispatch (
     end
     outcome_reg_d = code;
     outcome_strobe_d = ends;
+    reforward = (((go & normal_first) & verdict[1]) & verdict[9]) & admit;
+    hit_reg_d = (ends & verdict[1]) & (code == c_forwarded);
+    place_reg_d = verdict[101:88];
+    bytes_reg_d = verdict[38:23];
+    flags_reg_d = verdict[109:102];
+    hit = hit_reg_q;
+    hit_place = place_reg_q;
+    hit_bytes = bytes_reg_q;
+    hit_flags = flags_reg_q;
     outcome = outcome_reg_q;
     outcome_valid = outcome_strobe_q;
     if (reset) begin
       sequence_d = 32'h0;
       outcome_strobe_d = 1'h0;
+      hit_reg_d = 1'h0;
     end
   end
 endmodule
@@ -3753,6 +3996,8 @@ module front (
     input  logic entry_valid,
     input  logic commit_forward,
     output logic committed,
+    input  logic sweep,
+    input  logic [11:0] sweep_slot,
     input  logic [51:0] dest,
     input  logic commit_dest,
     input  logic [48:0] neighbour,
@@ -3764,6 +4009,10 @@ module front (
     output logic host_end,
     input  logic host_overflow,
     output logic keep,
+    output logic hit,
+    output logic [13:0] hit_place,
+    output logic [15:0] hit_bytes,
+    output logic [7:0] hit_flags,
     output logic [3:0] outcome,
     output logic outcome_valid
 );
@@ -3776,7 +4025,7 @@ module front (
   logic rx_promiscuous;
   logic [15:0] rx_ethertype;
   logic rx_back;
-  logic [209:0] rx_meta;
+  logic [217:0] rx_meta;
   logic rx_ip_ok;
   logic rx_ipos_ok;
   logic rx_head_valid;
@@ -3789,16 +4038,16 @@ module front (
   logic rx_beat_valid;
   logic rx_beat_read;
   logic classify_reset;
-  logic [209:0] classify_front_meta;
+  logic [217:0] classify_front_meta;
   logic classify_front_ip_ok;
   logic classify_front_valid;
   logic classify_front_read;
-  logic [209:0] classify_back_meta;
+  logic [217:0] classify_back_meta;
   logic classify_back_ip_ok;
   logic classify_back_ipos_ok;
   logic classify_back_valid;
   logic classify_back_read;
-  logic [232:0] classify_verdict;
+  logic [254:0] classify_verdict;
   logic classify_front_write;
   logic classify_back_write;
   logic [4:0] classify_front_level;
@@ -3813,22 +4062,25 @@ module front (
   logic classify_commit_forward;
   logic classify_commit_endpoint;
   logic classify_committed;
+  logic classify_forward_committed;
+  logic classify_sweep;
+  logic [11:0] classify_sweep_slot;
   logic [51:0] classify_dest;
   logic classify_commit_dest;
   logic [48:0] classify_neighbour;
   logic classify_commit_neighbour;
   logic [7:0] classify_index;
   logic verdicts_reset;
-  logic [232:0] verdicts_data_in;
+  logic [254:0] verdicts_data_in;
   logic verdicts_write;
-  logic [232:0] verdicts_data_out;
+  logic [254:0] verdicts_data_out;
   logic verdicts_valid;
   logic verdicts_read;
   logic [4:0] verdicts_level;
   logic dispatch_reset;
   logic dispatch_back;
   logic [47:0] dispatch_front_mac;
-  logic [232:0] dispatch_verdict;
+  logic [254:0] dispatch_verdict;
   logic dispatch_verdict_valid;
   logic [68:0] dispatch_beat;
   logic dispatch_beat_valid;
@@ -3852,6 +4104,12 @@ module front (
   logic dispatch_control_end;
   logic dispatch_control_overflow;
   logic dispatch_keep;
+  logic dispatch_allow;
+  logic dispatch_reforward;
+  logic dispatch_hit;
+  logic [13:0] dispatch_hit_place;
+  logic [15:0] dispatch_hit_bytes;
+  logic [7:0] dispatch_hit_flags;
   logic [3:0] dispatch_outcome;
   logic dispatch_outcome_valid;
   logic fwd_reset;
@@ -3930,6 +4188,9 @@ module front (
       .commit_forward(classify_commit_forward),
       .commit_endpoint(classify_commit_endpoint),
       .committed(classify_committed),
+      .forward_committed(classify_forward_committed),
+      .sweep(classify_sweep),
+      .sweep_slot(classify_sweep_slot),
       .dest(classify_dest),
       .commit_dest(classify_commit_dest),
       .neighbour(classify_neighbour),
@@ -3977,6 +4238,12 @@ module front (
       .control_end(dispatch_control_end),
       .control_overflow(dispatch_control_overflow),
       .keep(dispatch_keep),
+      .allow(dispatch_allow),
+      .reforward(dispatch_reforward),
+      .hit(dispatch_hit),
+      .hit_place(dispatch_hit_place),
+      .hit_bytes(dispatch_hit_bytes),
+      .hit_flags(dispatch_hit_flags),
       .outcome(dispatch_outcome),
       .outcome_valid(dispatch_outcome_valid)
   );
@@ -4054,6 +4321,8 @@ module front (
     classify_commit_forward = commit_forward;
     classify_commit_endpoint = 1'h0;
     committed = classify_committed;
+    classify_sweep = sweep;
+    classify_sweep_slot = sweep_slot;
     classify_dest = dest;
     classify_commit_dest = commit_dest;
     classify_neighbour = neighbour;
@@ -4075,6 +4344,11 @@ module front (
     dispatch_fwd_route_level = routes_level;
     dispatch_host_overflow = host_overflow;
     dispatch_control_overflow = 1'h0;
+    dispatch_allow = 1'h0;
+    hit = dispatch_hit;
+    hit_place = dispatch_hit_place;
+    hit_bytes = dispatch_hit_bytes;
+    hit_flags = dispatch_hit_flags;
     host_beat = dispatch_out_beat;
     host_meta = dispatch_out_meta;
     host_write = dispatch_host_write;

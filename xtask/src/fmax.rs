@@ -32,6 +32,7 @@ const DESIGNS: &[Design] = &[
     design("forward_table", "forward table, 4 × 2,048 slots, one lookup a cycle", Some(250.0), None),
     design("dispatch", "verdicts into frames, decapsulation", Some(200.0), None),
     design("encap", "encapsulation", Some(200.0), None),
+    design("insert", "transmit checksum insertion", Some(220.0), None),
     design("hash", "four 12-bit hashes of a 97-bit key", None, None),
     design("pcie_engine", "PCIe transaction layer", Some(170.0), None),
     design("ipos_card", "both ports and tables, without PCIe", Some(156.25), None),

@@ -31,6 +31,8 @@ block! {
         pub entry_valid: Signal<In, Bit>,
         pub commit_forward: Signal<In, Bit>,
         pub committed: Signal<Out, Bit>,
+        pub sweep: Signal<In, Bit>,
+        pub sweep_slot: Signal<In, Bits<12>>,
         pub dest: Signal<In, Bits<52>>,
         pub commit_dest: Signal<In, Bit>,
         pub neighbour: Signal<In, Bits<49>>,
@@ -42,6 +44,10 @@ block! {
         pub host_end: Signal<Out, Bit>,
         pub host_overflow: Signal<In, Bit>,
         pub keep: Signal<Out, Bit>,
+        pub hit: Signal<Out, Bit>,
+        pub hit_place: Signal<Out, Bits<14>>,
+        pub hit_bytes: Signal<Out, Bits<16>>,
+        pub hit_flags: Signal<Out, Bits<8>>,
         pub outcome: Signal<Out, Bits<4>>,
         pub outcome_valid: Signal<Out, Bit>,
         rx: Rx,
@@ -97,6 +103,8 @@ impl Logic for Front {
         self.classify.commit_forward.next = self.commit_forward.val();
         self.classify.commit_endpoint.next = false;
         self.committed.next = self.classify.committed.val();
+        self.classify.sweep.next = self.sweep.val();
+        self.classify.sweep_slot.next = self.sweep_slot.val();
         self.classify.dest.next = self.dest.val();
         self.classify.commit_dest.next = self.commit_dest.val();
         self.classify.neighbour.next = self.neighbour.val();
@@ -119,6 +127,11 @@ impl Logic for Front {
         self.dispatch.fwd_route_level.next = self.routes.level.val();
         self.dispatch.host_overflow.next = self.host_overflow.val();
         self.dispatch.control_overflow.next = false;
+        self.dispatch.allow.next = false;
+        self.hit.next = self.dispatch.hit.val();
+        self.hit_place.next = self.dispatch.hit_place.val();
+        self.hit_bytes.next = self.dispatch.hit_bytes.val();
+        self.hit_flags.next = self.dispatch.hit_flags.val();
         self.host_beat.next = self.dispatch.out_beat.val();
         self.host_meta.next = self.dispatch.out_meta.val();
         self.host_write.next = self.dispatch.host_write.val();

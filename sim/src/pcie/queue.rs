@@ -12,6 +12,8 @@ const ENABLE: u32 = 1;
 /// Registers and position of a queue.
 #[derive(Default)]
 pub struct Queue {
+    /// The event queue: no descriptors, TAIL counts what the host has taken.
+    events: bool,
     enabled: bool,
     bits: u32,
     error: u8,
@@ -23,6 +25,11 @@ pub struct Queue {
 }
 
 impl Queue {
+    /// A queue after reset.
+    pub fn new(events: bool) -> Self {
+        Queue { events, ..Queue::default() }
+    }
+
     /// Reads a register by its offset from that of queue 0.
     pub fn read(&self, register: u32) -> u32 {
         match register {
@@ -50,7 +57,8 @@ impl Queue {
             }
             queues::CONTROL if !self.enabled => {
                 let (descriptors, completions) = (self.descriptors, self.completions);
-                *self = Queue { enabled: true, bits: value >> 8 & 0xf, descriptors, completions, ..Queue::default() };
+                let bits = value >> 8 & 0xf;
+                *self = Queue { enabled: true, bits, descriptors, completions, ..Queue::new(self.events) };
                 if !(MIN_RING_BITS..=MAX_RING_BITS).contains(&self.bits) {
                     return self.stop(QueueError::Size);
                 }
@@ -61,8 +69,10 @@ impl Queue {
             queues::COMPLETIONS_HI => self.completions = high(self.completions),
             queues::TAIL if self.running() => {
                 let tail = value as u16;
-                // what the host may count: not behind its last doorbell, not more than a ring ahead of the card
-                let (added, room) = (tail.wrapping_sub(self.tail), (1 << self.bits) - self.waiting());
+                // what the host may count: not behind its last doorbell, not more than a ring ahead of the card;
+                // of events no more than there are
+                let added = tail.wrapping_sub(self.tail);
+                let room = if self.events { self.unread() } else { (1 << self.bits) - self.waiting() };
                 if added > room {
                     return self.stop(QueueError::Doorbell);
                 }
@@ -86,6 +96,21 @@ impl Queue {
     /// Descriptors that the host has filled and the card has not answered.
     pub fn waiting(&self) -> u16 {
         self.tail.wrapping_sub(self.head)
+    }
+
+    /// Completions that the host has not taken, of the event queue.
+    fn unread(&self) -> u16 {
+        self.head.wrapping_sub(self.tail)
+    }
+
+    /// Whether the event ring has room.
+    pub fn has_room(&self) -> bool {
+        self.unread() < 1 << self.bits
+    }
+
+    /// Counts an event that was lost.
+    pub fn lose(&mut self) {
+        self.failed = self.failed.wrapping_add(1);
     }
 
     /// Whether a descriptor can be taken.

@@ -1,11 +1,10 @@
 //! The reference for the card's host side: queues, interrupts and their errors around any frame-level card.
 //!
-//! It is `docs/host-interface.md` in plain Rust, over whole requests instead of TLPs. A frame's checksum is inserted
-//! here; what the card drops, it drops below.
+//! It is `docs/host-interface.md` in plain Rust, over whole requests instead of TLPs.
 
 use ipos_abi::Port;
 use ipos_abi::queue::{
-    BUFFER_ALIGN, CHECKSUM, DmaError, ERROR_VECTOR, QUEUES, QueueError, QueueId, ReceiveDescriptor, Status,
+    BUFFER_ALIGN, CHECKSUM, Checksum, DmaError, ERROR_VECTOR, QUEUES, QueueError, QueueId, ReceiveDescriptor, Status,
     TransmitDescriptor, VECTORS,
 };
 use ipos_abi::regs::{MSIX_PENDING, MSIX_TABLE, dma, queues};
@@ -67,7 +66,7 @@ impl<C: Card> RingCard<C> {
             make: Box::new(make),
             bus,
             config: PciConfig::default(),
-            queues: Default::default(),
+            queues: queues_after_reset(),
             vectors: std::array::from_fn(|_| Vector::new()),
             errors: 0,
             counts: Default::default(),
@@ -141,15 +140,32 @@ impl<C: Card> RingCard<C> {
             if self.bus.read(address, &mut self.frame).is_err() {
                 self.error(DmaError::CompletionStatus);
                 Status::Read
-            } else if descriptor.flags.get() & CHECKSUM != 0 && insert(&mut self.frame, &descriptor).is_none() {
-                Status::Checksum
-            } else if !self.card.host_in(port, &self.frame) {
-                return false;
             } else {
-                Status::Ok
+                match checksum(&descriptor) {
+                    Err(()) => Status::Checksum,
+                    Ok(checksum) if self.card.host_in(port, &self.frame, checksum) => Status::Ok,
+                    Ok(_) => return false,
+                }
             }
         };
         self.complete(queue, [length as u32, 0, 0, 0], status);
+        true
+    }
+
+    /// Writes one event. `false`: there is none, or nobody wants it.
+    fn event(&mut self) -> bool {
+        let queue = &mut self.queues[QueueId::Event as usize];
+        if !queue.running() {
+            return false;
+        }
+        let Some(event) = self.card.event() else { return false };
+        if queue.has_room() {
+            let place = u32::from(event.bank) << 16 | u32::from(event.slot);
+            self.complete(QueueId::Event, [place, event.tcp_flags.into(), 0, 0], Status::Ok);
+        } else {
+            queue.lose();
+            self.error(DmaError::EventLost);
+        }
         true
     }
 
@@ -224,7 +240,7 @@ impl<C: Card> Function for RingCard<C> {
     fn function_reset(&mut self) {
         self.card = (self.make)();
         self.config = PciConfig::default();
-        self.queues = Default::default();
+        self.queues = queues_after_reset();
         self.vectors = std::array::from_fn(|_| Vector::new());
         (self.errors, self.counts, self.timeout) = (0, Default::default(), TIMEOUT_RESET);
         self.now = 0;
@@ -253,6 +269,7 @@ impl<C: Card> Function for RingCard<C> {
             }
             repeat(QueueId::Control, &mut || self.receive(HostQueue::Control, QueueId::Control));
             repeat(QueueId::Receive, &mut || self.receive(HostQueue::Receive, QueueId::Receive));
+            repeat(QueueId::Event, &mut || self.event());
             more |= moved.iter().any(|&n| n > 0);
             more |= self.interrupt();
         }
@@ -270,19 +287,18 @@ fn words(meta: &RxMeta) -> [u32; 4] {
     words.map(u32::from_le)
 }
 
-/// Inserts the checksum that a descriptor asks for (RFC 1071); `None`: its place is outside the frame.
-fn insert(frame: &mut [u8], descriptor: &TransmitDescriptor) -> Option<()> {
-    let (start, offset) = (usize::from(descriptor.start.get()), usize::from(descriptor.offset.get()));
-    let summed = frame.get(start..).filter(|s| start % 2 == 0 && offset % 2 == 0 && offset + 2 <= s.len())?;
-    let words =
-        summed.chunks(2).map(|pair| u64::from(u16::from_be_bytes([pair[0], pair.get(1).copied().unwrap_or(0)])));
-    let mut sum: u64 = words.sum();
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
+/// The checksum that a descriptor asks for; an error: its place is odd or outside the frame.
+fn checksum(descriptor: &TransmitDescriptor) -> Result<Option<Checksum>, ()> {
+    if descriptor.flags.get() & CHECKSUM == 0 {
+        return Ok(None);
     }
-    let checksum = if sum == 0xffff { 0xffff } else { !(sum as u16) };
-    frame[start + offset..start + offset + 2].copy_from_slice(&checksum.to_be_bytes());
-    Some(())
+    let (start, offset) = (descriptor.start.get(), descriptor.offset.get());
+    let inside = u32::from(start) + u32::from(offset) + 2 <= descriptor.length.get().into();
+    if inside && start % 2 == 0 && offset % 2 == 0 { Ok(Some(Checksum { start, offset })) } else { Err(()) }
+}
+
+fn queues_after_reset() -> [Queue; QUEUES] {
+    std::array::from_fn(|q| Queue::new(q == QueueId::Event as usize))
 }
 
 /// The vector and word of an offset in the MSI-X table.

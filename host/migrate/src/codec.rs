@@ -11,7 +11,7 @@ use ipos_abi::wire::{Error, Mac, connection, ethernet, tcb};
 use crate::protocol::{Message, Reason, Tcb};
 
 /// A message and what travels beside it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Packet {
     /// The client.
     pub client: SocketAddrV4,
@@ -70,6 +70,9 @@ pub fn encode(packet: &Packet, link: ethernet::Repr, key: Option<&Key>, buffer: 
         Message::Commit { answer } => ext(*answer, Body::Commit),
         Message::Moved { owner, answer } => ext(*answer, Body::Moved(Moved { owner: *owner })),
         Message::Release { answer } => ext(*answer, Body::Release),
+        Message::Query { state, owner, known, answer } => {
+            ext(*answer, Body::Query { state: *state, owner: *owner, epoch: *known })
+        }
     };
     let frame = Frame { link, protocol: Protocol::Tcp, client, owner, message };
     buffer.clear();
@@ -77,12 +80,18 @@ pub fn encode(packet: &Packet, link: ethernet::Repr, key: Option<&Key>, buffer: 
     frame.emit(buffer, key).map(drop)
 }
 
-/// Reads a control frame and tells its sender's MAC address. With a key, a packet without a valid tag is an error.
-pub fn decode(frame: &[u8], ethertype: u16, key: Option<&Key>) -> Result<(Mac, Packet), DecodeError> {
+/// Reads a control frame and tells its sender's MAC address. With keys, a packet whose tag none of them makes
+/// is an error: while a key is replaced, the old and the new one are accepted.
+pub fn decode(frame: &[u8], ethertype: u16, keys: &[Key]) -> Result<(Mac, Packet), DecodeError> {
     let received = control::parse(frame, ethertype)?;
-    if let Some(key) = key {
-        received.verify(key)?;
+    let mut verdict = Ok(());
+    for key in keys {
+        verdict = received.verify(key);
+        if verdict.is_ok() {
+            break;
+        }
     }
+    verdict?;
     let Frame { link, protocol, client, owner, message } = received.frame;
     if protocol != Protocol::Tcp {
         return Err(DecodeError::Unhandled("a UDP endpoint"));
@@ -95,7 +104,7 @@ pub fn decode(frame: &[u8], ethertype: u16, key: Option<&Key>) -> Result<(Mac, P
         control::Message::Connection { .. } => return Err(DecodeError::Unhandled("a UDP endpoint")),
         control::Message::Packet(_) => return Err(DecodeError::Unhandled("a forwarded packet as control")),
         control::Message::Ack { .. } => (None, Message::Acknowledge),
-        control::Message::Ext(ext) => (Some(ext.service), extension(&ext)?),
+        control::Message::Ext(ext) => (Some(ext.service), extension(&ext)),
     };
     Ok((link.src, Packet { client, owner, service, epoch, message }))
 }
@@ -109,9 +118,9 @@ fn control_block(block: &[u8; tcb::LEN]) -> Result<Box<Tcb>, Reason> {
     })
 }
 
-fn extension(ext: &Ext<'_>) -> Result<Message, DecodeError> {
+fn extension(ext: &Ext<'_>) -> Message {
     let answer = ext.answer;
-    Ok(match ext.body {
+    match ext.body {
         Body::Offer(o) => Message::Offer { lengths: [o.receive_len, o.send_len, o.application_len] },
         Body::Ready => Message::Ready,
         Body::Refusal(reason) => Message::Refuse(reason),
@@ -121,6 +130,6 @@ fn extension(ext: &Ext<'_>) -> Result<Message, DecodeError> {
         Body::Commit => Message::Commit { answer },
         Body::Moved(m) => Message::Moved { owner: m.owner, answer },
         Body::Release => Message::Release { answer },
-        Body::Query { .. } => return Err(DecodeError::Unhandled("a query")),
-    })
+        Body::Query { state, owner, epoch: known } => Message::Query { state, owner, known, answer },
+    }
 }

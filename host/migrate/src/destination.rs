@@ -2,23 +2,24 @@
 //!
 //! ```text
 //! Reserving ──▶ Reserved ──01, 84, digest──▶ Preparing ──▶ Prepared ──86──▶ Live ──linger──▶ (gone)
-//!     │ no room     │ 83, silence, digest      │ restore        │ 83 (A owns)
+//!     │ no room     │ 83, silence, digest      │ restore        │ 83 (A owns), doubt
 //!     └─────────────┴──────────────────────────┴────────────────┴────────▶ Refused ──linger──▶ (gone)
 //! ```
 //!
-//! The socket says nothing before `Live`. `Prepared` ends only by the source's word: it may have
-//! committed, so silence proves nothing; the acknowledgement is repeated as a question.
+//! The socket says nothing before `Live`. `Prepared` waits for the source's word: it may have
+//! committed, so silence proves nothing, and 0x89 asks. A source that answers nothing for
+//! [`DOUBT_TRIES`] is taken for dead, and what was prepared is dropped: two owners would be worse.
 
 use std::collections::VecDeque;
 use std::net::SocketAddrV4;
 
 use ipos_abi::wire::tcb::digest;
 
-use crate::protocol::{Action, Flow, LINGER, Message, MoveId, RETRY_MAX, Reason, Retry, Tcb, Time};
+use crate::protocol::{Action, DOUBT_TRIES, Flow, LINGER, Message, MoveId, Ownership, Reason, Retry, Tcb, Time};
 use crate::source::Keep;
 use crate::transfer::Receiver;
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 enum Phase {
     /// The shell was asked for a listener and resources.
     Reserving,
@@ -35,7 +36,7 @@ enum Phase {
 }
 
 /// One move at its destination.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Destination {
     id: MoveId,
     pub flow: Flow,
@@ -78,11 +79,12 @@ impl Destination {
         !matches!(self.phase, Phase::Live { .. } | Phase::Refused { .. })
     }
 
-    pub fn deadline(&self) -> Time {
+    /// `None` while the shell works.
+    pub fn deadline(&self) -> Option<Time> {
         match &self.phase {
-            Phase::Reserving | Phase::Preparing => Time::MAX,
-            Phase::Prepared => self.retry.at,
-            Phase::Reserved { until, .. } | Phase::Live { until } | Phase::Refused { until, .. } => *until,
+            Phase::Reserving | Phase::Preparing => None,
+            Phase::Prepared => Some(self.retry.at),
+            Phase::Reserved { until, .. } | Phase::Live { until } | Phase::Refused { until, .. } => Some(*until),
         }
     }
 
@@ -127,7 +129,10 @@ impl Destination {
                     self.send(Message::Refuse(reason), out);
                 }
             }
-            (Phase::Live { .. }, Message::Commit { answer: false }) => self.send(Message::Commit { answer: true }, out),
+            (Phase::Live { until }, Message::Commit { answer: false }) => {
+                *until = now + LINGER;
+                self.send(Message::Commit { answer: true }, out);
+            }
             (Phase::Live { .. }, _) => {}
             (_, Message::Cancel) => self.abandon(Reason::Cancelled, now, out),
             (Phase::Reserved { .. }, Message::Offer { .. }) => self.send(Message::Ready, out),
@@ -175,9 +180,13 @@ impl Destination {
         match &self.phase {
             Phase::Live { until } | Phase::Refused { until, .. } if now >= *until => return Keep::No,
             Phase::Reserved { until, .. } if now >= *until => self.abandon(Reason::Cancelled, now, out),
-            Phase::Prepared => match self.retry.due(now, u32::MAX) {
-                Ok(true) => self.send(Message::Acknowledge, out),
-                _ => debug_assert!(self.retry.at <= now + RETRY_MAX),
+            Phase::Prepared => match self.retry.due(now, DOUBT_TRIES) {
+                Ok(true) => {
+                    let (state, owner, known) = (Ownership::Prepared, *self.owner.ip(), self.id.epoch);
+                    self.send(Message::Query { state, owner, known, answer: false }, out);
+                }
+                Ok(false) => {}
+                Err(()) => self.abandon(Reason::Other, now, out),
             },
             _ => {}
         }

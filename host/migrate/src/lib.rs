@@ -3,17 +3,20 @@
 //! * [`socket`]: an established socket becomes a control block and two queues, and again a socket.
 //! * [`protocol`]: what the nodes of a move tell each other, and what the core asks of its shell.
 //! * [`Migrator`]: all moves of one node. `source` and `destination` are its two state machines,
-//!   each transition documented where it is made; `transfer` carries the queues.
+//!   each transition documented where it is made; `transfer` carries the queues, `home` knows where
+//!   connections live.
 //! * [`codec`]: messages as frames of the back-side network.
 //!
 //! The core has no sockets and no clock: `ipos-node` is the shell that has both.
 
 pub mod codec;
 mod destination;
+mod home;
 mod migrator;
 pub mod protocol;
 pub mod socket;
 mod source;
+mod timers;
 mod transfer;
 
 pub use migrator::{Config, Migrator, Service, StartError};

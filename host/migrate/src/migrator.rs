@@ -1,15 +1,17 @@
-//! All moves of one node, and what its home knows about connections that live elsewhere.
+//! All moves of one node. What is known about where connections live stands in `home`.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use crate::codec::Packet;
 use crate::destination::Destination;
-use crate::protocol::{Action, Failure, Flow, Message, MoveId, PeerId, Reason, Retry, TRIES, Tcb, Time};
+use crate::home::{Notice, Search};
+use crate::protocol::{Action, Failure, Flow, Message, MoveId, Ownership, PeerId, REPLAY, Reason, Tcb, Time};
 use crate::source::{Keep, Source};
+use crate::timers::Timers;
 
 /// A service of the cluster and the node whose front network carries its address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Service {
     /// What clients connect to.
     pub address: SocketAddrV4,
@@ -18,7 +20,7 @@ pub struct Service {
 }
 
 /// What the core must be told.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Config {
     /// This node on the back-side network.
     pub back_ip: Ipv4Addr,
@@ -49,29 +51,41 @@ pub enum StartError {
     },
 }
 
-/// Something that the home must acknowledge: where a connection went, or that it is gone.
-#[derive(Debug)]
-struct Notice {
-    service: SocketAddrV4,
-    message: Message,
-    retry: Retry,
+/// What a timer belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Timer {
+    Source(MoveId),
+    Destination(MoveId),
+    Notice(MoveId),
+    Search(Flow),
+    /// Knowledge of a flow that has left or ended.
+    Known(Flow),
 }
 
 /// The I/O-free core of a node. Every input may produce [`Action`]s; take them all by
 /// [`Migrator::action`], in order, before the next input.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Migrator {
-    config: Config,
-    sources: BTreeMap<MoveId, Source>,
-    destinations: BTreeMap<MoveId, Destination>,
-    notices: BTreeMap<MoveId, Notice>,
-    /// Home: connections that live elsewhere, with the epoch of that knowledge.
-    away: HashMap<Flow, (PeerId, u64)>,
+    pub(crate) config: Config,
+    pub(crate) sources: BTreeMap<MoveId, Source>,
+    pub(crate) destinations: BTreeMap<MoveId, Destination>,
+    /// The moves of each flow, as source or as destination.
+    pub(crate) flows: BTreeSet<(Flow, MoveId)>,
+    pub(crate) notices: BTreeMap<MoveId, Notice>,
+    /// Where connections went, with the epoch of that knowledge; for ever at their home.
+    pub(crate) away: BTreeMap<Flow, (PeerId, u64)>,
     /// Connections that moved here.
-    here: HashMap<Flow, u64>,
+    pub(crate) here: BTreeMap<Flow, u64>,
+    /// The last epoch of connections that have ended.
+    pub(crate) ended: BTreeMap<Flow, u64>,
+    /// Home: questions about owners.
+    pub(crate) searches: BTreeMap<Flow, Search>,
+    /// The newest epoch that each peer offered.
+    newest: BTreeMap<PeerId, u64>,
     /// The highest epoch that was given or seen.
-    epoch: u64,
-    out: VecDeque<Action>,
+    pub(crate) epoch: u64,
+    pub(crate) timers: Timers<Timer>,
+    pub(crate) out: VecDeque<Action>,
 }
 
 impl Migrator {
@@ -82,10 +96,15 @@ impl Migrator {
             config,
             sources: BTreeMap::new(),
             destinations: BTreeMap::new(),
+            flows: BTreeSet::new(),
             notices: BTreeMap::new(),
-            away: HashMap::new(),
-            here: HashMap::new(),
+            away: BTreeMap::new(),
+            here: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            searches: BTreeMap::new(),
+            newest: BTreeMap::new(),
             epoch: 0,
+            timers: Timers::new(),
             out: VecDeque::new(),
         }
     }
@@ -98,26 +117,7 @@ impl Migrator {
     /// When [`Migrator::tick`] wants to be called, at the latest.
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
-        let sources = self.sources.values().map(Source::deadline);
-        let destinations = self.destinations.values().map(Destination::deadline);
-        let notices = self.notices.values().map(|n| n.retry.at);
-        sources.chain(destinations).chain(notices).min().filter(|t| *t < Time::MAX)
-    }
-
-    /// Whether this node is the home of a service; `None`: the cluster does not serve it.
-    #[must_use]
-    pub fn is_home(&self, service: SocketAddrV4) -> Option<bool> {
-        self.home(service).map(|home| home.is_none())
-    }
-
-    fn home(&self, service: SocketAddrV4) -> Option<Option<PeerId>> {
-        self.config.services.iter().find(|s| s.address == service).map(|s| s.home)
-    }
-
-    /// Where a connection of this home lives, if elsewhere.
-    #[must_use]
-    pub fn owner(&self, flow: &Flow) -> Option<PeerId> {
-        self.away.get(flow).map(|(peer, _)| *peer)
+        self.timers.earliest()
     }
 
     /// Begins a move of a connection that lives here. `wall` is the real-time clock in
@@ -135,9 +135,7 @@ impl Migrator {
         if length > limit {
             return Err(StartError::TooLong { length, limit });
         }
-        let moving = self.sources.values().any(|s| s.flow == flow && s.owns())
-            || self.destinations.values().any(|d| d.flow == flow && d.is_pending());
-        if moving {
+        if self.is_busy(&flow) {
             return Err(StartError::Busy);
         }
         self.epoch = wall.max(self.epoch + 1);
@@ -145,6 +143,8 @@ impl Migrator {
         let owner = SocketAddrV4::new(self.config.peers[peer.0], flow.service.port());
         let source = Source::start(id, flow, owner, lengths, now, &mut self.out);
         self.sources.insert(id, source);
+        self.flows.insert((flow, id));
+        self.settle_source(id, Keep::Yes);
         Ok(id)
     }
 
@@ -152,6 +152,7 @@ impl Migrator {
     pub fn frozen(&mut self, id: MoveId, tcb: Tcb, streams: [Vec<u8>; 3], now: Time) {
         if let Some(source) = self.sources.get_mut(&id) {
             source.frozen(tcb, streams, now, &mut self.out);
+            self.settle_source(id, Keep::Yes);
         }
     }
 
@@ -159,10 +160,10 @@ impl Migrator {
     pub fn handed_over(&mut self, id: MoveId, now: Time) {
         if let Some(source) = self.sources.get_mut(&id) {
             source.handed_over(now, &mut self.out);
-            let flow = source.flow;
-            self.here.remove(&flow);
-            if self.is_home(flow.service) == Some(true) {
-                self.away.insert(flow, (id.peer, id.epoch));
+            let (flow, committed) = (source.flow, source.is_committed());
+            self.settle_source(id, Keep::Yes);
+            if committed {
+                self.left(flow, id, now);
             }
         }
     }
@@ -170,7 +171,8 @@ impl Migrator {
     /// Gives a move up at its source, if it has not committed. [`Action::Failed`] follows.
     pub fn give_up(&mut self, id: MoveId, failure: Failure, now: Time) {
         if let Some(source) = self.sources.get_mut(&id) {
-            source.give_up(failure, now, &mut self.out);
+            let keep = source.give_up(failure, now, &mut self.out);
+            self.settle_source(id, keep);
         }
     }
 
@@ -178,6 +180,7 @@ impl Migrator {
     pub fn reserved(&mut self, id: MoveId, result: Result<(), Reason>, now: Time) {
         if let Some(destination) = self.destinations.get_mut(&id) {
             destination.reserved(result, now, &mut self.out);
+            self.settle_destination(id, Keep::Yes);
         }
     }
 
@@ -185,15 +188,7 @@ impl Migrator {
     pub fn prepared(&mut self, id: MoveId, result: Result<(), Reason>, now: Time) {
         if let Some(destination) = self.destinations.get_mut(&id) {
             destination.prepared(result, now, &mut self.out);
-        }
-    }
-
-    /// A connection that moved here is gone, TIME_WAIT included.
-    pub fn released(&mut self, flow: Flow, now: Time) {
-        let Some(epoch) = self.here.remove(&flow) else { return };
-        if let Some(Some(home)) = self.home(flow.service) {
-            let id = MoveId { peer: home, client: flow.client, epoch };
-            self.notify(id, flow.service, Message::Release { answer: false }, now);
+            self.settle_destination(id, Keep::Yes);
         }
     }
 
@@ -201,152 +196,130 @@ impl Migrator {
     pub fn receive(&mut self, peer: PeerId, packet: Packet, now: Time) {
         let Packet { client, owner, service, epoch, message } = packet;
         let id = MoveId { peer, client, epoch };
-        match message {
-            Message::Moved { answer: true, .. } | Message::Release { answer: true } => {
-                self.notices.remove(&id);
+        // what is said of a flow is not said of a move, though the numbers may be the same
+        let of_flow = match &message {
+            Message::Moved { .. } | Message::Release { .. } | Message::Query { answer: true, .. } => true,
+            Message::Query { state, .. } => *state != Ownership::Prepared,
+            _ => false,
+        };
+        if let (true, Some(service)) = (of_flow, service) {
+            self.about(id, Flow { client, service }, message, now);
+        } else if let Some(source) = self.sources.get_mut(&id) {
+            let (flow, was_committed) = (source.flow, source.is_committed());
+            let keep = source.message(&message, now, &mut self.out);
+            self.settle_source(id, keep);
+            if was_committed && matches!(message, Message::Refuse(_)) {
+                self.lost(flow, now);
             }
-            Message::Moved { owner, answer: false } => self.moved(id, service, owner),
-            Message::Release { answer: false } => self.release(id, service),
-            message if self.sources.contains_key(&id) => {
-                if let Some(source) = self.sources.get_mut(&id)
-                    && source.message(&message, now, &mut self.out) == Keep::No
-                {
-                    self.sources.remove(&id);
-                }
+        } else if let Some(destination) = self.destinations.get_mut(&id) {
+            let flow = destination.flow;
+            let live = destination.message(message, now, &mut self.out);
+            self.settle_destination(id, Keep::Yes);
+            if live {
+                self.arrived(id, flow, now);
             }
-            message if self.destinations.contains_key(&id) => {
-                if let Some(destination) = self.destinations.get_mut(&id)
-                    && destination.message(message, now, &mut self.out)
-                {
-                    let flow = destination.flow;
-                    self.arrived(id, flow, now);
-                }
-            }
-            Message::Offer { lengths } => {
-                if let Some(service) = service {
-                    self.offered(id, Flow { client, service }, owner, lengths, now);
-                }
-            }
-            message => {
-                if let Some(answer) = Source::disown(&message) {
-                    let service = service.unwrap_or(owner);
-                    self.out.push_back(Action::Send { id, service, owner, message: answer });
-                }
+        } else if let Some(service) = service {
+            let flow = Flow { client, service };
+            match message {
+                Message::Offer { lengths } => self.offered(id, flow, owner, lengths, now),
+                message => self.about(id, flow, message, now),
             }
         }
+        // an acknowledgement that nobody waits for names no service: its sender asks again by 0x89
     }
 
     /// Time has passed.
     pub fn tick(&mut self, now: Time) {
-        let out = &mut self.out;
-        self.sources.retain(|_, s| s.tick(now, out) == Keep::Yes);
-        self.destinations.retain(|_, d| d.tick(now, out) == Keep::Yes);
-        self.notices.retain(|id, n| match n.retry.due(now, TRIES) {
-            Ok(true) => {
-                out.push_back(notice(*id, n.service, &n.message, &self.config));
-                true
+        while let Some(timer) = self.timers.expired(now) {
+            match timer {
+                Timer::Source(id) => {
+                    if let Some(source) = self.sources.get_mut(&id) {
+                        let (flow, committed) = (source.flow, source.is_committed());
+                        let keep = source.tick(now, &mut self.out);
+                        self.settle_source(id, keep);
+                        if committed && keep == Keep::No {
+                            self.unconfirmed(flow, now);
+                        }
+                    }
+                }
+                Timer::Destination(id) => {
+                    if let Some(destination) = self.destinations.get_mut(&id) {
+                        let keep = destination.tick(now, &mut self.out);
+                        self.settle_destination(id, keep);
+                    }
+                }
+                Timer::Notice(id) => self.notice_due(id, now),
+                Timer::Search(flow) => self.search_due(flow, now),
+                Timer::Known(flow) => self.forget(flow),
             }
-            Ok(false) => true,
-            Err(()) => {
-                tracing::warn!(?id, message = ?n.message, "the home does not answer");
-                false
-            }
-        });
+        }
+    }
+
+    /// Sets or ends what depends on a source after it has changed.
+    fn settle_source(&mut self, id: MoveId, keep: Keep) {
+        if keep == Keep::No
+            && let Some(source) = self.sources.remove(&id)
+        {
+            self.flows.remove(&(source.flow, id));
+        }
+        self.timers.set(Timer::Source(id), self.sources.get(&id).and_then(Source::deadline));
+    }
+
+    /// The same for a destination.
+    fn settle_destination(&mut self, id: MoveId, keep: Keep) {
+        if keep == Keep::No
+            && let Some(destination) = self.destinations.remove(&id)
+        {
+            self.flows.remove(&(destination.flow, id));
+        }
+        self.timers.set(Timer::Destination(id), self.destinations.get(&id).and_then(Destination::deadline));
+    }
+
+    /// The moves of a flow.
+    pub(crate) fn moves_of(&self, flow: &Flow) -> Vec<MoveId> {
+        let first = MoveId { peer: PeerId(0), client: flow.client, epoch: 0 };
+        self.flows.range((*flow, first)..).take_while(|(f, _)| f == flow).map(|(_, id)| *id).collect()
+    }
+
+    fn is_busy(&self, flow: &Flow) -> bool {
+        self.moves_of(flow).iter().any(|id| {
+            self.sources.get(id).is_some_and(Source::owns)
+                || self.destinations.get(id).is_some_and(Destination::is_pending)
+        })
     }
 
     fn offered(&mut self, id: MoveId, flow: Flow, owner: SocketAddrV4, lengths: [u32; 3], now: Time) {
-        let out = &mut self.out;
-        let limit = self.config.move_bytes;
-        // the peer can offer only what it owns: an earlier move to it has succeeded
-        self.sources.retain(|s, source| {
-            let settled = source.flow == flow && source.is_committed() && s.peer == id.peer && s.epoch < id.epoch;
-            if settled {
-                out.push_back(Action::Done(*s));
+        for other in self.moves_of(&flow).into_iter().filter(|o| o.peer == id.peer && o.epoch < id.epoch) {
+            // the peer can offer only what it owns: an earlier move to it has succeeded
+            if self.sources.get(&other).is_some_and(Source::is_committed) {
+                self.out.push_back(Action::Done(other));
+                self.settle_source(other, Keep::No);
             }
-            !settled
-        });
-        // and an earlier one from it has not
-        for (d, destination) in &mut self.destinations {
-            if destination.flow == flow && destination.is_pending() && d.peer == id.peer && d.epoch < id.epoch {
-                destination.supersede(now, out);
+            // and an earlier one from it has not
+            if let Some(destination) = self.destinations.get_mut(&other).filter(|d| d.is_pending()) {
+                destination.supersede(now, &mut self.out);
+                self.settle_destination(other, Keep::Yes);
             }
         }
-        let busy = self.sources.values().any(|s| s.flow == flow && s.owns())
-            || self.destinations.values().any(|d| d.flow == flow && d.is_pending());
-        let known = self.here.get(&flow).copied().max(self.away.get(&flow).map(|(_, epoch)| *epoch));
+        let newest = self.newest.entry(id.peer).or_default();
+        *newest = id.epoch.max(*newest);
+        let replay = id.epoch.saturating_add(REPLAY) < *newest;
         let refusal = if self.home(flow.service).is_none() {
             Some(Reason::NoListener)
-        } else if known.is_some_and(|known| known >= id.epoch) {
+        } else if replay || self.known(&flow).is_some_and(|known| known >= id.epoch) {
             Some(Reason::Stale)
-        } else if busy {
+        } else if self.is_busy(&flow) {
             Some(Reason::Busy)
         } else {
             None
         };
-        let out = &mut self.out;
+        let (limit, out) = (self.config.move_bytes, &mut self.out);
         let destination = match refusal {
             Some(reason) => Destination::refused(id, flow, owner, reason, now, out),
             None => Destination::offered(id, flow, owner, lengths, limit, now, out),
         };
         self.destinations.insert(id, destination);
+        self.flows.insert((flow, id));
+        self.settle_destination(id, Keep::Yes);
     }
-
-    /// The connection has become this node's.
-    fn arrived(&mut self, id: MoveId, flow: Flow, now: Time) {
-        self.epoch = self.epoch.max(id.epoch);
-        self.here.insert(flow, id.epoch);
-        self.away.remove(&flow);
-        if let Some(Some(home)) = self.home(flow.service)
-            && home != id.peer
-        {
-            let id = MoveId { peer: home, ..id };
-            let message = Message::Moved { owner: self.config.back_ip, answer: false };
-            self.notify(id, flow.service, message, now);
-        }
-    }
-
-    /// Home: a connection lives elsewhere now.
-    fn moved(&mut self, id: MoveId, service: Option<SocketAddrV4>, owner: Ipv4Addr) {
-        let Some(service) = service else { return };
-        let flow = Flow { client: id.client, service };
-        let Some(to) = self.config.peers.iter().position(|p| *p == owner).map(PeerId) else {
-            tracing::warn!(%owner, ?flow, "told of an owner that is no peer");
-            return;
-        };
-        let known = self.here.get(&flow).copied().max(self.away.get(&flow).map(|(_, epoch)| *epoch));
-        if self.is_home(service) == Some(true) && known.is_none_or(|known| known < id.epoch) {
-            self.away.insert(flow, (to, id.epoch));
-            self.here.remove(&flow);
-            self.out.push_back(Action::Repoint { flow, to });
-        }
-        self.answer(id, service, Message::Moved { owner, answer: true });
-    }
-
-    /// Home: a connection that lived elsewhere is gone.
-    fn release(&mut self, id: MoveId, service: Option<SocketAddrV4>) {
-        let Some(service) = service else { return };
-        let flow = Flow { client: id.client, service };
-        // an older epoch is about an ownership that has ended by a move
-        if self.away.get(&flow).is_some_and(|(_, epoch)| *epoch <= id.epoch) {
-            self.away.remove(&flow);
-            self.out.push_back(Action::Forget(flow));
-        }
-        self.answer(id, service, Message::Release { answer: true });
-    }
-
-    fn notify(&mut self, id: MoveId, service: SocketAddrV4, message: Message, now: Time) {
-        self.out.push_back(notice(id, service, &message, &self.config));
-        self.notices.insert(id, Notice { service, message, retry: Retry::start(now) });
-    }
-
-    fn answer(&mut self, id: MoveId, service: SocketAddrV4, message: Message) {
-        let owner = SocketAddrV4::new(self.config.peers[id.peer.0], service.port());
-        self.out.push_back(Action::Send { id, service, owner, message });
-    }
-}
-
-/// A message from this node as the owner.
-fn notice(id: MoveId, service: SocketAddrV4, message: &Message, config: &Config) -> Action {
-    let owner = SocketAddrV4::new(config.back_ip, service.port());
-    Action::Send { id, service, owner, message: message.clone() }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ipos_abi::table::{FlowKey, Protocol};
 use ipos_abi::wire::ext::MAX_DATA;
-pub use ipos_abi::wire::ext::{Reason, Stream};
+pub use ipos_abi::wire::ext::{Ownership, Reason, Stream};
 pub use ipos_abi::wire::tcb::Repr as Tcb;
 
 /// Time since any fixed moment. The core only compares and adds.
@@ -57,7 +57,7 @@ impl Flow {
 pub const STREAMS: [Stream; 3] = [Stream::Receive, Stream::Send, Stream::Application];
 
 /// What nodes tell each other. Client, epoch and service travel beside it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Message {
     /// 0x80: will you take this connection? Lengths in bytes, before freezing, so estimates.
     Offer {
@@ -107,10 +107,22 @@ pub enum Message {
         /// It is the answer.
         answer: bool,
     },
+    /// 0x89: who owns it? A destination in doubt asks its source as [`Ownership::Prepared`] and gets a
+    /// commit or a cancel; a home that does not know asks as [`Ownership::Unknown`] and gets an answer.
+    Query {
+        /// What the sender is to the connection.
+        state: Ownership,
+        /// Back-side address of the owner, as far as known.
+        owner: Ipv4Addr,
+        /// Epoch of that knowledge.
+        known: u64,
+        /// It is the answer.
+        answer: bool,
+    },
 }
 
 /// Why a move failed at its source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Failure {
     /// The destination said no.
     #[error("the destination refused: {0:?}")]
@@ -127,10 +139,13 @@ pub enum Failure {
     /// It was committed, but the destination never confirmed; the connection is the destination's.
     #[error("the destination took the connection but never confirmed that it is live")]
     Unconfirmed,
+    /// It was committed, but the destination has lost it: it restarted, or was in doubt for too long.
+    #[error("the destination lost the connection after it had been handed over")]
+    Lost,
 }
 
 /// What the shell must do. Actions that ask for an answer name it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// Send a message to the other node of `id`.
     Send {
@@ -152,7 +167,7 @@ pub enum Action {
     /// Source: the destination is live.
     Done(MoveId),
     /// Source: thaw the socket if it is frozen, deliver what was held, tell the application.
-    /// After [`Failure::Unconfirmed`] there is nothing left to thaw.
+    /// After [`Failure::Unconfirmed`] and [`Failure::Lost`] there is nothing left to thaw.
     Failed(MoveId, Failure),
     /// Destination: is there a listener, are there resources? If so, hold what arrives for the flow.
     /// Answered by [`reserved`](crate::Migrator::reserved).
@@ -186,8 +201,10 @@ pub enum Action {
         /// Its owner.
         to: PeerId,
     },
-    /// Home: the flow is gone; remove its forward entry.
+    /// The flow has ended or lives far away; remove its forward entry and keep quiet about stray segments.
     Forget(Flow),
+    /// The flow's owner died with it; remove its forward entry, so that the kernel resets the client.
+    Lost(Flow),
 }
 
 /// Bytes of stream in one data message, so that it fits into 1,500 with all headers.
@@ -206,9 +223,16 @@ pub const COMMIT_TRIES: u32 = 64;
 pub const HOLD: Duration = Duration::from_secs(2);
 /// A destination forgets an offer that nothing follows, and remembers how a move ended.
 pub const LINGER: Duration = Duration::from_secs(10);
+/// Questions of a destination in doubt, less than two minutes; then it drops what was prepared. The source
+/// remembers a commit for longer than that: [`COMMIT_TRIES`] and [`KNOWN`].
+pub const DOUBT_TRIES: u32 = 100;
+/// How long it is remembered where a connection went, or that it ended, after it has left.
+pub const KNOWN: Duration = Duration::from_secs(60);
+/// Offers whose epoch is this much (in microseconds) older than the newest of the peer are replays.
+pub const REPLAY: u64 = 60_000_000;
 
 /// A timer with backoff and a bound.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(crate) struct Retry {
     pub at: Time,
     wait: Duration,

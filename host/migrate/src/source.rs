@@ -7,17 +7,18 @@
 //! ```
 //!
 //! Left of `Committed` this node owns the connection and may give up alone; from there on the
-//! destination owns it, whatever is lost. No path leads back.
+//! destination owns it, whatever is lost. No path leads back: a refusal means that the destination
+//! has lost the connection, and it is lost.
 
 use std::collections::VecDeque;
 use std::net::SocketAddrV4;
 
 use ipos_abi::wire::tcb::digest;
 
-use crate::protocol::{Action, COMMIT_TRIES, Failure, Flow, HOLD, Message, MoveId, Reason, Retry, TRIES, Tcb, Time};
+use crate::protocol::{Action, COMMIT_TRIES, Failure, Flow, HOLD, Message, MoveId, Ownership, Retry, TRIES, Tcb, Time};
 use crate::transfer::Sender;
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 enum Phase {
     /// Offer sent. Ends with ready, a refusal or silence.
     Offered,
@@ -34,7 +35,7 @@ enum Phase {
 }
 
 /// One move at its source.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Source {
     id: MoveId,
     pub flow: Flow,
@@ -69,15 +70,19 @@ impl Source {
         !matches!(self.phase, Phase::Committed | Phase::Cancelling)
     }
 
-    pub fn deadline(&self) -> Time {
+    /// `None` while the shell works.
+    pub fn deadline(&self) -> Option<Time> {
         match &self.phase {
-            Phase::Transferring { hold_until, .. } => self.retry.at.min(*hold_until),
-            Phase::Freezing | Phase::HandingOver => Time::MAX,
-            _ => self.retry.at,
+            Phase::Transferring { hold_until, .. } => Some(self.retry.at.min(*hold_until)),
+            Phase::Freezing | Phase::HandingOver => None,
+            _ => Some(self.retry.at),
         }
     }
 
     pub fn message(&mut self, message: &Message, now: Time, out: &mut Out) -> Keep {
+        // a destination in doubt asks what its acknowledgement has led to
+        let doubt = matches!(message, Message::Query { state: Ownership::Prepared, answer: false, .. });
+        let message = if doubt { &Message::Acknowledge } else { message };
         match (&mut self.phase, message) {
             (Phase::Offered, Message::Ready) => {
                 self.phase = Phase::Freezing;
@@ -103,6 +108,10 @@ impl Source {
             }
             (Phase::Committed, Message::Commit { answer: true }) => {
                 out.push_back(Action::Done(self.id));
+                return Keep::No;
+            }
+            (Phase::Committed, Message::Refuse(_)) => {
+                out.push_back(Action::Failed(self.id, Failure::Lost));
                 return Keep::No;
             }
             // the destination has not heard of the commit yet
@@ -184,16 +193,6 @@ impl Source {
             (Err(()), _) => return Keep::No,
         }
         Keep::Yes
-    }
-
-    /// Answers a message about a move that is not known here: it was given up, or never was.
-    pub fn disown(message: &Message) -> Option<Message> {
-        match message {
-            Message::Ready | Message::Acknowledge | Message::Progress { .. } => Some(Message::Cancel),
-            Message::Offer { .. } | Message::Refuse(_) => None,
-            Message::Connection(_) | Message::Data { .. } | Message::Cancel => Some(Message::Refuse(Reason::Cancelled)),
-            Message::Commit { .. } | Message::Moved { .. } | Message::Release { .. } => None,
-        }
     }
 
     fn pump(&mut self, out: &mut Out) {

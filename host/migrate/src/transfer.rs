@@ -13,7 +13,7 @@ const REPORT: u32 = 16;
 const AHEAD: usize = 2 * CREDIT as usize * DATA;
 
 /// The sending side. Frames are numbered over all streams; a frame never spans two.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Sender {
     streams: [Vec<u8>; 3],
     /// First frame that is not known to have arrived.
@@ -92,7 +92,7 @@ impl Sender {
 }
 
 /// One stream on the receiving side.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 struct Assembly {
     bytes: Vec<u8>,
     ahead: BTreeMap<usize, Vec<u8>>,
@@ -127,7 +127,7 @@ impl Assembly {
 }
 
 /// The receiving side.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Receiver {
     streams: [Assembly; 3],
     /// Bytes that all streams together may have.

@@ -174,9 +174,9 @@ impl World {
                     assert!(!node.owns, "seed {}: abandoned what it owns", self.seed);
                     node.prepared = false;
                 }
-                Action::Repoint { flow, .. } | Action::Forget(flow) => {
-                    assert_eq!((n, flow), (HOME, FLOW), "seed {}", self.seed);
-                }
+                Action::Repoint { flow, .. } => assert_eq!((n, flow), (HOME, FLOW), "seed {}", self.seed),
+                Action::Forget(flow) => assert_eq!(flow, FLOW, "seed {}", self.seed),
+                Action::Lost(_) => panic!("seed {}: a connection is lost without a crash", self.seed),
             }
             assert!(self.owners() <= 1, "seed {}: two owners", self.seed);
         }
@@ -190,7 +190,7 @@ impl World {
         self.now = self.now.max(next);
         if frame == Some(next) {
             let (_, (from, to, bytes)) = self.wire.pop_first().unwrap();
-            let (mac, packet) = decode(&bytes, ethernet::IPOS, Some(&self.key)).unwrap();
+            let (mac, packet) = decode(&bytes, ethernet::IPOS, std::slice::from_ref(&self.key)).unwrap();
             assert_eq!(mac.0[5] as usize, from);
             self.nodes[to].core.receive(peer_of(to, from), packet, self.now);
             self.act(to);
@@ -382,9 +382,13 @@ fn after_the_commit_nothing_gives_the_connection_back() {
     assert_eq!(sent(core), Message::Commit { answer: false });
 
     core.give_up(id, Failure::Local, now);
-    core.receive(PeerId(0), packet(Message::Refuse(Reason::Cancelled)), now);
     assert_eq!(core.action(), None);
     // a destination that asks again is told again
     core.receive(PeerId(0), packet(Message::Acknowledge), now);
     assert_eq!(sent(core), Message::Commit { answer: false });
+    // one that lost it lost it for all
+    core.receive(PeerId(0), packet(Message::Refuse(Reason::Other)), now);
+    assert_eq!(core.action(), Some(Action::Failed(id, Failure::Lost)));
+    assert_eq!(core.action(), Some(Action::Lost(FLOW)));
+    assert_eq!(core.action(), None);
 }

@@ -200,6 +200,17 @@ impl<D: Device> Runner<D> {
         Ok(())
     }
 
+    /// The owner has lost the connection: the kernel, which does not know it, resets the client.
+    pub fn lost(&mut self, flow: Flow) -> Result<(), NodeError> {
+        self.stats.lost += 1;
+        self.nic.forward_remove(&flow.key())?;
+        let special = self.flows.entry(flow);
+        special.away = None;
+        special.fenced = false;
+        self.flows.tidy(&flow);
+        Ok(())
+    }
+
     pub fn forget(&mut self, flow: Flow) -> Result<(), NodeError> {
         self.nic.forward_remove(&flow.key())?;
         let special = self.flows.entry(flow);

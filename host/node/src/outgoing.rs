@@ -98,6 +98,7 @@ impl<D: Device> Runner<D> {
                 Action::Abandon(id) => self.abandon(id)?,
                 Action::Repoint { flow, to } => self.repoint(flow, to)?,
                 Action::Forget(flow) => self.forget(flow)?,
+                Action::Lost(flow) => self.lost(flow)?,
             }
         }
         Ok(())
@@ -162,8 +163,7 @@ impl<D: Device> Runner<D> {
         }
         self.nic.endpoint_remove(&flow.key())?;
         self.watch.left(&flow);
-        let until = (self.core.is_home(flow.service) != Some(true)).then(|| Instant::now() + PASS_ON);
-        self.flows.entry(flow).away = Some(Away { owner: id.peer, until });
+        self.flows.entry(flow).away = Some(Away { owner: id.peer, until: None });
         if let Some(outgoing) = self.outgoing.get_mut(&id) {
             if let Socket::Frozen(frozen) = std::mem::replace(&mut outgoing.socket, Socket::Gone) {
                 frozen.close_silently();
@@ -180,6 +180,11 @@ impl<D: Device> Runner<D> {
     fn done(&mut self, id: MoveId) {
         let Some(outgoing) = self.outgoing.remove(&id) else { return };
         self.stats.moved_out += 1;
+        if self.core.is_home(outgoing.flow.service) != Some(true)
+            && let Some(away) = self.flows.get(&outgoing.flow).and_then(|s| s.away.as_mut())
+        {
+            away.until = Some(Instant::now() + PASS_ON);
+        }
         // the application may have gone
         let _ = outgoing.reply.send(Ok(outgoing.report));
     }

@@ -172,7 +172,7 @@ impl<D: Device> Runner<D> {
                 return Ok(false);
             }
             self.stats.control_in += 1;
-            match codec::decode(&frame, self.config.ethertype, self.key.as_ref()) {
+            match codec::decode(&frame, self.config.ethertype, self.key.as_slice()) {
                 Ok((mac, packet)) => match self.config.peers.iter().position(|p| p.back_mac == mac.0) {
                     Some(peer) => {
                         let now = self.now();

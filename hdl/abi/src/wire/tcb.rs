@@ -140,7 +140,7 @@ bits! {
 }
 
 /// A TCP control block. Units and meanings are those of [`FIELDS`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[allow(missing_docs)] // documented in the field table, once
 pub struct Repr {
     pub negotiated: Negotiated,

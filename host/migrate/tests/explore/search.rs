@@ -1,0 +1,314 @@
+//! Every schedule: depth first over all choices, each state once.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use ipos_migrate::protocol::Failure;
+
+use crate::world::{Content, Entry, FLOW, Frame, HOME, World, core, node_of, peer_of};
+
+/// One choice of the schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    Deliver(usize),
+    Repeat(usize),
+    Lose(usize),
+    Timer(usize),
+    Send,
+    Move(usize),
+    GiveUp(usize),
+    Fail,
+    Crash(usize),
+    Close,
+    Audit,
+    Kernel(usize),
+}
+
+impl World {
+    /// Everything that can happen next.
+    pub fn steps(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let left = self.left;
+        for (i, frame) in self.wire.iter().enumerate() {
+            if self.wire[..i].contains(frame) {
+                continue;
+            }
+            steps.push(Step::Deliver(i));
+            if left.repeat > 0 {
+                steps.push(Step::Repeat(i));
+            }
+            if left.loss > 0 {
+                steps.push(Step::Lose(i));
+            }
+        }
+        // clocks run at one rate: the earliest timer is the next
+        let earliest = self.nodes.iter().filter_map(|n| n.core.deadline()).min();
+        for (n, node) in self.nodes.iter().enumerate() {
+            if node.core.deadline().is_some()
+                && node.core.deadline() == earliest
+                && (self.wire.is_empty() || left.early > 0)
+            {
+                steps.push(Step::Timer(n));
+            }
+            if node.backlog.is_some() {
+                steps.push(Step::Kernel(n));
+            }
+            if left.crash > 0 {
+                steps.push(Step::Crash(n));
+            }
+            if left.fail > 0 && node.outgoing.is_some() {
+                steps.push(Step::GiveUp(n));
+            }
+        }
+        if left.fail > 0 && !self.failing {
+            steps.push(Step::Fail);
+        }
+        if left.audit > 0 && self.nodes[HOME].away.is_some() {
+            steps.push(Step::Audit);
+        }
+        if left.packets > 0 {
+            steps.push(Step::Send);
+        }
+        if let Some(owner) = self.owner().filter(|o| self.nodes[*o].socket.is_some_and(|s| !s.frozen)) {
+            if left.moves > 0 && self.nodes[owner].outgoing.is_none() {
+                steps.extend((0..self.nodes.len()).filter(|n| *n != owner).map(Step::Move));
+            }
+            if left.close > 0 && self.nodes[owner].outgoing.is_none() {
+                steps.push(Step::Close);
+            }
+        }
+        steps
+    }
+
+    pub fn step(&mut self, step: Step) {
+        match step {
+            Step::Deliver(i) => {
+                let frame = self.wire.remove(i);
+                self.arrive(frame);
+            }
+            Step::Repeat(i) => {
+                self.left.repeat -= 1;
+                let frame = self.wire[i].clone();
+                self.arrive(frame);
+            }
+            Step::Lose(i) => {
+                self.left.loss -= 1;
+                self.wire.remove(i);
+            }
+            Step::Timer(n) => {
+                if !self.wire.is_empty() {
+                    self.left.early -= 1;
+                }
+                let Some(at) = self.nodes[n].core.deadline() else { return };
+                self.now = self.now.max(at);
+                let now = self.now;
+                self.nodes[n].core.tick(now);
+                self.act(n);
+            }
+            Step::Send => {
+                self.left.packets -= 1;
+                let byte = self.client.acked;
+                self.put(Frame { from: HOME, to: HOME, content: Content::Front(byte) });
+            }
+            Step::Move(to) => {
+                self.left.moves -= 1;
+                if let Some(owner) = self.owner() {
+                    self.start(owner, peer_of(owner, to));
+                }
+            }
+            Step::GiveUp(n) => {
+                self.left.fail -= 1;
+                let now = self.now;
+                if let Some(id) = self.nodes[n].outgoing {
+                    self.nodes[n].core.give_up(id, Failure::Local, now);
+                    self.act(n);
+                }
+            }
+            Step::Fail => {
+                self.left.fail -= 1;
+                self.failing = true;
+            }
+            Step::Crash(n) => self.crash(n),
+            Step::Close => {
+                self.left.close -= 1;
+                self.client.closed = true;
+                if let Some(owner) = self.owner() {
+                    self.nodes[owner].socket = None;
+                    let now = self.now;
+                    self.nodes[owner].core.released(FLOW, now);
+                    self.act(owner);
+                }
+            }
+            Step::Audit => {
+                self.left.audit -= 1;
+                let now = self.now;
+                self.nodes[HOME].core.audit(FLOW, now);
+                self.act(HOME);
+            }
+            Step::Kernel(n) => {
+                if let Some(byte) = self.nodes[n].backlog.take() {
+                    self.kernel(n, byte);
+                }
+            }
+        }
+        // the order of the wire is no order
+        self.wire.sort_by_cached_key(print);
+        self.check();
+    }
+
+    fn arrive(&mut self, Frame { from, to, content }: Frame) {
+        match content {
+            Content::Control(packet) => {
+                let now = self.now;
+                self.nodes[to].core.receive(peer_of(to, from), packet, now);
+                self.act(to);
+            }
+            Content::Forwarded(byte) => self.packet(to, Some(from), byte),
+            Content::Front(byte) => self.packet(to, None, byte),
+        }
+    }
+
+    /// The node's process ends and starts again; its sockets end with it, its card does not.
+    fn crash(&mut self, n: usize) {
+        self.left.crash -= 1;
+        let elsewhere = self.nodes.iter().enumerate().any(|(o, x)| o != n && x.socket.is_some());
+        let count = self.nodes.len();
+        let node = &mut self.nodes[n];
+        let prepared = node.prepared.take().map(|(id, _)| id.epoch);
+        self.died |= node.socket.take().is_some() || (prepared.is_some() && !elsewhere);
+        self.dead_copy = prepared.or(self.dead_copy);
+        (node.core, node.outgoing, node.reserved, node.hold, node.backlog) = (core(n, count), None, None, None, None);
+        (node.fenced, node.quiet, node.away) = (false, false, None);
+        let now = self.now;
+        match node.entry {
+            Entry::Miss => return,
+            Entry::Host => {
+                node.hold = Some(Vec::new());
+                node.core.recover(FLOW, None, now);
+            }
+            Entry::To(to) => node.core.recover(FLOW, Some(peer_of(n, to)), now),
+        }
+        if n != HOME && node.entry == Entry::Host {
+            (node.entry, node.hold) = (Entry::Miss, None);
+        }
+        self.act(n);
+    }
+
+    /// What must be true when nothing is under way and no timer runs.
+    pub fn check_end(&mut self) {
+        let nodes = &self.nodes;
+        let held = nodes.iter().any(|n| n.hold.is_some() || n.reserved.is_some() || n.prepared.is_some());
+        let frozen = nodes.iter().any(|n| n.socket.is_some_and(|s| s.frozen) || n.outgoing.is_some());
+        self.rule(!held, "something is held or reserved for ever");
+        self.rule(!frozen, "something is frozen or moving for ever");
+        let gone = self.client.closed || self.died;
+        let owner = self.owner();
+        self.rule(gone || owner.is_some(), "nobody owns the connection");
+        let home = &self.nodes[HOME];
+        let (known, away) = (home.core.owner(&FLOW).map(|p| node_of(HOME, p)), home.away);
+        self.rule(known == away, "core and shell disagree about the owner");
+        self.rule(owner == Some(away.unwrap_or(HOME)) || gone, "the home does not know the owner");
+        self.rule(!self.client.closed || away.is_none() || self.died, "the home keeps the entry of what is gone");
+    }
+
+    /// Follows the schedule without faults to its end and tries whether the client is served.
+    pub fn probe(mut self) -> Option<&'static str> {
+        self.left = Default::default();
+        let byte = self.client.acked;
+        self.put(Frame { from: HOME, to: HOME, content: Content::Front(byte) });
+        for _ in 0..100 {
+            let Some(step) = self.steps().first().copied() else { break };
+            self.step(step);
+        }
+        let served = self.client.acked == byte + 1;
+        self.rule(served || self.client.closed || (self.died && self.client.reset), "the client is left hanging");
+        self.broken
+    }
+}
+
+fn print(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What a search has found.
+#[derive(Debug, Default)]
+pub struct Search {
+    seen: HashSet<u64>,
+    pub transitions: u64,
+    pub ends: u64,
+    pub deepest: usize,
+    path: Vec<String>,
+    pub broken: Option<String>,
+}
+
+impl Search {
+    /// Explores everything that can follow `world`; stops at the first broken rule.
+    pub fn run(mut self, world: World) -> Self {
+        self.explore(world);
+        self
+    }
+
+    pub fn states(&self) -> usize {
+        self.seen.len()
+    }
+
+    fn explore(&mut self, mut world: World) {
+        if self.broken.is_some() || !self.seen.insert(print(&world)) {
+            return;
+        }
+        self.deepest = self.deepest.max(self.path.len());
+        let steps = world.steps();
+        let quiet = world.wire.is_empty() && !steps.iter().any(|s| matches!(s, Step::Timer(_) | Step::Kernel(_)));
+        if quiet && world.broken.is_none() {
+            self.ends += 1;
+            world.check_end();
+            world.broken = world.broken.or_else(|| world.clone().probe());
+        }
+        if let Some(rule) = world.broken {
+            self.broken = Some(format!("{rule}\n{}\n{}", self.path.join("\n"), world.nodes_text()));
+            return;
+        }
+        for step in steps {
+            let mut next = world.clone();
+            self.path.push(world.tell(step));
+            next.step(step);
+            self.transitions += 1;
+            self.explore(next);
+            self.path.pop();
+        }
+    }
+}
+
+impl World {
+    /// A step for people.
+    pub fn tell(&self, step: Step) -> String {
+        let frame = |i: usize| {
+            let Frame { from, to, content } = &self.wire[i];
+            let what = match content {
+                Content::Control(p) => format!("{:?} epoch {}", p.message, p.epoch),
+                other => format!("{other:?}"),
+            };
+            format!("{from}->{to} {}", &what[..what.len().min(90)])
+        };
+        match step {
+            Step::Deliver(i) => format!("deliver {}", frame(i)),
+            Step::Repeat(i) => format!("repeat  {}", frame(i)),
+            Step::Lose(i) => format!("lose    {}", frame(i)),
+            Step::Timer(n) => format!("timer   {n} at {:?}", self.nodes[n].core.deadline()),
+            other => format!("{other:?}"),
+        }
+    }
+
+    fn nodes_text(&self) -> String {
+        let mut text = format!("{:?}\n", self.client);
+        for n in &self.nodes {
+            text += &format!(
+                "{:?} socket {:?} prepared {:?} hold {:?} away {:?} fenced {} outgoing {:?}\n",
+                n.entry, n.socket, n.prepared, n.hold, n.away, n.fenced, n.outgoing
+            );
+        }
+        text
+    }
+}

@@ -1,0 +1,174 @@
+//! What a node does for its core, in the order in which `host/node` does it.
+
+use ipos_abi::wire::tcb::Repr as Tcb;
+use ipos_migrate::codec::Packet;
+use ipos_migrate::protocol::{Action, Failure, Message, MoveId, PeerId, Reason};
+
+use crate::world::{Content, Entry, FLOW, Frame, HOME, Socket, World, node_of};
+
+impl World {
+    /// Carries out what the core of `n` has decided.
+    pub fn act(&mut self, n: usize) {
+        while let Some(action) = self.nodes[n].core.action() {
+            match action {
+                Action::Send { id, service, owner, message } => {
+                    // the wire format of an acknowledgement has no room for it
+                    let service = (message != Message::Acknowledge).then_some(service);
+                    let packet = Packet { client: id.client, owner, service, epoch: id.epoch, message };
+                    self.put(Frame { from: n, to: node_of(n, id.peer), content: Content::Control(packet) });
+                }
+                Action::Freeze(id) => self.freeze(n, id),
+                Action::HandOver(id) => self.hand_over(n, id),
+                Action::Done(id) => {
+                    if self.nodes[n].outgoing == Some(id) {
+                        self.nodes[n].outgoing = None;
+                    }
+                }
+                Action::Failed(id, failure) => self.failed(n, id, failure),
+                Action::Reserve { id, .. } => self.reserve(n, id),
+                Action::Prepare { id, streams, .. } => {
+                    let fails = std::mem::take(&mut self.failing);
+                    if !fails {
+                        self.nodes[n].prepared = Some((id, Socket { received: streams[2][0], frozen: true }));
+                    }
+                    let result = if fails { Err(Reason::Unsupported) } else { Ok(()) };
+                    let now = self.now;
+                    self.nodes[n].core.prepared(id, result, now);
+                }
+                Action::GoLive(id) => self.go_live(n, id),
+                Action::Abandon(id) => self.abandon(n, id),
+                Action::Repoint { to, .. } => {
+                    let to = node_of(n, to);
+                    let node = &mut self.nodes[n];
+                    (node.away, node.fenced) = (Some(to), true);
+                    // while it is held for a move to here, the entry stays as it is
+                    if node.reserved.is_none() {
+                        node.entry = Entry::To(to);
+                        for byte in node.hold.take().unwrap_or_default() {
+                            self.put(Frame { from: n, to, content: Content::Forwarded(byte) });
+                        }
+                    }
+                }
+                Action::Forget(_) => {
+                    let node = &mut self.nodes[n];
+                    (node.entry, node.away, node.fenced, node.quiet) = (Entry::Miss, None, false, true);
+                    node.hold = node.hold.take().filter(|_| node.reserved.is_some());
+                }
+                Action::Lost(_) => {
+                    let node = &mut self.nodes[n];
+                    (node.entry, node.away, node.fenced) = (Entry::Miss, None, false);
+                    if node.reserved.is_none() {
+                        for byte in node.hold.take().unwrap_or_default() {
+                            self.deliver(n, byte);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn freeze(&mut self, n: usize, id: MoveId) {
+        let now = self.now;
+        let owned = self.nodes[n].socket.is_some_and(|s| !s.frozen);
+        if std::mem::take(&mut self.failing) || !owned {
+            // the connection may have ended meanwhile: sock_diag no longer knows it
+            return self.nodes[n].core.give_up(id, Failure::Local, now);
+        }
+        let node = &mut self.nodes[n];
+        (node.entry, node.hold, node.fenced) = (Entry::Host, Some(Vec::new()), true);
+        let Some(socket) = &mut node.socket else { return };
+        socket.frozen = true;
+        let state = vec![socket.received];
+        node.core.frozen(id, Tcb::default(), [Vec::new(), Vec::new(), state], now);
+    }
+
+    fn hand_over(&mut self, n: usize, id: MoveId) {
+        let now = self.now;
+        if std::mem::take(&mut self.failing) {
+            return self.nodes[n].core.give_up(id, Failure::Local, now);
+        }
+        self.died |= self.dead_copy == Some(id.epoch);
+        let to = node_of(n, id.peer);
+        let node = &mut self.nodes[n];
+        let (socket, hold) = (node.socket.take(), node.hold.take());
+        (node.entry, node.away) = (Entry::To(to), Some(to));
+        node.core.handed_over(id, now);
+        self.rule(socket.is_some_and(|s| s.frozen), "handed over what was not frozen");
+        for byte in hold.unwrap_or_default() {
+            self.put(Frame { from: n, to, content: Content::Forwarded(byte) });
+        }
+    }
+
+    fn failed(&mut self, n: usize, id: MoveId, failure: Failure) {
+        let node = &mut self.nodes[n];
+        if node.outgoing == Some(id) {
+            node.outgoing = None;
+        }
+        if matches!(failure, Failure::Unconfirmed | Failure::Lost) {
+            return;
+        }
+        let Some(socket) = &mut node.socket else { return };
+        if std::mem::take(&mut socket.frozen) {
+            (node.fenced, node.entry) = (false, Entry::Miss);
+            for byte in node.hold.take().unwrap_or_default() {
+                self.deliver(n, byte);
+            }
+        }
+    }
+
+    fn reserve(&mut self, n: usize, id: MoveId) {
+        let now = self.now;
+        let fails = std::mem::take(&mut self.failing);
+        let node = &mut self.nodes[n];
+        let mut ok = true;
+        if !fails {
+            ok = node.socket.is_none() && node.hold.is_none();
+            (node.reserved, node.hold) = (Some(id), Some(Vec::new()));
+            if n == HOME {
+                node.entry = Entry::Host;
+            }
+        }
+        node.core.reserved(id, if fails { Err(Reason::NoListener) } else { Ok(()) }, now);
+        self.rule(ok, "reserved what is owned or held here");
+    }
+
+    fn go_live(&mut self, n: usize, id: MoveId) {
+        let node = &mut self.nodes[n];
+        let prepared = node.prepared.take();
+        let hold = node.hold.take().unwrap_or_default();
+        (node.reserved, node.fenced, node.away, node.quiet, node.entry) = (None, false, None, false, Entry::Miss);
+        match prepared {
+            Some((prepared, socket)) if prepared == id => node.socket = Some(Socket { frozen: false, ..socket }),
+            _ => self.rule(false, "live without a socket"),
+        }
+        for byte in hold {
+            self.deliver(n, byte);
+        }
+    }
+
+    fn abandon(&mut self, n: usize, id: MoveId) {
+        let node = &mut self.nodes[n];
+        if node.reserved != Some(id) {
+            return;
+        }
+        (node.reserved, node.prepared) = (None, None);
+        let hold = node.hold.take().unwrap_or_default();
+        if n == HOME {
+            node.entry = node.away.map_or(Entry::Miss, Entry::To);
+            if let Some(to) = node.away {
+                for byte in hold {
+                    self.put(Frame { from: n, to, content: Content::Forwarded(byte) });
+                }
+            }
+        }
+    }
+
+    /// An application at `n` wants its connection at `to`.
+    pub fn start(&mut self, n: usize, peer: PeerId) {
+        let (now, wall) = (self.now, self.now.as_micros() as u64);
+        if let Ok(id) = self.nodes[n].core.start(now, wall, peer, FLOW, [0, 0, 1]) {
+            self.nodes[n].outgoing = Some(id);
+            self.act(n);
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! The world around the cores: servers with a kernel and a card each, a client, and networks that
+//! hold every message until the schedule delivers, repeats or drops it. Nothing here shares code
+//! with the protocol: sockets are a number of accepted bytes, cards one entry.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
+
+use ipos_migrate::codec::Packet;
+use ipos_migrate::protocol::{Flow, MoveId, PeerId};
+use ipos_migrate::{Config, Migrator, Service};
+
+/// The server whose front network carries the service's address.
+pub const HOME: usize = 0;
+pub const CLIENT: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 9), 40_000);
+pub const SERVICE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), 80);
+pub const FLOW: Flow = Flow { client: CLIENT, service: SERVICE };
+/// Client packets that a server holds before the move is given up.
+pub const HOLD: usize = 2;
+
+pub fn back(node: usize) -> Ipv4Addr {
+    Ipv4Addr::new(10, 1, 0, node as u8)
+}
+
+/// The node that `node` knows as `peer`: each lists the others in order.
+pub fn node_of(node: usize, peer: PeerId) -> usize {
+    if peer.0 < node { peer.0 } else { peer.0 + 1 }
+}
+
+pub fn peer_of(node: usize, other: usize) -> PeerId {
+    PeerId(if other < node { other } else { other - 1 })
+}
+
+/// What a card does with the client's packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Entry {
+    Miss,
+    Host,
+    To(usize),
+}
+
+/// A kernel's socket: the client's bytes are numbered, so what was accepted is a count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Socket {
+    pub received: u8,
+    pub frozen: bool,
+}
+
+#[derive(Clone, Debug, Hash)]
+pub struct Node {
+    pub core: Migrator,
+    pub entry: Entry,
+    pub socket: Option<Socket>,
+    pub prepared: Option<(MoveId, Socket)>,
+    pub reserved: Option<MoveId>,
+    pub outgoing: Option<MoveId>,
+    pub hold: Option<Vec<u8>>,
+    pub away: Option<usize>,
+    pub fenced: bool,
+    pub quiet: bool,
+    /// A packet that the kernel has taken but not yet worked on.
+    pub backlog: Option<u8>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Client {
+    /// Bytes that a server acknowledged: the client has forgotten them.
+    pub acked: u8,
+    pub reset: bool,
+    /// The application closed the connection.
+    pub closed: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Content {
+    Control(Packet),
+    /// Type 02: a packet of the client.
+    Forwarded(u8),
+    /// A packet of the client on the front network.
+    Front(u8),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Frame {
+    pub from: usize,
+    pub to: usize,
+    pub content: Content,
+}
+
+/// How often each kind of misfortune may still happen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Budget {
+    pub moves: u8,
+    pub packets: u8,
+    pub loss: u8,
+    pub repeat: u8,
+    /// Timers that expire while messages are under way: delay.
+    pub early: u8,
+    pub crash: u8,
+    /// Local work that fails, and moves given up by the application.
+    pub fail: u8,
+    pub close: u8,
+    pub lag: u8,
+    pub audit: u8,
+}
+
+#[derive(Clone, Debug, Hash)]
+pub struct World {
+    pub now: Duration,
+    pub nodes: Vec<Node>,
+    pub wire: Vec<Frame>,
+    pub client: Client,
+    pub left: Budget,
+    /// The next local work fails.
+    pub failing: bool,
+    /// The owner died, so the connection may.
+    pub died: bool,
+    /// The epoch of a prepared copy that died: if the source, which can't know, commits to it, it was the owner.
+    pub dead_copy: Option<u64>,
+    /// A rule that was broken.
+    pub broken: Option<&'static str>,
+}
+
+pub fn core(node: usize, nodes: usize) -> Migrator {
+    Migrator::new(Config {
+        back_ip: back(node),
+        peers: (0..nodes).filter(|o| *o != node).map(back).collect(),
+        services: vec![Service { address: SERVICE, home: (node != HOME).then(|| peer_of(node, HOME)) }],
+        move_bytes: 1 << 20,
+    })
+}
+
+impl World {
+    /// `nodes` servers; the connection begins at its home.
+    pub fn new(nodes: usize, left: Budget) -> Self {
+        let node = |n| Node {
+            core: core(n, nodes),
+            entry: Entry::Miss,
+            socket: (n == HOME).then_some(Socket { received: 0, frozen: false }),
+            prepared: None,
+            reserved: None,
+            outgoing: None,
+            hold: None,
+            away: None,
+            fenced: false,
+            quiet: false,
+            backlog: None,
+        };
+        World {
+            now: Duration::from_secs(1),
+            nodes: (0..nodes).map(node).collect(),
+            wire: Vec::new(),
+            client: Client::default(),
+            left,
+            failing: false,
+            died: false,
+            dead_copy: None,
+            broken: None,
+        }
+    }
+
+    pub fn owner(&self) -> Option<usize> {
+        self.nodes.iter().position(|n| n.socket.is_some())
+    }
+
+    pub fn rule(&mut self, holds: bool, text: &'static str) {
+        if !holds && self.broken.is_none() {
+            self.broken = Some(text);
+        }
+    }
+
+    pub fn put(&mut self, frame: Frame) {
+        self.wire.push(frame);
+    }
+
+    /// A packet of the client has left a card for its host or another card.
+    pub fn packet(&mut self, n: usize, from: Option<usize>, byte: u8) {
+        // fabric: only what comes from the front network meets the forward entry
+        let forward = match self.nodes[n].entry {
+            Entry::To(to) if from != Some(to) => Some(to),
+            _ => None,
+        };
+        if let Some(to) = forward {
+            self.put(Frame { from: n, to, content: Content::Forwarded(byte) });
+            return;
+        }
+        let node = &mut self.nodes[n];
+        if let Some(hold) = &mut node.hold {
+            if hold.len() < HOLD {
+                hold.push(byte);
+            } else if let Some(id) = node.outgoing {
+                let now = self.now;
+                self.nodes[n].core.give_up(id, ipos_migrate::protocol::Failure::Held, now);
+                self.act(n);
+            }
+        } else if let Some(to) = node.away {
+            if from != Some(to) {
+                self.put(Frame { from: n, to, content: Content::Forwarded(byte) });
+            }
+        } else if !node.quiet {
+            self.deliver(n, byte);
+        }
+    }
+
+    /// The kernel gets a packet, at once or later.
+    pub fn deliver(&mut self, n: usize, byte: u8) {
+        if self.left.lag > 0 && self.nodes[n].backlog.is_none() {
+            self.left.lag -= 1;
+            self.nodes[n].backlog = Some(byte);
+        } else {
+            self.kernel(n, byte);
+        }
+    }
+
+    /// The kernel works on a packet: RFC 9293, 3.10.7, as far as a number can follow it.
+    pub fn kernel(&mut self, n: usize, byte: u8) {
+        let node = &mut self.nodes[n];
+        let fenced = node.fenced;
+        match &mut node.socket {
+            Some(socket) => {
+                if byte == socket.received {
+                    socket.received += 1;
+                }
+                if !fenced {
+                    self.client.acked = self.client.acked.max(socket.received);
+                }
+            }
+            None if fenced => {}
+            None => {
+                let (closed, died) = (self.client.closed, self.died);
+                self.client.reset = true;
+                self.rule(closed || died, "the client was reset");
+            }
+        }
+    }
+
+    /// What must be true in every state.
+    pub fn check(&mut self) {
+        let owners = self.nodes.iter().filter(|n| n.socket.is_some()).count();
+        self.rule(owners <= 1, "two owners");
+        let acked = self.client.acked;
+        let behind = self.nodes.iter().any(|n| n.socket.is_some_and(|s| !s.frozen && s.received < acked));
+        self.rule(!behind, "the owner lacks bytes that the client saw acknowledged");
+    }
+}

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+mod card;
 mod demo;
 
 /// Moves live TCP connections between servers whose network cards forward in hardware
@@ -26,6 +27,7 @@ struct Cli {
 #[derive(Subcommand, Debug)]
 enum Command {
     Demo(demo::Args),
+    Card(card::Args),
 }
 
 const AFTER_HELP: &str = "\
@@ -34,6 +36,8 @@ Examples:
   ipos demo --card model --moves 200     the reference model, many moves
   ipos demo --pcap /tmp/captures         captures of every port; open them in Wireshark
   ipos demo --json | jq .pause_us        for programs
+  ipos card list                         the cards of this machine
+  ipos card selftest --sim               the card's self-test on a simulated one
 
 Exit codes:
   0    everything was right
@@ -56,8 +60,11 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
-    let Command::Demo(args) = &cli.command;
-    match demo::run(args) {
+    let ended = match &cli.command {
+        Command::Demo(args) => demo::run(args),
+        Command::Card(args) => card::run(args).map(|good| if good { demo::Ending::Good } else { demo::Ending::Bad }),
+    };
+    match ended {
         Ok(demo::Ending::Good) => ExitCode::SUCCESS,
         Ok(demo::Ending::Bad) => ExitCode::FAILURE,
         Ok(demo::Ending::Signal(number)) => ExitCode::from(128 + number as u8),

@@ -7,6 +7,7 @@
 pub mod device;
 mod queue;
 pub mod rings;
+mod vector;
 
 use ipos_abi::Port;
 

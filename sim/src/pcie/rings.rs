@@ -7,12 +7,13 @@ use ipos_abi::queue::{
     BUFFER_ALIGN, CHECKSUM, Checksum, DmaError, ERROR_VECTOR, QUEUES, QueueError, QueueId, ReceiveDescriptor, Status,
     TransmitDescriptor, VECTORS,
 };
-use ipos_abi::regs::{MSIX_PENDING, MSIX_TABLE, dma, queues};
+use ipos_abi::regs::{MSIX_PENDING, dma, queues};
 use ipos_abi::rx::RxMeta;
 use ipos_device::{MAX_FRAME, Queue as HostQueue};
 use zerocopy::{FromZeros, IntoBytes, transmute};
 
 use super::queue::Queue;
+use super::vector::{self, Vector};
 use super::{Bus, Function, PciConfig};
 use crate::card::Card;
 
@@ -21,26 +22,10 @@ const MIN_FRAME: usize = 14;
 const FRAMES_PER_RUN: usize = 64;
 /// Registers of one queue.
 const STRIDE: u32 = 0x40;
-/// Of an interrupt vector's four words in the table: the mask is bit 0 of the last.
-const CONTROL_WORD: usize = 3;
-const MASKED: u32 = 1;
-/// Clock cycles of one unit of MODERATION.
-const MODERATION_UNIT: u64 = 64;
+/// Second header word of a block: where the next one is.
+const QUEUES_NEXT: u32 = queues::BASE + 4;
+const DMA_NEXT: u32 = dma::BASE + 4;
 const TIMEOUT_RESET: u32 = 7_812;
-
-/// An interrupt vector: its entry in the MSI-X table, and when it may fire.
-struct Vector {
-    table: [u32; 4],
-    pending: bool,
-    moderation: u32,
-    not_before: u64,
-}
-
-impl Vector {
-    fn new() -> Self {
-        Vector { table: [0, 0, 0, MASKED], pending: false, moderation: 0, not_before: 0 }
-    }
-}
 
 /// A frame-level card behind queues in host memory.
 pub struct RingCard<C> {
@@ -168,31 +153,11 @@ impl<C: Card> RingCard<C> {
         }
         true
     }
-
-    /// Sends the interrupts that are due. `true`: one waits for its time.
-    fn interrupt(&mut self) -> bool {
-        let mut later = false;
-        for vector in &mut self.vectors {
-            let masked = !self.config.msix_enable || self.config.msix_mask || vector.table[CONTROL_WORD] & MASKED != 0;
-            if !vector.pending || masked {
-                continue;
-            }
-            if self.now < vector.not_before {
-                later = true;
-                continue;
-            }
-            vector.pending = false;
-            vector.not_before = self.now + u64::from(vector.moderation) * MODERATION_UNIT;
-            let address = u64::from(vector.table[1]) << 32 | u64::from(vector.table[0]);
-            self.bus.write(address, &vector.table[2].to_le_bytes());
-        }
-        later
-    }
 }
 
 impl<C: Card> Function for RingCard<C> {
     fn read32(&mut self, offset: u32) -> u32 {
-        if let Some((vector, word)) = vector_word(offset) {
+        if let Some((vector, word)) = vector::word(offset) {
             return self.vectors[vector].table[word];
         }
         if let Some((index, register)) = queue_register(offset) {
@@ -202,6 +167,10 @@ impl<C: Card> Function for RingCard<C> {
             };
         }
         match offset {
+            queues::BASE => queues::HEADER,
+            QUEUES_NEXT => dma::BASE,
+            dma::BASE => dma::HEADER,
+            DMA_NEXT => 0,
             MSIX_PENDING => self.vectors.iter().enumerate().map(|(v, vector)| u32::from(vector.pending) << v).sum(),
             dma::LINK => {
                 u32::from(self.config.bus_master) | u32::from(self.config.mps) << 4 | u32::from(self.config.mrrs) << 8
@@ -216,7 +185,7 @@ impl<C: Card> Function for RingCard<C> {
     }
 
     fn write32(&mut self, offset: u32, value: u32) {
-        if let Some((vector, word)) = vector_word(offset) {
+        if let Some((vector, word)) = vector::word(offset) {
             self.vectors[vector].table[word] = value;
         } else if let Some((index, register)) = queue_register(offset) {
             if register == queues::MODERATION {
@@ -271,7 +240,9 @@ impl<C: Card> Function for RingCard<C> {
             repeat(QueueId::Receive, &mut || self.receive(HostQueue::Receive, QueueId::Receive));
             repeat(QueueId::Event, &mut || self.event());
             more |= moved.iter().any(|&n| n > 0);
-            more |= self.interrupt();
+            for vector in &mut self.vectors {
+                more |= vector.fire(self.now, &self.config, &mut *self.bus);
+            }
         }
         more
     }
@@ -299,12 +270,6 @@ fn checksum(descriptor: &TransmitDescriptor) -> Result<Option<Checksum>, ()> {
 
 fn queues_after_reset() -> [Queue; QUEUES] {
     std::array::from_fn(|q| Queue::new(q == QueueId::Event as usize))
-}
-
-/// The vector and word of an offset in the MSI-X table.
-fn vector_word(offset: u32) -> Option<(usize, usize)> {
-    let word = offset.checked_sub(MSIX_TABLE)? as usize / 4;
-    (word < 4 * VECTORS).then_some((word / 4, word % 4))
 }
 
 /// The queue (or vector) of an offset, and the register as queue 0 has it. The block's two header words are not a queue's.

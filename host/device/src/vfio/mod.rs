@@ -7,6 +7,7 @@
 //! VFIO resets the function when it is opened and when it is closed.
 
 mod error;
+mod resource;
 mod sysfs;
 
 use std::io;
@@ -25,6 +26,7 @@ use pci_driver::regions::{MappedOwningPciRegion, PciRegion, Permissions};
 
 use crate::{BAR0_SIZE, DeviceError, DmaDevice, DmaMemory, Iovas, Registers};
 pub use error::VfioError;
+pub use resource::SysfsRegisters;
 pub use sysfs::{DRIVER, Found, Machine};
 
 /// Configuration space's command register, and its bits for memory space and bus mastering.

@@ -1,0 +1,173 @@
+//! Frames between a card's two ports, which are cabled to each other: each is compared where it arrives.
+
+use std::collections::VecDeque;
+
+use anyhow::{Context, bail, ensure};
+use ipos_abi::Port;
+use ipos_abi::queue::{QueueId, Status};
+use ipos_abi::regs::{ENABLE, dma, port, queue, queues};
+use ipos_abi::rx::Outcome;
+use ipos_device::DmaDevice;
+use ipos_nic::Counters;
+use rand::rngs::SmallRng;
+use rand::{Rng, RngCore, SeedableRng};
+
+use super::ring::{ENTRIES, Ring};
+use super::selftest::{Found, wait};
+
+/// IEEE 802 local experimental EtherType 2: neither IPv4 nor ipOS, so it goes to the host as it came.
+const ETHERTYPE: [u8; 2] = [0x88, 0xb6];
+
+/// Frames of random length and content, both ways at once.
+pub fn traffic(card: &mut dyn DmaDevice, frames: u32, rng: &mut SmallRng) -> Found {
+    let mut flows = Flows::start(card, frames)?;
+    let mut fired = 0;
+    wait(card, "carrying frames", |card| {
+        fired |= card.interrupts()?;
+        flows.step(card, rng)
+    })?;
+    let digests = flows.digests()?;
+    let expected = [QueueId::Receive, QueueId::TransmitFront, QueueId::TransmitBack];
+    wait(card, "raising the queues' vectors", |card| {
+        fired |= card.interrupts()?;
+        Ok(expected.iter().all(|&q| fired >> q as u8 & 1 == 1).then_some(()))
+    })?;
+    let counters = Counters::read(card)?;
+    counters.conserved().context("when all frames had arrived")?;
+    for port in Port::ALL {
+        let (arrived, sent) = (counters.get(port, Outcome::ToHost), counters.ports[port as usize].sent);
+        ensure!(
+            (arrived, sent) == (frames.into(), frames.into()),
+            "{port:?} counted {sent} sent, {arrived} to the host"
+        );
+    }
+    Ok(format!(
+        "{frames} each way, {} bytes, every byte compared; BLAKE3 front to back {}, back to front {}; vectors {fired:#08b}",
+        flows.bytes, digests[0], digests[1]
+    ))
+}
+
+/// A function reset while frames are on their way; traffic afterwards is whole.
+pub fn reset_in_traffic(card: &mut dyn DmaDevice, frames: u32, seed: u64) -> Found {
+    let mut rng = SmallRng::seed_from_u64(seed ^ 1);
+    let mut flows = Flows::start(card, u32::MAX)?;
+    wait(card, "carrying frames before the reset", |card| {
+        flows.step(card, &mut rng)?;
+        Ok((flows.sides.iter().all(|s| s.received >= 50)).then_some(()))
+    })?;
+    let under_way: u16 = flows.sides.iter().map(|s| s.transmit.waiting()).sum();
+    card.reset()?;
+    for q in QueueId::ALL {
+        let (control, status) =
+            (card.read32(queue(*q as usize, queues::CONTROL))?, card.read32(queue(*q as usize, queues::STATUS))?);
+        ensure!(
+            (control, status) == (0, 0),
+            "after the reset queue {q:?} has control {control:#x}, status {status:#x}"
+        );
+    }
+    ensure!(Counters::read(card)? == Counters::default(), "counters are not zero after the reset");
+    drop(flows); // its memory is unmapped: a card that still used it would be caught
+    let after = traffic(card, frames, &mut rng)?;
+    ensure!(card.read32(dma::ERRORS)? == 0, "the card used memory from before the reset");
+    Ok(format!("with {under_way} frames on their way; then {after}"))
+}
+
+/// One port as a sender, and the frames of it that have arrived at the other.
+struct Side {
+    transmit: Ring,
+    sent: u32,
+    received: u32,
+    /// Sent and not arrived, oldest first.
+    flying: VecDeque<Vec<u8>>,
+    /// Over what was sent, and over what arrived.
+    digests: [blake3::Hasher; 2],
+}
+
+/// Traffic between the card's two ports.
+struct Flows {
+    receive: Ring,
+    sides: [Side; 2],
+    frames: u32,
+    bytes: u64,
+    buffer: Vec<u8>,
+}
+
+impl Flows {
+    /// Sets the ports up to take anything, and starts the queues.
+    fn start(card: &mut dyn DmaDevice, frames: u32) -> anyhow::Result<Self> {
+        for high in [port::FRONT_MAC_HI, port::BACK_MAC_HI] {
+            card.write32(high, ENABLE)?;
+        }
+        let mut receive = Ring::start(card, QueueId::Receive)?;
+        receive.offer();
+        receive.doorbell(card)?;
+        let mut side = |port| -> anyhow::Result<Side> {
+            let transmit = Ring::start(card, QueueId::transmit(port))?;
+            Ok(Side { transmit, sent: 0, received: 0, flying: Default::default(), digests: Default::default() })
+        };
+        Ok(Flows { sides: [side(Port::Front)?, side(Port::Back)?], receive, frames, bytes: 0, buffer: Vec::new() })
+    }
+
+    /// Sends what there is room for and takes what has arrived. `Some`: everything has; frames that are on their way
+    /// are never more than half of the receive ring, so that the card has no reason to drop one.
+    fn step(&mut self, card: &mut dyn DmaDevice, rng: &mut SmallRng) -> anyhow::Result<Option<()>> {
+        for side in &mut self.sides {
+            let before = side.sent;
+            while side.sent < self.frames
+                && side.flying.len() < usize::from(ENTRIES) / 4
+                && side.transmit.waiting() < ENTRIES
+            {
+                let mut frame = vec![0; rng.random_range(60..=1514)];
+                rng.fill_bytes(&mut frame);
+                frame[0] &= 0xfe; // to one station
+                frame[12..14].copy_from_slice(&ETHERTYPE);
+                side.transmit.send(&frame);
+                side.digests[0].update(&frame);
+                self.bytes += frame.len() as u64;
+                side.flying.push_back(frame);
+                side.sent += 1;
+            }
+            if side.sent != before {
+                side.transmit.doorbell(card)?;
+            }
+            while let Some(done) = side.transmit.take(&mut self.buffer) {
+                ensure!(done.status() == Some(Status::Ok), "a frame was not sent: {:?}", done.status());
+            }
+        }
+        let mut taken = false;
+        while let Some(done) = self.receive.take(&mut self.buffer) {
+            taken = true;
+            ensure!(done.status() == Some(Status::Ok), "a frame was not received: {:?}", done.status());
+            // bit 18 of the last word: it arrived at the back port, so the front port sent it
+            let from = if done.flags.get() >> 18 & 1 == 1 { Port::Front } else { Port::Back };
+            let side = &mut self.sides[from as usize];
+            match side.flying.pop_front() {
+                Some(frame) if frame == self.buffer => {}
+                Some(frame) => bail!(
+                    "frame {} of the {from:?} port arrived changed: {} bytes instead of {}, the first difference at byte {:?}",
+                    side.received,
+                    self.buffer.len(),
+                    frame.len(),
+                    frame.iter().zip(&self.buffer).position(|(a, b)| a != b)
+                ),
+                None => bail!("a frame arrived that the {from:?} port has not sent"),
+            }
+            side.digests[1].update(&self.buffer);
+            side.received += 1;
+        }
+        if taken {
+            self.receive.offer();
+            self.receive.doorbell(card)?;
+        }
+        let done = self.sides.iter().all(|s| s.received == self.frames && s.transmit.waiting() == 0);
+        Ok(done.then_some(()))
+    }
+
+    /// The digests of both directions, which are the same over what was sent and what arrived.
+    fn digests(&self) -> anyhow::Result<[String; 2]> {
+        for side in &self.sides {
+            ensure!(side.digests[0].finalize() == side.digests[1].finalize(), "the digests differ");
+        }
+        Ok([0, 1].map(|i| self.sides[i].digests[1].finalize().to_hex()[..16].to_owned()))
+    }
+}

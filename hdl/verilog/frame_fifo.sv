@@ -125,6 +125,8 @@ module frame_fifo (
     input  logic [127:0] meta_in,
     output logic overflow,
     output logic room,
+    output logic [6:0] level,
+    output logic [5:0] whole,
     output logic [68:0] m_beat,
     output logic [127:0] m_meta,
     output logic m_valid,
@@ -209,6 +211,8 @@ module frame_fifo (
     fits = (used != c_depth) & (metas_level < 6'h1f);
     over = spilt_q | (write & (~fits));
     overflow = over;
+    level = used;
+    whole = metas_level;
     room = (used <= c_room) & (metas_level < 6'h18);
     wr_next = wr_q;
     if (write & (~over)) begin

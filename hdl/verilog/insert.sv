@@ -250,6 +250,8 @@ module insert_frames (
     input  logic [28:0] meta_in,
     output logic overflow,
     output logic room,
+    output logic [9:0] level,
+    output logic [5:0] whole,
     output logic [68:0] m_beat,
     output logic [28:0] m_meta,
     output logic m_valid,
@@ -334,6 +336,8 @@ module insert_frames (
     fits = (used != c_depth) & (metas_level < 6'h1f);
     over = spilt_q | (write & (~fits));
     overflow = over;
+    level = used;
+    whole = metas_level;
     room = (used <= c_room) & (metas_level < 6'h18);
     wr_next = wr_q;
     if (write & (~over)) begin
@@ -383,6 +387,8 @@ module insert (
     input  logic [32:0] s_checksum,
     input  logic s_valid,
     output logic s_ready,
+    output logic [9:0] used,
+    output logic [5:0] held,
     output logic [68:0] m_beat,
     output logic m_valid,
     input  logic m_ready
@@ -422,6 +428,8 @@ module insert (
   logic [28:0] frames_meta_in;
   logic frames_overflow;
   logic frames_room;
+  logic [9:0] frames_level;
+  logic [5:0] frames_whole;
   logic [68:0] frames_m_beat;
   logic [28:0] frames_m_meta;
   logic frames_m_valid;
@@ -545,6 +553,8 @@ module insert (
       .meta_in(frames_meta_in),
       .overflow(frames_overflow),
       .room(frames_room),
+      .level(frames_level),
+      .whole(frames_whole),
       .m_beat(frames_m_beat),
       .m_meta(frames_m_meta),
       .m_valid(frames_m_valid),
@@ -576,6 +586,8 @@ module insert (
     sent_d = sent_q;
     frames_reset = reset;
     s_ready = frames_room;
+    used = frames_level;
+    held = frames_whole;
     fire = s_valid & frames_room;
     flags = 2'h0;
     if (fire) begin

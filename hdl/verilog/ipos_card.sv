@@ -4793,6 +4793,8 @@ module ipos_card_front_host (
     input  logic [127:0] meta_in,
     output logic overflow,
     output logic room,
+    output logic [10:0] level,
+    output logic [5:0] whole,
     output logic [68:0] m_beat,
     output logic [127:0] m_meta,
     output logic m_valid,
@@ -4877,6 +4879,8 @@ module ipos_card_front_host (
     fits = (used != c_depth) & (metas_level < 6'h1f);
     over = spilt_q | (write & (~fits));
     overflow = over;
+    level = used;
+    whole = metas_level;
     room = (used <= c_room) & (metas_level < 6'h18);
     wr_next = wr_q;
     if (write & (~over)) begin
@@ -4929,6 +4933,8 @@ module ipos_card_back_control (
     input  logic [127:0] meta_in,
     output logic overflow,
     output logic room,
+    output logic [9:0] level,
+    output logic [5:0] whole,
     output logic [68:0] m_beat,
     output logic [127:0] m_meta,
     output logic m_valid,
@@ -5013,6 +5019,8 @@ module ipos_card_back_control (
     fits = (used != c_depth) & (metas_level < 6'h1f);
     over = spilt_q | (write & (~fits));
     overflow = over;
+    level = used;
+    whole = metas_level;
     room = (used <= c_room) & (metas_level < 6'h18);
     wr_next = wr_q;
     if (write & (~over)) begin
@@ -5247,6 +5255,8 @@ module ipos_card_front_sends_frames (
     input  logic [28:0] meta_in,
     output logic overflow,
     output logic room,
+    output logic [9:0] level,
+    output logic [5:0] whole,
     output logic [68:0] m_beat,
     output logic [28:0] m_meta,
     output logic m_valid,
@@ -5331,6 +5341,8 @@ module ipos_card_front_sends_frames (
     fits = (used != c_depth) & (metas_level < 6'h1f);
     over = spilt_q | (write & (~fits));
     overflow = over;
+    level = used;
+    whole = metas_level;
     room = (used <= c_room) & (metas_level < 6'h18);
     wr_next = wr_q;
     if (write & (~over)) begin
@@ -5380,6 +5392,8 @@ module ipos_card_front_sends (
     input  logic [32:0] s_checksum,
     input  logic s_valid,
     output logic s_ready,
+    output logic [9:0] used,
+    output logic [5:0] held,
     output logic [68:0] m_beat,
     output logic m_valid,
     input  logic m_ready
@@ -5419,6 +5433,8 @@ module ipos_card_front_sends (
   logic [28:0] frames_meta_in;
   logic frames_overflow;
   logic frames_room;
+  logic [9:0] frames_level;
+  logic [5:0] frames_whole;
   logic [68:0] frames_m_beat;
   logic [28:0] frames_m_meta;
   logic frames_m_valid;
@@ -5542,6 +5558,8 @@ module ipos_card_front_sends (
       .meta_in(frames_meta_in),
       .overflow(frames_overflow),
       .room(frames_room),
+      .level(frames_level),
+      .whole(frames_whole),
       .m_beat(frames_m_beat),
       .m_meta(frames_m_meta),
       .m_valid(frames_m_valid),
@@ -5573,6 +5591,8 @@ module ipos_card_front_sends (
     sent_d = sent_q;
     frames_reset = reset;
     s_ready = frames_room;
+    used = frames_level;
+    held = frames_whole;
     fire = s_valid & frames_room;
     flags = 2'h0;
     if (fire) begin
@@ -6579,6 +6599,8 @@ module ipos_card (
     input  logic [32:0] front_send_checksum,
     input  logic front_send_tvalid,
     output logic front_send_tready,
+    output logic [9:0] front_send_used,
+    output logic [5:0] front_send_frames,
     input  logic [63:0] back_send_tdata,
     input  logic [7:0] back_send_tkeep,
     input  logic back_send_tlast,
@@ -6586,6 +6608,8 @@ module ipos_card (
     input  logic [32:0] back_send_checksum,
     input  logic back_send_tvalid,
     output logic back_send_tready,
+    output logic [9:0] back_send_used,
+    output logic [5:0] back_send_frames,
     output logic [31:0] event_data,
     output logic event_valid,
     input  logic event_ready,
@@ -6884,6 +6908,8 @@ module ipos_card (
   logic [127:0] front_host_meta_in;
   logic front_host_overflow;
   logic front_host_room;
+  logic [10:0] front_host_level;
+  logic [5:0] front_host_whole;
   logic [68:0] front_host_m_beat;
   logic [127:0] front_host_m_meta;
   logic front_host_m_valid;
@@ -6896,6 +6922,8 @@ module ipos_card (
   logic [127:0] back_host_meta_in;
   logic back_host_overflow;
   logic back_host_room;
+  logic [10:0] back_host_level;
+  logic [5:0] back_host_whole;
   logic [68:0] back_host_m_beat;
   logic [127:0] back_host_m_meta;
   logic back_host_m_valid;
@@ -6908,6 +6936,8 @@ module ipos_card (
   logic [127:0] back_control_meta_in;
   logic back_control_overflow;
   logic back_control_room;
+  logic [9:0] back_control_level;
+  logic [5:0] back_control_whole;
   logic [68:0] back_control_m_beat;
   logic [127:0] back_control_m_meta;
   logic back_control_m_valid;
@@ -6930,6 +6960,8 @@ module ipos_card (
   logic [32:0] front_sends_s_checksum;
   logic front_sends_s_valid;
   logic front_sends_s_ready;
+  logic [9:0] front_sends_used;
+  logic [5:0] front_sends_held;
   logic [68:0] front_sends_m_beat;
   logic front_sends_m_valid;
   logic front_sends_m_ready;
@@ -6938,6 +6970,8 @@ module ipos_card (
   logic [32:0] back_sends_s_checksum;
   logic back_sends_s_valid;
   logic back_sends_s_ready;
+  logic [9:0] back_sends_used;
+  logic [5:0] back_sends_held;
   logic [68:0] back_sends_m_beat;
   logic back_sends_m_valid;
   logic back_sends_m_ready;
@@ -7393,6 +7427,8 @@ module ipos_card (
       .meta_in(front_host_meta_in),
       .overflow(front_host_overflow),
       .room(front_host_room),
+      .level(front_host_level),
+      .whole(front_host_whole),
       .m_beat(front_host_m_beat),
       .m_meta(front_host_m_meta),
       .m_valid(front_host_m_valid),
@@ -7409,6 +7445,8 @@ module ipos_card (
       .meta_in(back_host_meta_in),
       .overflow(back_host_overflow),
       .room(back_host_room),
+      .level(back_host_level),
+      .whole(back_host_whole),
       .m_beat(back_host_m_beat),
       .m_meta(back_host_m_meta),
       .m_valid(back_host_m_valid),
@@ -7425,6 +7463,8 @@ module ipos_card (
       .meta_in(back_control_meta_in),
       .overflow(back_control_overflow),
       .room(back_control_room),
+      .level(back_control_level),
+      .whole(back_control_whole),
       .m_beat(back_control_m_beat),
       .m_meta(back_control_m_meta),
       .m_valid(back_control_m_valid),
@@ -7455,6 +7495,8 @@ module ipos_card (
       .s_checksum(front_sends_s_checksum),
       .s_valid(front_sends_s_valid),
       .s_ready(front_sends_s_ready),
+      .used(front_sends_used),
+      .held(front_sends_held),
       .m_beat(front_sends_m_beat),
       .m_valid(front_sends_m_valid),
       .m_ready(front_sends_m_ready)
@@ -7467,6 +7509,8 @@ module ipos_card (
       .s_checksum(back_sends_s_checksum),
       .s_valid(back_sends_s_valid),
       .s_ready(back_sends_s_ready),
+      .used(back_sends_used),
+      .held(back_sends_held),
       .m_beat(back_sends_m_beat),
       .m_valid(back_sends_m_valid),
       .m_ready(back_sends_m_ready)
@@ -7840,6 +7884,8 @@ module ipos_card (
     front_host_in_tkeep = front_send_tkeep;
     front_host_in_tlast = front_send_tlast;
     front_host_in_tuser = front_send_tuser;
+    front_send_used = front_sends_used;
+    front_send_frames = front_sends_held;
     front_sends_s_beat = front_host_in_beat;
     front_sends_s_checksum = front_send_checksum;
     front_sends_s_valid = front_send_tvalid & swept;
@@ -7848,6 +7894,8 @@ module ipos_card (
     back_host_in_tkeep = back_send_tkeep;
     back_host_in_tlast = back_send_tlast;
     back_host_in_tuser = back_send_tuser;
+    back_send_used = back_sends_used;
+    back_send_frames = back_sends_held;
     back_sends_s_beat = back_host_in_beat;
     back_sends_s_checksum = back_send_checksum;
     back_sends_s_valid = back_send_tvalid & swept;

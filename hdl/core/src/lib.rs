@@ -31,6 +31,7 @@ macro_rules! block {
 
 pub mod card;
 pub mod checksum;
+pub mod dma;
 pub mod measured;
 pub mod parse;
 pub mod pcie;

@@ -5,8 +5,9 @@
 use ipos_emit::EmitError;
 use rust_hdl_core::prelude::*;
 
-use crate::card::{Card, Counter, Outcomes, Registers};
+use crate::card::{Card, Counter, Nic, Outcomes, Registers};
 use crate::checksum::Insert;
+use crate::dma;
 use crate::measured::Front;
 use crate::parse::{Fold, LaneSum, Rx, Vlan};
 use crate::pcie;
@@ -30,6 +31,7 @@ pub fn tops() -> Vec<Top> {
         ($($name:literal = $block:ty),* $(,)?) => { vec![$(($name, || emit::<$block>($name))),*] };
     }
     tops![
+        "ipos_nic" = Nic,
         "ipos_card" = Card,
         "fifo" = Fifo<Beat, 4, 5>,
         "frame_fifo" = FrameFifo<Bits<128>, 6, 7>,
@@ -50,6 +52,14 @@ pub fn tops() -> Vec<Top> {
         "outcomes" = Outcomes,
         "counter" = Counter<4, 8>,
         "registers" = Registers,
+        "dma_control" = dma::Control,
+        "dma_ring" = dma::Ring,
+        "dma_completions" = dma::Completions,
+        "dma_receive" = dma::Receive,
+        "dma_transmit" = dma::Transmit,
+        "dma_events" = dma::Events,
+        "dma_interrupts" = dma::Interrupts,
+        "dma_host" = dma::Host,
         "pcie_receive" = pcie::Receive,
         "pcie_complete" = pcie::Complete,
         "pcie_write" = pcie::Write,

@@ -62,6 +62,8 @@ block! {
         pub front_send_checksum: Signal<In, Bits<33>>,
         pub front_send_tvalid: Signal<In, Bit>,
         pub front_send_tready: Signal<Out, Bit>,
+        pub front_send_used: Signal<Out, Bits<10>>,
+        pub front_send_frames: Signal<Out, Bits<6>>,
         pub back_send_tdata: Signal<In, Bits<64>>,
         pub back_send_tkeep: Signal<In, Bits<8>>,
         pub back_send_tlast: Signal<In, Bit>,
@@ -69,6 +71,8 @@ block! {
         pub back_send_checksum: Signal<In, Bits<33>>,
         pub back_send_tvalid: Signal<In, Bit>,
         pub back_send_tready: Signal<Out, Bit>,
+        pub back_send_used: Signal<Out, Bits<10>>,
+        pub back_send_frames: Signal<Out, Bits<6>>,
         pub event_data: Signal<Out, Bits<32>>,
         pub event_valid: Signal<Out, Bit>,
         pub event_ready: Signal<In, Bit>,
@@ -413,6 +417,8 @@ impl Logic for Card {
         self.front_host_in.tkeep.next = self.front_send_tkeep.val();
         self.front_host_in.tlast.next = self.front_send_tlast.val();
         self.front_host_in.tuser.next = self.front_send_tuser.val();
+        self.front_send_used.next = self.front_sends.used.val();
+        self.front_send_frames.next = self.front_sends.held.val();
         self.front_sends.s_beat.next = self.front_host_in.beat.val();
         self.front_sends.s_checksum.next = self.front_send_checksum.val();
         self.front_sends.s_valid.next = self.front_send_tvalid.val() & self.swept.val();
@@ -421,6 +427,8 @@ impl Logic for Card {
         self.back_host_in.tkeep.next = self.back_send_tkeep.val();
         self.back_host_in.tlast.next = self.back_send_tlast.val();
         self.back_host_in.tuser.next = self.back_send_tuser.val();
+        self.back_send_used.next = self.back_sends.used.val();
+        self.back_send_frames.next = self.back_sends.held.val();
         self.back_sends.s_beat.next = self.back_host_in.beat.val();
         self.back_sends.s_checksum.next = self.back_send_checksum.val();
         self.back_sends.s_valid.next = self.back_send_tvalid.val() & self.swept.val();

@@ -15,6 +15,9 @@ block! {
         pub s_checksum: Signal<In, Bits<33>>,
         pub s_valid: Signal<In, Bit>,
         pub s_ready: Signal<Out, Bit>,
+        /// Beats and frames that it holds, but for the last few.
+        pub used: Signal<Out, Bits<10>>,
+        pub held: Signal<Out, Bits<6>>,
         pub m_beat: Signal<Out, Beat>,
         pub m_valid: Signal<Out, Bit>,
         pub m_ready: Signal<In, Bit>,
@@ -80,6 +83,8 @@ impl Logic for Insert {
         self.frames.reset.next = self.reset.val();
 
         self.s_ready.next = self.frames.room.val();
+        self.used.next = self.frames.level.val();
+        self.held.next = self.frames.whole.val();
         self.fire.next = self.s_valid.val() & self.frames.room.val();
         self.flags.next = 0.into();
         if self.fire.val() {

@@ -19,6 +19,9 @@ block! {
         pub overflow: Signal<Out, Bit>,
         /// Eight more beats, each perhaps a frame, fit.
         pub room: Signal<Out, Bit>,
+        /// Beats, the open frame's included, and whole frames.
+        pub level: Signal<Out, Bits<LW>>,
+        pub whole: Signal<Out, Bits<6>>,
         pub m_beat: Signal<Out, Beat>,
         pub m_meta: Signal<Out, M>,
         pub m_valid: Signal<Out, Bit>,
@@ -54,6 +57,8 @@ impl<M: Synth, const AW: usize, const LW: usize> Logic for FrameFifo<M, AW, LW> 
         self.fits.next = (self.used.val() != self.c_depth.val()) & (self.metas.level.val() < 31);
         self.over.next = self.spilt.q.val() | (self.write.val() & !self.fits.val());
         self.overflow.next = self.over.val();
+        self.level.next = self.used.val();
+        self.whole.next = self.metas.level.val();
         self.room.next = (self.used.val() <= self.c_room.val()) & (self.metas.level.val() < 24);
         self.wr_next.next = self.wr.q.val();
         if self.write.val() & !self.over.val() {

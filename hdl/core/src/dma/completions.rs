@@ -1,0 +1,118 @@
+//! Writes a queue's completions in order, up to four at a time into one line of 64 bytes.
+use super::{Settings, Target};
+use crate::stream::{Beat, Fifo};
+use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
+
+block! {
+    /// Takes entries without their phase bit. They are written when they complete a line, or as soon as nothing more is
+    /// to be expected at once (`idle`).
+    pub struct Completions {
+        pub clock: Signal<In, Clock>,
+        pub reset: Signal<In, Bit>,
+        pub settings: Signal<In, Settings>,
+        pub start: Signal<In, Bit>,
+        pub idle: Signal<In, Bit>,
+        /// Of the interrupt that follows a write.
+        pub vector: Signal<In, Bits<3>>,
+        pub entry: Signal<In, Bits<128>>,
+        pub write: Signal<In, Bit>,
+        /// Entries that wait here, of 16.
+        pub level: Signal<Out, Bits<5>>,
+        /// Write port.
+        pub beat: Signal<Out, Beat>,
+        pub target: Signal<Out, Target>,
+        pub valid: Signal<Out, Bit>,
+        pub ready: Signal<In, Bit>,
+        /// Entries written so far.
+        pub head: Signal<Out, Bits<16>>,
+        pub busy: Signal<Out, Bit>,
+        fifo: Fifo<Bits<128>, 4, 5>,
+        count: DFF<Bits<16>>,
+        sending: DFF<Bit>,
+        upper: DFF<Bit>,
+        left: DFF<Bits<3>>,
+        t: DFF<Target>,
+        phase: DFF<Bit>,
+        line: Signal<Local, Bits<3>>,
+        batch: Signal<Local, Bits<3>>,
+        index: Signal<Local, Bits<16>>,
+        lap: Signal<Local, Bits<16>>,
+        o: Signal<Local, Beat>,
+        ends: Signal<Local, Bit>,
+        to: Signal<Local, Target>,
+        c_ones: Constant<Bits<16>> = 0xffffu64,
+        c_four: Constant<Bits<3>> = 4u64,
+    }
+}
+
+impl Logic for Completions {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clock, count, sending, upper, left, t, phase);
+        clock!(self, clock, fifo);
+        self.fifo.reset.next = self.reset.val() | self.start.val();
+        self.fifo.data_in.next = self.entry.val();
+        self.fifo.write.next = self.write.val();
+        self.level.next = self.fifo.level.val();
+
+        // as many as wait, to the end of the line
+        self.line.next = self.c_four.val() - bit_cast::<3, 2>(self.count.q.val().get_bits::<2>(0));
+        self.batch.next = self.line.val();
+        if self.fifo.level.val() < bit_cast::<5, 3>(self.line.val()) {
+            self.batch.next = bit_cast::<3, 5>(self.fifo.level.val());
+        }
+        self.index.next = self.count.q.val() & !(self.c_ones.val() << self.settings.val().size);
+        self.lap.next = self.count.q.val() >> self.settings.val().size;
+        self.to.next.address = self.settings.val().completions | (bit_cast::<64, 16>(self.index.val()) << 4);
+        self.to.next.length = bit_cast::<13, 3>(self.batch.val()) << 4;
+        self.to.next.notify = true;
+        self.to.next.vector = self.vector.val();
+        if !self.sending.q.val()
+            & self.fifo.valid.val()
+            & (self.idle.val() | (self.fifo.level.val() >= bit_cast::<5, 3>(self.line.val())))
+        {
+            self.sending.d.next = true;
+            self.upper.d.next = false;
+            self.t.d.next = self.to.val();
+            self.left.d.next = self.batch.val();
+            self.phase.d.next = !self.lap.val().get_bit(0);
+        }
+
+        self.o.next.data = self.fifo.data_out.val().get_bits::<64>(0);
+        self.o.next.cnt = 7.into();
+        self.o.next.last = false;
+        self.o.next.user = false;
+        if self.upper.q.val() {
+            self.o.next.data = self.fifo.data_out.val().get_bits::<64>(64);
+            if self.phase.q.val() {
+                self.o.next.data = self.fifo.data_out.val().get_bits::<64>(64).replace_bit(63, true);
+            }
+            self.o.next.last = self.left.q.val() == 1;
+        }
+        self.beat.next = self.o.val();
+        self.target.next = self.t.q.val();
+        self.valid.next = self.sending.q.val() & self.fifo.valid.val();
+        self.ends.next = self.sending.q.val() & self.fifo.valid.val() & self.ready.val() & self.upper.q.val();
+        self.fifo.read.next = self.ends.val();
+        if self.sending.q.val() & self.fifo.valid.val() & self.ready.val() {
+            self.upper.d.next = !self.upper.q.val();
+        }
+        if self.ends.val() {
+            self.left.d.next = self.left.q.val() - 1;
+            self.count.d.next = self.count.q.val() + 1;
+            if self.left.q.val() == 1 {
+                self.sending.d.next = false;
+            }
+        }
+        self.head.next = self.count.q.val();
+        self.busy.next = self.sending.q.val() | (self.fifo.level.val() != 0);
+        if self.start.val() {
+            self.count.d.next = 0.into();
+        }
+        if self.reset.val() {
+            self.count.d.next = 0.into();
+            self.sending.d.next = false;
+        }
+    }
+}

@@ -31,15 +31,15 @@ const REGISTER_CYCLES: u32 = 1000;
 
 /// Frames on their way into a stream.
 #[derive(Default)]
-struct Feed {
-    frames: VecDeque<(Vec<u8>, bool)>,
+pub(crate) struct Feed {
+    pub frames: VecDeque<(Vec<u8>, bool)>,
     offset: usize,
     /// The beat that is shown; once shown it stays until taken.
     shown: bool,
 }
 
 impl Feed {
-    fn push(&mut self, frame: &[u8], flag: bool) -> bool {
+    pub fn push(&mut self, frame: &[u8], flag: bool) -> bool {
         if self.frames.len() >= INPUT_QUEUE {
             return false;
         }
@@ -57,7 +57,17 @@ impl Feed {
         Some((u64::from_le_bytes(bytes), 0xff >> (8 - n), rest.len() <= 8, *flag))
     }
 
-    fn taken(&mut self) {
+    /// The next beat, unless it waits; once shown it stays.
+    pub fn show(&mut self, stall: bool) -> Option<(u64, u8, bool, bool)> {
+        if !self.shown && stall {
+            return None;
+        }
+        let beat = self.beat();
+        self.shown = beat.is_some();
+        beat
+    }
+
+    pub fn taken(&mut self) {
         self.offset += 8;
         self.shown = false;
         if self.frames.front().is_some_and(|(f, _)| self.offset >= f.len()) {
@@ -68,8 +78,8 @@ impl Feed {
 }
 
 /// Frames coming out of a stream, with what stood beside their last beat.
-struct Sink<M> {
-    frames: VecDeque<(Vec<u8>, M)>,
+pub(crate) struct Sink<M> {
+    pub frames: VecDeque<(Vec<u8>, M)>,
     current: Vec<u8>,
 }
 
@@ -81,7 +91,7 @@ impl<M> Default for Sink<M> {
 
 impl<M> Sink<M> {
     /// Takes a beat; `Some` at the frame's end keeps it, `None` there discards it.
-    fn beat(&mut self, data: u64, keep: u8, last: bool, meta: impl FnOnce() -> Option<M>) {
+    pub fn beat(&mut self, data: u64, keep: u8, last: bool, meta: impl FnOnce() -> Option<M>) {
         self.current.extend_from_slice(&data.to_le_bytes()[..keep.count_ones() as usize]);
         if last {
             let frame = std::mem::take(&mut self.current);
@@ -91,7 +101,7 @@ impl<M> Sink<M> {
         }
     }
 
-    fn pop(&mut self, frame: &mut Vec<u8>) -> Option<M> {
+    pub fn pop(&mut self, frame: &mut Vec<u8>) -> Option<M> {
         frame.clear();
         let (taken, meta) = self.frames.pop_front()?;
         *frame = taken;
@@ -212,15 +222,6 @@ impl RtlCard {
         self.stalls.as_mut().is_some_and(|s| s.rng.random::<u8>() < s.rate)
     }
 
-    fn show(feed: &mut Feed, stall: bool) -> Option<(u64, u8, bool, bool)> {
-        if !feed.shown && stall {
-            return None;
-        }
-        let beat = feed.beat();
-        feed.shown = beat.is_some();
-        beat
-    }
-
     /// One clock cycle.
     pub fn tick(&mut self) {
         self.tick_seen(|_| ());
@@ -233,7 +234,7 @@ impl RtlCard {
 
         macro_rules! show {
             ($feed:expr, $stall:expr, $valid:ident, $data:ident, $keep:ident, $last:ident, $flag:ident) => {
-                match Self::show($feed, $stall) {
+                match $feed.show($stall) {
                     Some((data, keep, last, flag)) => {
                         m.$valid(1);
                         m.$data(data);
@@ -246,7 +247,7 @@ impl RtlCard {
             };
         }
         show!(
-            &mut self.rx[0],
+            self.rx[0],
             stalls[0],
             set_front_rx_tvalid,
             set_front_rx_tdata,
@@ -255,7 +256,7 @@ impl RtlCard {
             set_front_rx_tuser
         );
         show!(
-            &mut self.rx[1],
+            self.rx[1],
             stalls[1],
             set_back_rx_tvalid,
             set_back_rx_tdata,
@@ -264,7 +265,7 @@ impl RtlCard {
             set_back_rx_tuser
         );
         show!(
-            &mut self.host[0],
+            self.host[0],
             stalls[2],
             set_front_send_tvalid,
             set_front_send_tdata,
@@ -273,7 +274,7 @@ impl RtlCard {
             set_front_send_tuser
         );
         show!(
-            &mut self.host[1],
+            self.host[1],
             stalls[7],
             set_back_send_tvalid,
             set_back_send_tdata,

@@ -7,6 +7,8 @@
 pub mod device;
 mod queue;
 pub mod rings;
+pub mod rtl;
+pub mod tlp;
 mod vector;
 
 use ipos_abi::Port;

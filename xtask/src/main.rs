@@ -3,6 +3,7 @@
 mod fmax;
 mod lint;
 mod tools;
+mod vm;
 
 use anyhow::{Result, bail};
 use std::env;
@@ -17,6 +18,8 @@ cargo xtask <command>
   test [ARGS]            all tests; ARGS go to `cargo test`
   gen [--check]          write every generated file, or say which are stale
   lint                   the gates for the generated Verilog: Verilator -Wall, Yosys
+  test-vm [--card CARD] [--frames N]
+                         a kernel in a virtual machine binds the simulated card and tests it (QEMU and kernel: target/vm)
   bench                  simulated cycles/s and packets/s of both cards
   fmax [--block NAME]... [--seeds N] [--json] [--path]
                          size and speed of blocks by place and route; without --block, writes docs/timing.md
@@ -62,6 +65,7 @@ fn run() -> Result<ExitCode> {
             tools::setup(install)?;
             lint::lint()?;
         }
+        "test-vm" => return vm::test(&args, install),
         "bench" => {
             tools::setup(install)?;
             tools::run(cargo(&["bench", "--package", "ipos-sim"]).args(&args))?;

@@ -1,5 +1,6 @@
 //! `ipos-vfio-user`: a simulated card on a socket, for QEMU's `vfio-user-pci`.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -34,6 +35,7 @@ fn main() -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     let served = match args.card {
         Card::Model => {

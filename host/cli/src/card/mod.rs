@@ -29,8 +29,8 @@ pub struct Args {
 }
 
 const AFTER_HELP: &str = "\
-info, stats, tables and regs read registers through sysfs (root): the card is not reset and may be in use. Reading
-counters shares one latch with a driver that reads them at the same time.
+info, stats, tables and regs read registers through sysfs (root) and do not reset the card. While a process drives it
+most kernels refuse, unless booted with iomem=relaxed; a driver that reads counters at the same time shares one latch.
 selftest opens the card by VFIO and resets it: connections that it forwards are cut.
 
 Exit codes:

@@ -12,8 +12,6 @@ use ipos_abi::regs::{BLOCKS, dma, port, queue, queues, tables};
 use ipos_device::DmaDevice;
 use ipos_nic::Counters;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use rand::SeedableRng;
-use rand::rngs::SmallRng;
 use serde_json::{Value, json};
 
 use super::ring::Ring;
@@ -35,7 +33,6 @@ type Step = Box<dyn FnMut(&mut dyn DmaDevice) -> Found>;
 
 /// Runs all steps and prints how each went. `false`: one failed.
 pub fn run(card: &mut dyn DmaDevice, frames: u32, seed: u64, json: bool) -> anyhow::Result<bool> {
-    let mut rng = SmallRng::seed_from_u64(seed);
     let mut steps: Vec<(&str, Step)> = vec![
         ("identity", Box::new(identity)),
         ("registers", Box::new(registers)),
@@ -44,7 +41,7 @@ pub fn run(card: &mut dyn DmaDevice, frames: u32, seed: u64, json: bool) -> anyh
         ("bus mastering off", Box::new(bus_mastering)),
     ];
     if frames > 0 {
-        steps.push(("frames", Box::new(move |card| traffic(card, frames, &mut rng))));
+        steps.push(("frames", Box::new(move |card| traffic(card, frames, seed))));
         steps.push(("reset in traffic", Box::new(move |card| reset_in_traffic(card, frames.min(500), seed))));
     }
     let mut report = Vec::new();

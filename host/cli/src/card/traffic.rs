@@ -19,12 +19,12 @@ use super::selftest::{Found, wait};
 const ETHERTYPE: [u8; 2] = [0x88, 0xb6];
 
 /// Frames of random length and content, both ways at once.
-pub fn traffic(card: &mut dyn DmaDevice, frames: u32, rng: &mut SmallRng) -> Found {
-    let mut flows = Flows::start(card, frames)?;
+pub fn traffic(card: &mut dyn DmaDevice, frames: u32, seed: u64) -> Found {
+    let mut flows = Flows::start(card, frames, seed)?;
     let mut fired = 0;
     wait(card, "carrying frames", |card| {
         fired |= card.interrupts()?;
-        flows.step(card, rng)
+        flows.step(card)
     })?;
     let digests = flows.digests()?;
     let expected = [QueueId::Receive, QueueId::TransmitFront, QueueId::TransmitBack];
@@ -49,13 +49,13 @@ pub fn traffic(card: &mut dyn DmaDevice, frames: u32, rng: &mut SmallRng) -> Fou
 
 /// A function reset while frames are on their way; traffic afterwards is whole.
 pub fn reset_in_traffic(card: &mut dyn DmaDevice, frames: u32, seed: u64) -> Found {
-    let mut rng = SmallRng::seed_from_u64(seed ^ 1);
-    let mut flows = Flows::start(card, u32::MAX)?;
+    let mut flows = Flows::start(card, u32::MAX, seed)?;
     wait(card, "carrying frames before the reset", |card| {
-        flows.step(card, &mut rng)?;
+        flows.step(card)?;
         Ok((flows.sides.iter().all(|s| s.received >= 50)).then_some(()))
     })?;
-    let under_way: u16 = flows.sides.iter().map(|s| s.transmit.waiting()).sum();
+    flows.send(card)?;
+    let under_way: usize = flows.sides.iter().map(|s| s.flying.len()).sum();
     card.reset()?;
     for q in QueueId::ALL {
         let (control, status) =
@@ -67,7 +67,7 @@ pub fn reset_in_traffic(card: &mut dyn DmaDevice, frames: u32, seed: u64) -> Fou
     }
     ensure!(Counters::read(card)? == Counters::default(), "counters are not zero after the reset");
     drop(flows); // its memory is unmapped: a card that still used it would be caught
-    let after = traffic(card, frames, &mut rng)?;
+    let after = traffic(card, frames, seed)?;
     ensure!(card.read32(dma::ERRORS)? == 0, "the card used memory from before the reset");
     Ok(format!("with {under_way} frames on their way; then {after}"))
 }
@@ -75,6 +75,7 @@ pub fn reset_in_traffic(card: &mut dyn DmaDevice, frames: u32, seed: u64) -> Fou
 /// One port as a sender, and the frames of it that have arrived at the other.
 struct Side {
     transmit: Ring,
+    rng: SmallRng,
     sent: u32,
     received: u32,
     /// Sent and not arrived, oldest first.
@@ -94,7 +95,7 @@ struct Flows {
 
 impl Flows {
     /// Sets the ports up to take anything, and starts the queues.
-    fn start(card: &mut dyn DmaDevice, frames: u32) -> anyhow::Result<Self> {
+    fn start(card: &mut dyn DmaDevice, frames: u32, seed: u64) -> anyhow::Result<Self> {
         for high in [port::FRONT_MAC_HI, port::BACK_MAC_HI] {
             card.write32(high, ENABLE)?;
         }
@@ -103,22 +104,31 @@ impl Flows {
         receive.doorbell(card)?;
         let mut side = |port| -> anyhow::Result<Side> {
             let transmit = Ring::start(card, QueueId::transmit(port))?;
-            Ok(Side { transmit, sent: 0, received: 0, flying: Default::default(), digests: Default::default() })
+            let rng = SmallRng::seed_from_u64(seed << 1 | port as u64);
+            Ok(Side { transmit, rng, sent: 0, received: 0, flying: Default::default(), digests: Default::default() })
         };
         Ok(Flows { sides: [side(Port::Front)?, side(Port::Back)?], receive, frames, bytes: 0, buffer: Vec::new() })
     }
 
     /// Sends what there is room for and takes what has arrived. `Some`: everything has; frames that are on their way
     /// are never more than half of the receive ring, so that the card has no reason to drop one.
-    fn step(&mut self, card: &mut dyn DmaDevice, rng: &mut SmallRng) -> anyhow::Result<Option<()>> {
+    fn step(&mut self, card: &mut dyn DmaDevice) -> anyhow::Result<Option<()>> {
+        self.send(card)?;
+        self.take(card)?;
+        let done = self.sides.iter().all(|s| s.received == self.frames && s.transmit.waiting() == 0);
+        Ok(done.then_some(()))
+    }
+
+    /// Sends what there is room for.
+    fn send(&mut self, card: &mut dyn DmaDevice) -> anyhow::Result<()> {
         for side in &mut self.sides {
             let before = side.sent;
             while side.sent < self.frames
                 && side.flying.len() < usize::from(ENTRIES) / 4
                 && side.transmit.waiting() < ENTRIES
             {
-                let mut frame = vec![0; rng.random_range(60..=1514)];
-                rng.fill_bytes(&mut frame);
+                let mut frame = vec![0; side.rng.random_range(60..=1514)];
+                side.rng.fill_bytes(&mut frame);
                 frame[0] &= 0xfe; // to one station
                 frame[12..14].copy_from_slice(&ETHERTYPE);
                 side.transmit.send(&frame);
@@ -130,6 +140,13 @@ impl Flows {
             if side.sent != before {
                 side.transmit.doorbell(card)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Takes what the card has done, and compares.
+    fn take(&mut self, card: &mut dyn DmaDevice) -> anyhow::Result<()> {
+        for side in &mut self.sides {
             while let Some(done) = side.transmit.take(&mut self.buffer) {
                 ensure!(done.status() == Some(Status::Ok), "a frame was not sent: {:?}", done.status());
             }
@@ -159,8 +176,7 @@ impl Flows {
             self.receive.offer();
             self.receive.doorbell(card)?;
         }
-        let done = self.sides.iter().all(|s| s.received == self.frames && s.transmit.waiting() == 0);
-        Ok(done.then_some(()))
+        Ok(())
     }
 
     /// The digests of both directions, which are the same over what was sent and what arrived.

@@ -45,6 +45,18 @@ pub enum VfioError {
     /// Another process has the card.
     #[error("{address} (IOMMU group {group}) is in use by another process; `fuser -v /dev/vfio/{group}` names it")]
     Busy { address: String, group: u32 },
+    /// Bound to vfio-pci and not open: the kernel keeps it powered down.
+    #[error(
+        "{address} is asleep: vfio-pci has it and no process has it open, so its registers can't be read (and it was reset when \
+         it was closed); `ipos card unbind {address}` to look at it, or `ipos card selftest {address}`"
+    )]
+    Asleep { address: String },
+    /// The kernel keeps a card's registers to the process that drives it.
+    #[error(
+        "the kernel does not show the registers of {address} while a process drives it (CONFIG_IO_STRICT_DEVMEM); \
+         a kernel booted with iomem=relaxed does"
+    )]
+    InUse { address: String },
     /// The card has fewer vectors than its driver needs.
     #[error("{address} has {found} MSI-X vectors, the driver needs {needed}: another bitstream?")]
     Vectors { address: String, found: usize, needed: usize },
@@ -52,9 +64,9 @@ pub enum VfioError {
     #[error("BAR0 of {address} has {found:#x} bytes, an ipOS card has {needed:#x}: another bitstream?")]
     Bar { address: String, found: u64, needed: u64 },
     /// sysfs or /dev/vfio refused, for a reason that is its own.
-    #[error("{}: {source}", path.display())]
-    Sysfs { path: PathBuf, source: io::Error },
+    #[error("{}: {cause}", path.display())]
+    Sysfs { path: PathBuf, cause: io::Error },
     /// VFIO refused a card that looked ready.
-    #[error("VFIO refused {address} at {step}: {source}; the kernel's log may say more (`dmesg`)")]
-    Open { address: String, step: &'static str, source: io::Error },
+    #[error("VFIO refused {address} at {step}: {cause}; the kernel's log may say more (`dmesg`)")]
+    Open { address: String, step: &'static str, cause: io::Error },
 }

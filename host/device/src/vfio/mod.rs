@@ -54,9 +54,9 @@ impl VfioDevice {
         let machine = Machine::default();
         let group = machine.ready(address)?;
         let refused = |step| {
-            move |source: io::Error| match source.raw_os_error() {
-                Some(libc) if libc == Errno::EBUSY as i32 => VfioError::Busy { address: address.to_owned(), group },
-                _ => VfioError::Open { address: address.to_owned(), step, source },
+            move |cause: io::Error| match cause.raw_os_error() {
+                Some(code) if code == Errno::EBUSY as i32 => VfioError::Busy { address: address.to_owned(), group },
+                _ => VfioError::Open { address: address.to_owned(), step, cause },
             }
         };
         let device = Arc::new(VfioPciDevice::open(machine.device(address)).map_err(refused("opening"))?);

@@ -1,6 +1,7 @@
 //! A card's registers through sysfs: to look at a card without opening it.
 //!
-//! VFIO resets a function that it opens; `resource0` does not, and works while another process drives the card.
+//! VFIO resets a function that it opens; `resource0` does not. While another process drives the card it works on
+//! kernels without CONFIG_IO_STRICT_DEVMEM, or booted with `iomem=relaxed`.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -29,17 +30,23 @@ impl SysfsRegisters {
         let path = device.join("resource0");
         let refused = |path: &Path| {
             let path = path.to_owned();
-            move |source: io::Error| match source.kind() {
+            move |cause: io::Error| match cause.kind() {
                 io::ErrorKind::PermissionDenied => VfioError::Permission { path },
-                _ => VfioError::Sysfs { path, source },
+                _ => VfioError::Sysfs { path, cause },
             }
         };
         let file = OpenOptions::new().read(true).write(true).open(&path).map_err(refused(&path))?;
-        let memory = MmapOptions::new().len(MAPPED as usize).map_raw(&file).map_err(refused(&path))?;
+        let memory = MmapOptions::new().len(MAPPED as usize).map_raw(&file).map_err(|e| match e.kind() {
+            io::ErrorKind::InvalidInput => VfioError::InUse { address: address.to_owned() },
+            _ => refused(&path)(e),
+        })?;
         let enable = device.join("enable");
         let off = fs::read_to_string(&enable).map_err(refused(&enable))?.trim() == "0";
         if off {
-            fs::write(&enable, "1").map_err(refused(&enable))?;
+            fs::write(&enable, "1").map_err(|e| match e.kind() {
+                io::ErrorKind::ResourceBusy => VfioError::Asleep { address: address.to_owned() },
+                _ => refused(&enable)(e),
+            })?;
         }
         Ok(SysfsRegisters { memory, enabled: off.then_some(enable) })
     }

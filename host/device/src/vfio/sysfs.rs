@@ -48,7 +48,7 @@ impl Machine {
             Ok(entries) => entries,
             // a machine without PCI has no cards
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(source) => return Err(VfioError::Sysfs { path: dir, source }),
+            Err(cause) => return Err(VfioError::Sysfs { path: dir, cause }),
         };
         let mut found = Vec::new();
         for entry in entries.flatten() {
@@ -98,7 +98,7 @@ impl Machine {
                 Ok(_) => {}
                 Err(e) if e.kind() == io::ErrorKind::PermissionDenied => return Err(VfioError::Permission { path }),
                 Err(e) if e.kind() == io::ErrorKind::ResourceBusy => return Err(VfioError::Busy { address, group }),
-                Err(source) => return Err(VfioError::Sysfs { path, source }),
+                Err(cause) => return Err(VfioError::Sysfs { path, cause }),
             }
         }
         Ok(group)
@@ -176,10 +176,10 @@ impl Machine {
     fn identity(&self, address: &str) -> Result<(u16, u16, u32), VfioError> {
         let number = |name: &str| {
             let path = self.device(address).join(name);
-            let text = fs::read_to_string(&path).map_err(|source| VfioError::Sysfs { path: path.clone(), source })?;
+            let text = fs::read_to_string(&path).map_err(|cause| VfioError::Sysfs { path: path.clone(), cause })?;
             let digits = text.trim().trim_start_matches("0x");
             u32::from_str_radix(digits, 16)
-                .map_err(|_| VfioError::Sysfs { path, source: io::ErrorKind::InvalidData.into() })
+                .map_err(|_| VfioError::Sysfs { path, cause: io::ErrorKind::InvalidData.into() })
         };
         Ok((number("vendor")? as u16, number("device")? as u16, number("class")?))
     }
@@ -190,9 +190,9 @@ fn write(path: &Path, text: &str) -> Result<(), VfioError> {
         .write(true)
         .open(path)
         .and_then(|mut file| io::Write::write_all(&mut file, text.as_bytes()))
-        .map_err(|source| match source.kind() {
+        .map_err(|cause| match cause.kind() {
             io::ErrorKind::PermissionDenied => VfioError::Permission { path: path.to_owned() },
-            _ => VfioError::Sysfs { path: path.to_owned(), source },
+            _ => VfioError::Sysfs { path: path.to_owned(), cause },
         })
 }
 

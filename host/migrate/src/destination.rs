@@ -186,7 +186,7 @@ impl Destination {
                     self.send(Message::Query { state, owner, known, answer: false }, out);
                 }
                 Ok(false) => {}
-                Err(()) => self.abandon(Reason::Other, now, out),
+                Err(()) => self.abandon(Reason::Lost, now, out),
             },
             _ => {}
         }

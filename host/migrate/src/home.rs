@@ -148,6 +148,18 @@ impl Migrator {
         self.timers.set(Timer::Known(flow), Some(now + KNOWN));
     }
 
+    /// The destination of a committed move says that it has lost the connection. It may have moved on before that.
+    pub(crate) fn lost_by(&mut self, flow: Flow, id: MoveId, now: Time) {
+        if self.away.get(&flow) != Some(&(id.peer, id.epoch)) {
+            return;
+        }
+        if self.is_home(flow.service) == Some(true) {
+            self.search(flow, None, now);
+        } else {
+            self.lost(flow, now);
+        }
+    }
+
     /// The owner has lost the connection. Its home lets the client know.
     pub(crate) fn lost(&mut self, flow: Flow, now: Time) {
         self.settled(flow);
@@ -199,7 +211,7 @@ impl Migrator {
             Message::Commit { answer: false } if self.known(&flow).is_some_and(|known| known >= id.epoch) => {
                 Message::Commit { answer: true }
             }
-            Message::Commit { answer: false } => Message::Refuse(Reason::Other),
+            Message::Commit { answer: false } => Message::Refuse(Reason::Lost),
             Message::Connection(_) | Message::Data { .. } | Message::Cancel => Message::Refuse(Reason::Cancelled),
             Message::Offer { .. } | Message::Refuse(_) | Message::Commit { answer: true } => return,
         };

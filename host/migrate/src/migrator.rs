@@ -208,8 +208,8 @@ impl Migrator {
             let (flow, was_committed) = (source.flow, source.is_committed());
             let keep = source.message(&message, now, &mut self.out);
             self.settle_source(id, keep);
-            if was_committed && matches!(message, Message::Refuse(_)) {
-                self.lost(flow, now);
+            if was_committed && message == Message::Refuse(Reason::Lost) {
+                self.lost_by(flow, id, now);
             }
         } else if let Some(destination) = self.destinations.get_mut(&id) {
             let flow = destination.flow;
@@ -304,11 +304,13 @@ impl Migrator {
         let newest = self.newest.entry(id.peer).or_default();
         *newest = id.epoch.max(*newest);
         let replay = id.epoch.saturating_add(REPLAY) < *newest;
+        // after a restart the home holds for an owner that it does not know yet
+        let unknown = self.searches.contains_key(&flow) && self.owner(&flow).is_none();
         let refusal = if self.home(flow.service).is_none() {
             Some(Reason::NoListener)
         } else if replay || self.known(&flow).is_some_and(|known| known >= id.epoch) {
             Some(Reason::Stale)
-        } else if self.is_busy(&flow) {
+        } else if unknown || self.is_busy(&flow) {
             Some(Reason::Busy)
         } else {
             None

@@ -7,15 +7,17 @@
 //! ```
 //!
 //! Left of `Committed` this node owns the connection and may give up alone; from there on the
-//! destination owns it, whatever is lost. No path leads back: a refusal means that the destination
-//! has lost the connection, and it is lost.
+//! destination owns it, whatever is lost. No path leads back: if the destination has lost
+//! what was prepared, the connection is lost. Other refusals are late answers to something earlier.
 
 use std::collections::VecDeque;
 use std::net::SocketAddrV4;
 
 use ipos_abi::wire::tcb::digest;
 
-use crate::protocol::{Action, COMMIT_TRIES, Failure, Flow, HOLD, Message, MoveId, Ownership, Retry, TRIES, Tcb, Time};
+use crate::protocol::{
+    Action, COMMIT_TRIES, Failure, Flow, HOLD, Message, MoveId, Ownership, Reason, Retry, TRIES, Tcb, Time,
+};
 use crate::transfer::Sender;
 
 #[derive(Clone, Debug, Hash)]
@@ -110,7 +112,7 @@ impl Source {
                 out.push_back(Action::Done(self.id));
                 return Keep::No;
             }
-            (Phase::Committed, Message::Refuse(_)) => {
+            (Phase::Committed, Message::Refuse(Reason::Lost)) => {
                 out.push_back(Action::Failed(self.id, Failure::Lost));
                 return Keep::No;
             }

@@ -386,9 +386,18 @@ fn after_the_commit_nothing_gives_the_connection_back() {
     // a destination that asks again is told again
     core.receive(PeerId(0), packet(Message::Acknowledge), now);
     assert_eq!(sent(core), Message::Commit { answer: false });
-    // one that lost it lost it for all
-    core.receive(PeerId(0), packet(Message::Refuse(Reason::Other)), now);
+    // a late refusal of something earlier changes nothing
+    core.receive(PeerId(0), packet(Message::Refuse(Reason::Cancelled)), now);
+    assert_eq!(core.action(), None);
+    // one that has lost it says so; whether another has it is asked
+    core.receive(PeerId(0), packet(Message::Refuse(Reason::Lost)), now);
     assert_eq!(core.action(), Some(Action::Failed(id, Failure::Lost)));
-    assert_eq!(core.action(), Some(Action::Lost(FLOW)));
+    for peer in [PeerId(0), PeerId(1)] {
+        let asked = core.action();
+        assert!(
+            matches!(&asked, Some(Action::Send { id, message: Message::Query { .. }, .. }) if id.peer == peer),
+            "{asked:?}"
+        );
+    }
     assert_eq!(core.action(), None);
 }

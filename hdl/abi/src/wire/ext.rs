@@ -131,6 +131,7 @@ codes! {
         Stale = 6, "stale", "A later epoch of the tuple is known.";
         Damaged = 7, "damaged", "Control block, queues or application state arrived damaged.";
         Unsupported = 8, "unsupported", "The endpoint's state or options can't be rebuilt here.";
+        Lost = 9, "lost", "What was prepared is gone, by a restart or after too long in doubt.";
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod search;
 mod shell;
+mod walk;
 mod world;
 
 use search::Search;

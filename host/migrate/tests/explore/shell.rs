@@ -122,8 +122,10 @@ impl World {
         let node = &mut self.nodes[n];
         let mut ok = true;
         if !fails {
-            ok = node.socket.is_none() && node.hold.is_none();
-            (node.reserved, node.hold) = (Some(id), Some(Vec::new()));
+            ok = node.socket.is_none() && node.reserved.is_none();
+            // after a restart of the home something may be held already
+            node.reserved = Some(id);
+            node.hold.get_or_insert_default();
             if n == HOME {
                 node.entry = Entry::Host;
             }

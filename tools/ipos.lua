@@ -7,7 +7,7 @@ local ETHERTYPE, EXPERIMENTAL = 0x0007, 0x88b5
 local names = {
   ["header.kind"] = { [0x01] = "connection", [0x02] = "packet", [0x03] = "acknowledgement", [0x80] = "offer", [0x81] = "refusal", [0x82] = "release", [0x83] = "cancel", [0x84] = "data", [0x85] = "progress", [0x86] = "commit", [0x87] = "moved", [0x88] = "ready", [0x89] = "query", },
   ["header.protocol"] = { [0x01] = "TCP", [0x02] = "UDP", },
-  ["refusal.reason"] = { [0x00] = "other", [0x01] = "no listener", [0x02] = "no resources", [0x03] = "unknown version", [0x04] = "cancelled", [0x05] = "busy", [0x06] = "stale", [0x07] = "damaged", [0x08] = "unsupported", },
+  ["refusal.reason"] = { [0x00] = "other", [0x01] = "no listener", [0x02] = "no resources", [0x03] = "unknown version", [0x04] = "cancelled", [0x05] = "busy", [0x06] = "stale", [0x07] = "damaged", [0x08] = "unsupported", [0x09] = "lost", },
   ["data.stream"] = { [0x00] = "receive queue", [0x01] = "send queue", [0x02] = "application state", },
   ["query.state"] = { [0x00] = "unknown", [0x01] = "prepared", [0x02] = "owner", [0x03] = "moved on", },
   ["tcb.state"] = { [0x01] = "ESTABLISHED", [0x08] = "CLOSE_WAIT", },

@@ -52,17 +52,17 @@ impl Migrator {
     }
 
     /// After a restart: the card has a forward entry of this flow, to `peer` or, with `None`, to the host. An
-    /// entry to a peer is the record of a commit. The home then asks who owns the flow, and hold what
+    /// entry to a peer is the record of a commit. The core then asks who owns the flow; the shell holds what
     /// arrives for it until [`Action::Repoint`], [`Action::Lost`] or a move says what to do.
     pub fn recover(&mut self, flow: Flow, peer: Option<PeerId>, now: Time) {
         if let Some(peer) = peer {
             self.place(flow, peer, 0);
             self.out.push_back(Action::Repoint { flow, to: peer });
         }
-        if self.is_home(flow.service) == Some(true) {
+        if peer.is_none() || self.is_home(flow.service) == Some(true) {
             self.search(flow, peer, now);
         } else {
-            self.timers.set(Timer::Known(flow), Some(now + KNOWN));
+            self.remember(flow, now);
         }
     }
 
@@ -272,9 +272,11 @@ impl Migrator {
         let known = self.away.get(&flow).map_or(0, |(_, epoch)| *epoch);
         let Some(search) = self.searches.get_mut(&flow).filter(|s| s.asked.contains(&peer)) else { return };
         if state == Ownership::Owner && epoch >= known {
-            let before = self.away.insert(flow, (peer, epoch));
+            let before = self.owner(&flow);
+            self.place(flow, peer, epoch);
+            self.remember(flow, now);
             self.settled(flow);
-            if before.is_none_or(|(before, _)| before != peer) {
+            if before != Some(peer) {
                 self.out.push_back(Action::Repoint { flow, to: peer });
             }
             return;

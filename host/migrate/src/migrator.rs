@@ -30,6 +30,9 @@ pub struct Config {
     pub services: Vec<Service>,
     /// Bytes that the streams of one move may have.
     pub move_bytes: usize,
+    /// The real-time clock when the node started, in microseconds. Offers from before that belong to an earlier
+    /// life, whose end took its connections with it: repeated, they would bring back an old state.
+    pub born: u64,
 }
 
 /// Why a move could not begin.
@@ -303,7 +306,7 @@ impl Migrator {
         }
         let newest = self.newest.entry(id.peer).or_default();
         *newest = id.epoch.max(*newest);
-        let replay = id.epoch.saturating_add(REPLAY) < *newest;
+        let replay = id.epoch <= self.config.born || id.epoch.saturating_add(REPLAY) < *newest;
         // after a restart the home holds for an owner that it does not know yet
         let unknown = self.searches.contains_key(&flow) && self.owner(&flow).is_none();
         let refusal = if self.home(flow.service).is_none() {

@@ -72,6 +72,7 @@ impl World {
                     peers: (0..NODES).filter(|o| *o != n).map(back).collect(),
                     services: vec![Service { address: SERVICE, home: (n != HOME).then(|| peer_of(n, HOME)) }],
                     move_bytes: 1 << 20,
+                    born: 0,
                 }),
                 owns: n == HOME,
                 prepared: false,

@@ -64,10 +64,12 @@ impl<D: Device> Runner<D> {
             tracing::warn!("{e}");
             Reason::NoResources
         };
-        if self.core.is_home(flow.service) == Some(true) {
-            // the client's packets come here again, and are held
+        let home = self.core.is_home(flow.service) == Some(true);
+        // the client's packets come here again, and are held; an entry left from before would pass them on in a circle
+        if home || self.flows.get(&flow).is_some_and(|s| s.away.is_some()) {
             self.nic.forward_insert(&flow.key(), Forward::Host).map_err(no_room)?;
-        } else {
+        }
+        if !home {
             self.nic.endpoint_insert(&flow.key(), id.epoch as u32).map_err(no_room)?;
         }
         self.flows.entry(flow).hold = Some(Hold::default());
@@ -176,7 +178,8 @@ impl<D: Device> Runner<D> {
         let away = special.away;
         if self.core.is_home(flow.service) != Some(true) {
             self.nic.endpoint_remove(&flow.key())?;
-        } else if let Some(away) = away {
+        }
+        if let Some(away) = away {
             // what a peer sent on is still held by that peer; the rest is passed on as before
             for (frame, tcp) in hold.direct() {
                 self.pass_on(frame, tcp, away.owner)?;

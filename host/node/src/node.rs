@@ -17,7 +17,7 @@ use crate::config::NodeConfig;
 use crate::error::NodeError;
 use crate::handle::NodeHandle;
 use crate::kernel::KernelPort;
-use crate::run::Runner;
+use crate::run::{Runner, wall};
 use crate::watch::Watch;
 
 /// A server's node.
@@ -103,5 +103,6 @@ fn core_config(config: &NodeConfig) -> Result<Config, NodeError> {
         peers: config.peers.iter().map(|p| p.back_ip).collect(),
         services,
         move_bytes: config.move_bytes,
+        born: wall(),
     })
 }

@@ -1,7 +1,7 @@
 //! A connection leaves: what the core asks of the source.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use ipos_device::Device;
 use ipos_migrate::codec::Packet;
@@ -14,7 +14,7 @@ use crate::config::NodeConfig;
 use crate::error::{MoveError, NodeError};
 use crate::flows::{Away, Hold};
 use crate::handle::{MoveFailed, MoveReport};
-use crate::run::Runner;
+use crate::run::{Runner, wall};
 
 /// How long a server that is not the home passes on what still arrives for a connection that left.
 const PASS_ON: Duration = Duration::from_secs(5);
@@ -74,8 +74,7 @@ impl<D: Device> Runner<D> {
         let seen = socket::inspect(fd.as_fd())?;
         let flow = Flow { client: seen.client, service: seen.server };
         let lengths = [seen.queues[0], seen.queues[1], length as u32];
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros() as u64);
-        let id = self.core.start(self.now(), wall, peer, flow, lengths)?;
+        let id = self.core.start(self.now(), wall(), peer, flow, lengths)?;
         Ok((id, flow))
     }
 

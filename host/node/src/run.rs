@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddrV4;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ipos_abi::Port;
 use ipos_abi::rx::RxInfo;
@@ -32,6 +32,11 @@ use crate::watch::{PERIOD, Watch};
 const BATCH: usize = 128;
 /// Frames that wait for the card's transmit queue; more control packets and held frames are dropped.
 const TRANSMIT_WAITING: usize = 8192;
+
+/// The real-time clock in microseconds, from which epochs are made.
+pub(crate) fn wall() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros() as u64)
+}
 
 /// What the loop works on. The parts of a move stand in `outgoing` and `incoming`.
 pub(crate) struct Runner<D> {

@@ -52,7 +52,7 @@ fn a_connection_ends_anywhere() {
 
 #[test]
 fn an_audit_changes_nothing_that_is_right() {
-    let b = Budget { moves: 2, audit: 1, early: 1, ..Budget::default() };
+    let b = Budget { moves: 2, audit: 1, loss: 1, ..Budget::default() };
     explore("audit", 3, b);
 }
 

@@ -41,13 +41,12 @@ impl World {
                 steps.push(Step::Lose(i));
             }
         }
-        // clocks run at one rate: the earliest timer is the next
+        // clocks run at one rate: the earliest timer is the next; no kernel sits on a packet for so long
         let earliest = self.nodes.iter().filter_map(|n| n.core.deadline()).min();
+        let worked = self.nodes.iter().all(|n| n.backlog.is_none());
+        let time = worked && earliest.is_some() && (self.wire.is_empty() || left.early > 0);
         for (n, node) in self.nodes.iter().enumerate() {
-            if node.core.deadline().is_some()
-                && node.core.deadline() == earliest
-                && (self.wire.is_empty() || left.early > 0)
-            {
+            if time && node.core.deadline() == earliest {
                 steps.push(Step::Timer(n));
             }
             if node.backlog.is_some() {
@@ -175,7 +174,8 @@ impl World {
         let prepared = node.prepared.take().map(|(id, _)| id.epoch);
         self.died |= node.socket.take().is_some() || (prepared.is_some() && !elsewhere);
         self.dead_copy = prepared.or(self.dead_copy);
-        (node.core, node.outgoing, node.reserved, node.hold, node.backlog) = (core(n, count), None, None, None, None);
+        (node.core, node.outgoing, node.reserved, node.hold, node.backlog) =
+            (core(n, count, self.now), None, None, None, None);
         (node.fenced, node.quiet, node.away) = (false, false, None);
         let now = self.now;
         match node.entry {
@@ -186,14 +186,14 @@ impl World {
             }
             Entry::To(to) => node.core.recover(FLOW, Some(peer_of(n, to)), now),
         }
-        if n != HOME && node.entry == Entry::Host {
-            (node.entry, node.hold) = (Entry::Miss, None);
-        }
         self.act(n);
     }
 
     /// What must be true when nothing is under way and no timer runs.
     pub fn check_end(&mut self) {
+        if self.died {
+            self.settle();
+        }
         let nodes = &self.nodes;
         let held = nodes.iter().any(|n| n.hold.is_some() || n.reserved.is_some() || n.prepared.is_some());
         let frozen = nodes.iter().any(|n| n.socket.is_some_and(|s| s.frozen) || n.outgoing.is_some());
@@ -212,17 +212,19 @@ impl World {
     /// Follows the schedule without faults to its end and tries whether the client is served.
     pub fn probe(mut self) -> Option<&'static str> {
         self.left = Default::default();
-        if self.died {
-            // what a late message has left wrong, the next audit puts right
-            self.audit();
-            self.follow();
-        }
         let byte = self.client.acked;
         self.put(Frame { from: HOME, to: HOME, content: Content::Front(byte) });
         self.follow();
         let served = self.client.acked == byte + 1;
         self.rule(served || self.client.closed || (self.died && self.client.reset), "the client is left hanging");
         self.broken
+    }
+
+    /// What messages left wrong that came after more than a minute, or after a death, the next audit puts right.
+    pub fn settle(&mut self) {
+        self.left = Default::default();
+        self.audit();
+        self.follow();
     }
 
     fn follow(&mut self) {
@@ -277,8 +279,9 @@ impl Search {
         let quiet = world.wire.is_empty() && !steps.iter().any(|s| matches!(s, Step::Timer(_) | Step::Kernel(_)));
         if quiet && world.broken.is_none() {
             self.ends += 1;
-            world.check_end();
-            world.broken = world.broken.or_else(|| world.clone().probe());
+            let mut end = world.clone();
+            end.check_end();
+            world.broken = end.broken.or_else(|| end.probe());
         }
         if let Some(rule) = world.broken {
             self.broken = Some(format!("{rule}\n{}\n{}", self.path.join("\n"), world.nodes_text()));

@@ -126,7 +126,7 @@ impl World {
             // after a restart of the home something may be held already
             node.reserved = Some(id);
             node.hold.get_or_insert_default();
-            if n == HOME {
+            if n == HOME || node.away.is_some() {
                 node.entry = Entry::Host;
             }
         }
@@ -155,12 +155,11 @@ impl World {
         }
         (node.reserved, node.prepared) = (None, None);
         let hold = node.hold.take().unwrap_or_default();
-        if n == HOME {
-            node.entry = node.away.map_or(Entry::Miss, Entry::To);
-            if let Some(to) = node.away {
-                for byte in hold {
-                    self.put(Frame { from: n, to, content: Content::Forwarded(byte) });
-                }
+        node.entry = node.away.map_or(Entry::Miss, Entry::To);
+        // elsewhere than at the home, what was held came from a peer that holds it, too
+        if let (HOME, Some(to)) = (n, node.away) {
+            for byte in hold {
+                self.put(Frame { from: n, to, content: Content::Forwarded(byte) });
             }
         }
     }

@@ -120,12 +120,13 @@ pub struct World {
     pub broken: Option<&'static str>,
 }
 
-pub fn core(node: usize, nodes: usize) -> Migrator {
+pub fn core(node: usize, nodes: usize, born: Duration) -> Migrator {
     Migrator::new(Config {
         back_ip: back(node),
         peers: (0..nodes).filter(|o| *o != node).map(back).collect(),
         services: vec![Service { address: SERVICE, home: (node != HOME).then(|| peer_of(node, HOME)) }],
         move_bytes: 1 << 20,
+        born: born.as_micros() as u64,
     })
 }
 
@@ -133,7 +134,7 @@ impl World {
     /// `nodes` servers; the connection begins at its home.
     pub fn new(nodes: usize, left: Budget) -> Self {
         let node = |n| Node {
-            core: core(n, nodes),
+            core: core(n, nodes, Duration::ZERO),
             entry: Entry::Miss,
             socket: (n == HOME).then_some(Socket { received: 0, frozen: false }),
             prepared: None,

@@ -176,7 +176,7 @@ impl World {
         self.dead_copy = prepared.or(self.dead_copy);
         (node.core, node.outgoing, node.reserved, node.hold, node.backlog) =
             (core(n, count, self.now), None, None, None, None);
-        (node.fenced, node.quiet, node.away) = (false, false, None);
+        (node.fenced, node.quiet, node.away, node.frozen_at) = (false, false, None, None);
         let now = self.now;
         match node.entry {
             Entry::Miss => return,

@@ -78,6 +78,7 @@ impl World {
         (node.entry, node.hold, node.fenced) = (Entry::Host, Some(Vec::new()), true);
         let Some(socket) = &mut node.socket else { return };
         socket.frozen = true;
+        node.frozen_at = Some(now);
         let state = vec![socket.received];
         node.core.frozen(id, Tcb::default(), [Vec::new(), Vec::new(), state], now);
     }
@@ -91,6 +92,7 @@ impl World {
         let to = node_of(n, id.peer);
         let node = &mut self.nodes[n];
         let (socket, hold) = (node.socket.take(), node.hold.take());
+        node.frozen_at = None;
         (node.entry, node.away) = (Entry::To(to), Some(to));
         node.core.handed_over(id, now);
         self.rule(socket.is_some_and(|s| s.frozen), "handed over what was not frozen");
@@ -109,7 +111,7 @@ impl World {
         }
         let Some(socket) = &mut node.socket else { return };
         if std::mem::take(&mut socket.frozen) {
-            (node.fenced, node.entry) = (false, Entry::Miss);
+            (node.fenced, node.entry, node.frozen_at) = (false, Entry::Miss, None);
             for byte in node.hold.take().unwrap_or_default() {
                 self.deliver(n, byte);
             }

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use ipos_migrate::codec::Packet;
-use ipos_migrate::protocol::{Flow, MoveId, PeerId};
+use ipos_migrate::protocol::{self, Flow, MoveId, PeerId};
 use ipos_migrate::{Config, Migrator, Service};
 
 /// The server whose front network carries the service's address.
@@ -54,6 +54,8 @@ pub struct Node {
     pub reserved: Option<MoveId>,
     pub outgoing: Option<MoveId>,
     pub hold: Option<Vec<u8>>,
+    /// When the socket was frozen.
+    pub frozen_at: Option<Duration>,
     pub away: Option<usize>,
     pub fenced: bool,
     pub quiet: bool,
@@ -141,6 +143,7 @@ impl World {
             reserved: None,
             outgoing: None,
             hold: None,
+            frozen_at: None,
             away: None,
             fenced: false,
             quiet: false,
@@ -190,7 +193,7 @@ impl World {
                 hold.push(byte);
             } else if let Some(id) = node.outgoing {
                 let now = self.now;
-                self.nodes[n].core.give_up(id, ipos_migrate::protocol::Failure::Held, now);
+                self.nodes[n].core.give_up(id, protocol::Failure::Held, now);
                 self.act(n);
             }
         } else if let Some(to) = node.away {
@@ -240,6 +243,8 @@ impl World {
         self.rule(owners <= 1, "two owners");
         let acked = self.client.acked;
         let behind = self.nodes.iter().any(|n| n.socket.is_some_and(|s| !s.frozen && s.received < acked));
+        let late = self.nodes.iter().any(|n| n.frozen_at.is_some_and(|at| self.now > at + protocol::HOLD));
+        self.rule(!late, "the client's packets are held for too long");
         self.rule(!behind, "the owner lacks bytes that the client saw acknowledged");
     }
 }

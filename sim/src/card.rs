@@ -58,14 +58,14 @@ pub trait Card: Send {
     fn run(&mut self, cycles: u32) -> bool;
 }
 
-/// A card and what its ports are plugged into.
-pub struct SimDevice<C> {
-    card: C,
+/// What a card's two ports are plugged into.
+#[derive(Default)]
+pub(crate) struct Wires {
     ports: [Plug; 2],
     scratch: Vec<u8>,
 }
 
-/// A port's side of [`SimDevice`].
+/// A port's side of [`Wires`].
 #[derive(Default)]
 struct Plug {
     wire: Option<Box<dyn Wire>>,
@@ -73,16 +73,77 @@ struct Plug {
     waiting: Option<Vec<u8>>,
 }
 
+impl Wires {
+    /// Plugs a wire into a port, in place of what was there.
+    pub fn plug(&mut self, port: Port, wire: Box<dyn Wire>) {
+        self.ports[port as usize].wire = Some(wire);
+    }
+
+    /// Moves frames from the wires into the card. `true`: a wire may have more.
+    pub fn carry_in(&mut self, mut wire_in: impl FnMut(Port, &[u8], bool) -> bool) -> io::Result<bool> {
+        let mut more = false;
+        for port in Port::ALL {
+            more |= self.take(port, &mut wire_in)?;
+        }
+        Ok(more)
+    }
+
+    fn take(&mut self, port: Port, wire_in: &mut impl FnMut(Port, &[u8], bool) -> bool) -> io::Result<bool> {
+        let plug = &mut self.ports[port as usize];
+        let Some(wire) = &mut plug.wire else { return Ok(false) };
+        for _ in 0..FRAMES_PER_POLL {
+            let mut frame = match plug.waiting.take() {
+                Some(frame) => frame,
+                None if wire.receive(&mut self.scratch)? => std::mem::take(&mut self.scratch),
+                None => return Ok(false),
+            };
+            // a MAC cuts a frame that is longer than it carries and flags it
+            let oversized = frame.len() > MAX_FRAME;
+            let shown = &frame[..frame.len().min(MAX_FRAME)];
+            if !shown.is_empty() && !wire_in(port, shown, oversized) {
+                plug.waiting = Some(frame);
+                return Ok(true);
+            }
+            frame.clear();
+            self.scratch = frame;
+        }
+        Ok(true)
+    }
+
+    /// Moves what the card has sent to the wires. An unplugged port sends into the void.
+    pub fn carry_out(&mut self, mut wire_out: impl FnMut(Port, &mut Vec<u8>) -> bool) -> io::Result<()> {
+        for port in Port::ALL {
+            while wire_out(port, &mut self.scratch) {
+                if let Some(wire) = &mut self.ports[port as usize].wire {
+                    wire.send(&self.scratch)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Descriptors that become readable when a wire has a frame.
+    pub fn fds(&self) -> Vec<RawFd> {
+        self.ports.iter().filter_map(|p| p.wire.as_ref()?.fd()).collect()
+    }
+}
+
+/// A card and what its ports are plugged into.
+pub struct SimDevice<C> {
+    card: C,
+    wires: Wires,
+}
+
 impl<C: Card> SimDevice<C> {
     /// A card with nothing plugged in.
     pub fn new(card: C) -> Self {
-        SimDevice { card, ports: [Plug::default(), Plug::default()], scratch: Vec::with_capacity(MAX_FRAME) }
+        SimDevice { card, wires: Wires::default() }
     }
 
     /// Plugs a wire into a port, in place of what was there.
     #[must_use]
     pub fn with_wire(mut self, port: Port, wire: Box<dyn Wire>) -> Self {
-        self.ports[port as usize].wire = Some(wire);
+        self.wires.plug(port, wire);
         self
     }
 
@@ -97,29 +158,6 @@ impl<C: Card> SimDevice<C> {
         } else {
             Err(DeviceError::Register { offset, size: BAR0_SIZE })
         }
-    }
-
-    /// Moves frames from a port's wire into the card. `true`: the wire may have more.
-    fn take_from_wire(&mut self, port: Port) -> io::Result<bool> {
-        let plug = &mut self.ports[port as usize];
-        let Some(wire) = &mut plug.wire else { return Ok(false) };
-        for _ in 0..FRAMES_PER_POLL {
-            let mut frame = match plug.waiting.take() {
-                Some(frame) => frame,
-                None if wire.receive(&mut self.scratch)? => std::mem::take(&mut self.scratch),
-                None => return Ok(false),
-            };
-            // a MAC cuts a frame that is longer than it carries and flags it
-            let oversized = frame.len() > MAX_FRAME;
-            let shown = &frame[..frame.len().min(MAX_FRAME)];
-            if !shown.is_empty() && !self.card.wire_in(port, shown, oversized) {
-                plug.waiting = Some(frame);
-                return Ok(true);
-            }
-            frame.clear();
-            self.scratch = frame;
-        }
-        Ok(true)
     }
 }
 
@@ -147,23 +185,14 @@ impl<C: Card> Device for SimDevice<C> {
     }
 
     fn poll(&mut self) -> Result<bool, DeviceError> {
-        let mut more = false;
-        for port in Port::ALL {
-            more |= self.take_from_wire(port)?;
-        }
-        more |= self.card.run(CYCLES_PER_POLL);
-        for port in Port::ALL {
-            while self.card.wire_out(port, &mut self.scratch) {
-                // an unplugged port sends into the void
-                if let Some(wire) = &mut self.ports[port as usize].wire {
-                    wire.send(&self.scratch)?;
-                }
-            }
-        }
-        Ok(more)
+        let card = &mut self.card;
+        let more = self.wires.carry_in(|port, frame, error| card.wire_in(port, frame, error))?;
+        let busy = card.run(CYCLES_PER_POLL);
+        self.wires.carry_out(|port, frame| card.wire_out(port, frame))?;
+        Ok(more | busy)
     }
 
     fn wait_fds(&self) -> Vec<RawFd> {
-        self.ports.iter().filter_map(|p| p.wire.as_ref()?.fd()).collect()
+        self.wires.fds()
     }
 }

@@ -122,6 +122,28 @@ impl DmaMemory {
         unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), to, data.len()) }
     }
 
+    /// The bytes in place.
+    ///
+    /// # Safety
+    ///
+    /// The card does not write them while the slice lives: no descriptor of theirs is in its hands.
+    #[must_use]
+    pub unsafe fn slice(&self, offset: usize, bytes: usize) -> &[u8] {
+        // SAFETY: `at` has checked the range, the memory is initialised, and the caller keeps the card away.
+        unsafe { std::slice::from_raw_parts(self.at(offset, bytes), bytes) }
+    }
+
+    /// The bytes in place, to be changed.
+    ///
+    /// # Safety
+    ///
+    /// The card does not use them while the slice lives: no descriptor of theirs is in its hands.
+    #[must_use]
+    pub unsafe fn slice_mut(&mut self, offset: usize, bytes: usize) -> &mut [u8] {
+        // SAFETY: as in `slice`; `&mut self` makes it the only one.
+        unsafe { std::slice::from_raw_parts_mut(self.at(offset, bytes), bytes) }
+    }
+
     fn word(&self, offset: usize) -> &AtomicU32 {
         assert!(offset.is_multiple_of(4), "offset {offset} of a word");
         // SAFETY: `at` has checked the range, the pointer is aligned, and shared words are only reached as atomics.

@@ -1,8 +1,8 @@
 //! Tables, neighbours and counters of a card, above the device trait.
 //!
 //! [`Nic`] owns a device and keeps the software side of its tables: where entries go
-//! ([`cuckoo`]), what they share ([`Destination`]), and what the card counted ([`Counters`]). Frames
-//! are not its business: they go through [`Nic::device_mut`].
+//! ([`cuckoo`]), what they share ([`Destination`]), and what the card counted ([`Counters`]). [`Rings`] carries
+//! frames and events through host memory; a [`Nic`] may own one, or any other device.
 //!
 //! Where to read next: `ipos-device` for the trait below, `ipos-node` for the user above.
 
@@ -10,6 +10,7 @@ mod counters;
 pub mod cuckoo;
 mod destinations;
 mod error;
+mod rings;
 
 use ipos_abi::regs::{ENABLE, MAGIC, card, mac_words, port as port_regs, tables};
 use ipos_abi::table::{Action, BANKS, FlowKey, ForwardValue, HASH_BITS, NEIGHBOURS};
@@ -21,6 +22,7 @@ use cuckoo::{Cuckoo, SlotWrite};
 pub use destinations::Destination;
 use destinations::{Acquired, Route, Shared};
 pub use error::{NicError, Table};
+pub use rings::{RingConfig, RingStats, Rings};
 
 /// What the card said about itself when it was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

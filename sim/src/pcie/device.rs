@@ -1,6 +1,7 @@
 //! A [`Function`] inside the host's own process, behind the trait that a board has.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::os::fd::RawFd;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +12,8 @@ use ipos_abi::regs::MSIX_TABLE;
 use ipos_device::{BAR0_SIZE, DeviceError, DmaDevice, DmaMemory, Iovas, Registers};
 
 use super::{Bus, Function, PciConfig, Unmapped};
-use crate::card::CYCLES_PER_POLL;
+use crate::card::{CYCLES_PER_POLL, Wires};
+use crate::wire::Wire;
 
 const PAGE: usize = 4096;
 /// Where interrupts go, as on x86. The message is the vector.
@@ -85,16 +87,30 @@ impl Drop for Allocation {
     }
 }
 
-/// A function whose ports are cabled to each other: what one sends the other receives.
+/// A function in the host's process. Its ports are cabled to each other (what one sends the other receives) until wires
+/// are plugged in.
 pub struct CabledFunction<F> {
     function: F,
     bus: HostBus,
-    cable: Cable,
+    plant: Plant,
+}
+
+/// What a function's ports are plugged into.
+enum Plant {
+    Cable(Cable),
+    Wires(Wires),
 }
 
 impl<F: Function> CabledFunction<F> {
     /// The function that `make` makes of its way to host memory, ready as a driver finds a board.
     pub fn new(make: impl FnOnce(Box<dyn Bus>) -> F) -> Self {
+        match Self::try_new(|bus| Ok::<F, Infallible>(make(bus))) {
+            Ok(device) => device,
+        }
+    }
+
+    /// As [`CabledFunction::new`], for a function that may not come to be.
+    pub fn try_new<E>(make: impl FnOnce(Box<dyn Bus>) -> Result<F, E>) -> Result<Self, E> {
         let shared = Shared {
             iovas: Iovas::new(vec![ADDRESSES], PAGE as u64),
             memory: BTreeMap::new(),
@@ -102,9 +118,22 @@ impl<F: Function> CabledFunction<F> {
             config: PciConfig::default(),
         };
         let bus = HostBus(Arc::new(Mutex::new(shared)));
-        let mut device = CabledFunction { function: make(Box::new(bus.clone())), bus, cable: Cable::default() };
+        let mut device =
+            CabledFunction { function: make(Box::new(bus.clone()))?, bus, plant: Plant::Cable(Cable::default()) };
         device.start(true);
-        device
+        Ok(device)
+    }
+
+    /// Plugs a wire into a port, in place of the cable or of what was there.
+    #[must_use]
+    pub fn with_wire(mut self, port: Port, wire: Box<dyn Wire>) -> Self {
+        let mut wires = match self.plant {
+            Plant::Cable(_) => Wires::default(),
+            Plant::Wires(wires) => wires,
+        };
+        wires.plug(port, wire);
+        self.plant = Plant::Wires(wires);
+        self
     }
 
     fn start(&mut self, bus_master: bool) {
@@ -204,8 +233,19 @@ impl<F: Function> DmaDevice for CabledFunction<F> {
     }
 
     fn poll(&mut self) -> Result<bool, DeviceError> {
-        let carried = self.cable.carry(&mut self.function, crate::card::FRAMES_PER_POLL);
-        Ok(self.function.run(CYCLES_PER_POLL) | carried)
+        let function = &mut self.function;
+        match &mut self.plant {
+            Plant::Cable(cable) => {
+                let carried = cable.carry(function, crate::card::FRAMES_PER_POLL);
+                Ok(function.run(CYCLES_PER_POLL) | carried)
+            }
+            Plant::Wires(wires) => {
+                let more = wires.carry_in(|port, frame, error| function.wire_in(port, frame, error))?;
+                let busy = function.run(CYCLES_PER_POLL);
+                wires.carry_out(|port, frame| function.wire_out(port, frame))?;
+                Ok(more | busy)
+            }
+        }
     }
 
     fn interrupts(&mut self) -> Result<u32, DeviceError> {
@@ -213,6 +253,9 @@ impl<F: Function> DmaDevice for CabledFunction<F> {
     }
 
     fn wait_fds(&self) -> Vec<RawFd> {
-        Vec::new()
+        match &self.plant {
+            Plant::Cable(_) => Vec::new(),
+            Plant::Wires(wires) => wires.fds(),
+        }
     }
 }

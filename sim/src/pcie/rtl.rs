@@ -5,10 +5,12 @@
 //! rules of its contract: a packet that breaks one is a defect of the fabric, and a panic.
 
 use std::collections::VecDeque;
+use std::path::Path;
 
 use ipos_abi::Port;
 pub use ipos_verilated_nic::BUILD;
 use ipos_verilated_nic::ipos_nic::Model;
+pub use ipos_verilated_rt::TraceError;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
@@ -81,8 +83,17 @@ impl RtlFunction {
     /// contents by `seed`.
     #[must_use]
     pub fn new(seed: Option<u32>, manners: Manners, bus: Box<dyn Bus>) -> Self {
+        RtlFunction::of_model(Model::new(seed), manners, bus)
+    }
+
+    /// A card that writes waveforms (FST) to `path`, about thirty times slower.
+    pub fn traced(path: &Path, manners: Manners, bus: Box<dyn Bus>) -> Result<Self, TraceError> {
+        Ok(RtlFunction::of_model(Model::traced(None, path)?, manners, bus))
+    }
+
+    fn of_model(model: Model, manners: Manners, bus: Box<dyn Bus>) -> Self {
         let mut card = RtlFunction {
-            model: Model::new(seed),
+            model,
             bus,
             rx: Default::default(),
             tx: Default::default(),
@@ -181,6 +192,7 @@ impl RtlFunction {
         m.set_pcie_tx_tready((!stalls[5]).into());
         m.set_clock(0);
         m.eval();
+        m.dump(self.cycles * 2);
 
         self.quiet += 1;
         macro_rules! take {
@@ -223,6 +235,7 @@ impl RtlFunction {
         give!(self.up, pcie_tx_tvalid, pcie_tx_tready, pcie_tx_tdata, pcie_tx_tkeep, pcie_tx_tlast, Some(()));
         m.set_clock(1);
         m.eval();
+        m.dump(self.cycles * 2 + 1);
         self.cycles += 1;
         let mut packet = Vec::new();
         while self.up.pop(&mut packet).is_some() {

@@ -13,10 +13,13 @@ use anyhow::{Context, anyhow, bail};
 use clap::ValueEnum;
 use ipos_abi::Port;
 use ipos_device::Device;
+use ipos_nic::{RingConfig, Rings};
 use ipos_node::{KernelPort, Node, NodeConfig, NodeHandle, PeerConfig, ServiceConfig};
-use ipos_sim::card::{Card, SimDevice};
 use ipos_sim::model::{ModelCard, ModelConfig};
-use ipos_sim::rtl::RtlCard;
+use ipos_sim::pcie::device::CabledFunction;
+use ipos_sim::pcie::rings::RingCard;
+use ipos_sim::pcie::rtl::{Manners, RtlFunction};
+use ipos_sim::pcie::{Bus, Function};
 use ipos_sim::wire::Wire;
 use ipos_sim::wire::packet::Packet;
 use ipos_sim::wire::pcap::Recorder;
@@ -192,13 +195,22 @@ fn card(
     back: Box<dyn Wire>,
     fst: Option<&Path>,
 ) -> anyhow::Result<Box<dyn Device>> {
-    fn plugged<C: Card + 'static>(card: C, front: Box<dyn Wire>, back: Box<dyn Wire>) -> Box<dyn Device> {
-        Box::new(SimDevice::new(card).with_wire(Port::Front, front).with_wire(Port::Back, back))
+    fn plugged<F: Function + 'static>(
+        make: impl FnOnce(Box<dyn Bus>) -> anyhow::Result<F>,
+        front: Box<dyn Wire>,
+        back: Box<dyn Wire>,
+    ) -> anyhow::Result<Box<dyn Device>> {
+        let device = CabledFunction::try_new(make)?.with_wire(Port::Front, front).with_wire(Port::Back, back);
+        Ok(Box::new(Rings::open(device, &RingConfig::default())?))
     }
     match (kind, fst) {
-        (CardKind::Rtl, None) => Ok(plugged(RtlCard::default(), front, back)),
-        (CardKind::Rtl, Some(path)) => Ok(plugged(RtlCard::traced(path)?, front, back)),
-        (CardKind::Model, None) => Ok(plugged(ModelCard::new(ModelConfig::default()), front, back)),
+        (CardKind::Rtl, None) => plugged(|bus| Ok(RtlFunction::new(None, Manners::default(), bus)), front, back),
+        (CardKind::Rtl, Some(path)) => {
+            plugged(|bus| Ok(RtlFunction::traced(path, Manners::default(), bus)?), front, back)
+        }
+        (CardKind::Model, None) => {
+            plugged(|bus| Ok(RingCard::new(|| ModelCard::new(ModelConfig::default()), bus)), front, back)
+        }
         (CardKind::Model, Some(_)) => bail!("the reference model has no waveforms: use --fst with --card rtl"),
     }
 }

@@ -34,6 +34,8 @@ const REGISTER_CYCLES: u32 = 1000;
 pub(crate) struct Feed {
     pub frames: VecDeque<(Vec<u8>, bool)>,
     offset: usize,
+    /// Frames that have gone.
+    pub gone: u64,
     /// The beat that is shown; once shown it stays until taken.
     shown: bool,
 }
@@ -72,6 +74,7 @@ impl Feed {
         self.shown = false;
         if self.frames.front().is_some_and(|(f, _)| self.offset >= f.len()) {
             self.frames.pop_front();
+            self.gone += 1;
             self.offset = 0;
         }
     }

@@ -364,9 +364,10 @@ impl Function for RtlFunction {
     fn write32(&mut self, offset: u32, value: u32) {
         let (address, data) = (BAR0 + u64::from(offset), value.to_le_bytes().to_vec());
         self.send(&Tlp::Write { requester: ROOT, tag: 0, address, enables: [15, 0], data, poisoned: false });
+        let last = self.down.gone + self.down.frames.len() as u64;
         for _ in 0..REGISTER_CYCLES {
             self.tick();
-            if self.down.frames.is_empty() {
+            if self.down.gone >= last {
                 return;
             }
         }

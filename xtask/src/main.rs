@@ -1,6 +1,7 @@
 //! Project chores: `cargo xtask help` lists them.
 
 mod fmax;
+mod formal;
 mod lint;
 mod tools;
 mod vm;
@@ -20,12 +21,14 @@ cargo xtask <command>
   lint                   the gates for the generated Verilog: Verilator -Wall, Yosys
   test-vm [--card CARD] [--frames N]
                          a kernel in a virtual machine binds the simulated card and tests it (QEMU and kernel: target/vm)
+  formal [NAME]... [--mutants]
+                         proofs over the generated Verilog; --mutants: each proof finds the faults injected for it
   bench                  simulated cycles/s and packets/s of both cards
   fmax [--block NAME]... [--seeds N] [--json] [--path]
                          size and speed of blocks by place and route; without --block, writes docs/timing.md
   ci                     what CI runs, in its order
 
-demo, test, lint, bench, fmax and ci run setup first; --no-install makes them refuse instead of installing.
+demo, test, lint, formal, bench, fmax and ci run setup first; --no-install makes them refuse instead of installing.
 ";
 
 fn main() -> ExitCode {
@@ -66,6 +69,10 @@ fn run() -> Result<ExitCode> {
             lint::lint()?;
         }
         "test-vm" => return vm::test(&args, install),
+        "formal" => {
+            tools::setup(install)?;
+            formal::formal(&args)?;
+        }
         "bench" => {
             tools::setup(install)?;
             tools::run(cargo(&["bench", "--package", "ipos-sim"]).args(&args))?;
@@ -80,6 +87,8 @@ fn run() -> Result<ExitCode> {
             tools::run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
             generate(&["--check".to_owned()])?;
             lint::lint()?;
+            formal::formal(&[])?;
+            formal::formal(&["--mutants".to_owned()])?;
             test(&args)?;
         }
         other => bail!("unknown command `{other}`; `cargo xtask help` lists them"),

@@ -34,6 +34,8 @@ pub fn tops() -> Vec<Top> {
         "ipos_nic" = Nic,
         "ipos_card" = Card,
         "fifo" = Fifo<Beat, 4, 5>,
+        // narrow: for proofs about data
+        "fifo_narrow" = Fifo<Bits<8>, 2, 3>,
         "frame_fifo" = FrameFifo<Bits<128>, 6, 7>,
         "arbiter" = Arbiter<Bits<8>>,
         "axis" = Axis,

@@ -151,7 +151,7 @@ module pcie_send (
     pick = owner_q;
     start = 1'h0;
     if (owner_q == 2'h0) begin
-      if ((c_ok_q & c_seen_q) & (~c_behind_q)) begin
+      if ((c_ok_q & c_seen_q) & (~(c_behind_q & master))) begin
         pick = 2'h3;
         start = go;
       end else if (((n_ok_q & n_seen_q) & (~n_behind_q)) & (~(p_ok_q & read_last_q))) begin

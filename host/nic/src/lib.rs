@@ -22,7 +22,7 @@ use cuckoo::{Cuckoo, SlotWrite};
 pub use destinations::Destination;
 use destinations::{Acquired, Route, Shared};
 pub use error::{NicError, Table};
-pub use rings::{RingConfig, RingStats, Rings};
+pub use rings::{Complaint, RingConfig, RingStats, Rings};
 
 /// What the card said about itself when it was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

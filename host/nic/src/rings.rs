@@ -60,6 +60,15 @@ pub struct RingStats {
     pub errors: [u64; DmaError::ALL.len()],
 }
 
+/// Something that went wrong on the way to host memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Complaint {
+    /// What.
+    pub cause: DmaError,
+    /// With [`DmaError::Queue`]: a queue that stopped, and why.
+    pub queue: Option<(QueueId, QueueError)>,
+}
+
 /// One queue's memory.
 struct Ring {
     id: QueueId,
@@ -275,8 +284,8 @@ impl<D: DmaDevice> Rings<D> {
         Ok(())
     }
 
-    /// The card's complaint, when its error vector has fired: causes as a mask by [`DmaError`], and the queues that stopped.
-    pub fn take_errors(&mut self) -> Result<Vec<(DmaError, Option<(QueueId, QueueError)>)>, DeviceError> {
+    /// What the card complains of, when its error vector has fired. A queue that stopped stays so until the card is reset.
+    pub fn take_errors(&mut self) -> Result<Vec<Complaint>, DeviceError> {
         if self.device.interrupts()? >> ERROR_VECTOR & 1 == 0 {
             return Ok(Vec::new());
         }
@@ -286,14 +295,14 @@ impl<D: DmaDevice> Rings<D> {
         for &cause in DmaError::ALL.iter().filter(|&&e| causes >> e as u32 & 1 == 1) {
             self.stats.errors[cause as usize] += 1;
             if cause != DmaError::Queue {
-                found.push((cause, None));
+                found.push(Complaint { cause, queue: None });
                 continue;
             }
             for &id in QueueId::ALL {
                 let status = self.device.read32(queue(id as usize, queues::STATUS))?;
                 match QueueError::from_code((status >> 8) as u8) {
                     Some(QueueError::None) | None => {}
-                    Some(why) => found.push((cause, Some((id, why)))),
+                    Some(why) => found.push(Complaint { cause, queue: Some((id, why)) }),
                 }
             }
         }
@@ -327,10 +336,10 @@ impl<D: DmaDevice> Device for Rings<D> {
     fn poll(&mut self) -> Result<bool, DeviceError> {
         self.flush()?;
         let mut more = self.device.poll()?;
-        for (error, queue) in self.take_errors()? {
+        for Complaint { cause, queue } in self.take_errors()? {
             match queue {
                 Some((queue, why)) => tracing::error!("the card stopped queue {queue:?}: {}", why.text()),
-                None => tracing::warn!("the card reports: {}", error.text()),
+                None => tracing::warn!("the card reports: {}", cause.text()),
             }
             more = true;
         }

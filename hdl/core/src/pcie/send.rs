@@ -5,7 +5,7 @@ use rust_hdl_widgets::prelude::*;
 
 block! {
     /// Neither a read nor a completion overtakes a write that stood here before it (base specification 2.4.1); a write
-    /// may overtake both. Limits are cumulative; what was consumed is counted here (2.6.1).
+    /// may overtake both. Without bus mastering writes stand still, and registers are answered all the same. Limits are cumulative; what was consumed is counted here (2.6.1).
     pub struct Send {
         pub clock: Signal<In, Clock>,
         pub reset: Signal<In, Bit>,
@@ -114,7 +114,7 @@ impl Logic for Send {
         self.pick.next = self.owner.q.val();
         self.start.next = false;
         if self.owner.q.val() == 0 {
-            if self.c_ok.q.val() & self.c_seen.q.val() & !self.c_behind.q.val() {
+            if self.c_ok.q.val() & self.c_seen.q.val() & !(self.c_behind.q.val() & self.master.val()) {
                 self.pick.next = 3.into();
                 self.start.next = self.go.val();
             } else if self.n_ok.q.val()

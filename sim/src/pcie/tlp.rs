@@ -111,7 +111,7 @@ impl Tlp {
             }
             Tlp::Completion { completer, requester, tag, status, bytes, lower, data, poisoned } => {
                 let kind = if data.is_empty() { 0x0a00_0000 } else { 0x4a00_0000 };
-                let head = kind | u32::from(*poisoned) << 14 | (data.len() as u32 / 4 & 0x3ff);
+                let head = kind | u32::from(*poisoned) << 14 | ((data.len() as u32 / 4) & 0x3ff);
                 let status = u32::from(*completer) << 16 | u32::from(*status & 7) << 13 | (*bytes as u32 & 0xfff);
                 let ids = u32::from(*requester) << 16 | u32::from(*tag) << 8 | u32::from(*lower & 0x7f);
                 let mut out = [head.to_be_bytes(), status.to_be_bytes(), ids.to_be_bytes()].concat();

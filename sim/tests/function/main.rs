@@ -46,7 +46,7 @@ fn registers_keep_what_is_written_and_reset_forgets_it() {
                 (queues::COMPLETIONS_HI, 4),
                 (queues::MODERATION, 5),
             ] {
-                written.push((regs::queue(q, register), value + (q as u32) << 16, 0));
+                written.push((regs::queue(q, register), (value + (q as u32)) << 16, 0));
             }
         }
         for w in &mut written {

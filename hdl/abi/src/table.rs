@@ -57,6 +57,18 @@ impl FlowKey {
             | self.dst_port as u128
     }
 
+    /// The key with these [`bits`](FlowKey::bits).
+    #[must_use]
+    pub const fn from_bits(bits: u128) -> Self {
+        FlowKey {
+            protocol: if bits >> 96 & 1 == 0 { Protocol::Tcp } else { Protocol::Udp },
+            src_ip: ((bits >> 64) as u32).to_be_bytes(),
+            src_port: (bits >> 48) as u16,
+            dst_ip: ((bits >> 16) as u32).to_be_bytes(),
+            dst_port: bits as u16,
+        }
+    }
+
     /// The key as the four staging registers take it, bits 31:0 first.
     #[must_use]
     pub const fn words(&self) -> [u32; 4] {
@@ -147,6 +159,7 @@ mod tests {
             FlowKey { protocol: Protocol::Udp, src_ip: [1, 2, 3, 4], src_port: 5, dst_ip: [6, 7, 8, 9], dst_port: 10 };
         assert_eq!(k.bits(), 0x1_0102_0304_0005_0607_0809_000a);
         assert_eq!(k.words(), [0x0809_000a, 0x0005_0607, 0x0102_0304, 1]);
+        assert_eq!(FlowKey::from_bits(k.bits()), k);
     }
 
     #[test]

@@ -61,6 +61,17 @@ impl<V: Copy> Cuckoo<V> {
         self.holding(key).find_map(|slot| self.slots[slot]).map(|(_, value)| value)
     }
 
+    /// What a slot holds.
+    #[must_use]
+    pub fn occupant(&self, bank: usize, index: u32) -> Option<(u128, V)> {
+        *self.slots.get(bank << self.index_bits | index as usize)?
+    }
+
+    /// The slots that hold a key: bank and index.
+    pub fn places(&self, key: u128) -> impl Iterator<Item = (usize, u32)> + '_ {
+        self.holding(key).map(|slot| (slot >> self.index_bits, (slot & ((1 << self.index_bits) - 1)) as u32))
+    }
+
     /// All keys and values, in no useful order.
     pub fn iter(&self) -> impl Iterator<Item = (u128, V)> + '_ {
         self.slots.iter().flatten().copied()

@@ -6,17 +6,22 @@
 //!
 //! Where to read next: `ipos-device` for the trait below, `ipos-node` for the user above.
 
+mod carried;
 mod counters;
 pub mod cuckoo;
 mod destinations;
 mod error;
 mod rings;
 
+use std::collections::HashMap;
+
+use ipos_abi::queue::Event;
 use ipos_abi::regs::{ENABLE, MAGIC, card, mac_words, port as port_regs, tables};
 use ipos_abi::table::{Action, BANKS, FlowKey, ForwardValue, HASH_BITS, NEIGHBOURS};
 use ipos_abi::{ABI_VERSION, Port};
 use ipos_device::Registers;
 
+pub use carried::Carried;
 pub use counters::{Counters, Imbalance, PortCounters};
 use cuckoo::{Cuckoo, SlotWrite};
 pub use destinations::Destination;
@@ -67,6 +72,8 @@ pub struct Nic<D> {
     endpoint: Cuckoo<u32>,
     destinations: Shared<Route>,
     neighbours: Shared<[u8; 6]>,
+    /// What forward entries carried in slots that they are no longer in, by key.
+    totals: HashMap<u128, Carried>,
 }
 
 impl<D: Registers> Nic<D> {
@@ -101,6 +108,7 @@ impl<D: Registers> Nic<D> {
             endpoint: Cuckoo::new(endpoint),
             destinations: destinations::destinations(),
             neighbours: destinations::neighbours(),
+            totals: HashMap::new(),
         };
         for index in 0..NEIGHBOURS {
             nic.write_neighbour(index, None)?;
@@ -159,8 +167,7 @@ impl<D: Registers> Nic<D> {
             return Err(full(Table::Forward, &self.forward));
         };
         for write in &plan {
-            commit(&mut self.device, tables::COMMIT_FORWARD, write, |value| value.bits())?;
-            self.forward.apply(write);
+            self.commit_forward(write)?;
         }
         old.map_or(Ok(()), |old| self.release(old))
     }
@@ -169,11 +176,48 @@ impl<D: Registers> Nic<D> {
     pub fn forward_remove(&mut self, key: &FlowKey) -> Result<bool, NicError> {
         let Some(old) = self.forward.lookup(key.bits()) else { return Ok(false) };
         for write in self.forward.plan_remove(key.bits()) {
-            commit(&mut self.device, tables::COMMIT_FORWARD, &write, |value| value.bits())?;
-            self.forward.apply(&write);
+            self.commit_forward(&write)?;
         }
+        self.totals.remove(&key.bits());
         self.release(old)?;
         Ok(true)
+    }
+
+    /// What a forward entry has carried since it was added; clears its seen bit. `None`: there is none.
+    ///
+    /// Packets that come while an entry is moved or rewritten, between the reading of its old counters and the write, are
+    /// not counted.
+    pub fn carried(&mut self, key: &FlowKey) -> Result<Option<Carried>, NicError> {
+        let mut total = self.totals.get(&key.bits()).copied().unwrap_or_default();
+        let mut found = false;
+        for (bank, index) in self.forward.places(key.bits()) {
+            total.add(&Carried::read(&mut self.device, bank, index, true)?);
+            found = true;
+        }
+        if let Some(earlier) = self.totals.get_mut(&key.bits()) {
+            earlier.seen = false;
+        }
+        Ok(found.then_some(total))
+    }
+
+    /// Whose entry an event tells of. `None`: it has been removed since.
+    #[must_use]
+    pub fn event_key(&self, event: &Event) -> Option<FlowKey> {
+        let (key, _) = self.forward.occupant(event.bank.into(), event.slot.into())?;
+        Some(FlowKey::from_bits(key))
+    }
+
+    /// Writes a forward slot; what its entry has carried there is not forgotten with it.
+    fn commit_forward(&mut self, write: &SlotWrite<ForwardValue>) -> Result<(), NicError> {
+        if let Some((key, _)) = self.forward.occupant(write.bank, write.index) {
+            let carried = Carried::read(&mut self.device, write.bank, write.index, false)?;
+            if carried.packets > 0 {
+                self.totals.entry(key).or_default().add(&carried);
+            }
+        }
+        commit(&mut self.device, tables::COMMIT_FORWARD, write, |value| value.bits())?;
+        self.forward.apply(write);
+        Ok(())
     }
 
     /// What a forward entry does.

@@ -11508,7 +11508,7 @@ module ipos_nic_engine_complete (
     unsupported_strobe_d = 1'h0;
     poisoned_strobe_d = 1'h0;
     refused_strobe_d = 1'h0;
-    is_two = ((request[13:4] == 10'h2) & (request[21:18] == 4'hf)) & (~1'(request[66:51] >> 2));
+    is_two = ((request[13:4] == 10'h2) & (request[21:18] == 4'hf)) & (~(1'(request[66:51] >> 2)));
     whole = (request[17:14] == 4'hf) & (is_two | ((request[13:4] == 10'h1) & (request[21:18] == 4'h0)));
     empty = ((request[13:4] == 10'h1) & (request[17:14] == 4'h0)) & (request[21:18] == 4'h0);
     address = r_q[66:51];
@@ -12790,7 +12790,7 @@ module ipos_nic_engine_reader (
     c2_low_d = seen[15:12];
     gone = c2_total_q - c2_left_q;
     words = 6'(c2_q[14:5] >> 1);
-    ends = ((((((c2_fits_q & (c2_q[26:15] == ({6'h0, c2_left_q} << 3))) & (~1'(c2_q[14:5]))) & (3'(c2_q[14:5] >> 7) == 3'h0)) & (words != 6'h0)) & (words <= c2_left_q)) & (3'(c2_q[57:51]) == 3'h0)) & (4'(c2_q[57:51] >> 3) == (c2_low_q + gone[3:0]));
+    ends = ((((((c2_fits_q & (c2_q[26:15] == ({6'h0, c2_left_q} << 3))) & (~(1'(c2_q[14:5])))) & (3'(c2_q[14:5] >> 7) == 3'h0)) & (words != 6'h0)) & (words <= c2_left_q)) & (3'(c2_q[57:51]) == 3'h0)) & (4'(c2_q[57:51] >> 3) == (c2_low_q + gone[3:0]));
     unexpected_strobe_d = 1'h0;
     refused_strobe_d = 1'h0;
     poisoned_strobe_d = 1'h0;

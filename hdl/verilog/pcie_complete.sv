@@ -136,7 +136,7 @@ module pcie_complete (
     unsupported_strobe_d = 1'h0;
     poisoned_strobe_d = 1'h0;
     refused_strobe_d = 1'h0;
-    is_two = ((request[13:4] == 10'h2) & (request[21:18] == 4'hf)) & (~1'(request[66:51] >> 2));
+    is_two = ((request[13:4] == 10'h2) & (request[21:18] == 4'hf)) & (~(1'(request[66:51] >> 2)));
     whole = (request[17:14] == 4'hf) & (is_two | ((request[13:4] == 10'h1) & (request[21:18] == 4'h0)));
     empty = ((request[13:4] == 10'h1) & (request[17:14] == 4'h0)) & (request[21:18] == 4'h0);
     address = r_q[66:51];

@@ -554,7 +554,7 @@ module pcie_read (
     c2_low_d = seen[15:12];
     gone = c2_total_q - c2_left_q;
     words = 6'(c2_q[14:5] >> 1);
-    ends = ((((((c2_fits_q & (c2_q[26:15] == ({6'h0, c2_left_q} << 3))) & (~1'(c2_q[14:5]))) & (3'(c2_q[14:5] >> 7) == 3'h0)) & (words != 6'h0)) & (words <= c2_left_q)) & (3'(c2_q[57:51]) == 3'h0)) & (4'(c2_q[57:51] >> 3) == (c2_low_q + gone[3:0]));
+    ends = ((((((c2_fits_q & (c2_q[26:15] == ({6'h0, c2_left_q} << 3))) & (~(1'(c2_q[14:5])))) & (3'(c2_q[14:5] >> 7) == 3'h0)) & (words != 6'h0)) & (words <= c2_left_q)) & (3'(c2_q[57:51]) == 3'h0)) & (4'(c2_q[57:51] >> 3) == (c2_low_q + gone[3:0]));
     unexpected_strobe_d = 1'h0;
     refused_strobe_d = 1'h0;
     poisoned_strobe_d = 1'h0;

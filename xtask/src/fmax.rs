@@ -34,8 +34,12 @@ const DESIGNS: &[Design] = &[
     design("encap", "encapsulation", Some(200.0), None),
     design("insert", "transmit checksum insertion", Some(220.0), None),
     design("hash", "four 12-bit hashes of a 97-bit key", None, None),
-    design("pcie_engine", "PCIe transaction layer", Some(170.0), None),
-    design("ipos_card", "both ports and tables, without PCIe", Some(156.25), None),
+    design("pcie_read", "DMA read engine, 32 tags", Some(170.0), None),
+    design("pcie_write", "DMA write engine", Some(170.0), None),
+    design("pcie_engine", "PCIe transaction layer", None, None),
+    design("dma_host", "queues and interrupts", None, None),
+    design("ipos_card", "both pipelines and tables, without PCIe", Some(156.25), None),
+    design("ipos_nic", "the whole card", Some(156.25), None),
 ];
 
 /// One design's measurements, in the order of the seeds.

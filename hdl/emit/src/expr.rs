@@ -77,6 +77,10 @@ impl Kernel<'_> {
                     VerilogOpUnary::Any => "|",
                     VerilogOpUnary::Xor => "^",
                 };
+                // Yosys reads `~1'(a)` as a cast whose size is `~1`
+                if operand.contains("'(") && !operand.starts_with('(') {
+                    return Ok(Text::compound(format!("{sign}({operand})")));
+                }
                 Text::compound(format!("{sign}{operand}"))
             }
             Binary(a, op, b) => self.binary(e, a, op, b, width)?,

@@ -19,6 +19,7 @@ pub struct Slices {
     pub get_bits_constant: Signal<Out, Bits<3>>,
     pub get_bit: Signal<Out, Bit>,
     pub get_bit_of_sum: Signal<Out, Bit>,
+    pub not_bit_of_sum: Signal<Out, Bit>,
     pub get_bit_at: Signal<Out, Bit>,
     pub get_bit_at_short: Signal<Out, Bit>,
     pub get_bit_of_sum_at: Signal<Out, Bit>,
@@ -50,6 +51,7 @@ impl Default for Slices {
             get_bits_constant: Default::default(),
             get_bit: Default::default(),
             get_bit_of_sum: Default::default(),
+            not_bit_of_sum: Default::default(),
             get_bit_at: Default::default(),
             get_bit_at_short: Default::default(),
             get_bit_of_sum_at: Default::default(),
@@ -83,6 +85,7 @@ impl Logic for Slices {
         self.get_bits_constant.next = self.a.val().get_bits::<3>(self.offset.val().index());
         self.get_bit.next = self.a.val().get_bit(4);
         self.get_bit_of_sum.next = (self.a.val() + self.b.val()).get_bit(4);
+        self.not_bit_of_sum.next = !(self.a.val() + self.b.val()).get_bit(4);
         self.get_bit_at.next = self.long.val().get_bit(self.b.val().index());
         self.get_bit_at_short.next = self.a.val().get_bit(self.short_index.val().index());
         self.get_bit_of_sum_at.next = (self.a.val() + self.b.val()).get_bit(self.short_index.val().index());

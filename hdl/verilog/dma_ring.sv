@@ -119,6 +119,7 @@ module dma_ring (
   localparam logic [16:0] c_one = 17'h1;
   localparam logic [1:0] c_read = 2'h2;
   localparam logic [15:0] c_sixteen = 16'hffff;
+  logic load;
   logic [15:0] most;
   logic [15:0] index;
   logic [3:0] run_left;
@@ -143,6 +144,14 @@ module dma_ring (
   logic [15:0] used_q;
   logic [3:0] since_d;
   logic [3:0] since_q;
+  logic [127:0] next_d;
+  logic [127:0] next_q;
+  logic next_valid_d;
+  logic next_valid_q;
+  logic more_d;
+  logic more_q;
+  logic loaded_d;
+  logic loaded_q;
   logic half_d;
   logic half_q;
   logic [63:0] low_d;
@@ -170,6 +179,10 @@ module dma_ring (
     arrived_q = 16'h0;
     used_q = 16'h0;
     since_q = 4'h0;
+    next_q = 128'h0;
+    next_valid_q = 1'h0;
+    more_q = 1'h0;
+    loaded_q = 1'h0;
     half_q = 1'h0;
     low_q = 64'h0;
     asking_q = 1'h0;
@@ -188,6 +201,10 @@ module dma_ring (
     arrived_q <= arrived_d;
     used_q <= used_d;
     since_q <= since_d;
+    next_q <= next_d;
+    next_valid_q <= next_valid_d;
+    more_q <= more_d;
+    loaded_q <= loaded_d;
     half_q <= half_d;
     low_q <= low_d;
     asking_q <= asking_d;
@@ -217,6 +234,10 @@ module dma_ring (
     arrived_d = arrived_q;
     used_d = used_q;
     since_d = since_q;
+    next_d = next_q;
+    next_valid_d = next_valid_q;
+    more_d = more_q;
+    loaded_d = loaded_q;
     half_d = half_q;
     low_d = low_q;
     asking_d = asking_q;
@@ -286,18 +307,28 @@ module dma_ring (
         end
       end
     end
-    fifo_read = take;
+    more_d = arrived_q != used_q;
+    load = ((more_q & fifo_valid) & (~next_valid_q)) & (~loaded_q);
+    loaded_d = load;
+    fifo_read = load;
     if (take) begin
+      next_valid_d = 1'h0;
+    end
+    if (load) begin
+      next_d = fifo_data_out;
+      next_valid_d = 1'h1;
       used_d = used_q + 16'h1;
     end
-    descriptor = fifo_data_out;
-    valid = (fifo_valid & run) & (arrived_q != used_q);
+    descriptor = next_q;
+    valid = next_valid_q & run;
     error = error_reg_q;
     busy = asking_q | (ahead_q != 6'h0);
     if (start) begin
       fetched_d = 16'h0;
       arrived_d = 16'h0;
       used_d = 16'h0;
+      more_d = 1'h0;
+      next_valid_d = 1'h0;
       since_d = 4'h0;
       settled_d = 2'h0;
       error_reg_d = 2'h0;
@@ -306,6 +337,8 @@ module dma_ring (
       fetched_d = 16'h0;
       arrived_d = 16'h0;
       used_d = 16'h0;
+      more_d = 1'h0;
+      next_valid_d = 1'h0;
       since_d = 4'h0;
       ahead_d = 6'h0;
       half_d = 1'h0;

@@ -8168,6 +8168,7 @@ module ipos_nic_host_receive_ring (
   localparam logic [16:0] c_one = 17'h1;
   localparam logic [1:0] c_read = 2'h2;
   localparam logic [15:0] c_sixteen = 16'hffff;
+  logic load;
   logic [15:0] most;
   logic [15:0] index;
   logic [3:0] run_left;
@@ -8192,6 +8193,14 @@ module ipos_nic_host_receive_ring (
   logic [15:0] used_q;
   logic [3:0] since_d;
   logic [3:0] since_q;
+  logic [127:0] next_d;
+  logic [127:0] next_q;
+  logic next_valid_d;
+  logic next_valid_q;
+  logic more_d;
+  logic more_q;
+  logic loaded_d;
+  logic loaded_q;
   logic half_d;
   logic half_q;
   logic [63:0] low_d;
@@ -8219,6 +8228,10 @@ module ipos_nic_host_receive_ring (
     arrived_q = 16'h0;
     used_q = 16'h0;
     since_q = 4'h0;
+    next_q = 128'h0;
+    next_valid_q = 1'h0;
+    more_q = 1'h0;
+    loaded_q = 1'h0;
     half_q = 1'h0;
     low_q = 64'h0;
     asking_q = 1'h0;
@@ -8237,6 +8250,10 @@ module ipos_nic_host_receive_ring (
     arrived_q <= arrived_d;
     used_q <= used_d;
     since_q <= since_d;
+    next_q <= next_d;
+    next_valid_q <= next_valid_d;
+    more_q <= more_d;
+    loaded_q <= loaded_d;
     half_q <= half_d;
     low_q <= low_d;
     asking_q <= asking_d;
@@ -8266,6 +8283,10 @@ module ipos_nic_host_receive_ring (
     arrived_d = arrived_q;
     used_d = used_q;
     since_d = since_q;
+    next_d = next_q;
+    next_valid_d = next_valid_q;
+    more_d = more_q;
+    loaded_d = loaded_q;
     half_d = half_q;
     low_d = low_q;
     asking_d = asking_q;
@@ -8335,18 +8356,28 @@ module ipos_nic_host_receive_ring (
         end
       end
     end
-    fifo_read = take;
+    more_d = arrived_q != used_q;
+    load = ((more_q & fifo_valid) & (~next_valid_q)) & (~loaded_q);
+    loaded_d = load;
+    fifo_read = load;
     if (take) begin
+      next_valid_d = 1'h0;
+    end
+    if (load) begin
+      next_d = fifo_data_out;
+      next_valid_d = 1'h1;
       used_d = used_q + 16'h1;
     end
-    descriptor = fifo_data_out;
-    valid = (fifo_valid & run) & (arrived_q != used_q);
+    descriptor = next_q;
+    valid = next_valid_q & run;
     error = error_reg_q;
     busy = asking_q | (ahead_q != 6'h0);
     if (start) begin
       fetched_d = 16'h0;
       arrived_d = 16'h0;
       used_d = 16'h0;
+      more_d = 1'h0;
+      next_valid_d = 1'h0;
       since_d = 4'h0;
       settled_d = 2'h0;
       error_reg_d = 2'h0;
@@ -8355,6 +8386,8 @@ module ipos_nic_host_receive_ring (
       fetched_d = 16'h0;
       arrived_d = 16'h0;
       used_d = 16'h0;
+      more_d = 1'h0;
+      next_valid_d = 1'h0;
       since_d = 4'h0;
       ahead_d = 6'h0;
       half_d = 1'h0;
@@ -11374,7 +11407,7 @@ module ipos_nic_engine_receive (
     malformed = malformed_strobe_q;
     r[0] = head_q[60:56] == 5'h0;
     r[1] = head_q[62];
-    r[2] = (~(head_q[62] & (head_q[60:56] == 5'h0))) & (~(head_q[60:59] == 2'h2));
+    r[2] = ((~(head_q[62] & (head_q[60:56] == 5'h0))) & (~(head_q[60:59] == 2'h2))) & (~(head_q[60:57] == 4'h5));
     r[3] = head_q[46];
     r[13:4] = head_q[41:32];
     r[48:46] = head_q[54:52];
@@ -11954,6 +11987,7 @@ module ipos_nic_engine_writer (
   localparam logic [12:0] c_one = 13'h1;
   localparam logic [51:0] c_page = 52'h1;
   localparam logic [31:0] c_three = 32'h40000000;
+  logic [12:0] cap;
   logic go;
   logic take;
   logic [12:0] limit;
@@ -11979,6 +12013,10 @@ module ipos_nic_engine_writer (
   logic [12:0] left_q;
   logic [12:0] room_d;
   logic [12:0] room_q;
+  logic first_d;
+  logic first_q;
+  logic waited_d;
+  logic waited_q;
   logic [12:0] size_d;
   logic [12:0] size_q;
   logic [10:0] words_d;
@@ -12018,6 +12056,8 @@ module ipos_nic_engine_writer (
     next_at_q = 52'h0;
     left_q = 13'h0;
     room_q = 13'h0;
+    first_q = 1'h0;
+    waited_q = 1'h0;
     size_q = 13'h0;
     words_q = 11'h0;
     sent_q = 11'h0;
@@ -12042,6 +12082,8 @@ module ipos_nic_engine_writer (
     next_at_q <= next_at_d;
     left_q <= left_d;
     room_q <= room_d;
+    first_q <= first_d;
+    waited_q <= waited_d;
     size_q <= size_d;
     words_q <= words_d;
     sent_q <= sent_d;
@@ -12071,6 +12113,8 @@ module ipos_nic_engine_writer (
     next_at_d = next_at_q;
     left_d = left_q;
     room_d = room_q;
+    first_d = first_q;
+    waited_d = waited_q;
     size_d = size_q;
     words_d = words_q;
     sent_d = sent_q;
@@ -12100,17 +12144,15 @@ module ipos_nic_engine_writer (
     end
     next_at_d = at_q[63:12] + c_page;
     left2_d = left_q - size_q;
+    cap = limit;
+    if (first_q) begin
+      cap = room_q;
+    end
     size2_d = left2_q;
-    if (limit < left2_q) begin
-      size2_d = limit;
+    if (cap < left2_q) begin
+      size2_d = cap;
     end
     piece = size2_q;
-    if (state_q == 3'h2) begin
-      piece = left_q;
-      if (room_q < left_q) begin
-        piece = room_q;
-      end
-    end
     n = 11'((piece + 13'h3) >> 2);
     be = 4'hf;
     case (piece[1:0])
@@ -12161,6 +12203,9 @@ module ipos_nic_engine_writer (
         if (s_valid) begin
           at_d = address;
           left_d = length;
+          size_d = 13'h0;
+          first_d = 1'h1;
+          waited_d = 1'h0;
           state_d = 3'h1;
         end
       end
@@ -12170,15 +12215,10 @@ module ipos_nic_engine_writer (
         state_d = 3'h2;
       end
       3'h2: begin
-        size_d = piece;
-        words_d = n;
-        first_be_d = 4'hf;
-        last_be_d = be;
-        if (n == 11'h1) begin
-          first_be_d = be;
-          last_be_d = 4'h0;
+        waited_d = 1'h1;
+        if (waited_q) begin
+          state_d = 3'h7;
         end
-        state_d = 3'h3;
       end
       3'h3: begin
         if (go & s_valid) begin
@@ -12247,6 +12287,7 @@ module ipos_nic_engine_writer (
         end
       end
       default: begin
+        first_d = 1'h0;
         at_d = at2_q;
         left_d = left2_q;
         size_d = size2_q;
@@ -12796,7 +12837,7 @@ module ipos_nic_engine_reader (
     poisoned_strobe_d = 1'h0;
     timeout_strobe_d = 1'h0;
     if (c2_valid_q) begin
-      accept_d = ends & (~c2_error_q);
+      accept_d = (ends & (~c2_error_q)) & (~ended2_q);
       place_d = ({2'h0, c2_q[50:43]} << 5) + {4'h0, gone};
       take_d = words;
       after_d = (({12'h0, c2_low_q} << 12) | ({10'h0, c2_total_q} << 6)) | {10'h0, c2_left_q - words};

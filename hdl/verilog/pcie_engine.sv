@@ -248,7 +248,7 @@ module pcie_engine_receive (
     malformed = malformed_strobe_q;
     r[0] = head_q[60:56] == 5'h0;
     r[1] = head_q[62];
-    r[2] = (~(head_q[62] & (head_q[60:56] == 5'h0))) & (~(head_q[60:59] == 2'h2));
+    r[2] = ((~(head_q[62] & (head_q[60:56] == 5'h0))) & (~(head_q[60:59] == 2'h2))) & (~(head_q[60:57] == 4'h5));
     r[3] = head_q[46];
     r[13:4] = head_q[41:32];
     r[48:46] = head_q[54:52];
@@ -828,6 +828,7 @@ module pcie_engine_writer (
   localparam logic [12:0] c_one = 13'h1;
   localparam logic [51:0] c_page = 52'h1;
   localparam logic [31:0] c_three = 32'h40000000;
+  logic [12:0] cap;
   logic go;
   logic take;
   logic [12:0] limit;
@@ -853,6 +854,10 @@ module pcie_engine_writer (
   logic [12:0] left_q;
   logic [12:0] room_d;
   logic [12:0] room_q;
+  logic first_d;
+  logic first_q;
+  logic waited_d;
+  logic waited_q;
   logic [12:0] size_d;
   logic [12:0] size_q;
   logic [10:0] words_d;
@@ -892,6 +897,8 @@ module pcie_engine_writer (
     next_at_q = 52'h0;
     left_q = 13'h0;
     room_q = 13'h0;
+    first_q = 1'h0;
+    waited_q = 1'h0;
     size_q = 13'h0;
     words_q = 11'h0;
     sent_q = 11'h0;
@@ -916,6 +923,8 @@ module pcie_engine_writer (
     next_at_q <= next_at_d;
     left_q <= left_d;
     room_q <= room_d;
+    first_q <= first_d;
+    waited_q <= waited_d;
     size_q <= size_d;
     words_q <= words_d;
     sent_q <= sent_d;
@@ -945,6 +954,8 @@ module pcie_engine_writer (
     next_at_d = next_at_q;
     left_d = left_q;
     room_d = room_q;
+    first_d = first_q;
+    waited_d = waited_q;
     size_d = size_q;
     words_d = words_q;
     sent_d = sent_q;
@@ -974,17 +985,15 @@ module pcie_engine_writer (
     end
     next_at_d = at_q[63:12] + c_page;
     left2_d = left_q - size_q;
+    cap = limit;
+    if (first_q) begin
+      cap = room_q;
+    end
     size2_d = left2_q;
-    if (limit < left2_q) begin
-      size2_d = limit;
+    if (cap < left2_q) begin
+      size2_d = cap;
     end
     piece = size2_q;
-    if (state_q == 3'h2) begin
-      piece = left_q;
-      if (room_q < left_q) begin
-        piece = room_q;
-      end
-    end
     n = 11'((piece + 13'h3) >> 2);
     be = 4'hf;
     case (piece[1:0])
@@ -1035,6 +1044,9 @@ module pcie_engine_writer (
         if (s_valid) begin
           at_d = address;
           left_d = length;
+          size_d = 13'h0;
+          first_d = 1'h1;
+          waited_d = 1'h0;
           state_d = 3'h1;
         end
       end
@@ -1044,15 +1056,10 @@ module pcie_engine_writer (
         state_d = 3'h2;
       end
       3'h2: begin
-        size_d = piece;
-        words_d = n;
-        first_be_d = 4'hf;
-        last_be_d = be;
-        if (n == 11'h1) begin
-          first_be_d = be;
-          last_be_d = 4'h0;
+        waited_d = 1'h1;
+        if (waited_q) begin
+          state_d = 3'h7;
         end
-        state_d = 3'h3;
       end
       3'h3: begin
         if (go & s_valid) begin
@@ -1121,6 +1128,7 @@ module pcie_engine_writer (
         end
       end
       default: begin
+        first_d = 1'h0;
         at_d = at2_q;
         left_d = left2_q;
         size_d = size2_q;
@@ -1670,7 +1678,7 @@ module pcie_engine_reader (
     poisoned_strobe_d = 1'h0;
     timeout_strobe_d = 1'h0;
     if (c2_valid_q) begin
-      accept_d = ends & (~c2_error_q);
+      accept_d = (ends & (~c2_error_q)) & (~ended2_q);
       place_d = ({2'h0, c2_q[50:43]} << 5) + {4'h0, gone};
       take_d = words;
       after_d = (({12'h0, c2_low_q} << 12) | ({10'h0, c2_total_q} << 6)) | {10'h0, c2_left_q - words};

@@ -560,7 +560,7 @@ module pcie_read (
     poisoned_strobe_d = 1'h0;
     timeout_strobe_d = 1'h0;
     if (c2_valid_q) begin
-      accept_d = ends & (~c2_error_q);
+      accept_d = (ends & (~c2_error_q)) & (~ended2_q);
       place_d = ({2'h0, c2_q[50:43]} << 5) + {4'h0, gone};
       take_d = words;
       after_d = (({12'h0, c2_low_q} << 12) | ({10'h0, c2_total_q} << 6)) | {10'h0, c2_left_q - words};

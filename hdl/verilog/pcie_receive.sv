@@ -248,7 +248,7 @@ module pcie_receive (
     malformed = malformed_strobe_q;
     r[0] = head_q[60:56] == 5'h0;
     r[1] = head_q[62];
-    r[2] = (~(head_q[62] & (head_q[60:56] == 5'h0))) & (~(head_q[60:59] == 2'h2));
+    r[2] = ((~(head_q[62] & (head_q[60:56] == 5'h0))) & (~(head_q[60:59] == 2'h2))) & (~(head_q[60:57] == 4'h5));
     r[3] = head_q[46];
     r[13:4] = head_q[41:32];
     r[48:46] = head_q[54:52];

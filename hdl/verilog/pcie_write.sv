@@ -52,6 +52,7 @@ module pcie_write (
   localparam logic [12:0] c_one = 13'h1;
   localparam logic [51:0] c_page = 52'h1;
   localparam logic [31:0] c_three = 32'h40000000;
+  logic [12:0] cap;
   logic go;
   logic take;
   logic [12:0] limit;
@@ -77,6 +78,10 @@ module pcie_write (
   logic [12:0] left_q;
   logic [12:0] room_d;
   logic [12:0] room_q;
+  logic first_d;
+  logic first_q;
+  logic waited_d;
+  logic waited_q;
   logic [12:0] size_d;
   logic [12:0] size_q;
   logic [10:0] words_d;
@@ -116,6 +121,8 @@ module pcie_write (
     next_at_q = 52'h0;
     left_q = 13'h0;
     room_q = 13'h0;
+    first_q = 1'h0;
+    waited_q = 1'h0;
     size_q = 13'h0;
     words_q = 11'h0;
     sent_q = 11'h0;
@@ -140,6 +147,8 @@ module pcie_write (
     next_at_q <= next_at_d;
     left_q <= left_d;
     room_q <= room_d;
+    first_q <= first_d;
+    waited_q <= waited_d;
     size_q <= size_d;
     words_q <= words_d;
     sent_q <= sent_d;
@@ -169,6 +178,8 @@ module pcie_write (
     next_at_d = next_at_q;
     left_d = left_q;
     room_d = room_q;
+    first_d = first_q;
+    waited_d = waited_q;
     size_d = size_q;
     words_d = words_q;
     sent_d = sent_q;
@@ -198,17 +209,15 @@ module pcie_write (
     end
     next_at_d = at_q[63:12] + c_page;
     left2_d = left_q - size_q;
+    cap = limit;
+    if (first_q) begin
+      cap = room_q;
+    end
     size2_d = left2_q;
-    if (limit < left2_q) begin
-      size2_d = limit;
+    if (cap < left2_q) begin
+      size2_d = cap;
     end
     piece = size2_q;
-    if (state_q == 3'h2) begin
-      piece = left_q;
-      if (room_q < left_q) begin
-        piece = room_q;
-      end
-    end
     n = 11'((piece + 13'h3) >> 2);
     be = 4'hf;
     case (piece[1:0])
@@ -259,6 +268,9 @@ module pcie_write (
         if (s_valid) begin
           at_d = address;
           left_d = length;
+          size_d = 13'h0;
+          first_d = 1'h1;
+          waited_d = 1'h0;
           state_d = 3'h1;
         end
       end
@@ -268,15 +280,10 @@ module pcie_write (
         state_d = 3'h2;
       end
       3'h2: begin
-        size_d = piece;
-        words_d = n;
-        first_be_d = 4'hf;
-        last_be_d = be;
-        if (n == 11'h1) begin
-          first_be_d = be;
-          last_be_d = 4'h0;
+        waited_d = 1'h1;
+        if (waited_q) begin
+          state_d = 3'h7;
         end
-        state_d = 3'h3;
       end
       3'h3: begin
         if (go & s_valid) begin
@@ -345,6 +352,7 @@ module pcie_write (
         end
       end
       default: begin
+        first_d = 1'h0;
         at_d = at2_q;
         left_d = left2_q;
         size_d = size2_q;

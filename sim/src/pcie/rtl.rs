@@ -131,6 +131,11 @@ impl RtlFunction {
         self.down.frames.push_back((tlp.encode(), false));
     }
 
+    /// Sends the card bytes that need not be a TLP, whole words.
+    pub fn send_bytes(&mut self, bytes: &[u8]) {
+        self.down.frames.push_back((bytes.to_vec(), false));
+    }
+
     /// The next completion that the card sent to the root complex.
     pub fn completion(&mut self) -> Option<Tlp> {
         self.registers.pop_front()

@@ -25,7 +25,7 @@ pub const BACK: [u8; 6] = [2, 0, 0, 0, 0, 2];
 pub struct Memory(Arc<Mutex<(Vec<u8>, [u32; VECTORS])>>);
 
 impl Memory {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Memory(Arc::new(Mutex::new((vec![0; SIZE], [0; VECTORS]))))
     }
 

@@ -4,6 +4,7 @@
 mod driver;
 mod errors;
 mod frames;
+mod packets;
 
 use ipos_abi::ABI_VERSION;
 use ipos_abi::queue::QUEUES;

@@ -37,6 +37,12 @@ block! {
         arrived: DFF<Bits<16>>, // those whose whole run could be read: a failed one is only known at its end
         used: DFF<Bits<16>>,
         since: DFF<Bits<4>>, // of the run that is coming in
+        // the next one stands in a register
+        next: DFF<Bits<128>>,
+        next_valid: DFF<Bit>,
+        more: DFF<Bit>,
+        loaded: DFF<Bit>,
+        load: Signal<Local, Bit>,
         half: DFF<Bit>,
         low: DFF<Bits<64>>,
         asking: DFF<Bit>,
@@ -67,8 +73,8 @@ impl Logic for Ring {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
-            self, clock, fetched, ahead, arrived, used, since, half, low, asking, request, count, error_reg, open,
-            over, space, settled
+            self, clock, fetched, ahead, arrived, used, since, next, next_valid, more, loaded, half, low, asking,
+            request, count, error_reg, open, over, space, settled
         );
         clock!(self, clock, fifo);
         self.fifo.reset.next = self.reset.val() | self.start.val();
@@ -145,18 +151,28 @@ impl Logic for Ring {
                 }
             }
         }
-        self.fifo.read.next = self.take.val();
+        self.more.d.next = self.arrived.q.val() != self.used.q.val();
+        self.load.next = self.more.q.val() & self.fifo.valid.val() & !self.next_valid.q.val() & !self.loaded.q.val();
+        self.loaded.d.next = self.load.val();
+        self.fifo.read.next = self.load.val();
         if self.take.val() {
+            self.next_valid.d.next = false;
+        }
+        if self.load.val() {
+            self.next.d.next = self.fifo.data_out.val();
+            self.next_valid.d.next = true;
             self.used.d.next = self.used.q.val() + 1;
         }
-        self.descriptor.next = self.fifo.data_out.val();
-        self.valid.next = self.fifo.valid.val() & self.run.val() & (self.arrived.q.val() != self.used.q.val());
+        self.descriptor.next = self.next.q.val();
+        self.valid.next = self.next_valid.q.val() & self.run.val();
         self.error.next = self.error_reg.q.val();
         self.busy.next = self.asking.q.val() | (self.ahead.q.val() != 0);
         if self.start.val() {
             self.fetched.d.next = 0.into();
             self.arrived.d.next = 0.into();
             self.used.d.next = 0.into();
+            self.more.d.next = false;
+            self.next_valid.d.next = false;
             self.since.d.next = 0.into();
             self.settled.d.next = 0.into();
             self.error_reg.d.next = 0.into();
@@ -165,6 +181,8 @@ impl Logic for Ring {
             self.fetched.d.next = 0.into();
             self.arrived.d.next = 0.into();
             self.used.d.next = 0.into();
+            self.more.d.next = false;
+            self.next_valid.d.next = false;
             self.since.d.next = 0.into();
             self.ahead.d.next = 0.into();
             self.half.d.next = false;

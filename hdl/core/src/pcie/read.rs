@@ -272,7 +272,8 @@ impl Logic for Read {
         self.poisoned_strobe.d.next = false;
         self.timeout_strobe.d.next = false;
         if self.c2_valid.q.val() {
-            self.accept.d.next = self.ends.val() & !self.c2_error.q.val();
+            // with data it has three beats or more: one that has ended already is cut short
+            self.accept.d.next = self.ends.val() & !self.c2_error.q.val() & !self.ended2.q.val();
             self.place.d.next = (bit_cast::<10, 8>(self.c2.q.val().tag) << 5) + bit_cast::<10, 6>(self.gone.val());
             self.take.d.next = self.words.val();
             self.after.d.next = (bit_cast::<16, 4>(self.c2_low.q.val()) << 12)

@@ -184,8 +184,10 @@ impl Logic for Receive {
         // memory requests are types 0x00 and 0x01 (locked, not supported); messages are 0x10 to 0x17
         self.r.next.memory = self.head.q.val().get_bits::<5>(56) == 0;
         self.r.next.write = self.head.q.val().get_bit(62);
+        // completions of locked reads are 0x0b: nobody waits for one, and a completion is never answered
         self.r.next.non_posted = !(self.head.q.val().get_bit(62) & (self.head.q.val().get_bits::<5>(56) == 0))
-            & !(self.head.q.val().get_bits::<2>(59) == 2);
+            & !(self.head.q.val().get_bits::<2>(59) == 2)
+            & !(self.head.q.val().get_bits::<4>(57) == 5);
         self.r.next.poisoned = self.head.q.val().get_bit(46);
         self.r.next.length = self.head.q.val().get_bits::<10>(32);
         self.r.next.class = self.head.q.val().get_bits::<3>(52);

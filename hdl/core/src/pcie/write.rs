@@ -25,13 +25,16 @@ block! {
         pub m_valid: Signal<Out, Bit>,
         pub m_ready: Signal<In, Bit>,
         rev: ByteRev,
-        // 0 waits for a request, 1 and 2 measure its first TLP, 3 and 4 send a header, 5 the payload, 6 its last half
-        // beat, 7 goes on to the next TLP, which was measured meanwhile
+        // 0 waits for a request, 1 and 2 measure its first TLP, 7 goes on to the TLP that was measured, 3 and 4 send a
+        // header, 5 the payload, 6 its last half beat; the next TLP is measured meanwhile
         state: DFF<Bits<3>>,
         at: DFF<Bits<64>>,
         next_at: DFF<Bits<52>>,
         left: DFF<Bits<13>>,
         room: DFF<Bits<13>>,
+        first: DFF<Bit>,
+        waited: DFF<Bit>,
+        cap: Signal<Local, Bits<13>>,
         size: DFF<Bits<13>>,
         words: DFF<Bits<11>>, // payload words of this TLP
         sent: DFF<Bits<11>>,  // of them sent
@@ -74,8 +77,8 @@ impl Logic for Write {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
-            self, clock, state, at, next_at, left, room, size, words, sent, wide, last_be, first_be, credits, at2,
-            left2, size2, words2, last_be2, first_be2, held, out, full
+            self, clock, state, at, next_at, left, room, first, waited, size, words, sent, wide, last_be, first_be,
+            credits, at2, left2, size2, words2, last_be2, first_be2, held, out, full
         );
         self.go.next = self.m_ready.val() | !self.full.q.val();
         self.m_beat.next = self.out.q.val();
@@ -94,18 +97,16 @@ impl Logic for Write {
         }
         self.next_at.d.next = self.at.q.val().get_bits::<52>(12) + self.c_page.val();
         self.left2.d.next = self.left.q.val() - self.size.q.val();
+        self.cap.next = self.limit.val();
+        if self.first.q.val() {
+            self.cap.next = self.room.q.val();
+        }
         self.size2.d.next = self.left2.q.val();
-        if self.limit.val() < self.left2.q.val() {
-            self.size2.d.next = self.limit.val();
+        if self.cap.val() < self.left2.q.val() {
+            self.size2.d.next = self.cap.val();
         }
         // the measured size in words, and the bytes of its first and last one
         self.piece.next = self.size2.q.val();
-        if self.state.q.val() == 2 {
-            self.piece.next = self.left.q.val();
-            if self.room.q.val() < self.left.q.val() {
-                self.piece.next = self.room.q.val();
-            }
-        }
         self.n.next = bit_cast::<11, 13>((self.piece.val() + 3) >> 2);
         self.be.next = 15.into();
         match self.piece.val().get_bits::<2>(0).index() {
@@ -160,6 +161,9 @@ impl Logic for Write {
                 if self.s_valid.val() {
                     self.at.d.next = self.address.val();
                     self.left.d.next = self.length.val();
+                    self.size.d.next = 0.into();
+                    self.first.d.next = true;
+                    self.waited.d.next = false;
                     self.state.d.next = 1.into();
                 }
             }
@@ -169,15 +173,10 @@ impl Logic for Write {
                 self.state.d.next = 2.into();
             }
             2 => {
-                self.size.d.next = self.piece.val();
-                self.words.d.next = self.n.val();
-                self.first_be.d.next = 15.into();
-                self.last_be.d.next = self.be.val();
-                if self.n.val() == 1 {
-                    self.first_be.d.next = self.be.val();
-                    self.last_be.d.next = 0.into();
+                self.waited.d.next = true;
+                if self.waited.q.val() {
+                    self.state.d.next = 7.into();
                 }
-                self.state.d.next = 3.into();
             }
             3 => {
                 if self.go.val() & self.s_valid.val() {
@@ -247,6 +246,7 @@ impl Logic for Write {
                 }
             }
             _ => {
+                self.first.d.next = false;
                 self.at.d.next = self.at2.q.val();
                 self.left.d.next = self.left2.q.val();
                 self.size.d.next = self.size2.q.val();

@@ -26,6 +26,7 @@ module dma_interrupts (
     input  logic clock,
     input  logic reset,
     input  logic enable,
+    input  logic master,
     input  logic mask,
     input  logic [15:0] address,
     input  logic [31:0] wdata,
@@ -87,6 +88,8 @@ module dma_interrupts (
   logic [2:0] vector_q;
   logic [2:0] state_d;
   logic [2:0] state_q;
+  logic sending_d;
+  logic sending_q;
   logic [4:0] sweep_d;
   logic [4:0] sweep_q;
   logic [80:0] t_d;
@@ -112,6 +115,7 @@ module dma_interrupts (
     turn_q = 3'h0;
     vector_q = 3'h0;
     state_q = 3'h0;
+    sending_q = 1'h0;
     sweep_q = 5'h0;
     t_q = 81'h0;
     value_q = 32'h0;
@@ -133,6 +137,7 @@ module dma_interrupts (
     turn_q <= turn_d;
     vector_q <= vector_d;
     state_q <= state_d;
+    sending_q <= sending_d;
     sweep_q <= sweep_d;
     t_q <= t_d;
     value_q <= value_d;
@@ -158,6 +163,7 @@ module dma_interrupts (
     turn_d = turn_q;
     vector_d = vector_q;
     state_d = state_q;
+    sending_d = sending_q;
     sweep_d = sweep_q;
     t_d = t_q;
     value_d = value_q;
@@ -201,7 +207,11 @@ module dma_interrupts (
     if (turn_q == 3'h5) begin
       turn_d = 3'h0;
     end
-    valid = state_q == 3'h5;
+    valid = sending_q;
+    if (sending_q & ready) begin
+      sending_d = 1'h0;
+      sent = c_one << vector_q;
+    end
     o[63:0] = {32'h0, value_q};
     o[66:64] = 3'h3;
     o[67] = 1'h1;
@@ -210,11 +220,11 @@ module dma_interrupts (
     target = t_q;
     case (state_q)
       3'h0: begin
-        if (found) begin
+        if (found & (~sending_q)) begin
           vector_d = turn_q;
           cleared = which;
           state_d = 3'h1;
-        end else if (wants & read) begin
+        end else if ((wants & read) & ((~sending_q) | (~master))) begin
           state_d = 3'h6;
         end
       end
@@ -237,13 +247,8 @@ module dma_interrupts (
       end
       3'h4: begin
         value_d = vectors_read_data;
-        state_d = 3'h5;
-      end
-      3'h5: begin
-        if (ready) begin
-          sent = c_one << vector_q;
-          state_d = 3'h0;
-        end
+        sending_d = 1'h1;
+        state_d = 3'h0;
       end
       3'h6: begin
         ack_reg_d = 1'h1;
@@ -344,7 +349,7 @@ module dma_interrupts (
     end
     pending_d = (pending_q & (~cleared)) | raise;
     due_d = 6'h0;
-    if (((enable & (~mask)) & (state_q == 3'h0)) & (~found)) begin
+    if ((((enable & (~mask)) & (state_q == 3'h0)) & (~sending_q)) & (~found)) begin
       due_d = (pending_q & (~masks_q)) & still;
     end
     rdata = rdata_reg_q;
@@ -356,6 +361,7 @@ module dma_interrupts (
       tick_d = 6'h0;
       turn_d = 3'h0;
       state_d = 3'h7;
+      sending_d = 1'h0;
       sweep_d = 5'h0;
       ack_reg_d = 1'h0;
     end

@@ -9176,6 +9176,7 @@ module ipos_nic_host_interrupts (
     input  logic clock,
     input  logic reset,
     input  logic enable,
+    input  logic master,
     input  logic mask,
     input  logic [15:0] address,
     input  logic [31:0] wdata,
@@ -9237,6 +9238,8 @@ module ipos_nic_host_interrupts (
   logic [2:0] vector_q;
   logic [2:0] state_d;
   logic [2:0] state_q;
+  logic sending_d;
+  logic sending_q;
   logic [4:0] sweep_d;
   logic [4:0] sweep_q;
   logic [80:0] t_d;
@@ -9262,6 +9265,7 @@ module ipos_nic_host_interrupts (
     turn_q = 3'h0;
     vector_q = 3'h0;
     state_q = 3'h0;
+    sending_q = 1'h0;
     sweep_q = 5'h0;
     t_q = 81'h0;
     value_q = 32'h0;
@@ -9283,6 +9287,7 @@ module ipos_nic_host_interrupts (
     turn_q <= turn_d;
     vector_q <= vector_d;
     state_q <= state_d;
+    sending_q <= sending_d;
     sweep_q <= sweep_d;
     t_q <= t_d;
     value_q <= value_d;
@@ -9308,6 +9313,7 @@ module ipos_nic_host_interrupts (
     turn_d = turn_q;
     vector_d = vector_q;
     state_d = state_q;
+    sending_d = sending_q;
     sweep_d = sweep_q;
     t_d = t_q;
     value_d = value_q;
@@ -9351,7 +9357,11 @@ module ipos_nic_host_interrupts (
     if (turn_q == 3'h5) begin
       turn_d = 3'h0;
     end
-    valid = state_q == 3'h5;
+    valid = sending_q;
+    if (sending_q & ready) begin
+      sending_d = 1'h0;
+      sent = c_one << vector_q;
+    end
     o[63:0] = {32'h0, value_q};
     o[66:64] = 3'h3;
     o[67] = 1'h1;
@@ -9360,11 +9370,11 @@ module ipos_nic_host_interrupts (
     target = t_q;
     case (state_q)
       3'h0: begin
-        if (found) begin
+        if (found & (~sending_q)) begin
           vector_d = turn_q;
           cleared = which;
           state_d = 3'h1;
-        end else if (wants & read) begin
+        end else if ((wants & read) & ((~sending_q) | (~master))) begin
           state_d = 3'h6;
         end
       end
@@ -9387,13 +9397,8 @@ module ipos_nic_host_interrupts (
       end
       3'h4: begin
         value_d = vectors_read_data;
-        state_d = 3'h5;
-      end
-      3'h5: begin
-        if (ready) begin
-          sent = c_one << vector_q;
-          state_d = 3'h0;
-        end
+        sending_d = 1'h1;
+        state_d = 3'h0;
       end
       3'h6: begin
         ack_reg_d = 1'h1;
@@ -9494,7 +9499,7 @@ module ipos_nic_host_interrupts (
     end
     pending_d = (pending_q & (~cleared)) | raise;
     due_d = 6'h0;
-    if (((enable & (~mask)) & (state_q == 3'h0)) & (~found)) begin
+    if ((((enable & (~mask)) & (state_q == 3'h0)) & (~sending_q)) & (~found)) begin
       due_d = (pending_q & (~masks_q)) & still;
     end
     rdata = rdata_reg_q;
@@ -9506,6 +9511,7 @@ module ipos_nic_host_interrupts (
       tick_d = 6'h0;
       turn_d = 3'h0;
       state_d = 3'h7;
+      sending_d = 1'h0;
       sweep_d = 5'h0;
       ack_reg_d = 1'h0;
     end
@@ -9695,6 +9701,7 @@ module ipos_nic_host (
     input  logic reset,
     input  logic msix,
     input  logic msix_mask,
+    input  logic master,
     input  logic [15:0] address,
     input  logic [31:0] wdata,
     input  logic write,
@@ -10055,6 +10062,7 @@ module ipos_nic_host (
   logic back_done_busy;
   logic interrupts_reset;
   logic interrupts_enable;
+  logic interrupts_master;
   logic interrupts_mask;
   logic [15:0] interrupts_address;
   logic [31:0] interrupts_wdata;
@@ -10623,6 +10631,7 @@ module ipos_nic_host (
       .clock(clock),
       .reset(interrupts_reset),
       .enable(interrupts_enable),
+      .master(interrupts_master),
       .mask(interrupts_mask),
       .address(interrupts_address),
       .wdata(interrupts_wdata),
@@ -11132,6 +11141,7 @@ module ipos_nic_host (
     end
     interrupts_enable = msix;
     interrupts_mask = msix_mask;
+    interrupts_master = master;
     interrupts_moderation = (((({80'h0, receive_control_settings[164:149]} | ({80'h0, control_control_settings[164:149]} << 16)) | ({80'h0, event_control_settings[164:149]} << 32)) | ({80'h0, front_control_settings[164:149]} << 48)) | ({80'h0, back_control_settings[164:149]} << 64)) | ({80'h0, error_moderation_q} << 80);
     descriptor_reads_a_beat = one;
     descriptor_reads_a_meta = receive_ring_fetch;
@@ -13857,6 +13867,7 @@ module ipos_nic (
   logic host_reset;
   logic host_msix;
   logic host_msix_mask;
+  logic host_master;
   logic [15:0] host_address;
   logic [31:0] host_wdata;
   logic host_write;
@@ -14052,6 +14063,7 @@ module ipos_nic (
       .reset(host_reset),
       .msix(host_msix),
       .msix_mask(host_msix_mask),
+      .master(host_master),
       .address(host_address),
       .wdata(host_wdata),
       .write(host_write),
@@ -14233,6 +14245,7 @@ module ipos_nic (
     engine_fc_infinite = fc_infinite;
     host_msix = cfg_msix;
     host_msix_mask = cfg_msix_mask;
+    host_master = cfg_master;
     host_address = engine_bus_address;
     host_wdata = engine_bus_wdata;
     host_write = engine_bus_write;

@@ -137,6 +137,7 @@ impl Logic for Nic {
         self.engine.fc_infinite.next = self.fc_infinite.val();
         self.host.msix.next = self.cfg_msix.val();
         self.host.msix_mask.next = self.cfg_msix_mask.val();
+        self.host.master.next = self.cfg_master.val();
 
         // registers: the transaction layer's own, the queues', else the pipelines'
         self.host.address.next = self.engine.bus_address.val();

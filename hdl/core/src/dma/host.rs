@@ -14,6 +14,7 @@ block! {
         pub reset: Signal<In, Bit>,
         pub msix: Signal<In, Bit>,
         pub msix_mask: Signal<In, Bit>,
+        pub master: Signal<In, Bit>,
         pub address: Signal<In, Bits<16>>,
         pub wdata: Signal<In, Bits<32>>,
         pub write: Signal<In, Bit>,
@@ -474,6 +475,7 @@ impl Logic for Host {
         }
         self.interrupts.enable.next = self.msix.val();
         self.interrupts.mask.next = self.msix_mask.val();
+        self.interrupts.master.next = self.master.val();
         self.interrupts.moderation.next = bit_cast::<96, 16>(self.receive_control.settings.val().moderation)
             | (bit_cast::<96, 16>(self.control_control.settings.val().moderation) << 16)
             | (bit_cast::<96, 16>(self.event_control.settings.val().moderation) << 32)

@@ -13,6 +13,8 @@ block! {
         pub reset: Signal<In, Bit>,
         /// MSI-X enable and function mask of config space.
         pub enable: Signal<In, Bit>,
+        /// Without bus mastering a message stands still, and registers are answered all the same.
+        pub master: Signal<In, Bit>,
         pub mask: Signal<In, Bit>,
         pub address: Signal<In, Bits<16>>,
         pub wdata: Signal<In, Bits<32>>,
@@ -37,8 +39,9 @@ block! {
         due: DFF<Bits<6>>,
         turn: DFF<Bits<3>>,
         vector: DFF<Bits<3>>,
-        // 0 looks for a vector, 1 to 4 read its entry, 5 sends, 6 answers a read, 7 clears the table
+        // 0 looks for a vector, 1 to 4 read its entry, 6 answers a read, 7 clears the table
         state: DFF<Bits<3>>,
+        sending: DFF<Bit>,
         sweep: DFF<Bits<5>>,
         t: DFF<Target>,
         value: DFF<Bits<32>>,
@@ -65,7 +68,9 @@ block! {
 impl Logic for Interrupts {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, masks, pending, tick, due, turn, vector, state, sweep, t, value, rdata_reg, ack_reg);
+        dff_setup!(
+            self, clock, masks, pending, tick, due, turn, vector, state, sending, sweep, t, value, rdata_reg, ack_reg
+        );
         self.vectors.read_clock.next = self.clock.val();
         self.vectors.write_clock.next = self.clock.val();
         self.in_table.next = self.address.val().get_bits::<4>(12) == self.p_table.val();
@@ -110,7 +115,11 @@ impl Logic for Interrupts {
             self.turn.d.next = 0.into();
         }
 
-        self.valid.next = self.state.q.val() == 5;
+        self.valid.next = self.sending.q.val();
+        if self.sending.q.val() & self.ready.val() {
+            self.sending.d.next = false;
+            self.sent.next = self.c_one.val() << self.vector.q.val();
+        }
         self.o.next.data = bit_cast::<64, 32>(self.value.q.val());
         self.o.next.cnt = 3.into();
         self.o.next.last = true;
@@ -119,11 +128,11 @@ impl Logic for Interrupts {
         self.target.next = self.t.q.val();
         match self.state.q.val().index() {
             0 => {
-                if self.found.val() {
+                if self.found.val() & !self.sending.q.val() {
                     self.vector.d.next = self.turn.q.val();
                     self.cleared.next = self.which.val();
                     self.state.d.next = 1.into();
-                } else if self.wants.val() & self.read.val() {
+                } else if self.wants.val() & self.read.val() & (!self.sending.q.val() | !self.master.val()) {
                     self.state.d.next = 6.into();
                 }
             }
@@ -147,13 +156,8 @@ impl Logic for Interrupts {
             }
             4 => {
                 self.value.d.next = self.vectors.read_data.val();
-                self.state.d.next = 5.into();
-            }
-            5 => {
-                if self.ready.val() {
-                    self.sent.next = self.c_one.val() << self.vector.q.val();
-                    self.state.d.next = 0.into();
-                }
+                self.sending.d.next = true;
+                self.state.d.next = 0.into();
             }
             6 => {
                 // the read address stood in the cycle before
@@ -198,7 +202,8 @@ impl Logic for Interrupts {
         }
         self.pending.d.next = (self.pending.q.val() & !self.cleared.val()) | self.raise.val();
         self.due.d.next = 0.into();
-        if self.enable.val() & !self.mask.val() & (self.state.q.val() == 0) & !self.found.val() {
+        if self.enable.val() & !self.mask.val() & (self.state.q.val() == 0) & !self.sending.q.val() & !self.found.val()
+        {
             self.due.d.next = self.pending.q.val() & !self.masks.q.val() & self.still.val();
         }
         self.rdata.next = self.rdata_reg.q.val();
@@ -210,6 +215,7 @@ impl Logic for Interrupts {
             self.tick.d.next = 0.into();
             self.turn.d.next = 0.into();
             self.state.d.next = 7.into();
+            self.sending.d.next = false;
             self.sweep.d.next = 0.into();
             self.ack_reg.d.next = false;
         }

@@ -29,6 +29,8 @@ const QUIET: u32 = 400;
 const REGISTER_CYCLES: u32 = 5000;
 /// Cycles in which a function reset must end.
 const RESET_CYCLES: u32 = 3000;
+/// Cycles in which a packet that has begun leaves, credits and stalls included.
+const SETTLING: u64 = 1000;
 /// Credits for headers and for data that are out at most.
 const HEADERS: u8 = 32;
 const DATA: u16 = 1024;
@@ -68,6 +70,8 @@ pub struct RtlFunction {
     /// Completions of the root complex's own reads.
     registers: VecDeque<Tlp>,
     config: PciConfig,
+    /// Until then a packet may come that had begun when bus mastering was cleared.
+    settling: u64,
     manners: Manners,
     rng: SmallRng,
     /// Cumulative credits: posted headers and data, non-posted headers, completion headers and data.
@@ -102,6 +106,7 @@ impl RtlFunction {
             answers: Vec::new(),
             registers: VecDeque::new(),
             config: PciConfig::default(),
+            settling: 0,
             manners,
             rng: SmallRng::seed_from_u64(manners.random.map_or(0, |r| r.0)),
             limits: [0; 5],
@@ -253,7 +258,7 @@ impl RtlFunction {
         let tlp = Tlp::decode(packet).unwrap_or_else(|e| panic!("the fabric sent {packet:02x?}: {e}"));
         match tlp {
             Tlp::Write { requester, address, enables, data, poisoned, .. } => {
-                assert!(self.config.bus_master, "a write without bus mastering");
+                assert!(self.may_master(), "a write without bus mastering");
                 assert!(requester == CARD && !poisoned && address % 4 == 0);
                 assert!(address >> 32 != 0 || packet[0] & 0x20 == 0, "four words of header below 4 GiB");
                 let size = data.len();
@@ -268,7 +273,7 @@ impl RtlFunction {
                 self.bus.write(address, &data[..size - 4 + last.count_ones() as usize]);
             }
             Tlp::Read { requester, tag, address, words, enables } => {
-                assert!(self.config.bus_master, "a read without bus mastering");
+                assert!(self.may_master(), "a read without bus mastering");
                 assert!(requester == CARD && tag < 32 && enables == [15, 15]);
                 assert!(4 * words <= 128 << self.config.mrrs, "{words} words exceed the maximum read request");
                 assert!(address % 4096 + 4 * words as u64 <= 4096, "{address:#x} + {words} words cross a page");
@@ -346,6 +351,10 @@ impl RtlFunction {
         m.set_fc_nph(self.limits[2] as u8);
     }
 
+    fn may_master(&self) -> bool {
+        self.config.bus_master || self.cycles < self.settling
+    }
+
     fn waiting(&self) -> bool {
         !self.answers.is_empty() || [&self.rx[0], &self.rx[1], &self.down].iter().any(|f| !f.frames.is_empty())
     }
@@ -380,6 +389,9 @@ impl Function for RtlFunction {
     }
 
     fn configure(&mut self, config: &PciConfig) {
+        if self.config.bus_master && !config.bus_master {
+            self.settling = self.cycles + SETTLING;
+        }
         self.config = *config;
         self.model.set_cfg_master(config.bus_master.into());
         self.model.set_cfg_msix(config.msix_enable.into());

@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::Parser;
 use ipos_sim::model::{ModelCard, ModelConfig};
 use ipos_sim::pcie::rings::RingCard;
+use ipos_sim::pcie::rtl::{Manners, RtlFunction};
 use tracing_subscriber::EnvFilter;
 
 /// Serves a simulated card to one virtual machine, its two ports cabled to each other
@@ -28,6 +29,8 @@ struct Args {
 enum Card {
     /// The reference model
     Model,
+    /// The fabric itself, simulated cycle by cycle by Verilator
+    Rtl,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -42,6 +45,7 @@ fn main() -> anyhow::Result<()> {
             let make = || ModelCard::new(ModelConfig::default());
             ipos_vfio_user::serve(&args.socket, move |bus| RingCard::new(make, bus))
         }
+        Card::Rtl => ipos_vfio_user::serve(&args.socket, |bus| RtlFunction::new(None, Manners::default(), bus)),
     };
     served.with_context(|| format!("serving {}", args.socket.display()))
 }

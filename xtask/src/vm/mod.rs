@@ -46,7 +46,7 @@ pub fn test(args: &[String], install: bool) -> Result<ExitCode> {
         match arg.as_str() {
             "--card" => card = value,
             "--frames" => frames = value.parse::<u32>().context("--frames")?.to_string(),
-            _ => bail!("unknown argument {arg}; test-vm knows --card model and --frames N"),
+            _ => bail!("unknown argument {arg}; test-vm knows --card model, --card rtl and --frames N"),
         }
     }
     let packages = match Packages::get(install) {

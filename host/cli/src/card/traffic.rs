@@ -15,6 +15,8 @@ use rand::{Rng, RngCore, SeedableRng};
 use super::ring::{ENTRIES, Ring};
 use super::selftest::{Found, wait};
 
+/// Frames of 1,514 bytes that a port's buffer of 8,192 bytes takes.
+const FLYING: usize = 5;
 /// IEEE 802 local experimental EtherType 2: neither IPv4 nor ipOS, so it goes to the host as it came.
 const ETHERTYPE: [u8; 2] = [0x88, 0xb6];
 
@@ -111,7 +113,7 @@ impl Flows {
     }
 
     /// Sends what there is room for and takes what has arrived. `Some`: everything has; frames that are on their way
-    /// are never more than half of the receive ring, so that the card has no reason to drop one.
+    /// are never more than the card's buffer behind a port holds, so that it has no reason to drop one.
     fn step(&mut self, card: &mut dyn DmaDevice) -> anyhow::Result<Option<()>> {
         self.send(card)?;
         self.take(card)?;
@@ -123,10 +125,7 @@ impl Flows {
     fn send(&mut self, card: &mut dyn DmaDevice) -> anyhow::Result<()> {
         for side in &mut self.sides {
             let before = side.sent;
-            while side.sent < self.frames
-                && side.flying.len() < usize::from(ENTRIES) / 4
-                && side.transmit.waiting() < ENTRIES
-            {
+            while side.sent < self.frames && side.flying.len() < FLYING && side.transmit.waiting() < ENTRIES {
                 let mut frame = vec![0; side.rng.random_range(60..=1514)];
                 side.rng.fill_bytes(&mut frame);
                 frame[0] &= 0xfe; // to one station

@@ -49,6 +49,14 @@ module insert_lanes (
   logic [31:0] base;
   logic [31:0] acc_d;
   logic [31:0] acc_q;
+  logic [17:0] upper_d;
+  logic [17:0] upper_q;
+  logic [17:0] lower_d;
+  logic [17:0] lower_q;
+  logic pairs_valid_d;
+  logic pairs_valid_q;
+  logic pairs_first_d;
+  logic pairs_first_q;
   logic [17:0] lanes_d;
   logic [17:0] lanes_q;
   logic lanes_valid_d;
@@ -58,6 +66,10 @@ module insert_lanes (
 
   initial begin
     acc_q = 32'h0;
+    upper_q = 18'h0;
+    lower_q = 18'h0;
+    pairs_valid_q = 1'h0;
+    pairs_first_q = 1'h0;
     lanes_q = 18'h0;
     lanes_valid_q = 1'h0;
     lanes_first_q = 1'h0;
@@ -65,6 +77,10 @@ module insert_lanes (
 
   always_ff @(posedge clock) begin
     acc_q <= acc_d;
+    upper_q <= upper_d;
+    lower_q <= lower_d;
+    pairs_valid_q <= pairs_valid_d;
+    pairs_first_q <= pairs_first_d;
     lanes_q <= lanes_d;
     lanes_valid_q <= lanes_valid_d;
     lanes_first_q <= lanes_first_d;
@@ -72,6 +88,10 @@ module insert_lanes (
 
   always_comb begin
     acc_d = acc_q;
+    upper_d = upper_q;
+    lower_d = lower_q;
+    pairs_valid_d = pairs_valid_q;
+    pairs_first_d = pairs_first_q;
     lanes_d = lanes_q;
     lanes_valid_d = lanes_valid_q;
     lanes_first_d = lanes_first_q;
@@ -113,9 +133,13 @@ module insert_lanes (
     l1 = {2'h0, w[31:16]};
     l2 = {2'h0, w[47:32]};
     l3 = {2'h0, w[63:48]};
-    lanes_d = (l0 + l1) + (l2 + l3);
-    lanes_valid_d = valid;
-    lanes_first_d = first;
+    lower_d = l0 + l1;
+    upper_d = l2 + l3;
+    pairs_valid_d = valid;
+    pairs_first_d = first;
+    lanes_d = lower_q + upper_q;
+    lanes_valid_d = pairs_valid_q;
+    lanes_first_d = pairs_first_q;
     base = acc_q;
     if (lanes_first_q) begin
       base = 32'h0;
@@ -446,6 +470,8 @@ module insert (
   logic [68:0] beat4_q;
   logic [68:0] beat5_d;
   logic [68:0] beat5_q;
+  logic [68:0] beat6_d;
+  logic [68:0] beat6_q;
   logic [1:0] flags1_d;
   logic [1:0] flags1_q;
   logic [1:0] flags2_d;
@@ -456,6 +482,8 @@ module insert (
   logic [1:0] flags4_q;
   logic [1:0] flags5_d;
   logic [1:0] flags5_q;
+  logic [1:0] flags6_d;
+  logic [1:0] flags6_q;
   logic [12:0] place1_d;
   logic [12:0] place1_q;
   logic [12:0] place2_d;
@@ -466,6 +494,8 @@ module insert (
   logic [12:0] place4_q;
   logic [12:0] place5_d;
   logic [12:0] place5_q;
+  logic [12:0] place6_d;
+  logic [12:0] place6_q;
   logic [63:0] data1_d;
   logic [63:0] data1_q;
   logic [7:0] mask1_d;
@@ -486,16 +516,19 @@ module insert (
     beat3_q = 69'h0;
     beat4_q = 69'h0;
     beat5_q = 69'h0;
+    beat6_q = 69'h0;
     flags1_q = 2'h0;
     flags2_q = 2'h0;
     flags3_q = 2'h0;
     flags4_q = 2'h0;
     flags5_q = 2'h0;
+    flags6_q = 2'h0;
     place1_q = 13'h0;
     place2_q = 13'h0;
     place3_q = 13'h0;
     place4_q = 13'h0;
     place5_q = 13'h0;
+    place6_q = 13'h0;
     data1_q = 64'h0;
     mask1_q = 8'h0;
     first1_q = 1'h0;
@@ -511,16 +544,19 @@ module insert (
     beat3_q <= beat3_d;
     beat4_q <= beat4_d;
     beat5_q <= beat5_d;
+    beat6_q <= beat6_d;
     flags1_q <= flags1_d;
     flags2_q <= flags2_d;
     flags3_q <= flags3_d;
     flags4_q <= flags4_d;
     flags5_q <= flags5_d;
+    flags6_q <= flags6_d;
     place1_q <= place1_d;
     place2_q <= place2_d;
     place3_q <= place3_d;
     place4_q <= place4_d;
     place5_q <= place5_d;
+    place6_q <= place6_d;
     data1_q <= data1_d;
     mask1_q <= mask1_d;
     first1_q <= first1_d;
@@ -568,16 +604,19 @@ module insert (
     beat3_d = beat3_q;
     beat4_d = beat4_q;
     beat5_d = beat5_q;
+    beat6_d = beat6_q;
     flags1_d = flags1_q;
     flags2_d = flags2_q;
     flags3_d = flags3_q;
     flags4_d = flags4_q;
     flags5_d = flags5_q;
+    flags6_d = flags6_q;
     place1_d = place1_q;
     place2_d = place2_q;
     place3_d = place3_q;
     place4_d = place4_q;
     place5_d = place5_q;
+    place6_d = place6_q;
     data1_d = data1_q;
     mask1_d = mask1_q;
     first1_d = first1_q;
@@ -629,28 +668,31 @@ module insert (
     flags2_d = flags1_q;
     place2_d = place1_q;
     beat3_d = beat2_q;
+    beat4_d = beat3_q;
     flags3_d = flags2_q;
+    flags4_d = flags3_q;
     place3_d = place2_q;
+    place4_d = place3_q;
     lo = {1'h0, lanes_sum[15:0]};
     hi = {1'h0, lanes_sum[31:16]};
     once_d = lo + hi;
-    beat4_d = beat3_q;
-    flags4_d = flags3_q;
-    place4_d = place3_q;
+    beat5_d = beat4_q;
+    flags5_d = flags4_q;
+    place5_d = place4_q;
     twice = (once_q & c_low) + (once_q >> 16);
     folded = twice[15:0];
     check_d = ~folded;
     if (folded == c_ones) begin
       check_d = c_ones;
     end
-    beat5_d = beat4_q;
-    flags5_d = flags4_q;
-    place5_d = place4_q;
-    frames_beat_in = beat5_q;
-    frames_write = flags5_q == 2'h1;
-    frames_finish = flags5_q[0] & beat5_q[67];
-    frames_keep = ((~beat5_q[68]) & (~flags5_q[1])) & (~frames_overflow);
-    frames_meta_in = ({16'h0, place5_q} << 16) | {13'h0, check_q};
+    beat6_d = beat5_q;
+    flags6_d = flags5_q;
+    place6_d = place5_q;
+    frames_beat_in = beat6_q;
+    frames_write = flags6_q == 2'h1;
+    frames_finish = flags6_q[0] & beat6_q[67];
+    frames_keep = ((~beat6_q[68]) & (~flags6_q[1])) & (~frames_overflow);
+    frames_meta_in = ({16'h0, place6_q} << 16) | {13'h0, check_q};
     swapped = ({56'h0, frames_m_meta[7:0]} << 8) | {56'h0, frames_m_meta[15:8]};
     shift = {4'h0, frames_m_meta[18:17]} << 4;
     hole = c_word << shift;
@@ -674,6 +716,7 @@ module insert (
       flags3_d = 2'h0;
       flags4_d = 2'h0;
       flags5_d = 2'h0;
+      flags6_d = 2'h0;
       sent_d = 9'h0;
     end
   end

@@ -20,6 +20,14 @@ module lane_sum_lanes (
   logic [31:0] base;
   logic [31:0] acc_d;
   logic [31:0] acc_q;
+  logic [17:0] upper_d;
+  logic [17:0] upper_q;
+  logic [17:0] lower_d;
+  logic [17:0] lower_q;
+  logic pairs_valid_d;
+  logic pairs_valid_q;
+  logic pairs_first_d;
+  logic pairs_first_q;
   logic [17:0] lanes_d;
   logic [17:0] lanes_q;
   logic lanes_valid_d;
@@ -29,6 +37,10 @@ module lane_sum_lanes (
 
   initial begin
     acc_q = 32'h0;
+    upper_q = 18'h0;
+    lower_q = 18'h0;
+    pairs_valid_q = 1'h0;
+    pairs_first_q = 1'h0;
     lanes_q = 18'h0;
     lanes_valid_q = 1'h0;
     lanes_first_q = 1'h0;
@@ -36,6 +48,10 @@ module lane_sum_lanes (
 
   always_ff @(posedge clock) begin
     acc_q <= acc_d;
+    upper_q <= upper_d;
+    lower_q <= lower_d;
+    pairs_valid_q <= pairs_valid_d;
+    pairs_first_q <= pairs_first_d;
     lanes_q <= lanes_d;
     lanes_valid_q <= lanes_valid_d;
     lanes_first_q <= lanes_first_d;
@@ -43,6 +59,10 @@ module lane_sum_lanes (
 
   always_comb begin
     acc_d = acc_q;
+    upper_d = upper_q;
+    lower_d = lower_q;
+    pairs_valid_d = pairs_valid_q;
+    pairs_first_d = pairs_first_q;
     lanes_d = lanes_q;
     lanes_valid_d = lanes_valid_q;
     lanes_first_d = lanes_first_q;
@@ -84,9 +104,13 @@ module lane_sum_lanes (
     l1 = {2'h0, w[31:16]};
     l2 = {2'h0, w[47:32]};
     l3 = {2'h0, w[63:48]};
-    lanes_d = (l0 + l1) + (l2 + l3);
-    lanes_valid_d = valid;
-    lanes_first_d = first;
+    lower_d = l0 + l1;
+    upper_d = l2 + l3;
+    pairs_valid_d = valid;
+    pairs_first_d = first;
+    lanes_d = lower_q + upper_q;
+    lanes_valid_d = pairs_valid_q;
+    lanes_first_d = pairs_first_q;
     base = acc_q;
     if (lanes_first_q) begin
       base = 32'h0;
@@ -103,10 +127,10 @@ module lane_sum_fold (
     input  logic [31:0] sum,
     output logic valid
 );
+  localparam logic [17:0] c_carried = 18'h1fffe;
   localparam logic [17:0] c_ones = 18'hffff;
   logic [17:0] lo;
   logic [17:0] hi;
-  logic [17:0] twice;
   logic [17:0] once_d;
   logic [17:0] once_q;
   logic ok_d;
@@ -128,8 +152,7 @@ module lane_sum_fold (
     lo = {2'h0, sum[15:0]};
     hi = {2'h0, sum[31:16]};
     once_d = lo + hi;
-    twice = (once_q & c_ones) + (once_q >> 16);
-    ok_d = twice == c_ones;
+    ok_d = (once_q == c_ones) | (once_q == c_carried);
     valid = ok_q;
   end
 endmodule

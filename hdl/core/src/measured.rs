@@ -86,6 +86,7 @@ impl Logic for Front {
 
         self.classify.front_meta.next = self.rx.meta.val();
         self.classify.front_ip_ok.next = self.rx.ip_ok.val();
+        self.rx.sums_read.next = self.classify.front_sums_read.val();
         self.classify.front_valid.next = self.rx.head_valid.val();
         self.classify.front_level.next = self.verdicts.level.val();
         self.classify.back_meta.next = self.rx.meta.val();

@@ -280,6 +280,7 @@ impl Logic for Card {
         // lookup
         self.classify.front_meta.next = self.front_rx.meta.val();
         self.classify.front_ip_ok.next = self.front_rx.ip_ok.val();
+        self.front_rx.sums_read.next = self.classify.front_sums_read.val();
         self.classify.front_valid.next = self.front_rx.head_valid.val();
         self.classify.front_level.next = self.front_verdicts.level.val();
         self.front_verdicts.data_in.next = self.classify.verdict.val();
@@ -287,6 +288,7 @@ impl Logic for Card {
         self.front_verdicts.read.next = self.front_route.take_last.val();
         self.classify.back_meta.next = self.back_rx.meta.val();
         self.classify.back_ip_ok.next = self.back_rx.ip_ok.val();
+        self.back_rx.sums_read.next = self.classify.back_sums_read.val();
         self.classify.back_valid.next = self.back_rx.head_valid.val();
         self.classify.back_level.next = self.back_verdicts.level.val();
         self.back_verdicts.data_in.next = self.classify.verdict.val();

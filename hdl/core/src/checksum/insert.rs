@@ -26,23 +26,26 @@ block! {
         // bit 28: insert, 27:16 place, 15:0 checksum
         frames: FrameFifo<Bits<29>, 9, 10>,
         number: DFF<Bits<9>>, // beats so far, up to one more than the longest frame has
-        // the beats wait for their frame's sum: masked, added by lanes, added up, folded, folded again
+        // the beats wait for their frame's sum: masked, added in pairs, added by lanes, added up, folded, folded again
         beat1: DFF<Beat>,
         beat2: DFF<Beat>,
         beat3: DFF<Beat>,
         beat4: DFF<Beat>,
         beat5: DFF<Beat>,
+        beat6: DFF<Beat>,
         // valid 0, too long 1
         flags1: DFF<Bits<2>>,
         flags2: DFF<Bits<2>>,
         flags3: DFF<Bits<2>>,
         flags4: DFF<Bits<2>>,
         flags5: DFF<Bits<2>>,
+        flags6: DFF<Bits<2>>,
         place1: DFF<Bits<13>>,
         place2: DFF<Bits<13>>,
         place3: DFF<Bits<13>>,
         place4: DFF<Bits<13>>,
         place5: DFF<Bits<13>>,
+        place6: DFF<Bits<13>>,
         data1: DFF<Bits<64>>,
         mask1: DFF<Bits<8>>,
         first1: DFF<Bit>,
@@ -76,8 +79,8 @@ impl Logic for Insert {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
-            self, clock, number, beat1, beat2, beat3, beat4, beat5, flags1, flags2, flags3, flags4, flags5, place1,
-            place2, place3, place4, place5, data1, mask1, first1, once, check, sent
+            self, clock, number, beat1, beat2, beat3, beat4, beat5, beat6, flags1, flags2, flags3, flags4, flags5,
+            flags6, place1, place2, place3, place4, place5, place6, data1, mask1, first1, once, check, sent
         );
         clock!(self, clock, lanes, frames);
         self.frames.reset.next = self.reset.val();
@@ -129,16 +132,19 @@ impl Logic for Insert {
         self.flags2.d.next = self.flags1.q.val();
         self.place2.d.next = self.place1.q.val();
         self.beat3.d.next = self.beat2.q.val();
+        self.beat4.d.next = self.beat3.q.val();
         self.flags3.d.next = self.flags2.q.val();
+        self.flags4.d.next = self.flags3.q.val();
         self.place3.d.next = self.place2.q.val();
+        self.place4.d.next = self.place3.q.val();
 
         // fold; the sum is below 2^26
         self.lo.next = bit_cast::<17, 16>(self.lanes.sum.val().get_bits::<16>(0));
         self.hi.next = bit_cast::<17, 16>(self.lanes.sum.val().get_bits::<16>(16));
         self.once.d.next = self.lo.val() + self.hi.val();
-        self.beat4.d.next = self.beat3.q.val();
-        self.flags4.d.next = self.flags3.q.val();
-        self.place4.d.next = self.place3.q.val();
+        self.beat5.d.next = self.beat4.q.val();
+        self.flags5.d.next = self.flags4.q.val();
+        self.place5.d.next = self.place4.q.val();
         self.twice.next = (self.once.q.val() & self.c_low.val()) + (self.once.q.val() >> 16);
         self.folded.next = bit_cast::<16, 17>(self.twice.val());
         // zero means "none" in UDP: its other form stands for it
@@ -146,17 +152,17 @@ impl Logic for Insert {
         if self.folded.val() == self.c_ones.val() {
             self.check.d.next = self.c_ones.val();
         }
-        self.beat5.d.next = self.beat4.q.val();
-        self.flags5.d.next = self.flags4.q.val();
-        self.place5.d.next = self.place4.q.val();
+        self.beat6.d.next = self.beat5.q.val();
+        self.flags6.d.next = self.flags5.q.val();
+        self.place6.d.next = self.place5.q.val();
 
-        self.frames.beat_in.next = self.beat5.q.val();
-        self.frames.write.next = self.flags5.q.val() == 1;
-        self.frames.finish.next = self.flags5.q.val().get_bit(0) & self.beat5.q.val().last;
+        self.frames.beat_in.next = self.beat6.q.val();
+        self.frames.write.next = self.flags6.q.val() == 1;
+        self.frames.finish.next = self.flags6.q.val().get_bit(0) & self.beat6.q.val().last;
         self.frames.keep.next =
-            !self.beat5.q.val().user & !self.flags5.q.val().get_bit(1) & !self.frames.overflow.val();
+            !self.beat6.q.val().user & !self.flags6.q.val().get_bit(1) & !self.frames.overflow.val();
         self.frames.meta_in.next =
-            (bit_cast::<29, 13>(self.place5.q.val()) << 16) | bit_cast::<29, 16>(self.check.q.val());
+            (bit_cast::<29, 13>(self.place6.q.val()) << 16) | bit_cast::<29, 16>(self.check.q.val());
 
         // on its way out
         self.swapped.next = (bit_cast::<64, 8>(self.frames.m_meta.val().get_bits::<8>(0)) << 8)
@@ -184,6 +190,7 @@ impl Logic for Insert {
             self.flags3.d.next = 0.into();
             self.flags4.d.next = 0.into();
             self.flags5.d.next = 0.into();
+            self.flags6.d.next = 0.into();
             self.sent.d.next = 0.into();
         }
     }

@@ -1,7 +1,8 @@
 //! Captures header fields as the beats pass (Ethernet, ipOS, IPv4 with options, TCP, UDP).
 //!
 //! Beats are numbered twice: `k` from the frame's start, and `v` as if an ipOS frame's 16 header bytes were
-//! not there. 16 bytes are two beats, so IPv4 always begins at byte 14 of the `v` numbering.
+//! not there. 16 bytes are two beats, so IPv4 always begins at byte 14 of the `v` numbering. Headers are short: `k` and `v`
+//! stand at their greatest value from there on.
 use super::Meta;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
@@ -28,20 +29,28 @@ block! {
         pub meta: Signal<Out, Meta>,
         pub meta_valid: Signal<Out, Bit>,
         pub done1: Signal<Out, Bit>,
-        pub k1: Signal<Out, Bits<13>>,
-        pub v1: Signal<Out, Bits<13>>,
+        pub k1: Signal<Out, Bits<5>>,
+        pub v1: Signal<Out, Bits<4>>,
+        /// `v` without an upper limit.
+        pub long1: Signal<Out, Bits<13>>,
         /// Beat of the first transport byte in the `v` numbering; it is byte 2 of it (odd IHL) or byte 6.
-        pub port_beat: Signal<Out, Bits<13>>,
+        pub port_beat: Signal<Out, Bits<4>>,
         pub odd: Signal<Out, Bit>,
         pub total1: Signal<Out, Bits<16>>,
         pub cover1: Signal<Out, Bits<8>>,
         /// Protocol number plus transport length: the pseudo-header without its addresses.
-        pub pseudo: Signal<Out, Bits<32>>,
-        k: DFF<Bits<13>>,
+        pub pseudo: Signal<Out, Bits<17>>,
+        k: DFF<Bits<5>>,
+        v: DFF<Bits<4>>,
+        long: DFF<Bits<13>>,
+        pb: DFF<Bits<4>>,
+        stop: DFF<Bits<4>>,
+        end_pos: DFF<Bits<3>>,
         sent: DFF<Bit>,
         done: DFF<Bit>,
-        kd: DFF<Bits<13>>,
-        vd: DFF<Bits<13>>,
+        kd: DFF<Bits<5>>,
+        vd: DFF<Bits<4>>,
+        longd: DFF<Bits<13>>,
         dst: DFF<Bits<48>>,
         src: DFF<Bits<48>>,
         ipos: DFF<Bit>,
@@ -70,20 +79,21 @@ block! {
         was_tci: DFF<Bits<16>>,
         out: DFF<Meta>,
         out_valid: DFF<Bit>,
-        v: Signal<Local, Bits<13>>,
-        pb: Signal<Local, Bits<13>>,
-        stop: Signal<Local, Bits<13>>,
-        end_pos: Signal<Local, Bits<3>>,
+        // what follows from the fields, a cycle behind them
+        mac_same: DFF<Bit>,
+        payload: DFF<Bits<16>>,
+        need: DFF<Bits<16>>,
+        l4: DFF<Bit>,
+        small: DFF<Bit>,
+        malformed: DFF<Bit>,
         port_pos: Signal<Local, Bits<3>>,
         tcp: Signal<Local, Bit>,
         udp: Signal<Local, Bit>,
         enough: Signal<Local, Bit>,
         finish: Signal<Local, Bit>,
         header: Signal<Local, Bits<16>>,
-        payload: Signal<Local, Bits<16>>,
-        need: Signal<Local, Bits<16>>,
-        l4: Signal<Local, Bit>,
         covered: Signal<Local, Bits<8>>,
+        is_ipos: Signal<Local, Bit>,
         m: Signal<Local, Meta>,
         c_ipv4: Constant<Bits<16>> = 0x0800u64,
         c_tcp: Constant<Bits<8>> = 6u64,
@@ -94,7 +104,9 @@ block! {
         c_header: Constant<Bits<8>> = 16u64,
         c_tcp_connection: Constant<Bits<8>> = 162u64,
         c_udp_connection: Constant<Bits<8>> = 22u64,
-        c_max: Constant<Bits<13>> = 0x1fffu64,
+        c_k: Constant<Bits<5>> = 0x1fu64,
+        c_v: Constant<Bits<4>> = 0xfu64,
+        c_long: Constant<Bits<13>> = 0x1fffu64,
     }
 }
 
@@ -105,10 +117,22 @@ impl Logic for Fields {
             self,
             clock,
             k,
+            v,
+            long,
+            pb,
+            stop,
+            end_pos,
             sent,
             done,
             kd,
             vd,
+            longd,
+            mac_same,
+            payload,
+            need,
+            l4,
+            small,
+            malformed,
             dst,
             src,
             ipos,
@@ -138,12 +162,6 @@ impl Logic for Fields {
             out,
             out_valid
         );
-        self.v.next = self.k.q.val();
-        if self.ipos.q.val() & (self.k.q.val() != 0) {
-            self.v.next = self.k.q.val() - 2;
-        }
-        // transport header: first byte at 14 + 4 IHL
-        self.pb.next = (bit_cast::<13, 4>(self.ihl.q.val()) + 3) >> 1;
         self.tcp.next = self.proto.q.val() == self.c_tcp.val();
         self.udp.next = self.proto.q.val() == self.c_udp.val();
         self.port_pos.next = 6.into();
@@ -151,35 +169,49 @@ impl Logic for Fields {
             self.port_pos.next = 2.into();
         }
         // its last byte: 20 bytes of TCP, 8 of UDP
-        self.stop.next = self.pb.val() + 1;
-        self.end_pos.next = 5.into();
+        self.stop.d.next = self.pb.q.val() + 1;
+        self.end_pos.d.next = 5.into();
         if self.ihl.q.val().get_bit(0) {
-            self.end_pos.next = 1.into();
+            self.end_pos.d.next = 1.into();
         }
         if self.tcp.val() {
-            self.stop.next = self.pb.val() + 3;
-            self.end_pos.next = 1.into();
+            self.stop.d.next = self.pb.q.val() + 3;
+            self.end_pos.d.next = 1.into();
             if self.ihl.q.val().get_bit(0) {
-                self.stop.next = self.pb.val() + 2;
-                self.end_pos.next = 5.into();
+                self.stop.d.next = self.pb.q.val() + 2;
+                self.end_pos.d.next = 5.into();
             }
         }
+        self.is_ipos.next = self.be.val().get_bits::<16>(16) == self.ethertype.val();
         self.enough.next = self.k.q.val() >= 6;
         if self.deep.q.val() {
-            self.enough.next = (self.v.val() >= 4) & (self.v.val() >= self.stop.val());
+            self.enough.next = (self.v.q.val() >= 4) & (self.v.q.val() >= self.stop.q.val());
         }
         self.finish.next = self.fire.val() & !self.sent.q.val() & (self.last.val() | self.enough.val());
         self.done.d.next = self.finish.val();
 
         if self.fire.val() {
             self.kd.d.next = self.k.q.val();
-            self.vd.d.next = self.v.val();
-            if self.k.q.val() != self.c_max.val() {
+            self.vd.d.next = self.v.q.val();
+            self.longd.d.next = self.long.q.val();
+            if self.k.q.val() != self.c_k.val() {
                 self.k.d.next = self.k.q.val() + 1;
+            }
+            if self.v.q.val() != self.c_v.val() {
+                self.v.d.next = self.v.q.val() + 1;
+            }
+            if self.long.q.val() != self.c_long.val() {
+                self.long.d.next = self.long.q.val() + 1;
+            }
+            if (self.k.q.val() == 1) & self.is_ipos.val() {
+                self.v.d.next = 0.into();
+                self.long.d.next = 0.into();
             }
             self.sent.d.next = (self.sent.q.val() | self.finish.val()) & !self.last.val();
             if self.last.val() {
                 self.k.d.next = 0.into();
+                self.v.d.next = 0.into();
+                self.long.d.next = 0.into();
             }
             if self.k.q.val() == 0 {
                 self.dst.d.next = self.be.val().get_bits::<48>(16);
@@ -190,7 +222,7 @@ impl Logic for Fields {
             }
             if self.k.q.val() == 1 {
                 self.src.d.next = self.src.q.val() | bit_cast::<48, 32>(self.be.val().get_bits::<32>(32));
-                self.ipos.d.next = self.be.val().get_bits::<16>(16) == self.ethertype.val();
+                self.ipos.d.next = self.is_ipos.val();
                 self.is_ip.d.next = self.be.val().get_bits::<16>(16) == self.c_ipv4.val();
                 self.deep.d.next = self.be.val().get_bits::<16>(16) == self.c_ipv4.val();
             }
@@ -199,23 +231,24 @@ impl Logic for Fields {
                 self.iproto.d.next = self.be.val().get_bits::<8>(32);
                 self.deep.d.next = self.back.val() & (self.be.val().get_bits::<8>(40) == 2);
             }
-            if self.v.val() == 1 {
+            if self.v.q.val() == 1 {
                 self.version.d.next = self.be.val().get_bits::<4>(12);
                 self.ihl.d.next = self.be.val().get_bits::<4>(8);
+                self.pb.d.next = bit_cast::<4, 5>((bit_cast::<5, 4>(self.be.val().get_bits::<4>(8)) + 3) >> 1);
             }
-            if self.v.val() == 2 {
+            if self.v.q.val() == 2 {
                 self.total.d.next = self.be.val().get_bits::<16>(48);
                 self.frag.d.next = self.be.val().get_bits::<16>(16);
                 self.proto.d.next = self.be.val().get_bits::<8>(0);
             }
-            if self.v.val() == 3 {
+            if self.v.q.val() == 3 {
                 self.sip.d.next = self.be.val().get_bits::<32>(16);
                 self.dip.d.next = bit_cast::<32, 16>(self.be.val().get_bits::<16>(0)) << 16;
             }
-            if self.v.val() == 4 {
+            if self.v.q.val() == 4 {
                 self.dip.d.next = self.dip.q.val() | bit_cast::<32, 16>(self.be.val().get_bits::<16>(48));
             }
-            if self.v.val() == self.pb.val() {
+            if self.v.q.val() == self.pb.q.val() {
                 if self.ihl.q.val().get_bit(0) {
                     self.sport.d.next = self.be.val().get_bits::<16>(32);
                     self.dport.d.next = self.be.val().get_bits::<16>(16);
@@ -224,7 +257,7 @@ impl Logic for Fields {
                     self.sport.d.next = self.be.val().get_bits::<16>(0);
                 }
             }
-            if self.v.val() == (self.pb.val() + 1) {
+            if self.v.q.val() == (self.pb.q.val() + 1) {
                 if self.ihl.q.val().get_bit(0) {
                     self.usum.d.next = self.be.val().get_bits::<16>(48);
                     self.flags.d.next = self.be.val().get_bits::<8>(0);
@@ -234,31 +267,37 @@ impl Logic for Fields {
                     self.usum.d.next = self.be.val().get_bits::<16>(16);
                 }
             }
-            if (self.v.val() == (self.pb.val() + 2)) & !self.ihl.q.val().get_bit(0) {
+            if (self.v.q.val() == (self.pb.q.val() + 2)) & !self.ihl.q.val().get_bit(0) {
                 self.flags.d.next = self.be.val().get_bits::<8>(32);
             }
             // where the frame ends, if it ends here
             self.cut_ipos.d.next =
                 self.last.val() & ((self.k.q.val() < 3) | ((self.k.q.val() == 3) & (self.cnt.val() < 5)));
-            self.cut_ip.d.next = self.last.val() & ((self.v.val() < 4) | ((self.v.val() == 4) & (self.cnt.val() < 1)));
+            self.cut_ip.d.next =
+                self.last.val() & ((self.v.q.val() < 4) | ((self.v.q.val() == 4) & (self.cnt.val() < 1)));
             self.cut_options.d.next = self.last.val()
-                & ((self.v.val() < self.pb.val())
-                    | ((self.v.val() == self.pb.val()) & (self.cnt.val() < (self.port_pos.val() - 1))));
+                & ((self.v.q.val() < self.pb.q.val())
+                    | ((self.v.q.val() == self.pb.q.val()) & (self.cnt.val() < (self.port_pos.val() - 1))));
             self.cut_l4.d.next = self.last.val()
-                & ((self.v.val() < self.stop.val())
-                    | ((self.v.val() == self.stop.val()) & (self.cnt.val() < self.end_pos.val())));
+                & ((self.v.q.val() < self.stop.q.val())
+                    | ((self.v.q.val() == self.stop.q.val()) & (self.cnt.val() < self.end_pos.q.val())));
             self.was_runt.d.next = self.runt.val() & self.last.val();
             self.was_tagged.d.next = self.has_tag.val();
             self.was_tci.d.next = self.tci.val();
         }
 
-        // one cycle later: all fields stand in their registers
+        // One cycle later all fields stand in their registers. Those of beat 3 and before have stood longer in a frame that
+        // reaches beat 4, so what follows from them stands too; in a shorter one nobody asks for it.
+        self.mac_same.d.next = self.dst.q.val() == self.mac.val();
         self.header.next = bit_cast::<16, 4>(self.ihl.q.val()) << 2;
-        self.need.next = self.header.val() + 8;
+        self.need.d.next = self.header.val() + 8;
         if self.tcp.val() {
-            self.need.next = self.header.val() + 20;
+            self.need.d.next = self.header.val() + 20;
         }
-        self.payload.next = self.total.q.val() - self.header.val();
+        self.payload.d.next = self.total.q.val() - self.header.val();
+        self.small.d.next = self.total.q.val() < self.header.val();
+        self.malformed.d.next = self.total.q.val() < self.need.q.val();
+        self.l4.d.next = (self.frag.q.val().get_bits::<14>(0) == 0) & (self.tcp.val() | self.udp.val());
         self.covered.next = 0.into();
         if (self.itype.q.val() == 2) | (self.itype.q.val() == 3) {
             self.covered.next = self.c_header.val();
@@ -269,11 +308,9 @@ impl Logic for Fields {
         if (self.itype.q.val() == 1) & (self.iproto.q.val() == 2) {
             self.covered.next = self.c_udp_connection.val();
         }
-        self.l4.next = (self.frag.q.val().get_bits::<14>(0) == 0) & (self.tcp.val() | self.udp.val());
         self.m.next.runt = self.was_runt.q.val();
         self.m.next.group = self.dst.q.val().get_bit(40);
-        self.m.next.mac_ok =
-            self.promiscuous.val() | self.dst.q.val().get_bit(40) | (self.dst.q.val() == self.mac.val());
+        self.m.next.mac_ok = self.promiscuous.val() | self.dst.q.val().get_bit(40) | self.mac_same.q.val();
         self.m.next.ipos = self.ipos.q.val();
         self.m.next.ipos_short = self.cut_ipos.q.val();
         self.m.next.ipos_type = self.itype.q.val();
@@ -287,18 +324,18 @@ impl Logic for Fields {
         } else if self.cut_options.q.val() {
             self.m.next.early = self.c_truncated.val();
         }
-        self.m.next.small_total = self.total.q.val() < self.header.val();
+        self.m.next.small_total = self.small.q.val();
         self.m.next.late = 0.into();
-        if self.l4.val() {
+        if self.l4.q.val() {
             if self.cut_l4.q.val() {
                 self.m.next.late = self.c_truncated.val();
-            } else if self.total.q.val() < self.need.val() {
+            } else if self.malformed.q.val() {
                 self.m.next.late = self.c_malformed.val();
             }
         }
         self.m.next.fragment = self.frag.q.val().get_bits::<14>(0) != 0;
         self.m.next.other_protocol = !(self.tcp.val() | self.udp.val());
-        self.m.next.l4_skip = self.udp.val() & ((self.usum.q.val() == 0) | (self.ulen.q.val() != self.payload.val()));
+        self.m.next.l4_skip = self.udp.val() & ((self.usum.q.val() == 0) | (self.ulen.q.val() != self.payload.q.val()));
         self.m.next.udp = self.udp.val();
         self.m.next.src_ip = self.sip.q.val();
         self.m.next.dst_ip = self.dip.q.val();
@@ -323,13 +360,16 @@ impl Logic for Fields {
         self.done1.next = self.done.q.val();
         self.k1.next = self.kd.q.val();
         self.v1.next = self.vd.q.val();
-        self.port_beat.next = self.pb.val();
+        self.port_beat.next = self.pb.q.val();
         self.odd.next = self.ihl.q.val().get_bit(0);
         self.total1.next = self.total.q.val();
         self.cover1.next = self.covered.val();
-        self.pseudo.next = bit_cast::<32, 8>(self.proto.q.val()) + bit_cast::<32, 16>(self.payload.val());
+        self.long1.next = self.longd.q.val();
+        self.pseudo.next = bit_cast::<17, 8>(self.proto.q.val()) + bit_cast::<17, 16>(self.payload.q.val());
         if self.reset.val() {
             self.k.d.next = 0.into();
+            self.v.d.next = 0.into();
+            self.long.d.next = 0.into();
             self.sent.d.next = false;
             self.done.d.next = false;
             self.out_valid.d.next = false;

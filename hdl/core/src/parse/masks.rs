@@ -1,12 +1,15 @@
 //! Which bytes of a word each checksum covers.
 use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
 
 block! {
-    /// Byte masks, bit 7 for the first byte on the wire, from the beat's number and the header's geometry.
+    /// Byte masks, bit 7 for the first byte on the wire, from the beat's number and the header's geometry: two cycles.
     pub struct Masks {
-        pub k: Signal<In, Bits<13>>,
-        pub v: Signal<In, Bits<13>>,
-        pub port_beat: Signal<In, Bits<13>>,
+        pub clock: Signal<In, Clock>,
+        pub k: Signal<In, Bits<5>>,
+        pub v: Signal<In, Bits<4>>,
+        pub long: Signal<In, Bits<13>>,
+        pub port_beat: Signal<In, Bits<4>>,
         pub odd: Signal<In, Bit>,
         pub total: Signal<In, Bits<16>>,
         pub covered: Signal<In, Bits<8>>,
@@ -16,12 +19,30 @@ block! {
         pub l4: Signal<Out, Bits<8>>,
         /// ipOS: 14 … 14 + covered length.
         pub ipos: Signal<Out, Bits<8>>,
-        stop: Signal<Local, Bits<17>>,
+        // where the packet ends: known for two cycles when its beat 4 comes
+        stop: DFF<Bits<17>>,
+        iend: DFF<Bits<9>>,
+        // 1: how the beat lies to each border
+        k1: DFF<Bits<5>>,
+        one1: DFF<Bit>,
+        three1: DFF<Bit>,
+        four1: DFF<Bit>,
+        late1: DFF<Bit>,
+        head1: DFF<Bit>,
+        port1: DFF<Bit>,
+        body1: DFF<Bit>,
+        inside1: DFF<Bit>,
+        end1: DFF<Bit>,
+        pos1: DFF<Bits<3>>,
+        odd1: DFF<Bit>,
+        // 2
+        ip2: DFF<Bits<8>>,
+        l42: DFF<Bits<8>>,
+        ipos2: DFF<Bits<8>>,
         end_beat: Signal<Local, Bits<13>>,
         upto: Signal<Local, Bits<8>>,
         from: Signal<Local, Bits<8>>,
-        iend: Signal<Local, Bits<9>>,
-        iend_beat: Signal<Local, Bits<13>>,
+        iend_beat: Signal<Local, Bits<5>>,
         options: Signal<Local, Bits<8>>,
         c_all: Constant<Bits<8>> = 0xffu64,
         c_head: Constant<Bits<8>> = 0x03u64, // bytes 14 and 15
@@ -31,54 +52,75 @@ block! {
 impl Logic for Masks {
     #[hdl_gen]
     fn update(&mut self) {
+        dff_setup!(
+            self, clock, stop, iend, k1, one1, three1, four1, late1, head1, port1, body1, inside1, end1, pos1, odd1,
+            ip2, l42, ipos2
+        );
+        self.stop.d.next = bit_cast::<17, 16>(self.total.val()) + 14;
+        self.iend.d.next = bit_cast::<9, 8>(self.covered.val()) + 14;
+
+        self.end_beat.next = bit_cast::<13, 14>(self.stop.q.val().get_bits::<14>(3));
+        self.k1.d.next = self.k.val();
+        self.one1.d.next = self.v.val() == 1;
+        self.three1.d.next = self.v.val() == 3;
+        self.four1.d.next = self.v.val() == 4;
+        self.late1.d.next = self.v.val() >= 4;
+        self.head1.d.next = (self.v.val() > 1) & (self.v.val() < self.port_beat.val());
+        self.port1.d.next = (self.v.val() > 1) & (self.v.val() == self.port_beat.val());
+        self.body1.d.next = self.v.val() > self.port_beat.val();
+        self.inside1.d.next = self.long.val() < self.end_beat.val();
+        self.end1.d.next = self.long.val() == self.end_beat.val();
+        self.pos1.d.next = self.stop.q.val().get_bits::<3>(0);
+        self.odd1.d.next = self.odd.val();
+
         // where the options end and the transport header begins: byte 2 or 6 of its beat
         self.options.next = 0xfc.into();
-        if self.odd.val() {
+        if self.odd1.q.val() {
             self.options.next = 0xc0.into();
         }
-        self.ip.next = 0.into();
-        if self.v.val() == 1 {
-            self.ip.next = self.c_head.val();
-        } else if (self.v.val() > 1) & (self.v.val() < self.port_beat.val()) {
-            self.ip.next = self.c_all.val();
-        } else if (self.v.val() > 1) & (self.v.val() == self.port_beat.val()) {
-            self.ip.next = self.options.val();
+        self.ip2.d.next = 0.into();
+        if self.one1.q.val() {
+            self.ip2.d.next = self.c_head.val();
+        } else if self.head1.q.val() {
+            self.ip2.d.next = self.c_all.val();
+        } else if self.port1.q.val() {
+            self.ip2.d.next = self.options.val();
         }
-
-        self.stop.next = bit_cast::<17, 16>(self.total.val()) + 14;
-        self.end_beat.next = bit_cast::<13, 14>(self.stop.val().get_bits::<14>(3));
         self.upto.next = 0.into();
-        if self.v.val() < self.end_beat.val() {
+        if self.inside1.q.val() {
             self.upto.next = self.c_all.val();
-        } else if self.v.val() == self.end_beat.val() {
-            self.upto.next = !(self.c_all.val() >> self.stop.val().get_bits::<3>(0));
+        } else if self.end1.q.val() {
+            self.upto.next = !(self.c_all.val() >> self.pos1.q.val());
         }
         self.from.next = 0.into();
-        if self.v.val() > self.port_beat.val() {
+        if self.body1.q.val() {
             self.from.next = self.c_all.val();
-        } else if self.v.val() == self.port_beat.val() {
+        } else if self.port1.q.val() {
             self.from.next = !self.options.val();
         }
-        self.l4.next = 0.into();
-        if self.v.val() >= 4 {
-            self.l4.next = self.from.val() & self.upto.val();
+        self.l42.d.next = 0.into();
+        if self.late1.q.val() {
+            self.l42.d.next = self.from.val() & self.upto.val();
         }
-        if self.v.val() == 3 {
-            self.l4.next = 0x3f.into();
+        if self.three1.q.val() {
+            self.l42.d.next = 0x3f.into();
         }
-        if self.v.val() == 4 {
-            self.l4.next = (self.from.val() & self.upto.val()) | 0xc0;
+        if self.four1.q.val() {
+            self.l42.d.next = (self.from.val() & self.upto.val()) | 0xc0;
         }
 
-        self.iend.next = bit_cast::<9, 8>(self.covered.val()) + 14;
-        self.iend_beat.next = bit_cast::<13, 6>(self.iend.val().get_bits::<6>(3));
-        self.ipos.next = 0.into();
-        if self.k.val() == 1 {
-            self.ipos.next = self.c_head.val();
-        } else if (self.k.val() == 2) | ((self.k.val() > 1) & (self.k.val() < self.iend_beat.val())) {
-            self.ipos.next = self.c_all.val();
-        } else if (self.k.val() > 1) & (self.k.val() == self.iend_beat.val()) {
-            self.ipos.next = !(self.c_all.val() >> self.iend.val().get_bits::<3>(0));
+        // the covered length is known one cycle after beat 3
+        self.iend_beat.next = bit_cast::<5, 6>(self.iend.q.val().get_bits::<6>(3));
+        self.ipos2.d.next = 0.into();
+        if self.k1.q.val() == 1 {
+            self.ipos2.d.next = self.c_head.val();
+        } else if (self.k1.q.val() == 2) | ((self.k1.q.val() > 1) & (self.k1.q.val() < self.iend_beat.val())) {
+            self.ipos2.d.next = self.c_all.val();
+        } else if (self.k1.q.val() > 1) & (self.k1.q.val() == self.iend_beat.val()) {
+            self.ipos2.d.next = !(self.c_all.val() >> self.iend.q.val().get_bits::<3>(0));
         }
+        self.ip.next = self.ip2.q.val();
+        self.l4.next = self.l42.q.val();
+        self.ipos.next = self.ipos2.q.val();
     }
 }

@@ -4,6 +4,7 @@ mod fields;
 mod masks;
 mod rx;
 mod sum;
+mod verify;
 mod vlan;
 
 pub use be::ByteRev;
@@ -11,6 +12,7 @@ pub use fields::Fields;
 pub use masks::Masks;
 pub use rx::Rx;
 pub use sum::{Fold, LaneSum};
+pub use verify::Verify;
 pub use vlan::Vlan;
 
 use rust_hdl_core::prelude::*;

@@ -4,7 +4,7 @@ use rust_hdl_widgets::prelude::*;
 
 block! {
     /// Adds the four 16-bit lanes of `data` (network order) under a byte mask, bit 7 for the first byte on the
-    /// wire. `first` restarts the sum. The sum holds two cycles after the word.
+    /// wire. `first` restarts the sum. The sum holds three cycles after the word.
     pub struct LaneSum {
         pub clock: Signal<In, Clock>,
         pub valid: Signal<In, Bit>,
@@ -13,6 +13,10 @@ block! {
         pub mask: Signal<In, Bits<8>>,
         pub sum: Signal<Out, Bits<32>>,
         acc: DFF<Bits<32>>,
+        upper: DFF<Bits<18>>,
+        lower: DFF<Bits<18>>,
+        pairs_valid: DFF<Bit>,
+        pairs_first: DFF<Bit>,
         lanes: DFF<Bits<18>>,
         lanes_valid: DFF<Bit>,
         lanes_first: DFF<Bit>,
@@ -30,7 +34,7 @@ block! {
 impl Logic for LaneSum {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, acc, lanes, lanes_valid, lanes_first);
+        dff_setup!(self, clock, acc, upper, lower, pairs_valid, pairs_first, lanes, lanes_valid, lanes_first);
         self.m.next = 0.into();
         for i in 0..8 {
             self.m.next = self.m.val() << 8;
@@ -43,9 +47,13 @@ impl Logic for LaneSum {
         self.l1.next = bit_cast::<18, 16>(self.w.val().get_bits::<16>(16));
         self.l2.next = bit_cast::<18, 16>(self.w.val().get_bits::<16>(32));
         self.l3.next = bit_cast::<18, 16>(self.w.val().get_bits::<16>(48));
-        self.lanes.d.next = (self.l0.val() + self.l1.val()) + (self.l2.val() + self.l3.val());
-        self.lanes_valid.d.next = self.valid.val();
-        self.lanes_first.d.next = self.first.val();
+        self.lower.d.next = self.l0.val() + self.l1.val();
+        self.upper.d.next = self.l2.val() + self.l3.val();
+        self.pairs_valid.d.next = self.valid.val();
+        self.pairs_first.d.next = self.first.val();
+        self.lanes.d.next = self.lower.q.val() + self.upper.q.val();
+        self.lanes_valid.d.next = self.pairs_valid.q.val();
+        self.lanes_first.d.next = self.pairs_first.q.val();
         self.base.next = self.acc.q.val();
         if self.lanes_first.q.val() {
             self.base.next = 0.into();
@@ -67,8 +75,8 @@ block! {
         ok: DFF<Bit>,
         lo: Signal<Local, Bits<18>>,
         hi: Signal<Local, Bits<18>>,
-        twice: Signal<Local, Bits<18>>,
         c_ones: Constant<Bits<18>> = 0xffffu64,
+        c_carried: Constant<Bits<18>> = 0x1fffeu64, // its carry added, 0xffff too
     }
 }
 
@@ -79,8 +87,7 @@ impl Logic for Fold {
         self.lo.next = bit_cast::<18, 16>(self.sum.val().get_bits::<16>(0));
         self.hi.next = bit_cast::<18, 16>(self.sum.val().get_bits::<16>(16));
         self.once.d.next = self.lo.val() + self.hi.val();
-        self.twice.next = (self.once.q.val() & self.c_ones.val()) + (self.once.q.val() >> 16);
-        self.ok.d.next = self.twice.val() == self.c_ones.val();
+        self.ok.d.next = (self.once.q.val() == self.c_ones.val()) | (self.once.q.val() == self.c_carried.val());
         self.valid.next = self.ok.q.val();
     }
 }

@@ -9,26 +9,27 @@ use rust_hdl_widgets::prelude::*;
 #[derive(Copy, Clone, Debug, Default, PartialEq, LogicStruct)]
 pub struct Flight {
     pub meta: Meta,
-    pub ip_ok: Bit,
-    pub ipos_ok: Bit,
     pub back: Bit,
 }
 
 block! {
-    /// Cycle 0 picks, 1 hashes, 2 reads the cuckoo tables, 3 compares, 4 selects, 5 reads the destination, 6 the
-    /// neighbour, 7 decides. A commit takes a frame's place in cycle 0 and writes in cycle 2.
+    /// Cycle 0 picks, 1 hashes, 2 reads the cuckoo tables, 3 and 4 compare, 5 selects, 6 reads the destination, 7 the
+    /// neighbour, 8 decides. A commit takes a frame's place in cycle 0 and writes in cycle 2.
     pub struct Classify[const FW: usize, const EW: usize][FW, EW] {
         pub clock: Signal<In, Clock>,
         pub reset: Signal<In, Bit>,
         pub front_meta: Signal<In, Meta>,
-        pub front_ip_ok: Signal<In, Bit>,
         pub front_valid: Signal<In, Bit>,
         pub front_read: Signal<Out, Bit>,
         pub back_meta: Signal<In, Meta>,
-        pub back_ip_ok: Signal<In, Bit>,
-        pub back_ipos_ok: Signal<In, Bit>,
         pub back_valid: Signal<In, Bit>,
         pub back_read: Signal<Out, Bit>,
+        /// Header checksums of the frame that is decided: they are there by then.
+        pub front_ip_ok: Signal<In, Bit>,
+        pub front_sums_read: Signal<Out, Bit>,
+        pub back_ip_ok: Signal<In, Bit>,
+        pub back_ipos_ok: Signal<In, Bit>,
+        pub back_sums_read: Signal<Out, Bit>,
         /// Verdicts in the order of the frames of each port.
         pub verdict: Signal<Out, Verdict>,
         pub front_write: Signal<Out, Bit>,
@@ -76,22 +77,23 @@ block! {
         valid5: DFF<Bit>,
         valid6: DFF<Bit>,
         valid7: DFF<Bit>,
+        valid8: DFF<Bit>,
         commit_f1: DFF<Bit>,
         commit_f2: DFF<Bit>,
         commit_e1: DFF<Bit>,
         commit_e2: DFF<Bit>,
-        // lookup results on their way to cycle 7
-        hit6: DFF<Bit>,
+        // lookup results on their way to cycle 8
         hit7: DFF<Bit>,
-        action6: DFF<Bits<2>>,
+        hit8: DFF<Bit>,
         action7: DFF<Bits<2>>,
-        place6: DFF<Bits<14>>,
+        action8: DFF<Bits<2>>,
         place7: DFF<Bits<14>>,
-        ehit6: DFF<Bit>,
+        place8: DFF<Bits<14>>,
         ehit7: DFF<Bit>,
-        eref6: DFF<Bits<32>>,
+        ehit8: DFF<Bit>,
         eref7: DFF<Bits<32>>,
-        dest7: DFF<Bits<48>>,
+        eref8: DFF<Bits<32>>,
+        dest8: DFF<Bits<48>>,
         out: DFF<Verdict>,
         out_front: DFF<Bit>,
         out_back: DFF<Bit>,
@@ -110,9 +112,9 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
-            self, clock, turn, key1, key2, key3, hash2, valid1, valid2, valid3, valid4, valid5, valid6, valid7,
-            commit_f1, commit_f2, commit_e1, commit_e2, hit6, hit7, action6, action7, place6, place7, ehit6, ehit7,
-            eref6, eref7, dest7, out, out_front, out_back
+            self, clock, turn, key1, key2, key3, hash2, valid1, valid2, valid3, valid4, valid5, valid6, valid7, valid8,
+            commit_f1, commit_f2, commit_e1, commit_e2, hit7, hit8, action7, action8, place7, place8, ehit7, ehit8,
+            eref7, eref8, dest8, out, out_front, out_back
         );
         clock!(self, clock, forward, endpoint, dests, neighbours, flights);
         self.flights.reset.next = self.reset.val();
@@ -130,13 +132,9 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
             self.turn.d.next = !self.pick_back.val();
         }
         self.picked.next = self.front_meta.val();
-        self.flight.next.ip_ok = self.front_ip_ok.val();
-        self.flight.next.ipos_ok = false;
         self.flight.next.back = self.pick_back.val();
         if self.pick_back.val() {
             self.picked.next = self.back_meta.val();
-            self.flight.next.ip_ok = self.back_ip_ok.val();
-            self.flight.next.ipos_ok = self.back_ipos_ok.val();
         }
         self.flight.next.meta = self.picked.val();
         self.flights.data_in.next = self.flight.val();
@@ -164,11 +162,12 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
         self.commit_f2.d.next = self.commit_f1.q.val();
         self.commit_e2.d.next = self.commit_e1.q.val();
 
-        // 2 to 4
+        // 2 to 5
         self.key3.d.next = self.key2.q.val();
         self.valid3.d.next = self.valid2.q.val();
         self.valid4.d.next = self.valid3.q.val();
         self.valid5.d.next = self.valid4.q.val();
+        self.valid6.d.next = self.valid5.q.val();
         self.forward.hash.next = self.hash2.q.val();
         self.forward.key.next = self.key3.q.val();
         self.forward.commit.next = self.commit_f2.q.val();
@@ -192,7 +191,7 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
         self.endpoint.sweep.next = self.sweep.val();
         self.endpoint.sweep_slot.next = self.sweep_slot.val();
 
-        // 5
+        // 6
         self.dests.index.next = self.forward.value.val().get_bits::<8>(0);
         self.dests.commit.next = self.commit_dest.val();
         self.dests.commit_index.next = self.index.val();
@@ -202,14 +201,14 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
             self.dests.commit_index.next = bit_cast::<8, 12>(self.sweep_slot.val());
             self.dests.commit_value.next = 0.into();
         }
-        self.hit6.d.next = self.forward.hit.val();
-        self.action6.d.next = self.forward.value.val().get_bits::<2>(8);
-        self.place6.d.next = self.forward.place.val();
-        self.ehit6.d.next = self.endpoint.hit.val();
-        self.eref6.d.next = self.endpoint.value.val();
-        self.valid6.d.next = self.valid5.q.val();
+        self.hit7.d.next = self.forward.hit.val();
+        self.action7.d.next = self.forward.value.val().get_bits::<2>(8);
+        self.place7.d.next = self.forward.place.val();
+        self.ehit7.d.next = self.endpoint.hit.val();
+        self.eref7.d.next = self.endpoint.value.val();
+        self.valid7.d.next = self.valid6.q.val();
 
-        // 6
+        // 7
         self.neighbours.index.next = self.dests.value.val().get_bits::<4>(48);
         self.neighbours.commit.next = self.commit_neighbour.val();
         self.neighbours.commit_index.next = bit_cast::<4, 8>(self.index.val());
@@ -219,38 +218,41 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
             self.neighbours.commit_index.next = bit_cast::<4, 12>(self.sweep_slot.val());
             self.neighbours.commit_value.next = 0.into();
         }
-        self.dest7.d.next = self.dests.value.val().get_bits::<48>(0);
-        self.hit7.d.next = self.hit6.q.val();
-        self.action7.d.next = self.action6.q.val();
-        self.place7.d.next = self.place6.q.val();
-        self.ehit7.d.next = self.ehit6.q.val();
-        self.eref7.d.next = self.eref6.q.val();
-        self.valid7.d.next = self.valid6.q.val();
+        self.dest8.d.next = self.dests.value.val().get_bits::<48>(0);
+        self.hit8.d.next = self.hit7.q.val();
+        self.action8.d.next = self.action7.q.val();
+        self.place8.d.next = self.place7.q.val();
+        self.ehit8.d.next = self.ehit7.q.val();
+        self.eref8.d.next = self.eref7.q.val();
+        self.valid8.d.next = self.valid7.q.val();
 
-        // 7
+        // 8
         self.decide.meta.next = self.flights.data_out.val().meta;
-        self.decide.ip_ok.next = self.flights.data_out.val().ip_ok;
-        self.decide.ipos_ok.next = self.flights.data_out.val().ipos_ok;
+        self.decide.ip_ok.next = self.front_ip_ok.val();
+        self.decide.ipos_ok.next = self.back_ipos_ok.val();
         self.decide.back.next = self.flights.data_out.val().back;
         self.decide.vlan.next = self.front_vlan.val().get_bits::<12>(0);
         self.decide.vlan_enable.next = self.front_vlan.val().get_bit(31);
         if self.flights.data_out.val().back {
+            self.decide.ip_ok.next = self.back_ip_ok.val();
             self.decide.vlan.next = self.back_vlan.val().get_bits::<12>(0);
             self.decide.vlan_enable.next = self.back_vlan.val().get_bit(31);
         }
-        self.decide.forward_hit.next = self.hit7.q.val();
-        self.decide.action.next = self.action7.q.val();
-        self.decide.place.next = self.place7.q.val();
-        self.decide.endpoint_hit.next = self.ehit7.q.val();
-        self.decide.endpoint.next = self.eref7.q.val();
-        self.decide.dest_ip.next = self.dest7.q.val().get_bits::<32>(0);
-        self.decide.dest_port.next = self.dest7.q.val().get_bits::<16>(32);
+        self.decide.forward_hit.next = self.hit8.q.val();
+        self.decide.action.next = self.action8.q.val();
+        self.decide.place.next = self.place8.q.val();
+        self.decide.endpoint_hit.next = self.ehit8.q.val();
+        self.decide.endpoint.next = self.eref8.q.val();
+        self.decide.dest_ip.next = self.dest8.q.val().get_bits::<32>(0);
+        self.decide.dest_port.next = self.dest8.q.val().get_bits::<16>(32);
         self.decide.neighbour.next = self.neighbours.value.val().get_bits::<48>(0);
         self.decide.neighbour_valid.next = self.neighbours.value.val().get_bit(48);
-        self.flights.read.next = self.valid7.q.val();
-        self.out_front.d.next = self.valid7.q.val() & !self.flights.data_out.val().back;
-        self.out_back.d.next = self.valid7.q.val() & self.flights.data_out.val().back;
-        if self.valid7.q.val() {
+        self.flights.read.next = self.valid8.q.val();
+        self.front_sums_read.next = self.valid8.q.val() & !self.flights.data_out.val().back;
+        self.back_sums_read.next = self.valid8.q.val() & self.flights.data_out.val().back;
+        self.out_front.d.next = self.valid8.q.val() & !self.flights.data_out.val().back;
+        self.out_back.d.next = self.valid8.q.val() & self.flights.data_out.val().back;
+        if self.valid8.q.val() {
             self.out.d.next = self.decide.verdict.val();
         }
         self.verdict.next = self.out.q.val();
@@ -264,6 +266,7 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
             self.valid5.d.next = false;
             self.valid6.d.next = false;
             self.valid7.d.next = false;
+            self.valid8.d.next = false;
             self.commit_f1.d.next = false;
             self.commit_f2.d.next = false;
             self.commit_e1.d.next = false;

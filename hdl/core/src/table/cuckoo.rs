@@ -1,4 +1,4 @@
-//! Four-bank cuckoo table in block RAM: one lookup a cycle, three cycles of latency.
+//! Four-bank cuckoo table in block RAM: one lookup a cycle, four cycles of latency.
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -11,7 +11,7 @@ block! {
         pub hash: Signal<In, Bits<48>>,
         /// The key looked up one cycle after its hash.
         pub key: Signal<In, Bits<97>>,
-        /// Three cycles after the hash.
+        /// Four cycles after the hash.
         pub hit: Signal<Out, Bit>,
         pub value: Signal<Out, Bits<VW>>,
         /// Slot 11:0 and bank 13:12 of the hit.
@@ -26,10 +26,14 @@ block! {
         pub commit_key: Signal<In, Bits<97>>,
         pub commit_value: Signal<In, Bits<VW>>,
         ram: [RAM<Bits<EW>, AW>; 4],
-        entry: [DFF<Bits<VW>>; 4],
+        // a bit for each two bits of the key, then one for all
+        near: [DFF<Bits<49>>; 4],
+        early: [DFF<Bits<VW>>; 4],
         same: [DFF<Bit>; 4],
+        entry: [DFF<Bits<VW>>; 4],
         hash1: DFF<Bits<48>>,
         hash2: DFF<Bits<48>>,
+        hash3: DFF<Bits<48>>,
         found: DFF<Bit>,
         spot: DFF<Bits<14>>,
         result: DFF<Bits<VW>>,
@@ -42,16 +46,20 @@ block! {
         old_hash: Signal<Local, Bits<12>>,
         old_slot: Signal<Local, Bits<AW>>,
         read: Signal<Local, Bits<EW>>,
+        unlike: Signal<Local, Bits<98>>,
+        alike: Signal<Local, Bits<49>>,
         c_one: Constant<Bits<4>> = 1u64,
+        c_valid: Constant<Bits<98>> = 1u128 << 97,
     }
 }
 
 impl<const AW: usize, const VW: usize, const EW: usize> Logic for Cuckoo<AW, VW, EW> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, hash1, hash2, found, spot, result);
+        dff_setup!(self, clock, hash1, hash2, hash3, found, spot, result);
         self.hash1.d.next = self.hash.val();
         self.hash2.d.next = self.hash1.q.val();
+        self.hash3.d.next = self.hash2.q.val();
         // an entry: key 96:0, valid 97, value from 98
         self.entry_in.next =
             (bit_cast::<EW, VW>(self.commit_value.val()) << 98) | bit_cast::<EW, 97>(self.commit_key.val());
@@ -67,6 +75,8 @@ impl<const AW: usize, const VW: usize, const EW: usize> Logic for Cuckoo<AW, VW,
         for b in 0..4 {
             self.entry[b].clock.next = self.clock.val();
             self.same[b].clock.next = self.clock.val();
+            self.near[b].clock.next = self.clock.val();
+            self.early[b].clock.next = self.clock.val();
             self.ram[b].read_clock.next = self.clock.val();
             self.ram[b].write_clock.next = self.clock.val();
             self.slot.next = self.hash.val().get_bits::<12>(b * 12);
@@ -80,9 +90,18 @@ impl<const AW: usize, const VW: usize, const EW: usize> Logic for Cuckoo<AW, VW,
                 self.ram[b].write_enable.next = true;
             }
             self.read.next = self.ram[b].read_data.val();
-            self.same[b].d.next = self.read.val().get_bit(97) & (self.read.val().get_bits::<97>(0) == self.key.val());
-            self.entry[b].d.next = self.read.val().get_bits::<VW>(98);
-            self.old_hash.next = self.hash2.q.val().get_bits::<12>(b * 12);
+            // bit 97: the entry is valid
+            self.unlike.next =
+                (self.read.val().get_bits::<98>(0) ^ bit_cast::<98, 97>(self.key.val())) ^ self.c_valid.val();
+            self.alike.next = 0.into();
+            for i in 0..49 {
+                self.alike.next = self.alike.val().replace_bit(i, self.unlike.val().get_bits::<2>(i * 2) == 0);
+            }
+            self.near[b].d.next = self.alike.val();
+            self.early[b].d.next = self.read.val().get_bits::<VW>(98);
+            self.same[b].d.next = self.near[b].q.val().all();
+            self.entry[b].d.next = self.early[b].q.val();
+            self.old_hash.next = self.hash3.q.val().get_bits::<12>(b * 12);
             self.old_slot.next = bit_cast::<AW, 12>(self.old_hash.val());
             if self.same[b].q.val() {
                 self.any.next = true;

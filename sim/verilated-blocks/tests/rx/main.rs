@@ -15,8 +15,8 @@ use reference::{Parsed, Port};
 
 const FRAMES: u32 = 30_000;
 
-/// A head or a tail with its two verdicts, until the other part of its frame has come.
-type Head = (Meta, bool, bool);
+/// Verdicts on header checksums and on those of the whole frame, until all parts of a frame's description have come.
+type Sums = (bool, bool);
 type Tail = (bool, bool);
 
 fn run(mut rng: SmallRng, port: Port, count: u32, stalls: fn() -> Stalls) -> (u64, u64) {
@@ -29,12 +29,13 @@ fn run(mut rng: SmallRng, port: Port, count: u32, stalls: fn() -> Stalls) -> (u6
     block.restart();
     let mut source: Source<Beat> = Source::new(stalls());
     let mut head_sink = Sink::new("head", stalls());
+    let mut sums_sink = Sink::new("sums", stalls());
     let mut tail_sink = Sink::new("tail", stalls());
     let mut beat_sink = Sink::new("beat", stalls());
     let mut frames = Frames::default();
     let mut due: VecDeque<(Option<Vec<u8>>, bool)> = VecDeque::new();
     let mut parsed: VecDeque<(Parsed, Vec<u8>)> = VecDeque::new();
-    let (mut heads, mut tails): (VecDeque<Head>, VecDeque<Tail>) = Default::default();
+    let (mut heads, mut sums, mut tails): (VecDeque<Meta>, VecDeque<Sums>, VecDeque<Tail>) = Default::default();
     let (mut sent, mut keys, mut checksums) = (0, 0, [0; 2]);
     let (mut cycle, mut beats, mut last_in) = (0, 0, 0);
     while sent < count || !due.is_empty() || !parsed.is_empty() {
@@ -55,19 +56,24 @@ fn run(mut rng: SmallRng, port: Port, count: u32, stalls: fn() -> Stalls) -> (u6
         }
         // `read` only with `valid`; none of the valids depends on an input of this cycle
         block.set_head_read(0);
+        block.set_sums_read(0);
         block.set_tail_read(0);
         block.set_beat_read(0);
         block.low();
-        let head =
-            (block.head_valid() != 0).then(|| (Meta::unpack(block.meta()), block.ip_ok() != 0, block.ipos_ok() != 0));
+        let head = (block.head_valid() != 0).then(|| Meta::unpack(block.meta()));
+        let pair = (block.sums_valid() != 0).then(|| (block.ip_ok() != 0, block.ipos_ok() != 0));
         let tail = (block.tail_valid() != 0).then(|| (block.l4_ok() != 0, block.cover_ok() != 0));
         let beat = (block.beat_valid() != 0).then(|| Beat::unpack(block.beat()));
         let (h, t, b) = (head_sink.ready(&mut rng), tail_sink.ready(&mut rng), beat_sink.ready(&mut rng));
+        // the card reads the sums some cycles after the head
+        let p = sums_sink.ready(&mut rng);
         block.set_head_read((h && head.is_some()).into());
+        block.set_sums_read((p && pair.is_some()).into());
         block.set_tail_read((t && tail.is_some()).into());
         block.set_beat_read((b && beat.is_some()).into());
         block.eval();
         heads.extend(head_sink.look(head));
+        sums.extend(sums_sink.look(pair));
         tails.extend(tail_sink.look(tail));
         if let Some(frame) = beat_sink.look(beat).and_then(|beat| frames.add(&beat)) {
             let (bytes, user) = due.pop_front().expect("a frame is due");
@@ -76,13 +82,14 @@ fn run(mut rng: SmallRng, port: Port, count: u32, stalls: fn() -> Stalls) -> (u6
                 assert_eq!(frame.0, bytes);
             }
         }
-        if let (Some(head), Some(tail)) = (heads.front(), tails.front()) {
+        if let (Some(head), Some(pair), Some(tail)) = (heads.front(), sums.front(), tails.front()) {
             let (expected, frame) = parsed.pop_front().expect("a frame is due");
-            let said = reference::said(&expected, &head.0, head.1, head.2, tail.0, tail.1);
+            let said = reference::said(&expected, head, pair.0, pair.1, tail.0, tail.1);
             assert_eq!(said, expected, "{frame:02x?}");
             keys += u64::from(expected.key.is_some());
             expected.l4_ok.inspect(|&ok| checksums[usize::from(ok)] += 1);
             heads.pop_front();
+            sums.pop_front();
             tails.pop_front();
         }
         if block.s_valid() & block.s_ready() != 0 {

@@ -808,48 +808,57 @@ module ipos_nic_card_front_rx_fields (
     output logic [217:0] meta,
     output logic meta_valid,
     output logic done1,
-    output logic [12:0] k1,
-    output logic [12:0] v1,
-    output logic [12:0] port_beat,
+    output logic [4:0] k1,
+    output logic [3:0] v1,
+    output logic [12:0] long1,
+    output logic [3:0] port_beat,
     output logic odd,
     output logic [15:0] total1,
     output logic [7:0] cover1,
-    output logic [31:0] pseudo
+    output logic [16:0] pseudo
 );
   localparam logic [7:0] c_header = 8'h10;
   localparam logic [15:0] c_ipv4 = 16'h800;
+  localparam logic [4:0] c_k = 5'h1f;
+  localparam logic [12:0] c_long = 13'h1fff;
   localparam logic [2:0] c_malformed = 3'h4;
-  localparam logic [12:0] c_max = 13'h1fff;
   localparam logic [7:0] c_tcp = 8'h6;
   localparam logic [7:0] c_tcp_connection = 8'ha2;
   localparam logic [2:0] c_truncated = 3'h3;
   localparam logic [7:0] c_udp = 8'h11;
   localparam logic [7:0] c_udp_connection = 8'h16;
-  logic [12:0] v;
-  logic [12:0] pb;
-  logic [12:0] stop;
-  logic [2:0] end_pos;
+  localparam logic [3:0] c_v = 4'hf;
   logic [2:0] port_pos;
   logic tcp;
   logic udp;
   logic enough;
   logic finish;
   logic [15:0] header;
-  logic [15:0] payload;
-  logic [15:0] need;
-  logic l4;
   logic [7:0] covered;
+  logic is_ipos;
   logic [217:0] m;
-  logic [12:0] k_d;
-  logic [12:0] k_q;
+  logic [4:0] k_d;
+  logic [4:0] k_q;
+  logic [3:0] v_d;
+  logic [3:0] v_q;
+  logic [12:0] long_d;
+  logic [12:0] long_q;
+  logic [3:0] pb_d;
+  logic [3:0] pb_q;
+  logic [3:0] stop_d;
+  logic [3:0] stop_q;
+  logic [2:0] end_pos_d;
+  logic [2:0] end_pos_q;
   logic sent_d;
   logic sent_q;
   logic done_d;
   logic done_q;
-  logic [12:0] kd_d;
-  logic [12:0] kd_q;
-  logic [12:0] vd_d;
-  logic [12:0] vd_q;
+  logic [4:0] kd_d;
+  logic [4:0] kd_q;
+  logic [3:0] vd_d;
+  logic [3:0] vd_q;
+  logic [12:0] longd_d;
+  logic [12:0] longd_q;
   logic [47:0] dst_d;
   logic [47:0] dst_q;
   logic [47:0] src_d;
@@ -906,13 +915,31 @@ module ipos_nic_card_front_rx_fields (
   logic [217:0] out_q;
   logic out_valid_d;
   logic out_valid_q;
+  logic mac_same_d;
+  logic mac_same_q;
+  logic [15:0] payload_d;
+  logic [15:0] payload_q;
+  logic [15:0] need_d;
+  logic [15:0] need_q;
+  logic l4_d;
+  logic l4_q;
+  logic small_d;
+  logic small_q;
+  logic malformed_d;
+  logic malformed_q;
 
   initial begin
-    k_q = 13'h0;
+    k_q = 5'h0;
+    v_q = 4'h0;
+    long_q = 13'h0;
+    pb_q = 4'h0;
+    stop_q = 4'h0;
+    end_pos_q = 3'h0;
     sent_q = 1'h0;
     done_q = 1'h0;
-    kd_q = 13'h0;
-    vd_q = 13'h0;
+    kd_q = 5'h0;
+    vd_q = 4'h0;
+    longd_q = 13'h0;
     dst_q = 48'h0;
     src_q = 48'h0;
     ipos_q = 1'h0;
@@ -941,14 +968,26 @@ module ipos_nic_card_front_rx_fields (
     was_tci_q = 16'h0;
     out_q = 218'h0;
     out_valid_q = 1'h0;
+    mac_same_q = 1'h0;
+    payload_q = 16'h0;
+    need_q = 16'h0;
+    l4_q = 1'h0;
+    small_q = 1'h0;
+    malformed_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     k_q <= k_d;
+    v_q <= v_d;
+    long_q <= long_d;
+    pb_q <= pb_d;
+    stop_q <= stop_d;
+    end_pos_q <= end_pos_d;
     sent_q <= sent_d;
     done_q <= done_d;
     kd_q <= kd_d;
     vd_q <= vd_d;
+    longd_q <= longd_d;
     dst_q <= dst_d;
     src_q <= src_d;
     ipos_q <= ipos_d;
@@ -977,14 +1016,32 @@ module ipos_nic_card_front_rx_fields (
     was_tci_q <= was_tci_d;
     out_q <= out_d;
     out_valid_q <= out_valid_d;
+    mac_same_q <= mac_same_d;
+    payload_q <= payload_d;
+    need_q <= need_d;
+    l4_q <= l4_d;
+    small_q <= small_d;
+    malformed_q <= malformed_d;
   end
 
   always_comb begin
     k_d = k_q;
+    v_d = v_q;
+    long_d = long_q;
+    pb_d = pb_q;
+    stop_d = stop_q;
+    end_pos_d = end_pos_q;
     sent_d = sent_q;
     done_d = done_q;
     kd_d = kd_q;
     vd_d = vd_q;
+    longd_d = longd_q;
+    mac_same_d = mac_same_q;
+    payload_d = payload_q;
+    need_d = need_q;
+    l4_d = l4_q;
+    small_d = small_q;
+    malformed_d = malformed_q;
     dst_d = dst_q;
     src_d = src_q;
     ipos_d = ipos_q;
@@ -1013,81 +1070,91 @@ module ipos_nic_card_front_rx_fields (
     was_tci_d = was_tci_q;
     out_d = out_q;
     out_valid_d = out_valid_q;
-    v = k_q;
-    if (ipos_q & (k_q != 13'h0)) begin
-      v = k_q - 13'h2;
-    end
-    pb = ({9'h0, ihl_q} + 13'h3) >> 1;
     tcp = proto_q == c_tcp;
     udp = proto_q == c_udp;
     port_pos = 3'h6;
     if (ihl_q[0]) begin
       port_pos = 3'h2;
     end
-    stop = pb + 13'h1;
-    end_pos = 3'h5;
+    stop_d = pb_q + 4'h1;
+    end_pos_d = 3'h5;
     if (ihl_q[0]) begin
-      end_pos = 3'h1;
+      end_pos_d = 3'h1;
     end
     if (tcp) begin
-      stop = pb + 13'h3;
-      end_pos = 3'h1;
+      stop_d = pb_q + 4'h3;
+      end_pos_d = 3'h1;
       if (ihl_q[0]) begin
-        stop = pb + 13'h2;
-        end_pos = 3'h5;
+        stop_d = pb_q + 4'h2;
+        end_pos_d = 3'h5;
       end
     end
-    enough = k_q >= 13'h6;
+    is_ipos = be[31:16] == ethertype;
+    enough = k_q >= 5'h6;
     if (deep_q) begin
-      enough = (v >= 13'h4) & (v >= stop);
+      enough = (v_q >= 4'h4) & (v_q >= stop_q);
     end
     finish = (fire & (~sent_q)) & (last | enough);
     done_d = finish;
     if (fire) begin
       kd_d = k_q;
-      vd_d = v;
-      if (k_q != c_max) begin
-        k_d = k_q + 13'h1;
+      vd_d = v_q;
+      longd_d = long_q;
+      if (k_q != c_k) begin
+        k_d = k_q + 5'h1;
+      end
+      if (v_q != c_v) begin
+        v_d = v_q + 4'h1;
+      end
+      if (long_q != c_long) begin
+        long_d = long_q + 13'h1;
+      end
+      if ((k_q == 5'h1) & is_ipos) begin
+        v_d = 4'h0;
+        long_d = 13'h0;
       end
       sent_d = (sent_q | finish) & (~last);
       if (last) begin
-        k_d = 13'h0;
+        k_d = 5'h0;
+        v_d = 4'h0;
+        long_d = 13'h0;
       end
-      if (k_q == 13'h0) begin
+      if (k_q == 5'h0) begin
         dst_d = be[63:16];
         src_d = {32'h0, be[15:0]} << 32;
         ipos_d = 1'h0;
         is_ip_d = 1'h0;
         deep_d = 1'h0;
       end
-      if (k_q == 13'h1) begin
+      if (k_q == 5'h1) begin
         src_d = src_q | {16'h0, be[63:32]};
-        ipos_d = be[31:16] == ethertype;
+        ipos_d = is_ipos;
         is_ip_d = be[31:16] == c_ipv4;
         deep_d = be[31:16] == c_ipv4;
       end
-      if ((k_q == 13'h3) & ipos_q) begin
+      if ((k_q == 5'h3) & ipos_q) begin
         itype_d = be[47:40];
         iproto_d = be[39:32];
         deep_d = back & (be[47:40] == 8'h2);
       end
-      if (v == 13'h1) begin
+      if (v_q == 4'h1) begin
         version_d = be[15:12];
         ihl_d = be[11:8];
+        pb_d = 4'(({1'h0, be[11:8]} + 5'h3) >> 1);
       end
-      if (v == 13'h2) begin
+      if (v_q == 4'h2) begin
         total_d = be[63:48];
         frag_d = be[31:16];
         proto_d = be[7:0];
       end
-      if (v == 13'h3) begin
+      if (v_q == 4'h3) begin
         sip_d = be[47:16];
         dip_d = {16'h0, be[15:0]} << 16;
       end
-      if (v == 13'h4) begin
+      if (v_q == 4'h4) begin
         dip_d = dip_q | {16'h0, be[63:48]};
       end
-      if (v == pb) begin
+      if (v_q == pb_q) begin
         if (ihl_q[0]) begin
           sport_d = be[47:32];
           dport_d = be[31:16];
@@ -1096,7 +1163,7 @@ module ipos_nic_card_front_rx_fields (
           sport_d = be[15:0];
         end
       end
-      if (v == (pb + 13'h1)) begin
+      if (v_q == (pb_q + 4'h1)) begin
         if (ihl_q[0]) begin
           usum_d = be[63:48];
           flags_d = be[7:0];
@@ -1106,23 +1173,27 @@ module ipos_nic_card_front_rx_fields (
           usum_d = be[31:16];
         end
       end
-      if ((v == (pb + 13'h2)) & (~ihl_q[0])) begin
+      if ((v_q == (pb_q + 4'h2)) & (~ihl_q[0])) begin
         flags_d = be[39:32];
       end
-      cut_ipos_d = last & ((k_q < 13'h3) | ((k_q == 13'h3) & (cnt < 3'h5)));
-      cut_ip_d = last & ((v < 13'h4) | ((v == 13'h4) & (cnt < 3'h1)));
-      cut_options_d = last & ((v < pb) | ((v == pb) & (cnt < (port_pos - 3'h1))));
-      cut_l4_d = last & ((v < stop) | ((v == stop) & (cnt < end_pos)));
+      cut_ipos_d = last & ((k_q < 5'h3) | ((k_q == 5'h3) & (cnt < 3'h5)));
+      cut_ip_d = last & ((v_q < 4'h4) | ((v_q == 4'h4) & (cnt < 3'h1)));
+      cut_options_d = last & ((v_q < pb_q) | ((v_q == pb_q) & (cnt < (port_pos - 3'h1))));
+      cut_l4_d = last & ((v_q < stop_q) | ((v_q == stop_q) & (cnt < end_pos_q)));
       was_runt_d = runt & last;
       was_tagged_d = has_tag;
       was_tci_d = tci;
     end
+    mac_same_d = dst_q == mac;
     header = {12'h0, ihl_q} << 2;
-    need = header + 16'h8;
+    need_d = header + 16'h8;
     if (tcp) begin
-      need = header + 16'h14;
+      need_d = header + 16'h14;
     end
-    payload = total_q - header;
+    payload_d = total_q - header;
+    small_d = total_q < header;
+    malformed_d = total_q < need_q;
+    l4_d = (frag_q[13:0] == 14'h0) & (tcp | udp);
     covered = 8'h0;
     if ((itype_q == 8'h2) | (itype_q == 8'h3)) begin
       covered = c_header;
@@ -1133,10 +1204,9 @@ module ipos_nic_card_front_rx_fields (
     if ((itype_q == 8'h1) & (iproto_q == 8'h2)) begin
       covered = c_udp_connection;
     end
-    l4 = (frag_q[13:0] == 14'h0) & (tcp | udp);
     m[0] = was_runt_q;
     m[2] = dst_q[40];
-    m[1] = (promiscuous | dst_q[40]) | (dst_q == mac);
+    m[1] = (promiscuous | dst_q[40]) | mac_same_q;
     m[3] = ipos_q;
     m[4] = cut_ipos_q;
     m[12:5] = itype_q;
@@ -1150,18 +1220,18 @@ module ipos_nic_card_front_rx_fields (
     end else if (cut_options_q) begin
       m[24:22] = c_truncated;
     end
-    m[25] = total_q < header;
+    m[25] = small_q;
     m[28:26] = 3'h0;
-    if (l4) begin
+    if (l4_q) begin
       if (cut_l4_q) begin
         m[28:26] = c_truncated;
-      end else if (total_q < need) begin
+      end else if (malformed_q) begin
         m[28:26] = c_malformed;
       end
     end
     m[29] = frag_q[13:0] != 14'h0;
     m[30] = ~(tcp | udp);
-    m[31] = udp & ((usum_q == 16'h0) | (ulen_q != payload));
+    m[31] = udp & ((usum_q == 16'h0) | (ulen_q != payload_q));
     m[32] = udp;
     m[64:33] = sip_q;
     m[96:65] = dip_q;
@@ -1185,13 +1255,16 @@ module ipos_nic_card_front_rx_fields (
     done1 = done_q;
     k1 = kd_q;
     v1 = vd_q;
-    port_beat = pb;
+    port_beat = pb_q;
     odd = ihl_q[0];
     total1 = total_q;
     cover1 = covered;
-    pseudo = {24'h0, proto_q} + {16'h0, payload};
+    long1 = longd_q;
+    pseudo = {9'h0, proto_q} + {1'h0, payload_q};
     if (reset) begin
-      k_d = 13'h0;
+      k_d = 5'h0;
+      v_d = 4'h0;
+      long_d = 13'h0;
       sent_d = 1'h0;
       done_d = 1'h0;
       out_valid_d = 1'h0;
@@ -1199,10 +1272,12 @@ module ipos_nic_card_front_rx_fields (
   end
 endmodule
 
-module ipos_nic_card_front_rx_masks (
-    input  logic [12:0] k,
-    input  logic [12:0] v,
-    input  logic [12:0] port_beat,
+module ipos_nic_card_front_rx_verify_masks (
+    input  logic clock,
+    input  logic [4:0] k,
+    input  logic [3:0] v,
+    input  logic [12:0] long,
+    input  logic [3:0] port_beat,
     input  logic odd,
     input  logic [15:0] total,
     input  logic [7:0] covered,
@@ -1212,65 +1287,169 @@ module ipos_nic_card_front_rx_masks (
 );
   localparam logic [7:0] c_all = 8'hff;
   localparam logic [7:0] c_head = 8'h3;
-  logic [16:0] stop;
   logic [12:0] end_beat;
   logic [7:0] upto;
   logic [7:0] from;
-  logic [8:0] iend;
-  logic [12:0] iend_beat;
+  logic [4:0] iend_beat;
   logic [7:0] options;
+  logic [16:0] stop_d;
+  logic [16:0] stop_q;
+  logic [8:0] iend_d;
+  logic [8:0] iend_q;
+  logic [4:0] k1_d;
+  logic [4:0] k1_q;
+  logic one1_d;
+  logic one1_q;
+  logic three1_d;
+  logic three1_q;
+  logic four1_d;
+  logic four1_q;
+  logic late1_d;
+  logic late1_q;
+  logic head1_d;
+  logic head1_q;
+  logic port1_d;
+  logic port1_q;
+  logic body1_d;
+  logic body1_q;
+  logic inside1_d;
+  logic inside1_q;
+  logic end1_d;
+  logic end1_q;
+  logic [2:0] pos1_d;
+  logic [2:0] pos1_q;
+  logic odd1_d;
+  logic odd1_q;
+  logic [7:0] ip2_d;
+  logic [7:0] ip2_q;
+  logic [7:0] l42_d;
+  logic [7:0] l42_q;
+  logic [7:0] ipos2_d;
+  logic [7:0] ipos2_q;
+
+  initial begin
+    stop_q = 17'h0;
+    iend_q = 9'h0;
+    k1_q = 5'h0;
+    one1_q = 1'h0;
+    three1_q = 1'h0;
+    four1_q = 1'h0;
+    late1_q = 1'h0;
+    head1_q = 1'h0;
+    port1_q = 1'h0;
+    body1_q = 1'h0;
+    inside1_q = 1'h0;
+    end1_q = 1'h0;
+    pos1_q = 3'h0;
+    odd1_q = 1'h0;
+    ip2_q = 8'h0;
+    l42_q = 8'h0;
+    ipos2_q = 8'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    stop_q <= stop_d;
+    iend_q <= iend_d;
+    k1_q <= k1_d;
+    one1_q <= one1_d;
+    three1_q <= three1_d;
+    four1_q <= four1_d;
+    late1_q <= late1_d;
+    head1_q <= head1_d;
+    port1_q <= port1_d;
+    body1_q <= body1_d;
+    inside1_q <= inside1_d;
+    end1_q <= end1_d;
+    pos1_q <= pos1_d;
+    odd1_q <= odd1_d;
+    ip2_q <= ip2_d;
+    l42_q <= l42_d;
+    ipos2_q <= ipos2_d;
+  end
 
   always_comb begin
+    stop_d = stop_q;
+    iend_d = iend_q;
+    k1_d = k1_q;
+    one1_d = one1_q;
+    three1_d = three1_q;
+    four1_d = four1_q;
+    late1_d = late1_q;
+    head1_d = head1_q;
+    port1_d = port1_q;
+    body1_d = body1_q;
+    inside1_d = inside1_q;
+    end1_d = end1_q;
+    pos1_d = pos1_q;
+    odd1_d = odd1_q;
+    ip2_d = ip2_q;
+    l42_d = l42_q;
+    ipos2_d = ipos2_q;
+    stop_d = {1'h0, total} + 17'he;
+    iend_d = {1'h0, covered} + 9'he;
+    end_beat = 13'(stop_q[16:3]);
+    k1_d = k;
+    one1_d = v == 4'h1;
+    three1_d = v == 4'h3;
+    four1_d = v == 4'h4;
+    late1_d = v >= 4'h4;
+    head1_d = (v > 4'h1) & (v < port_beat);
+    port1_d = (v > 4'h1) & (v == port_beat);
+    body1_d = v > port_beat;
+    inside1_d = long < end_beat;
+    end1_d = long == end_beat;
+    pos1_d = stop_q[2:0];
+    odd1_d = odd;
     options = 8'hfc;
-    if (odd) begin
+    if (odd1_q) begin
       options = 8'hc0;
     end
-    ip = 8'h0;
-    if (v == 13'h1) begin
-      ip = c_head;
-    end else if ((v > 13'h1) & (v < port_beat)) begin
-      ip = c_all;
-    end else if ((v > 13'h1) & (v == port_beat)) begin
-      ip = options;
+    ip2_d = 8'h0;
+    if (one1_q) begin
+      ip2_d = c_head;
+    end else if (head1_q) begin
+      ip2_d = c_all;
+    end else if (port1_q) begin
+      ip2_d = options;
     end
-    stop = {1'h0, total} + 17'he;
-    end_beat = 13'(stop[16:3]);
     upto = 8'h0;
-    if (v < end_beat) begin
+    if (inside1_q) begin
       upto = c_all;
-    end else if (v == end_beat) begin
-      upto = ~(c_all >> stop[2:0]);
+    end else if (end1_q) begin
+      upto = ~(c_all >> pos1_q);
     end
     from = 8'h0;
-    if (v > port_beat) begin
+    if (body1_q) begin
       from = c_all;
-    end else if (v == port_beat) begin
+    end else if (port1_q) begin
       from = ~options;
     end
-    l4 = 8'h0;
-    if (v >= 13'h4) begin
-      l4 = from & upto;
+    l42_d = 8'h0;
+    if (late1_q) begin
+      l42_d = from & upto;
     end
-    if (v == 13'h3) begin
-      l4 = 8'h3f;
+    if (three1_q) begin
+      l42_d = 8'h3f;
     end
-    if (v == 13'h4) begin
-      l4 = (from & upto) | 8'hc0;
+    if (four1_q) begin
+      l42_d = (from & upto) | 8'hc0;
     end
-    iend = {1'h0, covered} + 9'he;
-    iend_beat = {7'h0, iend[8:3]};
-    ipos = 8'h0;
-    if (k == 13'h1) begin
-      ipos = c_head;
-    end else if ((k == 13'h2) | ((k > 13'h1) & (k < iend_beat))) begin
-      ipos = c_all;
-    end else if ((k > 13'h1) & (k == iend_beat)) begin
-      ipos = ~(c_all >> iend[2:0]);
+    iend_beat = 5'(iend_q[8:3]);
+    ipos2_d = 8'h0;
+    if (k1_q == 5'h1) begin
+      ipos2_d = c_head;
+    end else if ((k1_q == 5'h2) | ((k1_q > 5'h1) & (k1_q < iend_beat))) begin
+      ipos2_d = c_all;
+    end else if ((k1_q > 5'h1) & (k1_q == iend_beat)) begin
+      ipos2_d = ~(c_all >> iend_q[2:0]);
     end
+    ip = ip2_q;
+    l4 = l42_q;
+    ipos = ipos2_q;
   end
 endmodule
 
-module ipos_nic_card_front_rx_ip_sum (
+module ipos_nic_card_front_rx_verify_ip_sum (
     input  logic clock,
     input  logic valid,
     input  logic first,
@@ -1288,6 +1467,14 @@ module ipos_nic_card_front_rx_ip_sum (
   logic [31:0] base;
   logic [31:0] acc_d;
   logic [31:0] acc_q;
+  logic [17:0] upper_d;
+  logic [17:0] upper_q;
+  logic [17:0] lower_d;
+  logic [17:0] lower_q;
+  logic pairs_valid_d;
+  logic pairs_valid_q;
+  logic pairs_first_d;
+  logic pairs_first_q;
   logic [17:0] lanes_d;
   logic [17:0] lanes_q;
   logic lanes_valid_d;
@@ -1297,6 +1484,10 @@ module ipos_nic_card_front_rx_ip_sum (
 
   initial begin
     acc_q = 32'h0;
+    upper_q = 18'h0;
+    lower_q = 18'h0;
+    pairs_valid_q = 1'h0;
+    pairs_first_q = 1'h0;
     lanes_q = 18'h0;
     lanes_valid_q = 1'h0;
     lanes_first_q = 1'h0;
@@ -1304,6 +1495,10 @@ module ipos_nic_card_front_rx_ip_sum (
 
   always_ff @(posedge clock) begin
     acc_q <= acc_d;
+    upper_q <= upper_d;
+    lower_q <= lower_d;
+    pairs_valid_q <= pairs_valid_d;
+    pairs_first_q <= pairs_first_d;
     lanes_q <= lanes_d;
     lanes_valid_q <= lanes_valid_d;
     lanes_first_q <= lanes_first_d;
@@ -1311,6 +1506,10 @@ module ipos_nic_card_front_rx_ip_sum (
 
   always_comb begin
     acc_d = acc_q;
+    upper_d = upper_q;
+    lower_d = lower_q;
+    pairs_valid_d = pairs_valid_q;
+    pairs_first_d = pairs_first_q;
     lanes_d = lanes_q;
     lanes_valid_d = lanes_valid_q;
     lanes_first_d = lanes_first_q;
@@ -1352,9 +1551,13 @@ module ipos_nic_card_front_rx_ip_sum (
     l1 = {2'h0, w[31:16]};
     l2 = {2'h0, w[47:32]};
     l3 = {2'h0, w[63:48]};
-    lanes_d = (l0 + l1) + (l2 + l3);
-    lanes_valid_d = valid;
-    lanes_first_d = first;
+    lower_d = l0 + l1;
+    upper_d = l2 + l3;
+    pairs_valid_d = valid;
+    pairs_first_d = first;
+    lanes_d = lower_q + upper_q;
+    lanes_valid_d = pairs_valid_q;
+    lanes_first_d = pairs_first_q;
     base = acc_q;
     if (lanes_first_q) begin
       base = 32'h0;
@@ -1366,15 +1569,15 @@ module ipos_nic_card_front_rx_ip_sum (
   end
 endmodule
 
-module ipos_nic_card_front_rx_ip_fold (
+module ipos_nic_card_front_rx_verify_ip_fold (
     input  logic clock,
     input  logic [31:0] sum,
     output logic valid
 );
+  localparam logic [17:0] c_carried = 18'h1fffe;
   localparam logic [17:0] c_ones = 18'hffff;
   logic [17:0] lo;
   logic [17:0] hi;
-  logic [17:0] twice;
   logic [17:0] once_d;
   logic [17:0] once_q;
   logic ok_d;
@@ -1396,9 +1599,273 @@ module ipos_nic_card_front_rx_ip_fold (
     lo = {2'h0, sum[15:0]};
     hi = {2'h0, sum[31:16]};
     once_d = lo + hi;
-    twice = (once_q & c_ones) + (once_q >> 16);
-    ok_d = twice == c_ones;
+    ok_d = (once_q == c_ones) | (once_q == c_carried);
     valid = ok_q;
+  end
+endmodule
+
+module ipos_nic_card_front_rx_verify (
+    input  logic clock,
+    input  logic reset,
+    input  logic valid,
+    input  logic [63:0] data,
+    input  logic done,
+    input  logic last,
+    input  logic [4:0] k,
+    input  logic [3:0] v,
+    input  logic [12:0] long,
+    input  logic [3:0] port_beat,
+    input  logic odd,
+    input  logic [15:0] total,
+    input  logic [7:0] covered,
+    input  logic [16:0] pseudo,
+    output logic ip_ok,
+    output logic ipos_ok,
+    output logic head_done,
+    output logic l4_ok,
+    output logic cover_ok,
+    output logic tail_done
+);
+  logic [4:0] masks_k;
+  logic [3:0] masks_v;
+  logic [12:0] masks_long;
+  logic [3:0] masks_port_beat;
+  logic masks_odd;
+  logic [15:0] masks_total;
+  logic [7:0] masks_covered;
+  logic [7:0] masks_ip;
+  logic [7:0] masks_l4;
+  logic [7:0] masks_ipos;
+  logic ip_sum_valid;
+  logic ip_sum_first;
+  logic [63:0] ip_sum_data;
+  logic [7:0] ip_sum_mask;
+  logic [31:0] ip_sum_sum;
+  logic l4_sum_valid;
+  logic l4_sum_first;
+  logic [63:0] l4_sum_data;
+  logic [7:0] l4_sum_mask;
+  logic [31:0] l4_sum_sum;
+  logic ipos_sum_valid;
+  logic ipos_sum_first;
+  logic [63:0] ipos_sum_data;
+  logic [7:0] ipos_sum_mask;
+  logic [31:0] ipos_sum_sum;
+  logic [31:0] ip_fold_sum;
+  logic ip_fold_valid;
+  logic [31:0] l4_fold_sum;
+  logic l4_fold_valid;
+  logic [31:0] ipos_fold_sum;
+  logic ipos_fold_valid;
+  logic [63:0] data1_d;
+  logic [63:0] data1_q;
+  logic [63:0] data2_d;
+  logic [63:0] data2_q;
+  logic valid1_d;
+  logic valid1_q;
+  logic valid2_d;
+  logic valid2_q;
+  logic start1_d;
+  logic start1_q;
+  logic start2_d;
+  logic start2_q;
+  logic again1_d;
+  logic again1_q;
+  logic again2_d;
+  logic again2_q;
+  logic [16:0] pseudo1_d;
+  logic [16:0] pseudo1_q;
+  logic [16:0] pseudo2_d;
+  logic [16:0] pseudo2_q;
+  logic [16:0] pseudo3_d;
+  logic [16:0] pseudo3_q;
+  logic [16:0] pseudo4_d;
+  logic [16:0] pseudo4_q;
+  logic [16:0] pseudo5_d;
+  logic [16:0] pseudo5_q;
+  logic [31:0] l4_total_d;
+  logic [31:0] l4_total_q;
+  logic ipos_ok8_d;
+  logic ipos_ok8_q;
+  logic [7:0] dones_d;
+  logic [7:0] dones_q;
+  logic [7:0] lasts_d;
+  logic [7:0] lasts_q;
+
+  initial begin
+    data1_q = 64'h0;
+    data2_q = 64'h0;
+    valid1_q = 1'h0;
+    valid2_q = 1'h0;
+    start1_q = 1'h0;
+    start2_q = 1'h0;
+    again1_q = 1'h0;
+    again2_q = 1'h0;
+    pseudo1_q = 17'h0;
+    pseudo2_q = 17'h0;
+    pseudo3_q = 17'h0;
+    pseudo4_q = 17'h0;
+    pseudo5_q = 17'h0;
+    l4_total_q = 32'h0;
+    ipos_ok8_q = 1'h0;
+    dones_q = 8'h0;
+    lasts_q = 8'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    data1_q <= data1_d;
+    data2_q <= data2_d;
+    valid1_q <= valid1_d;
+    valid2_q <= valid2_d;
+    start1_q <= start1_d;
+    start2_q <= start2_d;
+    again1_q <= again1_d;
+    again2_q <= again2_d;
+    pseudo1_q <= pseudo1_d;
+    pseudo2_q <= pseudo2_d;
+    pseudo3_q <= pseudo3_d;
+    pseudo4_q <= pseudo4_d;
+    pseudo5_q <= pseudo5_d;
+    l4_total_q <= l4_total_d;
+    ipos_ok8_q <= ipos_ok8_d;
+    dones_q <= dones_d;
+    lasts_q <= lasts_d;
+  end
+
+  ipos_nic_card_front_rx_verify_masks masks (
+      .clock(clock),
+      .k(masks_k),
+      .v(masks_v),
+      .long(masks_long),
+      .port_beat(masks_port_beat),
+      .odd(masks_odd),
+      .total(masks_total),
+      .covered(masks_covered),
+      .ip(masks_ip),
+      .l4(masks_l4),
+      .ipos(masks_ipos)
+  );
+
+  ipos_nic_card_front_rx_verify_ip_sum ip_sum (
+      .clock(clock),
+      .valid(ip_sum_valid),
+      .first(ip_sum_first),
+      .data(ip_sum_data),
+      .mask(ip_sum_mask),
+      .sum(ip_sum_sum)
+  );
+
+  ipos_nic_card_front_rx_verify_ip_sum l4_sum (
+      .clock(clock),
+      .valid(l4_sum_valid),
+      .first(l4_sum_first),
+      .data(l4_sum_data),
+      .mask(l4_sum_mask),
+      .sum(l4_sum_sum)
+  );
+
+  ipos_nic_card_front_rx_verify_ip_sum ipos_sum (
+      .clock(clock),
+      .valid(ipos_sum_valid),
+      .first(ipos_sum_first),
+      .data(ipos_sum_data),
+      .mask(ipos_sum_mask),
+      .sum(ipos_sum_sum)
+  );
+
+  ipos_nic_card_front_rx_verify_ip_fold ip_fold (
+      .clock(clock),
+      .sum(ip_fold_sum),
+      .valid(ip_fold_valid)
+  );
+
+  ipos_nic_card_front_rx_verify_ip_fold l4_fold (
+      .clock(clock),
+      .sum(l4_fold_sum),
+      .valid(l4_fold_valid)
+  );
+
+  ipos_nic_card_front_rx_verify_ip_fold ipos_fold (
+      .clock(clock),
+      .sum(ipos_fold_sum),
+      .valid(ipos_fold_valid)
+  );
+
+  always_comb begin
+    data1_d = data1_q;
+    data2_d = data2_q;
+    valid1_d = valid1_q;
+    valid2_d = valid2_q;
+    start1_d = start1_q;
+    start2_d = start2_q;
+    again1_d = again1_q;
+    again2_d = again2_q;
+    pseudo1_d = pseudo1_q;
+    pseudo2_d = pseudo2_q;
+    pseudo3_d = pseudo3_q;
+    pseudo4_d = pseudo4_q;
+    pseudo5_d = pseudo5_q;
+    l4_total_d = l4_total_q;
+    ipos_ok8_d = ipos_ok8_q;
+    dones_d = dones_q;
+    lasts_d = lasts_q;
+    masks_k = k;
+    masks_v = v;
+    masks_long = long;
+    masks_port_beat = port_beat;
+    masks_odd = odd;
+    masks_total = total;
+    masks_covered = covered;
+    data1_d = data;
+    data2_d = data1_q;
+    valid1_d = valid;
+    valid2_d = valid1_q;
+    start1_d = k == 5'h0;
+    start2_d = start1_q;
+    again1_d = (k == 5'h0) | (v == 4'h1);
+    again2_d = again1_q;
+    ip_sum_valid = valid2_q;
+    ip_sum_first = again2_q;
+    ip_sum_data = data2_q;
+    ip_sum_mask = masks_ip;
+    l4_sum_valid = valid2_q;
+    l4_sum_first = start2_q;
+    l4_sum_data = data2_q;
+    l4_sum_mask = masks_l4;
+    ipos_sum_valid = valid2_q;
+    ipos_sum_first = start2_q;
+    ipos_sum_data = data2_q;
+    ipos_sum_mask = masks_ipos;
+    pseudo1_d = pseudo;
+    pseudo2_d = pseudo1_q;
+    pseudo3_d = pseudo2_q;
+    pseudo4_d = pseudo3_q;
+    pseudo5_d = pseudo4_q;
+    l4_total_d = l4_sum_sum + {15'h0, pseudo5_q};
+    l4_fold_sum = l4_total_q;
+    ip_fold_sum = ip_sum_sum;
+    ipos_fold_sum = ipos_sum_sum;
+    ipos_ok8_d = ipos_fold_valid;
+    dones_d = dones_q << 1;
+    if (done) begin
+      dones_d = (dones_q << 1) | 8'h1;
+    end
+    lasts_d = lasts_q << 1;
+    if (last) begin
+      lasts_d = (lasts_q << 1) | 8'h1;
+    end
+    ip_ok = ip_fold_valid;
+    ipos_ok = ipos_fold_valid;
+    head_done = dones_q[6];
+    l4_ok = l4_fold_valid;
+    cover_ok = ipos_ok8_q;
+    tail_done = lasts_q[7];
+    if (reset) begin
+      valid1_d = 1'h0;
+      valid2_d = 1'h0;
+      dones_d = 8'h0;
+      lasts_d = 8'h0;
+    end
   end
 endmodule
 
@@ -1588,100 +2055,7 @@ module ipos_nic_card_front_rx_metas (
   end
 endmodule
 
-module ipos_nic_card_front_rx_oks_ram (
-    input  logic [3:0] read_address,
-    input  logic read_clock,
-    output logic [1:0] read_data,
-    input  logic [3:0] write_address,
-    input  logic write_clock,
-    input  logic [1:0] write_data,
-    input  logic write_enable
-);
-  reg[1:0] mem[15:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
-  end
-endmodule
-
-module ipos_nic_card_front_rx_oks (
-    input  logic clock,
-    input  logic reset,
-    input  logic [1:0] data_in,
-    input  logic write,
-    output logic [1:0] data_out,
-    output logic valid,
-    input  logic read,
-    output logic [4:0] level
-);
-  logic [4:0] rd_next;
-  logic [3:0] ram_read_address;
-  logic [1:0] ram_read_data;
-  logic [3:0] ram_write_address;
-  logic [1:0] ram_write_data;
-  logic ram_write_enable;
-  logic [4:0] wr_d;
-  logic [4:0] wr_q;
-  logic [4:0] rd_d;
-  logic [4:0] rd_q;
-  logic full_word_d;
-  logic full_word_q;
-
-  initial begin
-    wr_q = 5'h0;
-    rd_q = 5'h0;
-    full_word_q = 1'h0;
-  end
-
-  always_ff @(posedge clock) begin
-    wr_q <= wr_d;
-    rd_q <= rd_d;
-    full_word_q <= full_word_d;
-  end
-
-  ipos_nic_card_front_rx_oks_ram ram (
-      .read_address(ram_read_address),
-      .read_clock(clock),
-      .read_data(ram_read_data),
-      .write_address(ram_write_address),
-      .write_clock(clock),
-      .write_data(ram_write_data),
-      .write_enable(ram_write_enable)
-  );
-
-  always_comb begin
-    wr_d = wr_q;
-    rd_d = rd_q;
-    full_word_d = full_word_q;
-    rd_next = rd_q;
-    if (read) begin
-      rd_next = rd_q + 5'h1;
-    end
-    rd_d = rd_next;
-    if (write) begin
-      wr_d = wr_q + 5'h1;
-    end
-    ram_write_address = wr_q[3:0];
-    ram_write_data = data_in;
-    ram_write_enable = write;
-    ram_read_address = rd_next[3:0];
-    full_word_d = rd_next != wr_q;
-    data_out = ram_read_data;
-    valid = full_word_q;
-    level = wr_q - rd_q;
-    if (reset) begin
-      wr_d = 5'h0;
-      rd_d = 5'h0;
-      full_word_d = 1'h0;
-    end
-  end
-endmodule
-
-module ipos_nic_card_front_rx_tails_ram (
+module ipos_nic_card_front_rx_pairs_ram (
     input  logic [4:0] read_address,
     input  logic read_clock,
     output logic [1:0] read_data,
@@ -1701,7 +2075,7 @@ module ipos_nic_card_front_rx_tails_ram (
   end
 endmodule
 
-module ipos_nic_card_front_rx_tails (
+module ipos_nic_card_front_rx_pairs (
     input  logic clock,
     input  logic reset,
     input  logic [1:0] data_in,
@@ -1736,7 +2110,7 @@ module ipos_nic_card_front_rx_tails (
     full_word_q <= full_word_d;
   end
 
-  ipos_nic_card_front_rx_tails_ram ram (
+  ipos_nic_card_front_rx_pairs_ram ram (
       .read_address(ram_read_address),
       .read_clock(clock),
       .read_data(ram_read_data),
@@ -1785,10 +2159,12 @@ module ipos_nic_card_front_rx (
     input  logic [15:0] ethertype,
     input  logic back,
     output logic [217:0] meta,
-    output logic ip_ok,
-    output logic ipos_ok,
     output logic head_valid,
     input  logic head_read,
+    output logic ip_ok,
+    output logic ipos_ok,
+    output logic sums_valid,
+    input  logic sums_read,
     output logic l4_ok,
     output logic cover_ok,
     output logic tail_valid,
@@ -1797,7 +2173,6 @@ module ipos_nic_card_front_rx (
     output logic beat_valid,
     input  logic beat_read
 );
-  logic room;
   logic fire;
   logic [1:0] pair;
   logic [1:0] tail;
@@ -1828,43 +2203,33 @@ module ipos_nic_card_front_rx (
   logic [217:0] fields_meta;
   logic fields_meta_valid;
   logic fields_done1;
-  logic [12:0] fields_k1;
-  logic [12:0] fields_v1;
-  logic [12:0] fields_port_beat;
+  logic [4:0] fields_k1;
+  logic [3:0] fields_v1;
+  logic [12:0] fields_long1;
+  logic [3:0] fields_port_beat;
   logic fields_odd;
   logic [15:0] fields_total1;
   logic [7:0] fields_cover1;
-  logic [31:0] fields_pseudo;
-  logic [12:0] masks_k;
-  logic [12:0] masks_v;
-  logic [12:0] masks_port_beat;
-  logic masks_odd;
-  logic [15:0] masks_total;
-  logic [7:0] masks_covered;
-  logic [7:0] masks_ip;
-  logic [7:0] masks_l4;
-  logic [7:0] masks_ipos;
-  logic ip_sum_valid;
-  logic ip_sum_first;
-  logic [63:0] ip_sum_data;
-  logic [7:0] ip_sum_mask;
-  logic [31:0] ip_sum_sum;
-  logic l4_sum_valid;
-  logic l4_sum_first;
-  logic [63:0] l4_sum_data;
-  logic [7:0] l4_sum_mask;
-  logic [31:0] l4_sum_sum;
-  logic ipos_sum_valid;
-  logic ipos_sum_first;
-  logic [63:0] ipos_sum_data;
-  logic [7:0] ipos_sum_mask;
-  logic [31:0] ipos_sum_sum;
-  logic [31:0] ip_fold_sum;
-  logic ip_fold_valid;
-  logic [31:0] l4_fold_sum;
-  logic l4_fold_valid;
-  logic [31:0] ipos_fold_sum;
-  logic ipos_fold_valid;
+  logic [16:0] fields_pseudo;
+  logic verify_reset;
+  logic verify_valid;
+  logic [63:0] verify_data;
+  logic verify_done;
+  logic verify_last;
+  logic [4:0] verify_k;
+  logic [3:0] verify_v;
+  logic [12:0] verify_long;
+  logic [3:0] verify_port_beat;
+  logic verify_odd;
+  logic [15:0] verify_total;
+  logic [7:0] verify_covered;
+  logic [16:0] verify_pseudo;
+  logic verify_ip_ok;
+  logic verify_ipos_ok;
+  logic verify_head_done;
+  logic verify_l4_ok;
+  logic verify_cover_ok;
+  logic verify_tail_done;
   logic beats_reset;
   logic [68:0] beats_data_in;
   logic beats_write;
@@ -1879,13 +2244,13 @@ module ipos_nic_card_front_rx (
   logic metas_valid;
   logic metas_read;
   logic [4:0] metas_level;
-  logic oks_reset;
-  logic [1:0] oks_data_in;
-  logic oks_write;
-  logic [1:0] oks_data_out;
-  logic oks_valid;
-  logic oks_read;
-  logic [4:0] oks_level;
+  logic pairs_reset;
+  logic [1:0] pairs_data_in;
+  logic pairs_write;
+  logic [1:0] pairs_data_out;
+  logic pairs_valid;
+  logic pairs_read;
+  logic [5:0] pairs_level;
   logic tails_reset;
   logic [1:0] tails_data_in;
   logic tails_write;
@@ -1893,75 +2258,27 @@ module ipos_nic_card_front_rx (
   logic tails_valid;
   logic tails_read;
   logic [5:0] tails_level;
+  logic room_d;
+  logic room_q;
   logic [63:0] data1_d;
   logic [63:0] data1_q;
   logic fire1_d;
   logic fire1_q;
   logic last1_d;
   logic last1_q;
-  logic done2_d;
-  logic done2_q;
-  logic done3_d;
-  logic done3_q;
-  logic done4_d;
-  logic done4_q;
-  logic done5_d;
-  logic done5_q;
-  logic last2_d;
-  logic last2_q;
-  logic last3_d;
-  logic last3_q;
-  logic last4_d;
-  logic last4_q;
-  logic last5_d;
-  logic last5_q;
-  logic last6_d;
-  logic last6_q;
-  logic [31:0] pseudo2_d;
-  logic [31:0] pseudo2_q;
-  logic [31:0] pseudo3_d;
-  logic [31:0] pseudo3_q;
-  logic [31:0] l4_total_d;
-  logic [31:0] l4_total_q;
-  logic cover6_d;
-  logic cover6_q;
 
   initial begin
+    room_q = 1'h0;
     data1_q = 64'h0;
     fire1_q = 1'h0;
     last1_q = 1'h0;
-    done2_q = 1'h0;
-    done3_q = 1'h0;
-    done4_q = 1'h0;
-    done5_q = 1'h0;
-    last2_q = 1'h0;
-    last3_q = 1'h0;
-    last4_q = 1'h0;
-    last5_q = 1'h0;
-    last6_q = 1'h0;
-    pseudo2_q = 32'h0;
-    pseudo3_q = 32'h0;
-    l4_total_q = 32'h0;
-    cover6_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
+    room_q <= room_d;
     data1_q <= data1_d;
     fire1_q <= fire1_d;
     last1_q <= last1_d;
-    done2_q <= done2_d;
-    done3_q <= done3_d;
-    done4_q <= done4_d;
-    done5_q <= done5_d;
-    last2_q <= last2_d;
-    last3_q <= last3_d;
-    last4_q <= last4_d;
-    last5_q <= last5_d;
-    last6_q <= last6_d;
-    pseudo2_q <= pseudo2_d;
-    pseudo3_q <= pseudo3_d;
-    l4_total_q <= l4_total_d;
-    cover6_q <= cover6_d;
   end
 
   ipos_nic_card_front_rx_vlan vlan (
@@ -2002,6 +2319,7 @@ module ipos_nic_card_front_rx (
       .done1(fields_done1),
       .k1(fields_k1),
       .v1(fields_v1),
+      .long1(fields_long1),
       .port_beat(fields_port_beat),
       .odd(fields_odd),
       .total1(fields_total1),
@@ -2009,61 +2327,27 @@ module ipos_nic_card_front_rx (
       .pseudo(fields_pseudo)
   );
 
-  ipos_nic_card_front_rx_masks masks (
-      .k(masks_k),
-      .v(masks_v),
-      .port_beat(masks_port_beat),
-      .odd(masks_odd),
-      .total(masks_total),
-      .covered(masks_covered),
-      .ip(masks_ip),
-      .l4(masks_l4),
-      .ipos(masks_ipos)
-  );
-
-  ipos_nic_card_front_rx_ip_sum ip_sum (
+  ipos_nic_card_front_rx_verify verify (
       .clock(clock),
-      .valid(ip_sum_valid),
-      .first(ip_sum_first),
-      .data(ip_sum_data),
-      .mask(ip_sum_mask),
-      .sum(ip_sum_sum)
-  );
-
-  ipos_nic_card_front_rx_ip_sum l4_sum (
-      .clock(clock),
-      .valid(l4_sum_valid),
-      .first(l4_sum_first),
-      .data(l4_sum_data),
-      .mask(l4_sum_mask),
-      .sum(l4_sum_sum)
-  );
-
-  ipos_nic_card_front_rx_ip_sum ipos_sum (
-      .clock(clock),
-      .valid(ipos_sum_valid),
-      .first(ipos_sum_first),
-      .data(ipos_sum_data),
-      .mask(ipos_sum_mask),
-      .sum(ipos_sum_sum)
-  );
-
-  ipos_nic_card_front_rx_ip_fold ip_fold (
-      .clock(clock),
-      .sum(ip_fold_sum),
-      .valid(ip_fold_valid)
-  );
-
-  ipos_nic_card_front_rx_ip_fold l4_fold (
-      .clock(clock),
-      .sum(l4_fold_sum),
-      .valid(l4_fold_valid)
-  );
-
-  ipos_nic_card_front_rx_ip_fold ipos_fold (
-      .clock(clock),
-      .sum(ipos_fold_sum),
-      .valid(ipos_fold_valid)
+      .reset(verify_reset),
+      .valid(verify_valid),
+      .data(verify_data),
+      .done(verify_done),
+      .last(verify_last),
+      .k(verify_k),
+      .v(verify_v),
+      .long(verify_long),
+      .port_beat(verify_port_beat),
+      .odd(verify_odd),
+      .total(verify_total),
+      .covered(verify_covered),
+      .pseudo(verify_pseudo),
+      .ip_ok(verify_ip_ok),
+      .ipos_ok(verify_ipos_ok),
+      .head_done(verify_head_done),
+      .l4_ok(verify_l4_ok),
+      .cover_ok(verify_cover_ok),
+      .tail_done(verify_tail_done)
   );
 
   ipos_nic_card_front_rx_beats beats (
@@ -2088,18 +2372,18 @@ module ipos_nic_card_front_rx (
       .level(metas_level)
   );
 
-  ipos_nic_card_front_rx_oks oks (
+  ipos_nic_card_front_rx_pairs pairs (
       .clock(clock),
-      .reset(oks_reset),
-      .data_in(oks_data_in),
-      .write(oks_write),
-      .data_out(oks_data_out),
-      .valid(oks_valid),
-      .read(oks_read),
-      .level(oks_level)
+      .reset(pairs_reset),
+      .data_in(pairs_data_in),
+      .write(pairs_write),
+      .data_out(pairs_data_out),
+      .valid(pairs_valid),
+      .read(pairs_read),
+      .level(pairs_level)
   );
 
-  ipos_nic_card_front_rx_tails tails (
+  ipos_nic_card_front_rx_pairs tails (
       .clock(clock),
       .reset(tails_reset),
       .data_in(tails_data_in),
@@ -2111,34 +2395,23 @@ module ipos_nic_card_front_rx (
   );
 
   always_comb begin
+    room_d = room_q;
     data1_d = data1_q;
     fire1_d = fire1_q;
     last1_d = last1_q;
-    done2_d = done2_q;
-    done3_d = done3_q;
-    done4_d = done4_q;
-    done5_d = done5_q;
-    last2_d = last2_q;
-    last3_d = last3_q;
-    last4_d = last4_q;
-    last5_d = last5_q;
-    last6_d = last6_q;
-    pseudo2_d = pseudo2_q;
-    pseudo3_d = pseudo3_q;
-    l4_total_d = l4_total_q;
-    cover6_d = cover6_q;
     vlan_reset = reset;
     fields_reset = reset;
+    verify_reset = reset;
     beats_reset = reset;
     metas_reset = reset;
-    oks_reset = reset;
+    pairs_reset = reset;
     tails_reset = reset;
     vlan_s_beat = s_beat;
     vlan_s_valid = s_valid;
     s_ready = vlan_s_ready;
-    room = ((beats_level < 7'h3e) & (metas_level < 5'ha)) & (tails_level < 6'h18);
-    vlan_m_ready = room;
-    fire = vlan_m_valid & room;
+    room_d = (((beats_level < 7'h3c) & (metas_level < 5'ha)) & (pairs_level < 6'h14)) & (tails_level < 6'h14);
+    vlan_m_ready = room_q;
+    fire = vlan_m_valid & room_q;
     beats_data_in = vlan_m_beat;
     beats_write = fire;
     rev_i = vlan_m_beat[63:0];
@@ -2158,64 +2431,43 @@ module ipos_nic_card_front_rx (
     data1_d = rev_o;
     fire1_d = fire;
     last1_d = fire & vlan_m_beat[67];
-    masks_k = fields_k1;
-    masks_v = fields_v1;
-    masks_port_beat = fields_port_beat;
-    masks_odd = fields_odd;
-    masks_total = fields_total1;
-    masks_covered = fields_cover1;
-    ip_sum_valid = fire1_q;
-    ip_sum_first = (fields_k1 == 13'h0) | (fields_v1 == 13'h1);
-    ip_sum_data = data1_q;
-    ip_sum_mask = masks_ip;
-    l4_sum_valid = fire1_q;
-    l4_sum_first = fields_k1 == 13'h0;
-    l4_sum_data = data1_q;
-    l4_sum_mask = masks_l4;
-    ipos_sum_valid = fire1_q;
-    ipos_sum_first = fields_k1 == 13'h0;
-    ipos_sum_data = data1_q;
-    ipos_sum_mask = masks_ipos;
-    done2_d = fields_done1;
-    done3_d = done2_q;
-    done4_d = done3_q;
-    done5_d = done4_q;
-    ip_fold_sum = ip_sum_sum;
-    ipos_fold_sum = ipos_sum_sum;
+    verify_valid = fire1_q;
+    verify_data = data1_q;
+    verify_done = fields_done1;
+    verify_last = last1_q;
+    verify_k = fields_k1;
+    verify_v = fields_v1;
+    verify_long = fields_long1;
+    verify_port_beat = fields_port_beat;
+    verify_odd = fields_odd;
+    verify_total = fields_total1;
+    verify_covered = fields_cover1;
+    verify_pseudo = fields_pseudo;
     pair = 2'h0;
-    if (ip_fold_valid) begin
+    if (verify_ip_ok) begin
       pair = pair | 2'h1;
     end
-    if (ipos_fold_valid) begin
+    if (verify_ipos_ok) begin
       pair = pair | 2'h2;
     end
-    oks_data_in = pair;
-    oks_write = done5_q;
-    last2_d = last1_q;
-    last3_d = last2_q;
-    last4_d = last3_q;
-    last5_d = last4_q;
-    last6_d = last5_q;
-    pseudo2_d = fields_pseudo;
-    pseudo3_d = pseudo2_q;
-    l4_total_d = l4_sum_sum + pseudo3_q;
-    l4_fold_sum = l4_total_q;
-    cover6_d = ipos_fold_valid;
+    pairs_data_in = pair;
+    pairs_write = verify_head_done;
     tail = 2'h0;
-    if (l4_fold_valid) begin
+    if (verify_l4_ok) begin
       tail = tail | 2'h1;
     end
-    if (cover6_q) begin
+    if (verify_cover_ok) begin
       tail = tail | 2'h2;
     end
     tails_data_in = tail;
-    tails_write = last6_q;
+    tails_write = verify_tail_done;
     meta = metas_data_out;
-    ip_ok = oks_data_out[0];
-    ipos_ok = oks_data_out[1];
-    head_valid = metas_valid & oks_valid;
+    head_valid = metas_valid;
     metas_read = head_read;
-    oks_read = head_read;
+    ip_ok = pairs_data_out[0];
+    ipos_ok = pairs_data_out[1];
+    sums_valid = pairs_valid;
+    pairs_read = sums_read;
     l4_ok = tails_data_out[0];
     cover_ok = tails_data_out[1];
     tail_valid = tails_valid;
@@ -2224,17 +2476,9 @@ module ipos_nic_card_front_rx (
     beat_valid = beats_valid;
     beats_read = beat_read;
     if (reset) begin
+      room_d = 1'h0;
       fire1_d = 1'h0;
       last1_d = 1'h0;
-      done2_d = 1'h0;
-      done3_d = 1'h0;
-      done4_d = 1'h0;
-      done5_d = 1'h0;
-      last2_d = 1'h0;
-      last3_d = 1'h0;
-      last4_d = 1'h0;
-      last5_d = 1'h0;
-      last6_d = 1'h0;
     end
   end
 endmodule
@@ -2387,6 +2631,7 @@ module ipos_nic_card_classify_forward (
     input  logic [9:0] commit_value
 );
   localparam logic [3:0] c_one = 4'h1;
+  localparam logic [97:0] c_valid = 98'h2000000000000000000000000;
   logic [3:0] select;
   logic any;
   logic [9:0] merged;
@@ -2396,6 +2641,8 @@ module ipos_nic_card_classify_forward (
   logic [11:0] old_hash;
   logic [9:0] old_slot;
   logic [107:0] read;
+  logic [97:0] unlike;
+  logic [48:0] alike;
   logic [9:0] ram_0_read_address;
   logic [107:0] ram_0_read_data;
   logic [9:0] ram_0_write_address;
@@ -2416,14 +2663,22 @@ module ipos_nic_card_classify_forward (
   logic [9:0] ram_3_write_address;
   logic [107:0] ram_3_write_data;
   logic ram_3_write_enable;
-  logic [9:0] entry_0_d;
-  logic [9:0] entry_0_q;
-  logic [9:0] entry_1_d;
-  logic [9:0] entry_1_q;
-  logic [9:0] entry_2_d;
-  logic [9:0] entry_2_q;
-  logic [9:0] entry_3_d;
-  logic [9:0] entry_3_q;
+  logic [48:0] near_0_d;
+  logic [48:0] near_0_q;
+  logic [48:0] near_1_d;
+  logic [48:0] near_1_q;
+  logic [48:0] near_2_d;
+  logic [48:0] near_2_q;
+  logic [48:0] near_3_d;
+  logic [48:0] near_3_q;
+  logic [9:0] early_0_d;
+  logic [9:0] early_0_q;
+  logic [9:0] early_1_d;
+  logic [9:0] early_1_q;
+  logic [9:0] early_2_d;
+  logic [9:0] early_2_q;
+  logic [9:0] early_3_d;
+  logic [9:0] early_3_q;
   logic same_0_d;
   logic same_0_q;
   logic same_1_d;
@@ -2432,10 +2687,20 @@ module ipos_nic_card_classify_forward (
   logic same_2_q;
   logic same_3_d;
   logic same_3_q;
+  logic [9:0] entry_0_d;
+  logic [9:0] entry_0_q;
+  logic [9:0] entry_1_d;
+  logic [9:0] entry_1_q;
+  logic [9:0] entry_2_d;
+  logic [9:0] entry_2_q;
+  logic [9:0] entry_3_d;
+  logic [9:0] entry_3_q;
   logic [47:0] hash1_d;
   logic [47:0] hash1_q;
   logic [47:0] hash2_d;
   logic [47:0] hash2_q;
+  logic [47:0] hash3_d;
+  logic [47:0] hash3_q;
   logic found_d;
   logic found_q;
   logic [13:0] spot_d;
@@ -2444,32 +2709,50 @@ module ipos_nic_card_classify_forward (
   logic [9:0] result_q;
 
   initial begin
-    entry_0_q = 10'h0;
-    entry_1_q = 10'h0;
-    entry_2_q = 10'h0;
-    entry_3_q = 10'h0;
+    near_0_q = 49'h0;
+    near_1_q = 49'h0;
+    near_2_q = 49'h0;
+    near_3_q = 49'h0;
+    early_0_q = 10'h0;
+    early_1_q = 10'h0;
+    early_2_q = 10'h0;
+    early_3_q = 10'h0;
     same_0_q = 1'h0;
     same_1_q = 1'h0;
     same_2_q = 1'h0;
     same_3_q = 1'h0;
+    entry_0_q = 10'h0;
+    entry_1_q = 10'h0;
+    entry_2_q = 10'h0;
+    entry_3_q = 10'h0;
     hash1_q = 48'h0;
     hash2_q = 48'h0;
+    hash3_q = 48'h0;
     found_q = 1'h0;
     spot_q = 14'h0;
     result_q = 10'h0;
   end
 
   always_ff @(posedge clock) begin
-    entry_0_q <= entry_0_d;
-    entry_1_q <= entry_1_d;
-    entry_2_q <= entry_2_d;
-    entry_3_q <= entry_3_d;
+    near_0_q <= near_0_d;
+    near_1_q <= near_1_d;
+    near_2_q <= near_2_d;
+    near_3_q <= near_3_d;
+    early_0_q <= early_0_d;
+    early_1_q <= early_1_d;
+    early_2_q <= early_2_d;
+    early_3_q <= early_3_d;
     same_0_q <= same_0_d;
     same_1_q <= same_1_d;
     same_2_q <= same_2_d;
     same_3_q <= same_3_d;
+    entry_0_q <= entry_0_d;
+    entry_1_q <= entry_1_d;
+    entry_2_q <= entry_2_d;
+    entry_3_q <= entry_3_d;
     hash1_q <= hash1_d;
     hash2_q <= hash2_d;
+    hash3_q <= hash3_d;
     found_q <= found_d;
     spot_q <= spot_d;
     result_q <= result_d;
@@ -2518,11 +2801,13 @@ module ipos_nic_card_classify_forward (
   always_comb begin
     hash1_d = hash1_q;
     hash2_d = hash2_q;
+    hash3_d = hash3_q;
     found_d = found_q;
     spot_d = spot_q;
     result_d = result_q;
     hash1_d = hash;
     hash2_d = hash1_q;
+    hash3_d = hash2_q;
     entry_in = ({98'h0, commit_value} << 98) | {11'h0, commit_key};
     if (commit_valid) begin
       entry_in = (({98'h0, commit_value} << 98) | {11'h0, commit_key}) | (108'h1 << 97);
@@ -2542,9 +2827,62 @@ module ipos_nic_card_classify_forward (
       ram_0_write_enable = 1'h1;
     end
     read = ram_0_read_data;
-    same_0_d = read[97] & (read[96:0] == key);
-    entry_0_d = read[107:98];
-    old_hash = hash2_q[11:0];
+    unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
+    alike = 49'h0;
+    alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
+    alike = (alike & ~(49'h1 << 1)) | ({48'h0, unlike[3:2] == 2'h0} << 1);
+    alike = (alike & ~(49'h1 << 2)) | ({48'h0, unlike[5:4] == 2'h0} << 2);
+    alike = (alike & ~(49'h1 << 3)) | ({48'h0, unlike[7:6] == 2'h0} << 3);
+    alike = (alike & ~(49'h1 << 4)) | ({48'h0, unlike[9:8] == 2'h0} << 4);
+    alike = (alike & ~(49'h1 << 5)) | ({48'h0, unlike[11:10] == 2'h0} << 5);
+    alike = (alike & ~(49'h1 << 6)) | ({48'h0, unlike[13:12] == 2'h0} << 6);
+    alike = (alike & ~(49'h1 << 7)) | ({48'h0, unlike[15:14] == 2'h0} << 7);
+    alike = (alike & ~(49'h1 << 8)) | ({48'h0, unlike[17:16] == 2'h0} << 8);
+    alike = (alike & ~(49'h1 << 9)) | ({48'h0, unlike[19:18] == 2'h0} << 9);
+    alike = (alike & ~(49'h1 << 10)) | ({48'h0, unlike[21:20] == 2'h0} << 10);
+    alike = (alike & ~(49'h1 << 11)) | ({48'h0, unlike[23:22] == 2'h0} << 11);
+    alike = (alike & ~(49'h1 << 12)) | ({48'h0, unlike[25:24] == 2'h0} << 12);
+    alike = (alike & ~(49'h1 << 13)) | ({48'h0, unlike[27:26] == 2'h0} << 13);
+    alike = (alike & ~(49'h1 << 14)) | ({48'h0, unlike[29:28] == 2'h0} << 14);
+    alike = (alike & ~(49'h1 << 15)) | ({48'h0, unlike[31:30] == 2'h0} << 15);
+    alike = (alike & ~(49'h1 << 16)) | ({48'h0, unlike[33:32] == 2'h0} << 16);
+    alike = (alike & ~(49'h1 << 17)) | ({48'h0, unlike[35:34] == 2'h0} << 17);
+    alike = (alike & ~(49'h1 << 18)) | ({48'h0, unlike[37:36] == 2'h0} << 18);
+    alike = (alike & ~(49'h1 << 19)) | ({48'h0, unlike[39:38] == 2'h0} << 19);
+    alike = (alike & ~(49'h1 << 20)) | ({48'h0, unlike[41:40] == 2'h0} << 20);
+    alike = (alike & ~(49'h1 << 21)) | ({48'h0, unlike[43:42] == 2'h0} << 21);
+    alike = (alike & ~(49'h1 << 22)) | ({48'h0, unlike[45:44] == 2'h0} << 22);
+    alike = (alike & ~(49'h1 << 23)) | ({48'h0, unlike[47:46] == 2'h0} << 23);
+    alike = (alike & ~(49'h1 << 24)) | ({48'h0, unlike[49:48] == 2'h0} << 24);
+    alike = (alike & ~(49'h1 << 25)) | ({48'h0, unlike[51:50] == 2'h0} << 25);
+    alike = (alike & ~(49'h1 << 26)) | ({48'h0, unlike[53:52] == 2'h0} << 26);
+    alike = (alike & ~(49'h1 << 27)) | ({48'h0, unlike[55:54] == 2'h0} << 27);
+    alike = (alike & ~(49'h1 << 28)) | ({48'h0, unlike[57:56] == 2'h0} << 28);
+    alike = (alike & ~(49'h1 << 29)) | ({48'h0, unlike[59:58] == 2'h0} << 29);
+    alike = (alike & ~(49'h1 << 30)) | ({48'h0, unlike[61:60] == 2'h0} << 30);
+    alike = (alike & ~(49'h1 << 31)) | ({48'h0, unlike[63:62] == 2'h0} << 31);
+    alike = (alike & ~(49'h1 << 32)) | ({48'h0, unlike[65:64] == 2'h0} << 32);
+    alike = (alike & ~(49'h1 << 33)) | ({48'h0, unlike[67:66] == 2'h0} << 33);
+    alike = (alike & ~(49'h1 << 34)) | ({48'h0, unlike[69:68] == 2'h0} << 34);
+    alike = (alike & ~(49'h1 << 35)) | ({48'h0, unlike[71:70] == 2'h0} << 35);
+    alike = (alike & ~(49'h1 << 36)) | ({48'h0, unlike[73:72] == 2'h0} << 36);
+    alike = (alike & ~(49'h1 << 37)) | ({48'h0, unlike[75:74] == 2'h0} << 37);
+    alike = (alike & ~(49'h1 << 38)) | ({48'h0, unlike[77:76] == 2'h0} << 38);
+    alike = (alike & ~(49'h1 << 39)) | ({48'h0, unlike[79:78] == 2'h0} << 39);
+    alike = (alike & ~(49'h1 << 40)) | ({48'h0, unlike[81:80] == 2'h0} << 40);
+    alike = (alike & ~(49'h1 << 41)) | ({48'h0, unlike[83:82] == 2'h0} << 41);
+    alike = (alike & ~(49'h1 << 42)) | ({48'h0, unlike[85:84] == 2'h0} << 42);
+    alike = (alike & ~(49'h1 << 43)) | ({48'h0, unlike[87:86] == 2'h0} << 43);
+    alike = (alike & ~(49'h1 << 44)) | ({48'h0, unlike[89:88] == 2'h0} << 44);
+    alike = (alike & ~(49'h1 << 45)) | ({48'h0, unlike[91:90] == 2'h0} << 45);
+    alike = (alike & ~(49'h1 << 46)) | ({48'h0, unlike[93:92] == 2'h0} << 46);
+    alike = (alike & ~(49'h1 << 47)) | ({48'h0, unlike[95:94] == 2'h0} << 47);
+    alike = (alike & ~(49'h1 << 48)) | ({48'h0, unlike[97:96] == 2'h0} << 48);
+    near_0_d = alike;
+    early_0_d = read[107:98];
+    same_0_d = &near_0_q;
+    entry_0_d = early_0_q;
+    old_hash = hash3_q[11:0];
     old_slot = old_hash[9:0];
     if (same_0_q) begin
       any = 1'h1;
@@ -2562,9 +2900,62 @@ module ipos_nic_card_classify_forward (
       ram_1_write_enable = 1'h1;
     end
     read = ram_1_read_data;
-    same_1_d = read[97] & (read[96:0] == key);
-    entry_1_d = read[107:98];
-    old_hash = hash2_q[23:12];
+    unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
+    alike = 49'h0;
+    alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
+    alike = (alike & ~(49'h1 << 1)) | ({48'h0, unlike[3:2] == 2'h0} << 1);
+    alike = (alike & ~(49'h1 << 2)) | ({48'h0, unlike[5:4] == 2'h0} << 2);
+    alike = (alike & ~(49'h1 << 3)) | ({48'h0, unlike[7:6] == 2'h0} << 3);
+    alike = (alike & ~(49'h1 << 4)) | ({48'h0, unlike[9:8] == 2'h0} << 4);
+    alike = (alike & ~(49'h1 << 5)) | ({48'h0, unlike[11:10] == 2'h0} << 5);
+    alike = (alike & ~(49'h1 << 6)) | ({48'h0, unlike[13:12] == 2'h0} << 6);
+    alike = (alike & ~(49'h1 << 7)) | ({48'h0, unlike[15:14] == 2'h0} << 7);
+    alike = (alike & ~(49'h1 << 8)) | ({48'h0, unlike[17:16] == 2'h0} << 8);
+    alike = (alike & ~(49'h1 << 9)) | ({48'h0, unlike[19:18] == 2'h0} << 9);
+    alike = (alike & ~(49'h1 << 10)) | ({48'h0, unlike[21:20] == 2'h0} << 10);
+    alike = (alike & ~(49'h1 << 11)) | ({48'h0, unlike[23:22] == 2'h0} << 11);
+    alike = (alike & ~(49'h1 << 12)) | ({48'h0, unlike[25:24] == 2'h0} << 12);
+    alike = (alike & ~(49'h1 << 13)) | ({48'h0, unlike[27:26] == 2'h0} << 13);
+    alike = (alike & ~(49'h1 << 14)) | ({48'h0, unlike[29:28] == 2'h0} << 14);
+    alike = (alike & ~(49'h1 << 15)) | ({48'h0, unlike[31:30] == 2'h0} << 15);
+    alike = (alike & ~(49'h1 << 16)) | ({48'h0, unlike[33:32] == 2'h0} << 16);
+    alike = (alike & ~(49'h1 << 17)) | ({48'h0, unlike[35:34] == 2'h0} << 17);
+    alike = (alike & ~(49'h1 << 18)) | ({48'h0, unlike[37:36] == 2'h0} << 18);
+    alike = (alike & ~(49'h1 << 19)) | ({48'h0, unlike[39:38] == 2'h0} << 19);
+    alike = (alike & ~(49'h1 << 20)) | ({48'h0, unlike[41:40] == 2'h0} << 20);
+    alike = (alike & ~(49'h1 << 21)) | ({48'h0, unlike[43:42] == 2'h0} << 21);
+    alike = (alike & ~(49'h1 << 22)) | ({48'h0, unlike[45:44] == 2'h0} << 22);
+    alike = (alike & ~(49'h1 << 23)) | ({48'h0, unlike[47:46] == 2'h0} << 23);
+    alike = (alike & ~(49'h1 << 24)) | ({48'h0, unlike[49:48] == 2'h0} << 24);
+    alike = (alike & ~(49'h1 << 25)) | ({48'h0, unlike[51:50] == 2'h0} << 25);
+    alike = (alike & ~(49'h1 << 26)) | ({48'h0, unlike[53:52] == 2'h0} << 26);
+    alike = (alike & ~(49'h1 << 27)) | ({48'h0, unlike[55:54] == 2'h0} << 27);
+    alike = (alike & ~(49'h1 << 28)) | ({48'h0, unlike[57:56] == 2'h0} << 28);
+    alike = (alike & ~(49'h1 << 29)) | ({48'h0, unlike[59:58] == 2'h0} << 29);
+    alike = (alike & ~(49'h1 << 30)) | ({48'h0, unlike[61:60] == 2'h0} << 30);
+    alike = (alike & ~(49'h1 << 31)) | ({48'h0, unlike[63:62] == 2'h0} << 31);
+    alike = (alike & ~(49'h1 << 32)) | ({48'h0, unlike[65:64] == 2'h0} << 32);
+    alike = (alike & ~(49'h1 << 33)) | ({48'h0, unlike[67:66] == 2'h0} << 33);
+    alike = (alike & ~(49'h1 << 34)) | ({48'h0, unlike[69:68] == 2'h0} << 34);
+    alike = (alike & ~(49'h1 << 35)) | ({48'h0, unlike[71:70] == 2'h0} << 35);
+    alike = (alike & ~(49'h1 << 36)) | ({48'h0, unlike[73:72] == 2'h0} << 36);
+    alike = (alike & ~(49'h1 << 37)) | ({48'h0, unlike[75:74] == 2'h0} << 37);
+    alike = (alike & ~(49'h1 << 38)) | ({48'h0, unlike[77:76] == 2'h0} << 38);
+    alike = (alike & ~(49'h1 << 39)) | ({48'h0, unlike[79:78] == 2'h0} << 39);
+    alike = (alike & ~(49'h1 << 40)) | ({48'h0, unlike[81:80] == 2'h0} << 40);
+    alike = (alike & ~(49'h1 << 41)) | ({48'h0, unlike[83:82] == 2'h0} << 41);
+    alike = (alike & ~(49'h1 << 42)) | ({48'h0, unlike[85:84] == 2'h0} << 42);
+    alike = (alike & ~(49'h1 << 43)) | ({48'h0, unlike[87:86] == 2'h0} << 43);
+    alike = (alike & ~(49'h1 << 44)) | ({48'h0, unlike[89:88] == 2'h0} << 44);
+    alike = (alike & ~(49'h1 << 45)) | ({48'h0, unlike[91:90] == 2'h0} << 45);
+    alike = (alike & ~(49'h1 << 46)) | ({48'h0, unlike[93:92] == 2'h0} << 46);
+    alike = (alike & ~(49'h1 << 47)) | ({48'h0, unlike[95:94] == 2'h0} << 47);
+    alike = (alike & ~(49'h1 << 48)) | ({48'h0, unlike[97:96] == 2'h0} << 48);
+    near_1_d = alike;
+    early_1_d = read[107:98];
+    same_1_d = &near_1_q;
+    entry_1_d = early_1_q;
+    old_hash = hash3_q[23:12];
     old_slot = old_hash[9:0];
     if (same_1_q) begin
       any = 1'h1;
@@ -2582,9 +2973,62 @@ module ipos_nic_card_classify_forward (
       ram_2_write_enable = 1'h1;
     end
     read = ram_2_read_data;
-    same_2_d = read[97] & (read[96:0] == key);
-    entry_2_d = read[107:98];
-    old_hash = hash2_q[35:24];
+    unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
+    alike = 49'h0;
+    alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
+    alike = (alike & ~(49'h1 << 1)) | ({48'h0, unlike[3:2] == 2'h0} << 1);
+    alike = (alike & ~(49'h1 << 2)) | ({48'h0, unlike[5:4] == 2'h0} << 2);
+    alike = (alike & ~(49'h1 << 3)) | ({48'h0, unlike[7:6] == 2'h0} << 3);
+    alike = (alike & ~(49'h1 << 4)) | ({48'h0, unlike[9:8] == 2'h0} << 4);
+    alike = (alike & ~(49'h1 << 5)) | ({48'h0, unlike[11:10] == 2'h0} << 5);
+    alike = (alike & ~(49'h1 << 6)) | ({48'h0, unlike[13:12] == 2'h0} << 6);
+    alike = (alike & ~(49'h1 << 7)) | ({48'h0, unlike[15:14] == 2'h0} << 7);
+    alike = (alike & ~(49'h1 << 8)) | ({48'h0, unlike[17:16] == 2'h0} << 8);
+    alike = (alike & ~(49'h1 << 9)) | ({48'h0, unlike[19:18] == 2'h0} << 9);
+    alike = (alike & ~(49'h1 << 10)) | ({48'h0, unlike[21:20] == 2'h0} << 10);
+    alike = (alike & ~(49'h1 << 11)) | ({48'h0, unlike[23:22] == 2'h0} << 11);
+    alike = (alike & ~(49'h1 << 12)) | ({48'h0, unlike[25:24] == 2'h0} << 12);
+    alike = (alike & ~(49'h1 << 13)) | ({48'h0, unlike[27:26] == 2'h0} << 13);
+    alike = (alike & ~(49'h1 << 14)) | ({48'h0, unlike[29:28] == 2'h0} << 14);
+    alike = (alike & ~(49'h1 << 15)) | ({48'h0, unlike[31:30] == 2'h0} << 15);
+    alike = (alike & ~(49'h1 << 16)) | ({48'h0, unlike[33:32] == 2'h0} << 16);
+    alike = (alike & ~(49'h1 << 17)) | ({48'h0, unlike[35:34] == 2'h0} << 17);
+    alike = (alike & ~(49'h1 << 18)) | ({48'h0, unlike[37:36] == 2'h0} << 18);
+    alike = (alike & ~(49'h1 << 19)) | ({48'h0, unlike[39:38] == 2'h0} << 19);
+    alike = (alike & ~(49'h1 << 20)) | ({48'h0, unlike[41:40] == 2'h0} << 20);
+    alike = (alike & ~(49'h1 << 21)) | ({48'h0, unlike[43:42] == 2'h0} << 21);
+    alike = (alike & ~(49'h1 << 22)) | ({48'h0, unlike[45:44] == 2'h0} << 22);
+    alike = (alike & ~(49'h1 << 23)) | ({48'h0, unlike[47:46] == 2'h0} << 23);
+    alike = (alike & ~(49'h1 << 24)) | ({48'h0, unlike[49:48] == 2'h0} << 24);
+    alike = (alike & ~(49'h1 << 25)) | ({48'h0, unlike[51:50] == 2'h0} << 25);
+    alike = (alike & ~(49'h1 << 26)) | ({48'h0, unlike[53:52] == 2'h0} << 26);
+    alike = (alike & ~(49'h1 << 27)) | ({48'h0, unlike[55:54] == 2'h0} << 27);
+    alike = (alike & ~(49'h1 << 28)) | ({48'h0, unlike[57:56] == 2'h0} << 28);
+    alike = (alike & ~(49'h1 << 29)) | ({48'h0, unlike[59:58] == 2'h0} << 29);
+    alike = (alike & ~(49'h1 << 30)) | ({48'h0, unlike[61:60] == 2'h0} << 30);
+    alike = (alike & ~(49'h1 << 31)) | ({48'h0, unlike[63:62] == 2'h0} << 31);
+    alike = (alike & ~(49'h1 << 32)) | ({48'h0, unlike[65:64] == 2'h0} << 32);
+    alike = (alike & ~(49'h1 << 33)) | ({48'h0, unlike[67:66] == 2'h0} << 33);
+    alike = (alike & ~(49'h1 << 34)) | ({48'h0, unlike[69:68] == 2'h0} << 34);
+    alike = (alike & ~(49'h1 << 35)) | ({48'h0, unlike[71:70] == 2'h0} << 35);
+    alike = (alike & ~(49'h1 << 36)) | ({48'h0, unlike[73:72] == 2'h0} << 36);
+    alike = (alike & ~(49'h1 << 37)) | ({48'h0, unlike[75:74] == 2'h0} << 37);
+    alike = (alike & ~(49'h1 << 38)) | ({48'h0, unlike[77:76] == 2'h0} << 38);
+    alike = (alike & ~(49'h1 << 39)) | ({48'h0, unlike[79:78] == 2'h0} << 39);
+    alike = (alike & ~(49'h1 << 40)) | ({48'h0, unlike[81:80] == 2'h0} << 40);
+    alike = (alike & ~(49'h1 << 41)) | ({48'h0, unlike[83:82] == 2'h0} << 41);
+    alike = (alike & ~(49'h1 << 42)) | ({48'h0, unlike[85:84] == 2'h0} << 42);
+    alike = (alike & ~(49'h1 << 43)) | ({48'h0, unlike[87:86] == 2'h0} << 43);
+    alike = (alike & ~(49'h1 << 44)) | ({48'h0, unlike[89:88] == 2'h0} << 44);
+    alike = (alike & ~(49'h1 << 45)) | ({48'h0, unlike[91:90] == 2'h0} << 45);
+    alike = (alike & ~(49'h1 << 46)) | ({48'h0, unlike[93:92] == 2'h0} << 46);
+    alike = (alike & ~(49'h1 << 47)) | ({48'h0, unlike[95:94] == 2'h0} << 47);
+    alike = (alike & ~(49'h1 << 48)) | ({48'h0, unlike[97:96] == 2'h0} << 48);
+    near_2_d = alike;
+    early_2_d = read[107:98];
+    same_2_d = &near_2_q;
+    entry_2_d = early_2_q;
+    old_hash = hash3_q[35:24];
     old_slot = old_hash[9:0];
     if (same_2_q) begin
       any = 1'h1;
@@ -2602,9 +3046,62 @@ module ipos_nic_card_classify_forward (
       ram_3_write_enable = 1'h1;
     end
     read = ram_3_read_data;
-    same_3_d = read[97] & (read[96:0] == key);
-    entry_3_d = read[107:98];
-    old_hash = hash2_q[47:36];
+    unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
+    alike = 49'h0;
+    alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
+    alike = (alike & ~(49'h1 << 1)) | ({48'h0, unlike[3:2] == 2'h0} << 1);
+    alike = (alike & ~(49'h1 << 2)) | ({48'h0, unlike[5:4] == 2'h0} << 2);
+    alike = (alike & ~(49'h1 << 3)) | ({48'h0, unlike[7:6] == 2'h0} << 3);
+    alike = (alike & ~(49'h1 << 4)) | ({48'h0, unlike[9:8] == 2'h0} << 4);
+    alike = (alike & ~(49'h1 << 5)) | ({48'h0, unlike[11:10] == 2'h0} << 5);
+    alike = (alike & ~(49'h1 << 6)) | ({48'h0, unlike[13:12] == 2'h0} << 6);
+    alike = (alike & ~(49'h1 << 7)) | ({48'h0, unlike[15:14] == 2'h0} << 7);
+    alike = (alike & ~(49'h1 << 8)) | ({48'h0, unlike[17:16] == 2'h0} << 8);
+    alike = (alike & ~(49'h1 << 9)) | ({48'h0, unlike[19:18] == 2'h0} << 9);
+    alike = (alike & ~(49'h1 << 10)) | ({48'h0, unlike[21:20] == 2'h0} << 10);
+    alike = (alike & ~(49'h1 << 11)) | ({48'h0, unlike[23:22] == 2'h0} << 11);
+    alike = (alike & ~(49'h1 << 12)) | ({48'h0, unlike[25:24] == 2'h0} << 12);
+    alike = (alike & ~(49'h1 << 13)) | ({48'h0, unlike[27:26] == 2'h0} << 13);
+    alike = (alike & ~(49'h1 << 14)) | ({48'h0, unlike[29:28] == 2'h0} << 14);
+    alike = (alike & ~(49'h1 << 15)) | ({48'h0, unlike[31:30] == 2'h0} << 15);
+    alike = (alike & ~(49'h1 << 16)) | ({48'h0, unlike[33:32] == 2'h0} << 16);
+    alike = (alike & ~(49'h1 << 17)) | ({48'h0, unlike[35:34] == 2'h0} << 17);
+    alike = (alike & ~(49'h1 << 18)) | ({48'h0, unlike[37:36] == 2'h0} << 18);
+    alike = (alike & ~(49'h1 << 19)) | ({48'h0, unlike[39:38] == 2'h0} << 19);
+    alike = (alike & ~(49'h1 << 20)) | ({48'h0, unlike[41:40] == 2'h0} << 20);
+    alike = (alike & ~(49'h1 << 21)) | ({48'h0, unlike[43:42] == 2'h0} << 21);
+    alike = (alike & ~(49'h1 << 22)) | ({48'h0, unlike[45:44] == 2'h0} << 22);
+    alike = (alike & ~(49'h1 << 23)) | ({48'h0, unlike[47:46] == 2'h0} << 23);
+    alike = (alike & ~(49'h1 << 24)) | ({48'h0, unlike[49:48] == 2'h0} << 24);
+    alike = (alike & ~(49'h1 << 25)) | ({48'h0, unlike[51:50] == 2'h0} << 25);
+    alike = (alike & ~(49'h1 << 26)) | ({48'h0, unlike[53:52] == 2'h0} << 26);
+    alike = (alike & ~(49'h1 << 27)) | ({48'h0, unlike[55:54] == 2'h0} << 27);
+    alike = (alike & ~(49'h1 << 28)) | ({48'h0, unlike[57:56] == 2'h0} << 28);
+    alike = (alike & ~(49'h1 << 29)) | ({48'h0, unlike[59:58] == 2'h0} << 29);
+    alike = (alike & ~(49'h1 << 30)) | ({48'h0, unlike[61:60] == 2'h0} << 30);
+    alike = (alike & ~(49'h1 << 31)) | ({48'h0, unlike[63:62] == 2'h0} << 31);
+    alike = (alike & ~(49'h1 << 32)) | ({48'h0, unlike[65:64] == 2'h0} << 32);
+    alike = (alike & ~(49'h1 << 33)) | ({48'h0, unlike[67:66] == 2'h0} << 33);
+    alike = (alike & ~(49'h1 << 34)) | ({48'h0, unlike[69:68] == 2'h0} << 34);
+    alike = (alike & ~(49'h1 << 35)) | ({48'h0, unlike[71:70] == 2'h0} << 35);
+    alike = (alike & ~(49'h1 << 36)) | ({48'h0, unlike[73:72] == 2'h0} << 36);
+    alike = (alike & ~(49'h1 << 37)) | ({48'h0, unlike[75:74] == 2'h0} << 37);
+    alike = (alike & ~(49'h1 << 38)) | ({48'h0, unlike[77:76] == 2'h0} << 38);
+    alike = (alike & ~(49'h1 << 39)) | ({48'h0, unlike[79:78] == 2'h0} << 39);
+    alike = (alike & ~(49'h1 << 40)) | ({48'h0, unlike[81:80] == 2'h0} << 40);
+    alike = (alike & ~(49'h1 << 41)) | ({48'h0, unlike[83:82] == 2'h0} << 41);
+    alike = (alike & ~(49'h1 << 42)) | ({48'h0, unlike[85:84] == 2'h0} << 42);
+    alike = (alike & ~(49'h1 << 43)) | ({48'h0, unlike[87:86] == 2'h0} << 43);
+    alike = (alike & ~(49'h1 << 44)) | ({48'h0, unlike[89:88] == 2'h0} << 44);
+    alike = (alike & ~(49'h1 << 45)) | ({48'h0, unlike[91:90] == 2'h0} << 45);
+    alike = (alike & ~(49'h1 << 46)) | ({48'h0, unlike[93:92] == 2'h0} << 46);
+    alike = (alike & ~(49'h1 << 47)) | ({48'h0, unlike[95:94] == 2'h0} << 47);
+    alike = (alike & ~(49'h1 << 48)) | ({48'h0, unlike[97:96] == 2'h0} << 48);
+    near_3_d = alike;
+    early_3_d = read[107:98];
+    same_3_d = &near_3_q;
+    entry_3_d = early_3_q;
+    old_hash = hash3_q[47:36];
     old_slot = old_hash[9:0];
     if (same_3_q) begin
       any = 1'h1;
@@ -2666,6 +3163,7 @@ module ipos_nic_card_classify_endpoint (
     input  logic [31:0] commit_value
 );
   localparam logic [3:0] c_one = 4'h1;
+  localparam logic [97:0] c_valid = 98'h2000000000000000000000000;
   logic [3:0] select;
   logic any;
   logic [31:0] merged;
@@ -2675,6 +3173,8 @@ module ipos_nic_card_classify_endpoint (
   logic [11:0] old_hash;
   logic [8:0] old_slot;
   logic [129:0] read;
+  logic [97:0] unlike;
+  logic [48:0] alike;
   logic [8:0] ram_0_read_address;
   logic [129:0] ram_0_read_data;
   logic [8:0] ram_0_write_address;
@@ -2695,14 +3195,22 @@ module ipos_nic_card_classify_endpoint (
   logic [8:0] ram_3_write_address;
   logic [129:0] ram_3_write_data;
   logic ram_3_write_enable;
-  logic [31:0] entry_0_d;
-  logic [31:0] entry_0_q;
-  logic [31:0] entry_1_d;
-  logic [31:0] entry_1_q;
-  logic [31:0] entry_2_d;
-  logic [31:0] entry_2_q;
-  logic [31:0] entry_3_d;
-  logic [31:0] entry_3_q;
+  logic [48:0] near_0_d;
+  logic [48:0] near_0_q;
+  logic [48:0] near_1_d;
+  logic [48:0] near_1_q;
+  logic [48:0] near_2_d;
+  logic [48:0] near_2_q;
+  logic [48:0] near_3_d;
+  logic [48:0] near_3_q;
+  logic [31:0] early_0_d;
+  logic [31:0] early_0_q;
+  logic [31:0] early_1_d;
+  logic [31:0] early_1_q;
+  logic [31:0] early_2_d;
+  logic [31:0] early_2_q;
+  logic [31:0] early_3_d;
+  logic [31:0] early_3_q;
   logic same_0_d;
   logic same_0_q;
   logic same_1_d;
@@ -2711,10 +3219,20 @@ module ipos_nic_card_classify_endpoint (
   logic same_2_q;
   logic same_3_d;
   logic same_3_q;
+  logic [31:0] entry_0_d;
+  logic [31:0] entry_0_q;
+  logic [31:0] entry_1_d;
+  logic [31:0] entry_1_q;
+  logic [31:0] entry_2_d;
+  logic [31:0] entry_2_q;
+  logic [31:0] entry_3_d;
+  logic [31:0] entry_3_q;
   logic [47:0] hash1_d;
   logic [47:0] hash1_q;
   logic [47:0] hash2_d;
   logic [47:0] hash2_q;
+  logic [47:0] hash3_d;
+  logic [47:0] hash3_q;
   logic found_d;
   logic found_q;
   logic [13:0] spot_d;
@@ -2723,32 +3241,50 @@ module ipos_nic_card_classify_endpoint (
   logic [31:0] result_q;
 
   initial begin
-    entry_0_q = 32'h0;
-    entry_1_q = 32'h0;
-    entry_2_q = 32'h0;
-    entry_3_q = 32'h0;
+    near_0_q = 49'h0;
+    near_1_q = 49'h0;
+    near_2_q = 49'h0;
+    near_3_q = 49'h0;
+    early_0_q = 32'h0;
+    early_1_q = 32'h0;
+    early_2_q = 32'h0;
+    early_3_q = 32'h0;
     same_0_q = 1'h0;
     same_1_q = 1'h0;
     same_2_q = 1'h0;
     same_3_q = 1'h0;
+    entry_0_q = 32'h0;
+    entry_1_q = 32'h0;
+    entry_2_q = 32'h0;
+    entry_3_q = 32'h0;
     hash1_q = 48'h0;
     hash2_q = 48'h0;
+    hash3_q = 48'h0;
     found_q = 1'h0;
     spot_q = 14'h0;
     result_q = 32'h0;
   end
 
   always_ff @(posedge clock) begin
-    entry_0_q <= entry_0_d;
-    entry_1_q <= entry_1_d;
-    entry_2_q <= entry_2_d;
-    entry_3_q <= entry_3_d;
+    near_0_q <= near_0_d;
+    near_1_q <= near_1_d;
+    near_2_q <= near_2_d;
+    near_3_q <= near_3_d;
+    early_0_q <= early_0_d;
+    early_1_q <= early_1_d;
+    early_2_q <= early_2_d;
+    early_3_q <= early_3_d;
     same_0_q <= same_0_d;
     same_1_q <= same_1_d;
     same_2_q <= same_2_d;
     same_3_q <= same_3_d;
+    entry_0_q <= entry_0_d;
+    entry_1_q <= entry_1_d;
+    entry_2_q <= entry_2_d;
+    entry_3_q <= entry_3_d;
     hash1_q <= hash1_d;
     hash2_q <= hash2_d;
+    hash3_q <= hash3_d;
     found_q <= found_d;
     spot_q <= spot_d;
     result_q <= result_d;
@@ -2797,11 +3333,13 @@ module ipos_nic_card_classify_endpoint (
   always_comb begin
     hash1_d = hash1_q;
     hash2_d = hash2_q;
+    hash3_d = hash3_q;
     found_d = found_q;
     spot_d = spot_q;
     result_d = result_q;
     hash1_d = hash;
     hash2_d = hash1_q;
+    hash3_d = hash2_q;
     entry_in = ({98'h0, commit_value} << 98) | {33'h0, commit_key};
     if (commit_valid) begin
       entry_in = (({98'h0, commit_value} << 98) | {33'h0, commit_key}) | (130'h1 << 97);
@@ -2821,9 +3359,62 @@ module ipos_nic_card_classify_endpoint (
       ram_0_write_enable = 1'h1;
     end
     read = ram_0_read_data;
-    same_0_d = read[97] & (read[96:0] == key);
-    entry_0_d = read[129:98];
-    old_hash = hash2_q[11:0];
+    unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
+    alike = 49'h0;
+    alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
+    alike = (alike & ~(49'h1 << 1)) | ({48'h0, unlike[3:2] == 2'h0} << 1);
+    alike = (alike & ~(49'h1 << 2)) | ({48'h0, unlike[5:4] == 2'h0} << 2);
+    alike = (alike & ~(49'h1 << 3)) | ({48'h0, unlike[7:6] == 2'h0} << 3);
+    alike = (alike & ~(49'h1 << 4)) | ({48'h0, unlike[9:8] == 2'h0} << 4);
+    alike = (alike & ~(49'h1 << 5)) | ({48'h0, unlike[11:10] == 2'h0} << 5);
+    alike = (alike & ~(49'h1 << 6)) | ({48'h0, unlike[13:12] == 2'h0} << 6);
+    alike = (alike & ~(49'h1 << 7)) | ({48'h0, unlike[15:14] == 2'h0} << 7);
+    alike = (alike & ~(49'h1 << 8)) | ({48'h0, unlike[17:16] == 2'h0} << 8);
+    alike = (alike & ~(49'h1 << 9)) | ({48'h0, unlike[19:18] == 2'h0} << 9);
+    alike = (alike & ~(49'h1 << 10)) | ({48'h0, unlike[21:20] == 2'h0} << 10);
+    alike = (alike & ~(49'h1 << 11)) | ({48'h0, unlike[23:22] == 2'h0} << 11);
+    alike = (alike & ~(49'h1 << 12)) | ({48'h0, unlike[25:24] == 2'h0} << 12);
+    alike = (alike & ~(49'h1 << 13)) | ({48'h0, unlike[27:26] == 2'h0} << 13);
+    alike = (alike & ~(49'h1 << 14)) | ({48'h0, unlike[29:28] == 2'h0} << 14);
+    alike = (alike & ~(49'h1 << 15)) | ({48'h0, unlike[31:30] == 2'h0} << 15);
+    alike = (alike & ~(49'h1 << 16)) | ({48'h0, unlike[33:32] == 2'h0} << 16);
+    alike = (alike & ~(49'h1 << 17)) | ({48'h0, unlike[35:34] == 2'h0} << 17);
+    alike = (alike & ~(49'h1 << 18)) | ({48'h0, unlike[37:36] == 2'h0} << 18);
+    alike = (alike & ~(49'h1 << 19)) | ({48'h0, unlike[39:38] == 2'h0} << 19);
+    alike = (alike & ~(49'h1 << 20)) | ({48'h0, unlike[41:40] == 2'h0} << 20);
+    alike = (alike & ~(49'h1 << 21)) | ({48'h0, unlike[43:42] == 2'h0} << 21);
+    alike = (alike & ~(49'h1 << 22)) | ({48'h0, unlike[45:44] == 2'h0} << 22);
+    alike = (alike & ~(49'h1 << 23)) | ({48'h0, unlike[47:46] == 2'h0} << 23);
+    alike = (alike & ~(49'h1 << 24)) | ({48'h0, unlike[49:48] == 2'h0} << 24);
+    alike = (alike & ~(49'h1 << 25)) | ({48'h0, unlike[51:50] == 2'h0} << 25);
+    alike = (alike & ~(49'h1 << 26)) | ({48'h0, unlike[53:52] == 2'h0} << 26);
+    alike = (alike & ~(49'h1 << 27)) | ({48'h0, unlike[55:54] == 2'h0} << 27);
+    alike = (alike & ~(49'h1 << 28)) | ({48'h0, unlike[57:56] == 2'h0} << 28);
+    alike = (alike & ~(49'h1 << 29)) | ({48'h0, unlike[59:58] == 2'h0} << 29);
+    alike = (alike & ~(49'h1 << 30)) | ({48'h0, unlike[61:60] == 2'h0} << 30);
+    alike = (alike & ~(49'h1 << 31)) | ({48'h0, unlike[63:62] == 2'h0} << 31);
+    alike = (alike & ~(49'h1 << 32)) | ({48'h0, unlike[65:64] == 2'h0} << 32);
+    alike = (alike & ~(49'h1 << 33)) | ({48'h0, unlike[67:66] == 2'h0} << 33);
+    alike = (alike & ~(49'h1 << 34)) | ({48'h0, unlike[69:68] == 2'h0} << 34);
+    alike = (alike & ~(49'h1 << 35)) | ({48'h0, unlike[71:70] == 2'h0} << 35);
+    alike = (alike & ~(49'h1 << 36)) | ({48'h0, unlike[73:72] == 2'h0} << 36);
+    alike = (alike & ~(49'h1 << 37)) | ({48'h0, unlike[75:74] == 2'h0} << 37);
+    alike = (alike & ~(49'h1 << 38)) | ({48'h0, unlike[77:76] == 2'h0} << 38);
+    alike = (alike & ~(49'h1 << 39)) | ({48'h0, unlike[79:78] == 2'h0} << 39);
+    alike = (alike & ~(49'h1 << 40)) | ({48'h0, unlike[81:80] == 2'h0} << 40);
+    alike = (alike & ~(49'h1 << 41)) | ({48'h0, unlike[83:82] == 2'h0} << 41);
+    alike = (alike & ~(49'h1 << 42)) | ({48'h0, unlike[85:84] == 2'h0} << 42);
+    alike = (alike & ~(49'h1 << 43)) | ({48'h0, unlike[87:86] == 2'h0} << 43);
+    alike = (alike & ~(49'h1 << 44)) | ({48'h0, unlike[89:88] == 2'h0} << 44);
+    alike = (alike & ~(49'h1 << 45)) | ({48'h0, unlike[91:90] == 2'h0} << 45);
+    alike = (alike & ~(49'h1 << 46)) | ({48'h0, unlike[93:92] == 2'h0} << 46);
+    alike = (alike & ~(49'h1 << 47)) | ({48'h0, unlike[95:94] == 2'h0} << 47);
+    alike = (alike & ~(49'h1 << 48)) | ({48'h0, unlike[97:96] == 2'h0} << 48);
+    near_0_d = alike;
+    early_0_d = read[129:98];
+    same_0_d = &near_0_q;
+    entry_0_d = early_0_q;
+    old_hash = hash3_q[11:0];
     old_slot = old_hash[8:0];
     if (same_0_q) begin
       any = 1'h1;
@@ -2841,9 +3432,62 @@ module ipos_nic_card_classify_endpoint (
       ram_1_write_enable = 1'h1;
     end
     read = ram_1_read_data;
-    same_1_d = read[97] & (read[96:0] == key);
-    entry_1_d = read[129:98];
-    old_hash = hash2_q[23:12];
+    unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
+    alike = 49'h0;
+    alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
+    alike = (alike & ~(49'h1 << 1)) | ({48'h0, unlike[3:2] == 2'h0} << 1);
+    alike = (alike & ~(49'h1 << 2)) | ({48'h0, unlike[5:4] == 2'h0} << 2);
+    alike = (alike & ~(49'h1 << 3)) | ({48'h0, unlike[7:6] == 2'h0} << 3);
+    alike = (alike & ~(49'h1 << 4)) | ({48'h0, unlike[9:8] == 2'h0} << 4);
+    alike = (alike & ~(49'h1 << 5)) | ({48'h0, unlike[11:10] == 2'h0} << 5);
+    alike = (alike & ~(49'h1 << 6)) | ({48'h0, unlike[13:12] == 2'h0} << 6);
+    alike = (alike & ~(49'h1 << 7)) | ({48'h0, unlike[15:14] == 2'h0} << 7);
+    alike = (alike & ~(49'h1 << 8)) | ({48'h0, unlike[17:16] == 2'h0} << 8);
+    alike = (alike & ~(49'h1 << 9)) | ({48'h0, unlike[19:18] == 2'h0} << 9);
+    alike = (alike & ~(49'h1 << 10)) | ({48'h0, unlike[21:20] == 2'h0} << 10);
+    alike = (alike & ~(49'h1 << 11)) | ({48'h0, unlike[23:22] == 2'h0} << 11);
+    alike = (alike & ~(49'h1 << 12)) | ({48'h0, unlike[25:24] == 2'h0} << 12);
+    alike = (alike & ~(49'h1 << 13)) | ({48'h0, unlike[27:26] == 2'h0} << 13);
+    alike = (alike & ~(49'h1 << 14)) | ({48'h0, unlike[29:28] == 2'h0} << 14);
+    alike = (alike & ~(49'h1 << 15)) | ({48'h0, unlike[31:30] == 2'h0} << 15);
+    alike = (alike & ~(49'h1 << 16)) | ({48'h0, unlike[33:32] == 2'h0} << 16);
+    alike = (alike & ~(49'h1 << 17)) | ({48'h0, unlike[35:34] == 2'h0} << 17);
+    alike = (alike & ~(49'h1 << 18)) | ({48'h0, unlike[37:36] == 2'h0} << 18);
+    alike = (alike & ~(49'h1 << 19)) | ({48'h0, unlike[39:38] == 2'h0} << 19);
+    alike = (alike & ~(49'h1 << 20)) | ({48'h0, unlike[41:40] == 2'h0} << 20);
+    alike = (alike & ~(49'h1 << 21)) | ({48'h0, unlike[43:42] == 2'h0} << 21);
+    alike = (alike & ~(49'h1 << 22)) | ({48'h0, unlike[45:44] == 2'h0} << 22);
+    alike = (alike & ~(49'h1 << 23)) | ({48'h0, unlike[47:46] == 2'h0} << 23);
+    alike = (alike & ~(49'h1 << 24)) | ({48'h0, unlike[49:48] == 2'h0} << 24);
+    alike = (alike & ~(49'h1 << 25)) | ({48'h0, unlike[51:50] == 2'h0} << 25);
+    alike = (alike & ~(49'h1 << 26)) | ({48'h0, unlike[53:52] == 2'h0} << 26);
+    alike = (alike & ~(49'h1 << 27)) | ({48'h0, unlike[55:54] == 2'h0} << 27);
+    alike = (alike & ~(49'h1 << 28)) | ({48'h0, unlike[57:56] == 2'h0} << 28);
+    alike = (alike & ~(49'h1 << 29)) | ({48'h0, unlike[59:58] == 2'h0} << 29);
+    alike = (alike & ~(49'h1 << 30)) | ({48'h0, unlike[61:60] == 2'h0} << 30);
+    alike = (alike & ~(49'h1 << 31)) | ({48'h0, unlike[63:62] == 2'h0} << 31);
+    alike = (alike & ~(49'h1 << 32)) | ({48'h0, unlike[65:64] == 2'h0} << 32);
+    alike = (alike & ~(49'h1 << 33)) | ({48'h0, unlike[67:66] == 2'h0} << 33);
+    alike = (alike & ~(49'h1 << 34)) | ({48'h0, unlike[69:68] == 2'h0} << 34);
+    alike = (alike & ~(49'h1 << 35)) | ({48'h0, unlike[71:70] == 2'h0} << 35);
+    alike = (alike & ~(49'h1 << 36)) | ({48'h0, unlike[73:72] == 2'h0} << 36);
+    alike = (alike & ~(49'h1 << 37)) | ({48'h0, unlike[75:74] == 2'h0} << 37);
+    alike = (alike & ~(49'h1 << 38)) | ({48'h0, unlike[77:76] == 2'h0} << 38);
+    alike = (alike & ~(49'h1 << 39)) | ({48'h0, unlike[79:78] == 2'h0} << 39);
+    alike = (alike & ~(49'h1 << 40)) | ({48'h0, unlike[81:80] == 2'h0} << 40);
+    alike = (alike & ~(49'h1 << 41)) | ({48'h0, unlike[83:82] == 2'h0} << 41);
+    alike = (alike & ~(49'h1 << 42)) | ({48'h0, unlike[85:84] == 2'h0} << 42);
+    alike = (alike & ~(49'h1 << 43)) | ({48'h0, unlike[87:86] == 2'h0} << 43);
+    alike = (alike & ~(49'h1 << 44)) | ({48'h0, unlike[89:88] == 2'h0} << 44);
+    alike = (alike & ~(49'h1 << 45)) | ({48'h0, unlike[91:90] == 2'h0} << 45);
+    alike = (alike & ~(49'h1 << 46)) | ({48'h0, unlike[93:92] == 2'h0} << 46);
+    alike = (alike & ~(49'h1 << 47)) | ({48'h0, unlike[95:94] == 2'h0} << 47);
+    alike = (alike & ~(49'h1 << 48)) | ({48'h0, unlike[97:96] == 2'h0} << 48);
+    near_1_d = alike;
+    early_1_d = read[129:98];
+    same_1_d = &near_1_q;
+    entry_1_d = early_1_q;
+    old_hash = hash3_q[23:12];
     old_slot = old_hash[8:0];
     if (same_1_q) begin
       any = 1'h1;
@@ -2861,9 +3505,62 @@ module ipos_nic_card_classify_endpoint (
       ram_2_write_enable = 1'h1;
     end
     read = ram_2_read_data;
-    same_2_d = read[97] & (read[96:0] == key);
-    entry_2_d = read[129:98];
-    old_hash = hash2_q[35:24];
+    unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
+    alike = 49'h0;
+    alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
+    alike = (alike & ~(49'h1 << 1)) | ({48'h0, unlike[3:2] == 2'h0} << 1);
+    alike = (alike & ~(49'h1 << 2)) | ({48'h0, unlike[5:4] == 2'h0} << 2);
+    alike = (alike & ~(49'h1 << 3)) | ({48'h0, unlike[7:6] == 2'h0} << 3);
+    alike = (alike & ~(49'h1 << 4)) | ({48'h0, unlike[9:8] == 2'h0} << 4);
+    alike = (alike & ~(49'h1 << 5)) | ({48'h0, unlike[11:10] == 2'h0} << 5);
+    alike = (alike & ~(49'h1 << 6)) | ({48'h0, unlike[13:12] == 2'h0} << 6);
+    alike = (alike & ~(49'h1 << 7)) | ({48'h0, unlike[15:14] == 2'h0} << 7);
+    alike = (alike & ~(49'h1 << 8)) | ({48'h0, unlike[17:16] == 2'h0} << 8);
+    alike = (alike & ~(49'h1 << 9)) | ({48'h0, unlike[19:18] == 2'h0} << 9);
+    alike = (alike & ~(49'h1 << 10)) | ({48'h0, unlike[21:20] == 2'h0} << 10);
+    alike = (alike & ~(49'h1 << 11)) | ({48'h0, unlike[23:22] == 2'h0} << 11);
+    alike = (alike & ~(49'h1 << 12)) | ({48'h0, unlike[25:24] == 2'h0} << 12);
+    alike = (alike & ~(49'h1 << 13)) | ({48'h0, unlike[27:26] == 2'h0} << 13);
+    alike = (alike & ~(49'h1 << 14)) | ({48'h0, unlike[29:28] == 2'h0} << 14);
+    alike = (alike & ~(49'h1 << 15)) | ({48'h0, unlike[31:30] == 2'h0} << 15);
+    alike = (alike & ~(49'h1 << 16)) | ({48'h0, unlike[33:32] == 2'h0} << 16);
+    alike = (alike & ~(49'h1 << 17)) | ({48'h0, unlike[35:34] == 2'h0} << 17);
+    alike = (alike & ~(49'h1 << 18)) | ({48'h0, unlike[37:36] == 2'h0} << 18);
+    alike = (alike & ~(49'h1 << 19)) | ({48'h0, unlike[39:38] == 2'h0} << 19);
+    alike = (alike & ~(49'h1 << 20)) | ({48'h0, unlike[41:40] == 2'h0} << 20);
+    alike = (alike & ~(49'h1 << 21)) | ({48'h0, unlike[43:42] == 2'h0} << 21);
+    alike = (alike & ~(49'h1 << 22)) | ({48'h0, unlike[45:44] == 2'h0} << 22);
+    alike = (alike & ~(49'h1 << 23)) | ({48'h0, unlike[47:46] == 2'h0} << 23);
+    alike = (alike & ~(49'h1 << 24)) | ({48'h0, unlike[49:48] == 2'h0} << 24);
+    alike = (alike & ~(49'h1 << 25)) | ({48'h0, unlike[51:50] == 2'h0} << 25);
+    alike = (alike & ~(49'h1 << 26)) | ({48'h0, unlike[53:52] == 2'h0} << 26);
+    alike = (alike & ~(49'h1 << 27)) | ({48'h0, unlike[55:54] == 2'h0} << 27);
+    alike = (alike & ~(49'h1 << 28)) | ({48'h0, unlike[57:56] == 2'h0} << 28);
+    alike = (alike & ~(49'h1 << 29)) | ({48'h0, unlike[59:58] == 2'h0} << 29);
+    alike = (alike & ~(49'h1 << 30)) | ({48'h0, unlike[61:60] == 2'h0} << 30);
+    alike = (alike & ~(49'h1 << 31)) | ({48'h0, unlike[63:62] == 2'h0} << 31);
+    alike = (alike & ~(49'h1 << 32)) | ({48'h0, unlike[65:64] == 2'h0} << 32);
+    alike = (alike & ~(49'h1 << 33)) | ({48'h0, unlike[67:66] == 2'h0} << 33);
+    alike = (alike & ~(49'h1 << 34)) | ({48'h0, unlike[69:68] == 2'h0} << 34);
+    alike = (alike & ~(49'h1 << 35)) | ({48'h0, unlike[71:70] == 2'h0} << 35);
+    alike = (alike & ~(49'h1 << 36)) | ({48'h0, unlike[73:72] == 2'h0} << 36);
+    alike = (alike & ~(49'h1 << 37)) | ({48'h0, unlike[75:74] == 2'h0} << 37);
+    alike = (alike & ~(49'h1 << 38)) | ({48'h0, unlike[77:76] == 2'h0} << 38);
+    alike = (alike & ~(49'h1 << 39)) | ({48'h0, unlike[79:78] == 2'h0} << 39);
+    alike = (alike & ~(49'h1 << 40)) | ({48'h0, unlike[81:80] == 2'h0} << 40);
+    alike = (alike & ~(49'h1 << 41)) | ({48'h0, unlike[83:82] == 2'h0} << 41);
+    alike = (alike & ~(49'h1 << 42)) | ({48'h0, unlike[85:84] == 2'h0} << 42);
+    alike = (alike & ~(49'h1 << 43)) | ({48'h0, unlike[87:86] == 2'h0} << 43);
+    alike = (alike & ~(49'h1 << 44)) | ({48'h0, unlike[89:88] == 2'h0} << 44);
+    alike = (alike & ~(49'h1 << 45)) | ({48'h0, unlike[91:90] == 2'h0} << 45);
+    alike = (alike & ~(49'h1 << 46)) | ({48'h0, unlike[93:92] == 2'h0} << 46);
+    alike = (alike & ~(49'h1 << 47)) | ({48'h0, unlike[95:94] == 2'h0} << 47);
+    alike = (alike & ~(49'h1 << 48)) | ({48'h0, unlike[97:96] == 2'h0} << 48);
+    near_2_d = alike;
+    early_2_d = read[129:98];
+    same_2_d = &near_2_q;
+    entry_2_d = early_2_q;
+    old_hash = hash3_q[35:24];
     old_slot = old_hash[8:0];
     if (same_2_q) begin
       any = 1'h1;
@@ -2881,9 +3578,62 @@ module ipos_nic_card_classify_endpoint (
       ram_3_write_enable = 1'h1;
     end
     read = ram_3_read_data;
-    same_3_d = read[97] & (read[96:0] == key);
-    entry_3_d = read[129:98];
-    old_hash = hash2_q[47:36];
+    unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
+    alike = 49'h0;
+    alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
+    alike = (alike & ~(49'h1 << 1)) | ({48'h0, unlike[3:2] == 2'h0} << 1);
+    alike = (alike & ~(49'h1 << 2)) | ({48'h0, unlike[5:4] == 2'h0} << 2);
+    alike = (alike & ~(49'h1 << 3)) | ({48'h0, unlike[7:6] == 2'h0} << 3);
+    alike = (alike & ~(49'h1 << 4)) | ({48'h0, unlike[9:8] == 2'h0} << 4);
+    alike = (alike & ~(49'h1 << 5)) | ({48'h0, unlike[11:10] == 2'h0} << 5);
+    alike = (alike & ~(49'h1 << 6)) | ({48'h0, unlike[13:12] == 2'h0} << 6);
+    alike = (alike & ~(49'h1 << 7)) | ({48'h0, unlike[15:14] == 2'h0} << 7);
+    alike = (alike & ~(49'h1 << 8)) | ({48'h0, unlike[17:16] == 2'h0} << 8);
+    alike = (alike & ~(49'h1 << 9)) | ({48'h0, unlike[19:18] == 2'h0} << 9);
+    alike = (alike & ~(49'h1 << 10)) | ({48'h0, unlike[21:20] == 2'h0} << 10);
+    alike = (alike & ~(49'h1 << 11)) | ({48'h0, unlike[23:22] == 2'h0} << 11);
+    alike = (alike & ~(49'h1 << 12)) | ({48'h0, unlike[25:24] == 2'h0} << 12);
+    alike = (alike & ~(49'h1 << 13)) | ({48'h0, unlike[27:26] == 2'h0} << 13);
+    alike = (alike & ~(49'h1 << 14)) | ({48'h0, unlike[29:28] == 2'h0} << 14);
+    alike = (alike & ~(49'h1 << 15)) | ({48'h0, unlike[31:30] == 2'h0} << 15);
+    alike = (alike & ~(49'h1 << 16)) | ({48'h0, unlike[33:32] == 2'h0} << 16);
+    alike = (alike & ~(49'h1 << 17)) | ({48'h0, unlike[35:34] == 2'h0} << 17);
+    alike = (alike & ~(49'h1 << 18)) | ({48'h0, unlike[37:36] == 2'h0} << 18);
+    alike = (alike & ~(49'h1 << 19)) | ({48'h0, unlike[39:38] == 2'h0} << 19);
+    alike = (alike & ~(49'h1 << 20)) | ({48'h0, unlike[41:40] == 2'h0} << 20);
+    alike = (alike & ~(49'h1 << 21)) | ({48'h0, unlike[43:42] == 2'h0} << 21);
+    alike = (alike & ~(49'h1 << 22)) | ({48'h0, unlike[45:44] == 2'h0} << 22);
+    alike = (alike & ~(49'h1 << 23)) | ({48'h0, unlike[47:46] == 2'h0} << 23);
+    alike = (alike & ~(49'h1 << 24)) | ({48'h0, unlike[49:48] == 2'h0} << 24);
+    alike = (alike & ~(49'h1 << 25)) | ({48'h0, unlike[51:50] == 2'h0} << 25);
+    alike = (alike & ~(49'h1 << 26)) | ({48'h0, unlike[53:52] == 2'h0} << 26);
+    alike = (alike & ~(49'h1 << 27)) | ({48'h0, unlike[55:54] == 2'h0} << 27);
+    alike = (alike & ~(49'h1 << 28)) | ({48'h0, unlike[57:56] == 2'h0} << 28);
+    alike = (alike & ~(49'h1 << 29)) | ({48'h0, unlike[59:58] == 2'h0} << 29);
+    alike = (alike & ~(49'h1 << 30)) | ({48'h0, unlike[61:60] == 2'h0} << 30);
+    alike = (alike & ~(49'h1 << 31)) | ({48'h0, unlike[63:62] == 2'h0} << 31);
+    alike = (alike & ~(49'h1 << 32)) | ({48'h0, unlike[65:64] == 2'h0} << 32);
+    alike = (alike & ~(49'h1 << 33)) | ({48'h0, unlike[67:66] == 2'h0} << 33);
+    alike = (alike & ~(49'h1 << 34)) | ({48'h0, unlike[69:68] == 2'h0} << 34);
+    alike = (alike & ~(49'h1 << 35)) | ({48'h0, unlike[71:70] == 2'h0} << 35);
+    alike = (alike & ~(49'h1 << 36)) | ({48'h0, unlike[73:72] == 2'h0} << 36);
+    alike = (alike & ~(49'h1 << 37)) | ({48'h0, unlike[75:74] == 2'h0} << 37);
+    alike = (alike & ~(49'h1 << 38)) | ({48'h0, unlike[77:76] == 2'h0} << 38);
+    alike = (alike & ~(49'h1 << 39)) | ({48'h0, unlike[79:78] == 2'h0} << 39);
+    alike = (alike & ~(49'h1 << 40)) | ({48'h0, unlike[81:80] == 2'h0} << 40);
+    alike = (alike & ~(49'h1 << 41)) | ({48'h0, unlike[83:82] == 2'h0} << 41);
+    alike = (alike & ~(49'h1 << 42)) | ({48'h0, unlike[85:84] == 2'h0} << 42);
+    alike = (alike & ~(49'h1 << 43)) | ({48'h0, unlike[87:86] == 2'h0} << 43);
+    alike = (alike & ~(49'h1 << 44)) | ({48'h0, unlike[89:88] == 2'h0} << 44);
+    alike = (alike & ~(49'h1 << 45)) | ({48'h0, unlike[91:90] == 2'h0} << 45);
+    alike = (alike & ~(49'h1 << 46)) | ({48'h0, unlike[93:92] == 2'h0} << 46);
+    alike = (alike & ~(49'h1 << 47)) | ({48'h0, unlike[95:94] == 2'h0} << 47);
+    alike = (alike & ~(49'h1 << 48)) | ({48'h0, unlike[97:96] == 2'h0} << 48);
+    near_3_d = alike;
+    early_3_d = read[129:98];
+    same_3_d = &near_3_q;
+    entry_3_d = early_3_q;
+    old_hash = hash3_q[47:36];
     old_slot = old_hash[8:0];
     if (same_3_q) begin
       any = 1'h1;
@@ -3187,13 +3937,13 @@ endmodule
 module ipos_nic_card_classify_flights_ram (
     input  logic [3:0] read_address,
     input  logic read_clock,
-    output logic [220:0] read_data,
+    output logic [218:0] read_data,
     input  logic [3:0] write_address,
     input  logic write_clock,
-    input  logic [220:0] write_data,
+    input  logic [218:0] write_data,
     input  logic write_enable
 );
-  reg[220:0] mem[15:0];
+  reg[218:0] mem[15:0];
   always @(posedge read_clock) begin
      read_data <= mem[read_address];
   end
@@ -3207,18 +3957,18 @@ endmodule
 module ipos_nic_card_classify_flights (
     input  logic clock,
     input  logic reset,
-    input  logic [220:0] data_in,
+    input  logic [218:0] data_in,
     input  logic write,
-    output logic [220:0] data_out,
+    output logic [218:0] data_out,
     output logic valid,
     input  logic read,
     output logic [4:0] level
 );
   logic [4:0] rd_next;
   logic [3:0] ram_read_address;
-  logic [220:0] ram_read_data;
+  logic [218:0] ram_read_data;
   logic [3:0] ram_write_address;
-  logic [220:0] ram_write_data;
+  logic [218:0] ram_write_data;
   logic ram_write_enable;
   logic [4:0] wr_d;
   logic [4:0] wr_q;
@@ -3281,14 +4031,16 @@ module ipos_nic_card_classify (
     input  logic clock,
     input  logic reset,
     input  logic [217:0] front_meta,
-    input  logic front_ip_ok,
     input  logic front_valid,
     output logic front_read,
     input  logic [217:0] back_meta,
-    input  logic back_ip_ok,
-    input  logic back_ipos_ok,
     input  logic back_valid,
     output logic back_read,
+    input  logic front_ip_ok,
+    output logic front_sums_read,
+    input  logic back_ip_ok,
+    input  logic back_ipos_ok,
+    output logic back_sums_read,
     output logic [254:0] verdict,
     output logic front_write,
     output logic back_write,
@@ -3318,7 +4070,7 @@ module ipos_nic_card_classify (
   logic pick_back;
   logic commits;
   logic take;
-  logic [220:0] flight;
+  logic [218:0] flight;
   logic [217:0] picked;
   logic [96:0] k;
   logic hash_valid;
@@ -3377,9 +4129,9 @@ module ipos_nic_card_classify (
   logic decide_neighbour_valid;
   logic [254:0] decide_verdict;
   logic flights_reset;
-  logic [220:0] flights_data_in;
+  logic [218:0] flights_data_in;
   logic flights_write;
-  logic [220:0] flights_data_out;
+  logic [218:0] flights_data_out;
   logic flights_valid;
   logic flights_read;
   logic [4:0] flights_level;
@@ -3407,6 +4159,8 @@ module ipos_nic_card_classify (
   logic valid6_q;
   logic valid7_d;
   logic valid7_q;
+  logic valid8_d;
+  logic valid8_q;
   logic commit_f1_d;
   logic commit_f1_q;
   logic commit_f2_d;
@@ -3415,28 +4169,28 @@ module ipos_nic_card_classify (
   logic commit_e1_q;
   logic commit_e2_d;
   logic commit_e2_q;
-  logic hit6_d;
-  logic hit6_q;
   logic hit7_d;
   logic hit7_q;
-  logic [1:0] action6_d;
-  logic [1:0] action6_q;
+  logic hit8_d;
+  logic hit8_q;
   logic [1:0] action7_d;
   logic [1:0] action7_q;
-  logic [13:0] place6_d;
-  logic [13:0] place6_q;
+  logic [1:0] action8_d;
+  logic [1:0] action8_q;
   logic [13:0] place7_d;
   logic [13:0] place7_q;
-  logic ehit6_d;
-  logic ehit6_q;
+  logic [13:0] place8_d;
+  logic [13:0] place8_q;
   logic ehit7_d;
   logic ehit7_q;
-  logic [31:0] eref6_d;
-  logic [31:0] eref6_q;
+  logic ehit8_d;
+  logic ehit8_q;
   logic [31:0] eref7_d;
   logic [31:0] eref7_q;
-  logic [47:0] dest7_d;
-  logic [47:0] dest7_q;
+  logic [31:0] eref8_d;
+  logic [31:0] eref8_q;
+  logic [47:0] dest8_d;
+  logic [47:0] dest8_q;
   logic [254:0] out_d;
   logic [254:0] out_q;
   logic out_front_d;
@@ -3457,21 +4211,22 @@ module ipos_nic_card_classify (
     valid5_q = 1'h0;
     valid6_q = 1'h0;
     valid7_q = 1'h0;
+    valid8_q = 1'h0;
     commit_f1_q = 1'h0;
     commit_f2_q = 1'h0;
     commit_e1_q = 1'h0;
     commit_e2_q = 1'h0;
-    hit6_q = 1'h0;
     hit7_q = 1'h0;
-    action6_q = 2'h0;
+    hit8_q = 1'h0;
     action7_q = 2'h0;
-    place6_q = 14'h0;
+    action8_q = 2'h0;
     place7_q = 14'h0;
-    ehit6_q = 1'h0;
+    place8_q = 14'h0;
     ehit7_q = 1'h0;
-    eref6_q = 32'h0;
+    ehit8_q = 1'h0;
     eref7_q = 32'h0;
-    dest7_q = 48'h0;
+    eref8_q = 32'h0;
+    dest8_q = 48'h0;
     out_q = 255'h0;
     out_front_q = 1'h0;
     out_back_q = 1'h0;
@@ -3490,21 +4245,22 @@ module ipos_nic_card_classify (
     valid5_q <= valid5_d;
     valid6_q <= valid6_d;
     valid7_q <= valid7_d;
+    valid8_q <= valid8_d;
     commit_f1_q <= commit_f1_d;
     commit_f2_q <= commit_f2_d;
     commit_e1_q <= commit_e1_d;
     commit_e2_q <= commit_e2_d;
-    hit6_q <= hit6_d;
     hit7_q <= hit7_d;
-    action6_q <= action6_d;
+    hit8_q <= hit8_d;
     action7_q <= action7_d;
-    place6_q <= place6_d;
+    action8_q <= action8_d;
     place7_q <= place7_d;
-    ehit6_q <= ehit6_d;
+    place8_q <= place8_d;
     ehit7_q <= ehit7_d;
-    eref6_q <= eref6_d;
+    ehit8_q <= ehit8_d;
     eref7_q <= eref7_d;
-    dest7_q <= dest7_d;
+    eref8_q <= eref8_d;
+    dest8_q <= dest8_d;
     out_q <= out_d;
     out_front_q <= out_front_d;
     out_back_q <= out_back_d;
@@ -3611,21 +4367,22 @@ module ipos_nic_card_classify (
     valid5_d = valid5_q;
     valid6_d = valid6_q;
     valid7_d = valid7_q;
+    valid8_d = valid8_q;
     commit_f1_d = commit_f1_q;
     commit_f2_d = commit_f2_q;
     commit_e1_d = commit_e1_q;
     commit_e2_d = commit_e2_q;
-    hit6_d = hit6_q;
     hit7_d = hit7_q;
-    action6_d = action6_q;
+    hit8_d = hit8_q;
     action7_d = action7_q;
-    place6_d = place6_q;
+    action8_d = action8_q;
     place7_d = place7_q;
-    ehit6_d = ehit6_q;
+    place8_d = place8_q;
     ehit7_d = ehit7_q;
-    eref6_d = eref6_q;
+    ehit8_d = ehit8_q;
     eref7_d = eref7_q;
-    dest7_d = dest7_q;
+    eref8_d = eref8_q;
+    dest8_d = dest8_q;
     out_d = out_q;
     out_front_d = out_front_q;
     out_back_d = out_back_q;
@@ -3641,13 +4398,9 @@ module ipos_nic_card_classify (
       turn_d = ~pick_back;
     end
     picked = front_meta;
-    flight[218] = front_ip_ok;
-    flight[219] = 1'h0;
-    flight[220] = pick_back;
+    flight[218] = pick_back;
     if (pick_back) begin
       picked = back_meta;
-      flight[218] = back_ip_ok;
-      flight[219] = back_ipos_ok;
     end
     flight[217:0] = picked;
     flights_data_in = flight;
@@ -3673,6 +4426,7 @@ module ipos_nic_card_classify (
     valid3_d = valid2_q;
     valid4_d = valid3_q;
     valid5_d = valid4_q;
+    valid6_d = valid5_q;
     forward_hash = hash2_q;
     forward_key = key3_q;
     forward_commit = commit_f2_q;
@@ -3704,12 +4458,12 @@ module ipos_nic_card_classify (
       dests_commit_index = sweep_slot[7:0];
       dests_commit_value = 52'h0;
     end
-    hit6_d = forward_hit;
-    action6_d = forward_value[9:8];
-    place6_d = forward_place;
-    ehit6_d = endpoint_hit;
-    eref6_d = endpoint_value;
-    valid6_d = valid5_q;
+    hit7_d = forward_hit;
+    action7_d = forward_value[9:8];
+    place7_d = forward_place;
+    ehit7_d = endpoint_hit;
+    eref7_d = endpoint_value;
+    valid7_d = valid6_q;
     neighbours_index = dests_value[51:48];
     neighbours_commit = commit_neighbour;
     neighbours_commit_index = index[3:0];
@@ -3719,36 +4473,39 @@ module ipos_nic_card_classify (
       neighbours_commit_index = sweep_slot[3:0];
       neighbours_commit_value = 49'h0;
     end
-    dest7_d = dests_value[47:0];
-    hit7_d = hit6_q;
-    action7_d = action6_q;
-    place7_d = place6_q;
-    ehit7_d = ehit6_q;
-    eref7_d = eref6_q;
-    valid7_d = valid6_q;
+    dest8_d = dests_value[47:0];
+    hit8_d = hit7_q;
+    action8_d = action7_q;
+    place8_d = place7_q;
+    ehit8_d = ehit7_q;
+    eref8_d = eref7_q;
+    valid8_d = valid7_q;
     decide_meta = flights_data_out[217:0];
-    decide_ip_ok = flights_data_out[218];
-    decide_ipos_ok = flights_data_out[219];
-    decide_back = flights_data_out[220];
+    decide_ip_ok = front_ip_ok;
+    decide_ipos_ok = back_ipos_ok;
+    decide_back = flights_data_out[218];
     decide_vlan = front_vlan[11:0];
     decide_vlan_enable = front_vlan[31];
-    if (flights_data_out[220]) begin
+    if (flights_data_out[218]) begin
+      decide_ip_ok = back_ip_ok;
       decide_vlan = back_vlan[11:0];
       decide_vlan_enable = back_vlan[31];
     end
-    decide_forward_hit = hit7_q;
-    decide_action = action7_q;
-    decide_place = place7_q;
-    decide_endpoint_hit = ehit7_q;
-    decide_endpoint = eref7_q;
-    decide_dest_ip = dest7_q[31:0];
-    decide_dest_port = dest7_q[47:32];
+    decide_forward_hit = hit8_q;
+    decide_action = action8_q;
+    decide_place = place8_q;
+    decide_endpoint_hit = ehit8_q;
+    decide_endpoint = eref8_q;
+    decide_dest_ip = dest8_q[31:0];
+    decide_dest_port = dest8_q[47:32];
     decide_neighbour = neighbours_value[47:0];
     decide_neighbour_valid = neighbours_value[48];
-    flights_read = valid7_q;
-    out_front_d = valid7_q & (~flights_data_out[220]);
-    out_back_d = valid7_q & flights_data_out[220];
-    if (valid7_q) begin
+    flights_read = valid8_q;
+    front_sums_read = valid8_q & (~flights_data_out[218]);
+    back_sums_read = valid8_q & flights_data_out[218];
+    out_front_d = valid8_q & (~flights_data_out[218]);
+    out_back_d = valid8_q & flights_data_out[218];
+    if (valid8_q) begin
       out_d = decide_verdict;
     end
     verdict = out_q;
@@ -3762,6 +4519,7 @@ module ipos_nic_card_classify (
       valid5_d = 1'h0;
       valid6_d = 1'h0;
       valid7_d = 1'h0;
+      valid8_d = 1'h0;
       commit_f1_d = 1'h0;
       commit_f2_d = 1'h0;
       commit_e1_d = 1'h0;
@@ -5451,6 +6209,8 @@ module ipos_nic_card_front_sends (
   logic [68:0] beat4_q;
   logic [68:0] beat5_d;
   logic [68:0] beat5_q;
+  logic [68:0] beat6_d;
+  logic [68:0] beat6_q;
   logic [1:0] flags1_d;
   logic [1:0] flags1_q;
   logic [1:0] flags2_d;
@@ -5461,6 +6221,8 @@ module ipos_nic_card_front_sends (
   logic [1:0] flags4_q;
   logic [1:0] flags5_d;
   logic [1:0] flags5_q;
+  logic [1:0] flags6_d;
+  logic [1:0] flags6_q;
   logic [12:0] place1_d;
   logic [12:0] place1_q;
   logic [12:0] place2_d;
@@ -5471,6 +6233,8 @@ module ipos_nic_card_front_sends (
   logic [12:0] place4_q;
   logic [12:0] place5_d;
   logic [12:0] place5_q;
+  logic [12:0] place6_d;
+  logic [12:0] place6_q;
   logic [63:0] data1_d;
   logic [63:0] data1_q;
   logic [7:0] mask1_d;
@@ -5491,16 +6255,19 @@ module ipos_nic_card_front_sends (
     beat3_q = 69'h0;
     beat4_q = 69'h0;
     beat5_q = 69'h0;
+    beat6_q = 69'h0;
     flags1_q = 2'h0;
     flags2_q = 2'h0;
     flags3_q = 2'h0;
     flags4_q = 2'h0;
     flags5_q = 2'h0;
+    flags6_q = 2'h0;
     place1_q = 13'h0;
     place2_q = 13'h0;
     place3_q = 13'h0;
     place4_q = 13'h0;
     place5_q = 13'h0;
+    place6_q = 13'h0;
     data1_q = 64'h0;
     mask1_q = 8'h0;
     first1_q = 1'h0;
@@ -5516,16 +6283,19 @@ module ipos_nic_card_front_sends (
     beat3_q <= beat3_d;
     beat4_q <= beat4_d;
     beat5_q <= beat5_d;
+    beat6_q <= beat6_d;
     flags1_q <= flags1_d;
     flags2_q <= flags2_d;
     flags3_q <= flags3_d;
     flags4_q <= flags4_d;
     flags5_q <= flags5_d;
+    flags6_q <= flags6_d;
     place1_q <= place1_d;
     place2_q <= place2_d;
     place3_q <= place3_d;
     place4_q <= place4_d;
     place5_q <= place5_d;
+    place6_q <= place6_d;
     data1_q <= data1_d;
     mask1_q <= mask1_d;
     first1_q <= first1_d;
@@ -5539,7 +6309,7 @@ module ipos_nic_card_front_sends (
       .o(rev_o)
   );
 
-  ipos_nic_card_front_rx_ip_sum lanes (
+  ipos_nic_card_front_rx_verify_ip_sum lanes (
       .clock(clock),
       .valid(lanes_valid),
       .first(lanes_first),
@@ -5573,16 +6343,19 @@ module ipos_nic_card_front_sends (
     beat3_d = beat3_q;
     beat4_d = beat4_q;
     beat5_d = beat5_q;
+    beat6_d = beat6_q;
     flags1_d = flags1_q;
     flags2_d = flags2_q;
     flags3_d = flags3_q;
     flags4_d = flags4_q;
     flags5_d = flags5_q;
+    flags6_d = flags6_q;
     place1_d = place1_q;
     place2_d = place2_q;
     place3_d = place3_q;
     place4_d = place4_q;
     place5_d = place5_q;
+    place6_d = place6_q;
     data1_d = data1_q;
     mask1_d = mask1_q;
     first1_d = first1_q;
@@ -5634,28 +6407,31 @@ module ipos_nic_card_front_sends (
     flags2_d = flags1_q;
     place2_d = place1_q;
     beat3_d = beat2_q;
+    beat4_d = beat3_q;
     flags3_d = flags2_q;
+    flags4_d = flags3_q;
     place3_d = place2_q;
+    place4_d = place3_q;
     lo = {1'h0, lanes_sum[15:0]};
     hi = {1'h0, lanes_sum[31:16]};
     once_d = lo + hi;
-    beat4_d = beat3_q;
-    flags4_d = flags3_q;
-    place4_d = place3_q;
+    beat5_d = beat4_q;
+    flags5_d = flags4_q;
+    place5_d = place4_q;
     twice = (once_q & c_low) + (once_q >> 16);
     folded = twice[15:0];
     check_d = ~folded;
     if (folded == c_ones) begin
       check_d = c_ones;
     end
-    beat5_d = beat4_q;
-    flags5_d = flags4_q;
-    place5_d = place4_q;
-    frames_beat_in = beat5_q;
-    frames_write = flags5_q == 2'h1;
-    frames_finish = flags5_q[0] & beat5_q[67];
-    frames_keep = ((~beat5_q[68]) & (~flags5_q[1])) & (~frames_overflow);
-    frames_meta_in = ({16'h0, place5_q} << 16) | {13'h0, check_q};
+    beat6_d = beat5_q;
+    flags6_d = flags5_q;
+    place6_d = place5_q;
+    frames_beat_in = beat6_q;
+    frames_write = flags6_q == 2'h1;
+    frames_finish = flags6_q[0] & beat6_q[67];
+    frames_keep = ((~beat6_q[68]) & (~flags6_q[1])) & (~frames_overflow);
+    frames_meta_in = ({16'h0, place6_q} << 16) | {13'h0, check_q};
     swapped = ({56'h0, frames_m_meta[7:0]} << 8) | {56'h0, frames_m_meta[15:8]};
     shift = {4'h0, frames_m_meta[18:17]} << 4;
     hole = c_word << shift;
@@ -5679,6 +6455,7 @@ module ipos_nic_card_front_sends (
       flags3_d = 2'h0;
       flags4_d = 2'h0;
       flags5_d = 2'h0;
+      flags6_d = 2'h0;
       sent_d = 9'h0;
     end
   end
@@ -6701,10 +7478,12 @@ module ipos_nic_card (
   logic [15:0] front_rx_ethertype;
   logic front_rx_back;
   logic [217:0] front_rx_meta;
-  logic front_rx_ip_ok;
-  logic front_rx_ipos_ok;
   logic front_rx_head_valid;
   logic front_rx_head_read;
+  logic front_rx_ip_ok;
+  logic front_rx_ipos_ok;
+  logic front_rx_sums_valid;
+  logic front_rx_sums_read;
   logic front_rx_l4_ok;
   logic front_rx_cover_ok;
   logic front_rx_tail_valid;
@@ -6721,10 +7500,12 @@ module ipos_nic_card (
   logic [15:0] back_rx_ethertype;
   logic back_rx_back;
   logic [217:0] back_rx_meta;
-  logic back_rx_ip_ok;
-  logic back_rx_ipos_ok;
   logic back_rx_head_valid;
   logic back_rx_head_read;
+  logic back_rx_ip_ok;
+  logic back_rx_ipos_ok;
+  logic back_rx_sums_valid;
+  logic back_rx_sums_read;
   logic back_rx_l4_ok;
   logic back_rx_cover_ok;
   logic back_rx_tail_valid;
@@ -6734,14 +7515,16 @@ module ipos_nic_card (
   logic back_rx_beat_read;
   logic classify_reset;
   logic [217:0] classify_front_meta;
-  logic classify_front_ip_ok;
   logic classify_front_valid;
   logic classify_front_read;
   logic [217:0] classify_back_meta;
-  logic classify_back_ip_ok;
-  logic classify_back_ipos_ok;
   logic classify_back_valid;
   logic classify_back_read;
+  logic classify_front_ip_ok;
+  logic classify_front_sums_read;
+  logic classify_back_ip_ok;
+  logic classify_back_ipos_ok;
+  logic classify_back_sums_read;
   logic [254:0] classify_verdict;
   logic classify_front_write;
   logic classify_back_write;
@@ -7168,10 +7951,12 @@ module ipos_nic_card (
       .ethertype(front_rx_ethertype),
       .back(front_rx_back),
       .meta(front_rx_meta),
-      .ip_ok(front_rx_ip_ok),
-      .ipos_ok(front_rx_ipos_ok),
       .head_valid(front_rx_head_valid),
       .head_read(front_rx_head_read),
+      .ip_ok(front_rx_ip_ok),
+      .ipos_ok(front_rx_ipos_ok),
+      .sums_valid(front_rx_sums_valid),
+      .sums_read(front_rx_sums_read),
       .l4_ok(front_rx_l4_ok),
       .cover_ok(front_rx_cover_ok),
       .tail_valid(front_rx_tail_valid),
@@ -7192,10 +7977,12 @@ module ipos_nic_card (
       .ethertype(back_rx_ethertype),
       .back(back_rx_back),
       .meta(back_rx_meta),
-      .ip_ok(back_rx_ip_ok),
-      .ipos_ok(back_rx_ipos_ok),
       .head_valid(back_rx_head_valid),
       .head_read(back_rx_head_read),
+      .ip_ok(back_rx_ip_ok),
+      .ipos_ok(back_rx_ipos_ok),
+      .sums_valid(back_rx_sums_valid),
+      .sums_read(back_rx_sums_read),
       .l4_ok(back_rx_l4_ok),
       .cover_ok(back_rx_cover_ok),
       .tail_valid(back_rx_tail_valid),
@@ -7209,14 +7996,16 @@ module ipos_nic_card (
       .clock(clock),
       .reset(classify_reset),
       .front_meta(classify_front_meta),
-      .front_ip_ok(classify_front_ip_ok),
       .front_valid(classify_front_valid),
       .front_read(classify_front_read),
       .back_meta(classify_back_meta),
-      .back_ip_ok(classify_back_ip_ok),
-      .back_ipos_ok(classify_back_ipos_ok),
       .back_valid(classify_back_valid),
       .back_read(classify_back_read),
+      .front_ip_ok(classify_front_ip_ok),
+      .front_sums_read(classify_front_sums_read),
+      .back_ip_ok(classify_back_ip_ok),
+      .back_ipos_ok(classify_back_ipos_ok),
+      .back_sums_read(classify_back_sums_read),
       .verdict(classify_verdict),
       .front_write(classify_front_write),
       .back_write(classify_back_write),
@@ -7761,6 +8550,7 @@ module ipos_nic_card (
     registers_back_tx = back_tx_count_value;
     classify_front_meta = front_rx_meta;
     classify_front_ip_ok = front_rx_ip_ok;
+    front_rx_sums_read = classify_front_sums_read;
     classify_front_valid = front_rx_head_valid;
     classify_front_level = front_verdicts_level;
     front_verdicts_data_in = classify_verdict;
@@ -7768,6 +8558,7 @@ module ipos_nic_card (
     front_verdicts_read = front_route_take_last;
     classify_back_meta = back_rx_meta;
     classify_back_ip_ok = back_rx_ip_ok;
+    back_rx_sums_read = classify_back_sums_read;
     classify_back_valid = back_rx_head_valid;
     classify_back_level = back_verdicts_level;
     back_verdicts_data_in = classify_verdict;

@@ -51,6 +51,20 @@ impl Default for Manners {
     }
 }
 
+/// What becomes of an answer to one of the card's reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fate {
+    /// It comes as it should.
+    #[default]
+    Whole,
+    /// It never comes.
+    Lost,
+    /// Its data is marked as bad.
+    Poisoned,
+    /// Its last part is cut short.
+    Cut,
+}
+
 /// A read that is being answered.
 struct Answer {
     due: u64,
@@ -74,6 +88,8 @@ pub struct RtlFunction {
     settling: u64,
     manners: Manners,
     rng: SmallRng,
+    /// Of the next answers, in their order; then whole ones.
+    fates: VecDeque<Fate>,
     /// Cumulative credits: posted headers and data, non-posted headers, completion headers and data.
     limits: [u16; 5],
     owed: [u16; 5],
@@ -109,6 +125,7 @@ impl RtlFunction {
             settling: 0,
             manners,
             rng: SmallRng::seed_from_u64(manners.random.map_or(0, |r| r.0)),
+            fates: VecDeque::new(),
             limits: [0; 5],
             owed: [0; 5],
             cycles: 0,
@@ -134,6 +151,11 @@ impl RtlFunction {
     /// Sends the card a TLP of the caller's making.
     pub fn send(&mut self, tlp: &Tlp) {
         self.down.frames.push_back((tlp.encode(), false));
+    }
+
+    /// What becomes of the answers to the card's next reads.
+    pub fn fates(&mut self, fates: impl IntoIterator<Item = Fate>) {
+        self.fates.extend(fates);
     }
 
     /// Sends the card bytes that need not be a TLP, whole words.
@@ -316,6 +338,24 @@ impl RtlFunction {
                 parts.push_back(answer(0, length - from, address + from as u64, data[from..to].to_vec()));
                 from = to;
             }
+        }
+        let fate = self.fates.pop_front().unwrap_or_default();
+        if fate == Fate::Lost {
+            return;
+        }
+        let mut cut = None;
+        match (fate, parts.back_mut()) {
+            (Fate::Poisoned, Some(Tlp::Completion { poisoned, .. })) => *poisoned = true,
+            (Fate::Cut, Some(last)) => {
+                let mut bytes = last.encode();
+                bytes.truncate(16);
+                cut = Some(Tlp::Other(bytes));
+            }
+            _ => {}
+        }
+        if let Some(cut) = cut {
+            parts.pop_back();
+            parts.push_back(cut);
         }
         let factor = if self.manners.random.is_some() { self.rng.random_range(1..=8) } else { 1 };
         self.answers.push(Answer { due: self.cycles + self.manners.delay * factor, parts });

@@ -103,7 +103,7 @@ pub fn rtl(manners: Manners) -> Rig {
 }
 
 impl Rig {
-    fn new(name: &'static str, card: Box<dyn Function>, memory: Memory) -> Self {
+    pub fn new(name: &'static str, card: Box<dyn Function>, memory: Memory) -> Self {
         let mut rig = Rig { name, card, memory, next: 0 };
         rig.start();
         rig
@@ -158,6 +158,11 @@ impl Rig {
         self.next = at + bytes as u64;
         assert!(self.next <= BASE + SIZE as u64);
         at
+    }
+
+    /// Gives the room of buffers that are no longer used back; rings stay.
+    pub fn rewind(&mut self) {
+        self.next = BASE + SIZE as u64 / 2;
     }
 
     /// Runs until the card is idle.

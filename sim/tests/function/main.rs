@@ -3,6 +3,7 @@
 
 mod driver;
 mod errors;
+mod faults;
 mod frames;
 mod packets;
 

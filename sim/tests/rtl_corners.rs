@@ -338,3 +338,36 @@ fn odd_register_accesses_change_nothing_else() {
         check(&mut card, &format!("both strobes at {offset:#x}"));
     }
 }
+
+/// A packet that came encapsulated is forwarded again not more often than REFORWARD allows, but for sixteen at once.
+#[test]
+fn forwarding_again_is_bounded() {
+    const PERIOD: u64 = 2000;
+    let mut card = card();
+    let again = encapsulated(&packet(Tcp, FORWARD, 0, 20));
+    card.write32(port::REFORWARD, PERIOD as u32);
+    let (start, mut given) = (card.cycles(), 0);
+    while card.cycles() < start + 20 * PERIOD {
+        given += u64::from(card.wire_in(Back, &again, false));
+        card.run(100);
+    }
+    settle(&mut card);
+    let passed = count(&mut card, Back, Outcome::Forwarded);
+    let dropped = count(&mut card, Back, Outcome::DropRate);
+    assert_eq!(passed + dropped, given);
+    assert!((16 + 19..=16 + 22).contains(&passed), "{passed} of {given} in 20 periods");
+    // what comes plain has no bound, and no limit is no bound
+    let plain_packet = plain(&packet(Tcp, FORWARD, 0, 20));
+    for _ in 0..40 {
+        assert!(card.wire_in(Front, &plain_packet, false));
+    }
+    settle(&mut card);
+    assert_eq!(count(&mut card, Front, Outcome::Forwarded), 40);
+    card.write32(port::REFORWARD, 0);
+    for _ in 0..40 {
+        assert!(card.wire_in(Back, &again, false));
+    }
+    settle(&mut card);
+    assert_eq!(count(&mut card, Back, Outcome::Forwarded), passed + 40);
+    assert_eq!(count(&mut card, Back, Outcome::DropRate), dropped);
+}

@@ -14534,6 +14534,97 @@ module ipos_nic_engine (
   end
 endmodule
 
+module ipos_nic_front_inlet (
+    input  logic clock,
+    input  logic reset,
+    input  logic hold,
+    input  logic valid,
+    input  logic last,
+    output logic ready,
+    output logic go,
+    input  logic accept
+);
+  logic taken;
+  logic inside_d;
+  logic inside_q;
+  logic skip_d;
+  logic skip_q;
+
+  initial begin
+    inside_q = 1'h0;
+    skip_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    inside_q <= inside_d;
+    skip_q <= skip_d;
+  end
+
+  always_comb begin
+    inside_d = inside_q;
+    skip_d = skip_q;
+    go = (valid & (~skip_q)) & (~hold);
+    taken = (accept | skip_q) | hold;
+    ready = taken;
+    if (valid & taken) begin
+      inside_d = ~last;
+      if (last) begin
+        skip_d = 1'h0;
+      end
+    end
+    if (hold) begin
+      skip_d = inside_q;
+      if (valid) begin
+        skip_d = ~last;
+      end
+    end
+    if (reset) begin
+      inside_d = 1'h0;
+      skip_d = 1'h0;
+    end
+  end
+endmodule
+
+module ipos_nic_front_outlet (
+    input  logic clock,
+    input  logic reset,
+    input  logic close,
+    output logic shut,
+    input  logic valid,
+    input  logic last,
+    output logic ready,
+    output logic go,
+    input  logic accept
+);
+  logic open;
+  logic gone;
+  logic inside_d;
+  logic inside_q;
+
+  initial begin
+    inside_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    inside_q <= inside_d;
+  end
+
+  always_comb begin
+    inside_d = inside_q;
+    open = (~close) | inside_q;
+    gone = valid & open;
+    go = gone;
+    ready = accept & open;
+    shut = ~open;
+    if (gone) begin
+      inside_d = ~(last & accept);
+    end
+    if (reset) begin
+      inside_d = 1'h0;
+    end
+  end
+endmodule
+
 module ipos_nic (
     input  logic clock,
     input  logic reset,
@@ -14587,6 +14678,7 @@ module ipos_nic (
     input  logic flr,
     output logic flr_done
 );
+  logic shut;
   logic hold;
   logic card_reset;
   logic card_ready;
@@ -14767,14 +14859,63 @@ module ipos_nic (
   logic [7:0] back_out_tkeep;
   logic back_out_tlast;
   logic back_out_tuser;
+  logic front_inlet_reset;
+  logic front_inlet_hold;
+  logic front_inlet_valid;
+  logic front_inlet_last;
+  logic front_inlet_ready;
+  logic front_inlet_go;
+  logic front_inlet_accept;
+  logic back_inlet_reset;
+  logic back_inlet_hold;
+  logic back_inlet_valid;
+  logic back_inlet_last;
+  logic back_inlet_ready;
+  logic back_inlet_go;
+  logic back_inlet_accept;
+  logic front_outlet_reset;
+  logic front_outlet_close;
+  logic front_outlet_shut;
+  logic front_outlet_valid;
+  logic front_outlet_last;
+  logic front_outlet_ready;
+  logic front_outlet_go;
+  logic front_outlet_accept;
+  logic back_outlet_reset;
+  logic back_outlet_close;
+  logic back_outlet_shut;
+  logic back_outlet_valid;
+  logic back_outlet_last;
+  logic back_outlet_ready;
+  logic back_outlet_go;
+  logic back_outlet_accept;
+  logic pcie_inlet_reset;
+  logic pcie_inlet_hold;
+  logic pcie_inlet_valid;
+  logic pcie_inlet_last;
+  logic pcie_inlet_ready;
+  logic pcie_inlet_go;
+  logic pcie_inlet_accept;
+  logic pcie_outlet_reset;
+  logic pcie_outlet_close;
+  logic pcie_outlet_shut;
+  logic pcie_outlet_valid;
+  logic pcie_outlet_last;
+  logic pcie_outlet_ready;
+  logic pcie_outlet_go;
+  logic pcie_outlet_accept;
+  logic pending_d;
+  logic pending_q;
   logic resets_d;
   logic resets_q;
 
   initial begin
+    pending_q = 1'h0;
     resets_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
+    pending_q <= pending_d;
     resets_q <= resets_d;
   end
 
@@ -14981,49 +15122,151 @@ module ipos_nic (
       .tuser(back_out_tuser)
   );
 
+  ipos_nic_front_inlet front_inlet (
+      .clock(clock),
+      .reset(front_inlet_reset),
+      .hold(front_inlet_hold),
+      .valid(front_inlet_valid),
+      .last(front_inlet_last),
+      .ready(front_inlet_ready),
+      .go(front_inlet_go),
+      .accept(front_inlet_accept)
+  );
+
+  ipos_nic_front_inlet back_inlet (
+      .clock(clock),
+      .reset(back_inlet_reset),
+      .hold(back_inlet_hold),
+      .valid(back_inlet_valid),
+      .last(back_inlet_last),
+      .ready(back_inlet_ready),
+      .go(back_inlet_go),
+      .accept(back_inlet_accept)
+  );
+
+  ipos_nic_front_outlet front_outlet (
+      .clock(clock),
+      .reset(front_outlet_reset),
+      .close(front_outlet_close),
+      .shut(front_outlet_shut),
+      .valid(front_outlet_valid),
+      .last(front_outlet_last),
+      .ready(front_outlet_ready),
+      .go(front_outlet_go),
+      .accept(front_outlet_accept)
+  );
+
+  ipos_nic_front_outlet back_outlet (
+      .clock(clock),
+      .reset(back_outlet_reset),
+      .close(back_outlet_close),
+      .shut(back_outlet_shut),
+      .valid(back_outlet_valid),
+      .last(back_outlet_last),
+      .ready(back_outlet_ready),
+      .go(back_outlet_go),
+      .accept(back_outlet_accept)
+  );
+
+  ipos_nic_front_inlet pcie_inlet (
+      .clock(clock),
+      .reset(pcie_inlet_reset),
+      .hold(pcie_inlet_hold),
+      .valid(pcie_inlet_valid),
+      .last(pcie_inlet_last),
+      .ready(pcie_inlet_ready),
+      .go(pcie_inlet_go),
+      .accept(pcie_inlet_accept)
+  );
+
+  ipos_nic_front_outlet pcie_outlet (
+      .clock(clock),
+      .reset(pcie_outlet_reset),
+      .close(pcie_outlet_close),
+      .shut(pcie_outlet_shut),
+      .valid(pcie_outlet_valid),
+      .last(pcie_outlet_last),
+      .ready(pcie_outlet_ready),
+      .go(pcie_outlet_go),
+      .accept(pcie_outlet_accept)
+  );
+
   always_comb begin
     resets_d = resets_q;
-    resets_d = reset | flr;
+    pending_d = pending_q;
+    shut = (front_outlet_shut & back_outlet_shut) & pcie_outlet_shut;
+    pending_d = flr | (pending_q & (~shut));
+    front_outlet_close = pending_q | resets_q;
+    back_outlet_close = pending_q | resets_q;
+    pcie_outlet_close = pending_q | resets_q;
+    resets_d = reset | (pending_q & shut);
     card_reset = resets_q;
     hold = resets_q | (~card_ready);
     host_reset = hold;
     engine_reset = hold;
-    flr_done = ~hold;
+    flr_done = ((~hold) & (~pending_q)) & (~flr);
     card_build = build;
     card_front_rx_tdata = front_rx_tdata;
     card_front_rx_tkeep = front_rx_tkeep;
     card_front_rx_tlast = front_rx_tlast;
     card_front_rx_tuser = front_rx_tuser;
-    card_front_rx_tvalid = front_rx_tvalid;
-    front_rx_tready = card_front_rx_tready;
+    front_inlet_reset = reset;
+    front_inlet_hold = hold;
+    front_inlet_valid = front_rx_tvalid;
+    front_inlet_last = front_rx_tlast;
+    front_rx_tready = front_inlet_ready;
+    card_front_rx_tvalid = front_inlet_go;
+    front_inlet_accept = card_front_rx_tready;
     card_back_rx_tdata = back_rx_tdata;
     card_back_rx_tkeep = back_rx_tkeep;
     card_back_rx_tlast = back_rx_tlast;
     card_back_rx_tuser = back_rx_tuser;
-    card_back_rx_tvalid = back_rx_tvalid;
-    back_rx_tready = card_back_rx_tready;
+    back_inlet_reset = reset;
+    back_inlet_hold = hold;
+    back_inlet_valid = back_rx_tvalid;
+    back_inlet_last = back_rx_tlast;
+    back_rx_tready = back_inlet_ready;
+    card_back_rx_tvalid = back_inlet_go;
+    back_inlet_accept = card_back_rx_tready;
     front_tx_tdata = card_front_tx_tdata;
     front_tx_tkeep = card_front_tx_tkeep;
     front_tx_tlast = card_front_tx_tlast;
     front_tx_tuser = card_front_tx_tuser;
-    front_tx_tvalid = card_front_tx_tvalid;
-    card_front_tx_tready = front_tx_tready;
+    front_outlet_reset = reset;
+    front_outlet_valid = card_front_tx_tvalid;
+    front_outlet_last = card_front_tx_tlast;
+    card_front_tx_tready = front_outlet_ready;
+    front_tx_tvalid = front_outlet_go;
+    front_outlet_accept = front_tx_tready;
     back_tx_tdata = card_back_tx_tdata;
     back_tx_tkeep = card_back_tx_tkeep;
     back_tx_tlast = card_back_tx_tlast;
     back_tx_tuser = card_back_tx_tuser;
-    back_tx_tvalid = card_back_tx_tvalid;
-    card_back_tx_tready = back_tx_tready;
+    back_outlet_reset = reset;
+    back_outlet_valid = card_back_tx_tvalid;
+    back_outlet_last = card_back_tx_tlast;
+    card_back_tx_tready = back_outlet_ready;
+    back_tx_tvalid = back_outlet_go;
+    back_outlet_accept = back_tx_tready;
     engine_rx_tdata = pcie_rx_tdata;
     engine_rx_tkeep = pcie_rx_tkeep;
     engine_rx_tlast = pcie_rx_tlast;
-    engine_rx_tvalid = pcie_rx_tvalid;
-    pcie_rx_tready = engine_rx_tready;
+    pcie_inlet_reset = reset;
+    pcie_inlet_hold = hold;
+    pcie_inlet_valid = pcie_rx_tvalid;
+    pcie_inlet_last = pcie_rx_tlast;
+    pcie_rx_tready = pcie_inlet_ready;
+    engine_rx_tvalid = pcie_inlet_go;
+    pcie_inlet_accept = engine_rx_tready;
     pcie_tx_tdata = engine_tx_tdata;
     pcie_tx_tkeep = engine_tx_tkeep;
     pcie_tx_tlast = engine_tx_tlast;
-    pcie_tx_tvalid = engine_tx_tvalid;
-    engine_tx_tready = pcie_tx_tready;
+    pcie_outlet_reset = reset;
+    pcie_outlet_valid = engine_tx_tvalid;
+    pcie_outlet_last = engine_tx_tlast;
+    engine_tx_tready = pcie_outlet_ready;
+    pcie_tx_tvalid = pcie_outlet_go;
+    pcie_outlet_accept = pcie_tx_tready;
     engine_cfg_id = cfg_id;
     engine_cfg_mps = cfg_mps;
     engine_cfg_mrrs = cfg_mrrs;

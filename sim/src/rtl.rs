@@ -59,6 +59,11 @@ impl Feed {
         Some((u64::from_le_bytes(bytes), 0xff >> (8 - n), rest.len() <= 8, *flag))
     }
 
+    /// Only what has begun is still to come.
+    pub fn cut(&mut self) {
+        self.frames.truncate(usize::from(self.offset > 0 || self.shown));
+    }
+
     /// The next beat, unless it waits; once shown it stays.
     pub fn show(&mut self, stall: bool) -> Option<(u64, u8, bool, bool)> {
         if !self.shown && stall {
@@ -93,6 +98,11 @@ impl<M> Default for Sink<M> {
 }
 
 impl<M> Sink<M> {
+    /// No frame has begun that has not ended.
+    pub fn between(&self) -> bool {
+        self.current.is_empty()
+    }
+
     /// Takes a beat; `Some` at the frame's end keeps it, `None` there discards it.
     pub fn beat(&mut self, data: u64, keep: u8, last: bool, meta: impl FnOnce() -> Option<M>) {
         self.current.extend_from_slice(&data.to_le_bytes()[..keep.count_ones() as usize]);

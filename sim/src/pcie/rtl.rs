@@ -441,22 +441,24 @@ impl Function for RtlFunction {
     }
 
     fn function_reset(&mut self) {
-        self.rx = Default::default();
-        self.down = Feed::default();
-        self.answers.clear();
+        // neither MACs nor the PCIe core are reset: what they have begun they end
+        for feed in &mut self.rx {
+            feed.cut();
+        }
         self.model.set_flr(1);
-        self.tick();
-        self.tick();
-        self.model.set_flr(0);
-        self.limits = [u16::from(HEADERS), DATA, u16::from(HEADERS), 0, 0];
-        self.owed = [0; 5];
-        for _ in 0..RESET_CYCLES {
+        for cycle in 0..RESET_CYCLES {
+            self.down.cut();
+            self.answers.clear();
             self.tick();
-            if self.model.flr_done() != 0 {
+            self.model.set_flr((cycle == 0).into());
+            if cycle > 1 && self.model.flr_done() != 0 {
                 break;
             }
         }
         assert_eq!(self.model.flr_done(), 1, "a reset ends within {RESET_CYCLES} cycles");
+        assert!(self.up.between() && self.tx.iter().all(Sink::between), "a reset cuts no packet");
+        self.limits = [u16::from(HEADERS), DATA, u16::from(HEADERS), 0, 0];
+        self.owed = [0; 5];
         for _ in 0..64 {
             self.tick(); // smaller memories are swept
         }

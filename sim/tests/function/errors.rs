@@ -346,6 +346,7 @@ fn resets_in_mid_flight_leave_nothing_behind() {
         rig.ring(&sends);
         for _ in 0..4 {
             rig.wire_in(Port::Front, &plain(900));
+            rig.wire_in(Port::Back, &plain(1500));
         }
         rig.card.run(37 * round + 5);
         rig.restart();

@@ -3,7 +3,7 @@
 use super::Card;
 use crate::dma::Host;
 use crate::pcie::Engine;
-use crate::stream::{FromAxis, ToAxis};
+use crate::stream::{FromAxis, Inlet, Outlet, ToAxis};
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -69,6 +69,15 @@ block! {
         control_in: FromAxis,
         front_out: ToAxis,
         back_out: ToAxis,
+        front_inlet: Inlet,
+        back_inlet: Inlet,
+        front_outlet: Outlet,
+        back_outlet: Outlet,
+        pcie_inlet: Inlet,
+        pcie_outlet: Outlet,
+        // a function reset waits until every output is between two frames
+        pending: DFF<Bit>,
+        shut: Signal<Local, Bit>,
         // a reset ends with the sweep of the tables
         resets: DFF<Bit>,
         hold: Signal<Local, Bit>,
@@ -78,14 +87,20 @@ block! {
 impl Logic for Nic {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, resets);
-        clock!(self, clock, card, host, engine);
-        self.resets.d.next = self.reset.val() | self.flr.val();
+        dff_setup!(self, clock, resets, pending);
+        clock!(self, clock, card, host, engine, front_inlet, back_inlet, pcie_inlet);
+        clock!(self, clock, front_outlet, back_outlet, pcie_outlet);
+        self.shut.next = self.front_outlet.shut.val() & self.back_outlet.shut.val() & self.pcie_outlet.shut.val();
+        self.pending.d.next = self.flr.val() | (self.pending.q.val() & !self.shut.val());
+        self.front_outlet.close.next = self.pending.q.val() | self.resets.q.val();
+        self.back_outlet.close.next = self.pending.q.val() | self.resets.q.val();
+        self.pcie_outlet.close.next = self.pending.q.val() | self.resets.q.val();
+        self.resets.d.next = self.reset.val() | (self.pending.q.val() & self.shut.val());
         self.card.reset.next = self.resets.q.val();
         self.hold.next = self.resets.q.val() | !self.card.ready.val();
         self.host.reset.next = self.hold.val();
         self.engine.reset.next = self.hold.val();
-        self.flr_done.next = !self.hold.val();
+        self.flr_done.next = !self.hold.val() & !self.pending.q.val() & !self.flr.val();
         self.card.build.next = self.build.val();
 
         // MACs
@@ -93,38 +108,65 @@ impl Logic for Nic {
         self.card.front_rx_tkeep.next = self.front_rx_tkeep.val();
         self.card.front_rx_tlast.next = self.front_rx_tlast.val();
         self.card.front_rx_tuser.next = self.front_rx_tuser.val();
-        self.card.front_rx_tvalid.next = self.front_rx_tvalid.val();
-        self.front_rx_tready.next = self.card.front_rx_tready.val();
+        self.front_inlet.reset.next = self.reset.val();
+        self.front_inlet.hold.next = self.hold.val();
+        self.front_inlet.valid.next = self.front_rx_tvalid.val();
+        self.front_inlet.last.next = self.front_rx_tlast.val();
+        self.front_rx_tready.next = self.front_inlet.ready.val();
+        self.card.front_rx_tvalid.next = self.front_inlet.go.val();
+        self.front_inlet.accept.next = self.card.front_rx_tready.val();
         self.card.back_rx_tdata.next = self.back_rx_tdata.val();
         self.card.back_rx_tkeep.next = self.back_rx_tkeep.val();
         self.card.back_rx_tlast.next = self.back_rx_tlast.val();
         self.card.back_rx_tuser.next = self.back_rx_tuser.val();
-        self.card.back_rx_tvalid.next = self.back_rx_tvalid.val();
-        self.back_rx_tready.next = self.card.back_rx_tready.val();
+        self.back_inlet.reset.next = self.reset.val();
+        self.back_inlet.hold.next = self.hold.val();
+        self.back_inlet.valid.next = self.back_rx_tvalid.val();
+        self.back_inlet.last.next = self.back_rx_tlast.val();
+        self.back_rx_tready.next = self.back_inlet.ready.val();
+        self.card.back_rx_tvalid.next = self.back_inlet.go.val();
+        self.back_inlet.accept.next = self.card.back_rx_tready.val();
         self.front_tx_tdata.next = self.card.front_tx_tdata.val();
         self.front_tx_tkeep.next = self.card.front_tx_tkeep.val();
         self.front_tx_tlast.next = self.card.front_tx_tlast.val();
         self.front_tx_tuser.next = self.card.front_tx_tuser.val();
-        self.front_tx_tvalid.next = self.card.front_tx_tvalid.val();
-        self.card.front_tx_tready.next = self.front_tx_tready.val();
+        self.front_outlet.reset.next = self.reset.val();
+        self.front_outlet.valid.next = self.card.front_tx_tvalid.val();
+        self.front_outlet.last.next = self.card.front_tx_tlast.val();
+        self.card.front_tx_tready.next = self.front_outlet.ready.val();
+        self.front_tx_tvalid.next = self.front_outlet.go.val();
+        self.front_outlet.accept.next = self.front_tx_tready.val();
         self.back_tx_tdata.next = self.card.back_tx_tdata.val();
         self.back_tx_tkeep.next = self.card.back_tx_tkeep.val();
         self.back_tx_tlast.next = self.card.back_tx_tlast.val();
         self.back_tx_tuser.next = self.card.back_tx_tuser.val();
-        self.back_tx_tvalid.next = self.card.back_tx_tvalid.val();
-        self.card.back_tx_tready.next = self.back_tx_tready.val();
+        self.back_outlet.reset.next = self.reset.val();
+        self.back_outlet.valid.next = self.card.back_tx_tvalid.val();
+        self.back_outlet.last.next = self.card.back_tx_tlast.val();
+        self.card.back_tx_tready.next = self.back_outlet.ready.val();
+        self.back_tx_tvalid.next = self.back_outlet.go.val();
+        self.back_outlet.accept.next = self.back_tx_tready.val();
 
         // PCIe core
         self.engine.rx_tdata.next = self.pcie_rx_tdata.val();
         self.engine.rx_tkeep.next = self.pcie_rx_tkeep.val();
         self.engine.rx_tlast.next = self.pcie_rx_tlast.val();
-        self.engine.rx_tvalid.next = self.pcie_rx_tvalid.val();
-        self.pcie_rx_tready.next = self.engine.rx_tready.val();
+        self.pcie_inlet.reset.next = self.reset.val();
+        self.pcie_inlet.hold.next = self.hold.val();
+        self.pcie_inlet.valid.next = self.pcie_rx_tvalid.val();
+        self.pcie_inlet.last.next = self.pcie_rx_tlast.val();
+        self.pcie_rx_tready.next = self.pcie_inlet.ready.val();
+        self.engine.rx_tvalid.next = self.pcie_inlet.go.val();
+        self.pcie_inlet.accept.next = self.engine.rx_tready.val();
         self.pcie_tx_tdata.next = self.engine.tx_tdata.val();
         self.pcie_tx_tkeep.next = self.engine.tx_tkeep.val();
         self.pcie_tx_tlast.next = self.engine.tx_tlast.val();
-        self.pcie_tx_tvalid.next = self.engine.tx_tvalid.val();
-        self.engine.tx_tready.next = self.pcie_tx_tready.val();
+        self.pcie_outlet.reset.next = self.reset.val();
+        self.pcie_outlet.valid.next = self.engine.tx_tvalid.val();
+        self.pcie_outlet.last.next = self.engine.tx_tlast.val();
+        self.engine.tx_tready.next = self.pcie_outlet.ready.val();
+        self.pcie_tx_tvalid.next = self.pcie_outlet.go.val();
+        self.pcie_outlet.accept.next = self.pcie_tx_tready.val();
         self.engine.cfg_id.next = self.cfg_id.val();
         self.engine.cfg_mps.next = self.cfg_mps.val();
         self.engine.cfg_mrrs.next = self.cfg_mrrs.val();

@@ -1,13 +1,15 @@
-//! Streams: the beat, FIFOs, arbiter, and the card's AXI4-Stream borders.
+//! Streams: the beat, FIFOs, arbiter, gates, and the card's AXI4-Stream borders.
 mod arbiter;
 mod axis;
 mod fifo;
 mod frame_fifo;
+mod gate;
 
 pub use arbiter::Arbiter;
 pub use axis::{FromAxis, ToAxis};
 pub use fifo::Fifo;
 pub use frame_fifo::FrameFifo;
+pub use gate::{Inlet, Outlet};
 
 use rust_hdl_core::prelude::*;
 

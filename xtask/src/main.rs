@@ -1,5 +1,6 @@
 //! Project chores: `cargo xtask help` lists them.
 
+mod cocotb;
 mod fmax;
 mod formal;
 mod lint;
@@ -23,12 +24,13 @@ cargo xtask <command>
                          a kernel in a virtual machine binds the simulated card and tests it (QEMU and kernel: target/vm)
   formal [NAME]... [--mutants]
                          proofs over the generated Verilog; --mutants: each proof finds the faults injected for it
+  cocotb [SIMULATOR]...  the fabric against models of others: cocotbext-pcie, -axi, scapy; on Verilator and Icarus
   bench                  simulated cycles/s and packets/s of both cards
   fmax [--block NAME]... [--seeds N] [--json] [--path]
                          size and speed of blocks by place and route; without --block, writes docs/timing.md
   ci                     what CI runs, in its order
 
-demo, test, lint, formal, bench, fmax and ci run setup first; --no-install makes them refuse instead of installing.
+demo, test, lint, formal, cocotb, bench, fmax and ci run setup first; --no-install makes them refuse instead of installing.
 ";
 
 fn main() -> ExitCode {
@@ -73,6 +75,10 @@ fn run() -> Result<ExitCode> {
             tools::setup(install)?;
             formal::formal(&args)?;
         }
+        "cocotb" => {
+            tools::setup(install)?;
+            cocotb::cocotb(&args, install)?;
+        }
         "bench" => {
             tools::setup(install)?;
             tools::run(cargo(&["bench", "--package", "ipos-sim"]).args(&args))?;
@@ -89,6 +95,7 @@ fn run() -> Result<ExitCode> {
             lint::lint()?;
             formal::formal(&[])?;
             formal::formal(&["--mutants".to_owned()])?;
+            cocotb::cocotb(&[], install)?;
             test(&args)?;
         }
         other => bail!("unknown command `{other}`; `cargo xtask help` lists them"),

@@ -38,14 +38,15 @@ const PACKAGES: &[(&str, &str, &str)] = &[
 
 /// Installs everything that is missing, or without `install` says what that is.
 pub fn setup(install: bool) -> Result<()> {
-    packages(install)?;
+    packages(PACKAGES, install)?;
     wheels(install)
 }
 
-fn packages(install: bool) -> Result<()> {
+/// Installs the Debian packages of the programs that are not there, after saying which.
+pub fn packages(wanted: &[(&str, &str, &str)], install: bool) -> Result<()> {
     let path = env::var_os("PATH").unwrap_or_default();
     let found = |program: &str| env::split_paths(&path).any(|d| d.join(program).is_file());
-    let missing: Vec<_> = PACKAGES.iter().filter(|(program, ..)| !found(program)).collect();
+    let missing: Vec<_> = wanted.iter().filter(|(program, ..)| !found(program)).collect();
     if missing.is_empty() {
         return Ok(());
     }

@@ -12,7 +12,7 @@ use ipos_sim::traffic::{Source, Traffic};
 use ipos_verilated_card::ipos_card::Model;
 
 /// Cycles from a frame's first beat in to its first beat out, on a forward hit without options (`docs/datapath.md`).
-const LATENCY: u64 = 31;
+const LATENCY: u64 = 29;
 /// The most padding that the shortest Ethernet frame needs: 60 bytes with an empty UDP packet.
 const PADDING: usize = 18;
 

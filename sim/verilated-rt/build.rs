@@ -14,13 +14,16 @@ fn main() {
     let include = verilator.include();
     println!("cargo::rerun-if-changed={}", include.join("verilated.h").display());
     let mut build = ipos_verilate::compiler(&verilator);
-    build.opt_level(2);
+    println!("cargo::rerun-if-env-changed=IPOS_COVERAGE");
+    build.opt_level(2).define("VM_COVERAGE", if ipos_verilate::coverage() { "1" } else { "0" });
     for library in ["DEP_LZ4_INCLUDE", "DEP_Z_INCLUDE"] {
         if let Ok(path) = env::var(library) {
             build.include(path);
         }
     }
-    for source in ["verilated", "verilated_threads", "verilated_dpi", "verilated_vcd_c", "verilated_fst_c"] {
+    for source in
+        ["verilated", "verilated_threads", "verilated_cov", "verilated_dpi", "verilated_vcd_c", "verilated_fst_c"]
+    {
         build.file(include.join(source).with_extension("cpp"));
     }
     build.compile("verilated_rt");

@@ -1,6 +1,7 @@
 //! Project chores: `cargo xtask help` lists them.
 
 mod cocotb;
+mod coverage;
 mod fmax;
 mod formal;
 mod lint;
@@ -25,12 +26,13 @@ cargo xtask <command>
   formal [NAME]... [--mutants]
                          proofs over the generated Verilog; --mutants: each proof finds the faults injected for it
   cocotb [SIMULATOR]...  the fabric against models of others: cocotbext-pcie, -axi, scapy; on Verilator and Icarus
+  coverage               lines of the card's Verilog that the tests run, by block
   bench                  simulated cycles/s and packets/s of both cards
   fmax [--block NAME]... [--seeds N] [--json] [--path]
                          size and speed of blocks by place and route; without --block, writes docs/timing.md
   ci                     what CI runs, in its order
 
-demo, test, lint, formal, cocotb, bench, fmax and ci run setup first; --no-install makes them refuse instead of installing.
+demo, test, lint, formal, cocotb, coverage, bench, fmax and ci run setup first; --no-install makes them refuse instead of installing.
 ";
 
 fn main() -> ExitCode {
@@ -78,6 +80,10 @@ fn run() -> Result<ExitCode> {
         "cocotb" => {
             tools::setup(install)?;
             cocotb::cocotb(&args, install)?;
+        }
+        "coverage" => {
+            tools::setup(install)?;
+            coverage::coverage()?;
         }
         "bench" => {
             tools::setup(install)?;

@@ -12,7 +12,7 @@ use crate::measured::Front;
 use crate::parse::{Fold, LaneSum, Rx, Vlan};
 use crate::pcie;
 use crate::route::{Dispatch, Encap, Rate};
-use crate::stream::{Arbiter, Beat, Fifo, FrameFifo, FromAxis, ToAxis};
+use crate::stream::{Arbiter, Beat, Fifo, FrameFifo, FromAxis, Inlet, Outlet, ToAxis};
 use crate::table::{Cuckoo, Entries, Hash};
 
 /// A file's name (and top module), and what writes its text.
@@ -38,6 +38,8 @@ pub fn tops() -> Vec<Top> {
         "fifo_narrow" = Fifo<Bits<8>, 2, 3>,
         "frame_fifo" = FrameFifo<Bits<128>, 6, 7>,
         "arbiter" = Arbiter<Bits<8>>,
+        "inlet" = Inlet,
+        "outlet" = Outlet,
         "axis" = Axis,
         "vlan" = Vlan,
         "lane_sum" = Sum,

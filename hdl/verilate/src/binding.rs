@@ -41,6 +41,13 @@ void {name}_dump(void* p, uint64_t time) {{ static_cast<Instance*>(p)->fst.dump(
         r#"#include "V{name}.h"
 #include "verilated.h"
 #include <cstring>
+#if VM_COVERAGE
+#include "verilated_cov.h"
+#include <atomic>
+#include <cstdlib>
+#include <string>
+#include <unistd.h>
+#endif
 {include}
 namespace {{
 VerilatedContext* configured(VerilatedContext* c, bool random, uint32_t seed) {{
@@ -65,6 +72,13 @@ void {name}_eval(void* p) {{ static_cast<Instance*>(p)->top.eval(); }}
 void {name}_delete(void* p) {{
     auto* m = static_cast<Instance*>(p);
     m->top.final();
+#if VM_COVERAGE
+    static std::atomic<unsigned> number{{0}};
+    if (const char* directory = std::getenv("IPOS_COVERAGE")) {{
+        const std::string file = "/{name}-" + std::to_string(getpid()) + "-" + std::to_string(number++) + ".dat";
+        m->context.coveragep()->write(directory + file);
+    }}
+#endif
 {close}    delete m;
 }}
 {trace}}}

@@ -14,7 +14,7 @@ mod tool;
 mod vectors;
 
 pub use header::{Direction, Port};
-pub use model::Model;
+pub use model::{Model, coverage};
 pub use tool::{Verilator, compiler};
 pub use vectors::Vectors;
 

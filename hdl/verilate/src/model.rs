@@ -78,6 +78,7 @@ impl Model {
     pub fn try_build(&self) -> Result<(), Error> {
         let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(Error::NotBuildScript("OUT_DIR"))?);
         println!("cargo::rerun-if-env-changed=VERILATOR_ROOT");
+        println!("cargo::rerun-if-env-changed=IPOS_COVERAGE");
         let verilator = Verilator::find()?;
         let ports = self.variant(&verilator, &out, &self.name, false)?;
         if self.fst {
@@ -101,6 +102,10 @@ impl Model {
                 .into();
         if fst {
             args.push("--trace-fst".into());
+        }
+        if coverage() {
+            // the counters keep blocks whole that it would split: more rounds to settle, the same values
+            args.extend(["--coverage-line", "-Wno-UNOPTFLAT"].map(Into::into));
         }
         let prefix = format!("V{name}");
         args.extend(["--top-module", &self.top, "--prefix", &prefix, "--Mdir"].map(Into::into));
@@ -128,6 +133,7 @@ impl Model {
             compiler(verilator)
                 .define("VM_TRACE", flag)
                 .define("VM_TRACE_FST", flag)
+                .define("VM_COVERAGE", if coverage() { "1" } else { "0" })
                 .include(&directory)
                 .opt_level(opt_level)
                 .file(unity)
@@ -138,6 +144,13 @@ impl Model {
         compile("slow", &sources.slow, self.opt_level.min(1))?;
         Ok(ports)
     }
+}
+
+/// Whether models count how often each of their lines runs: with `IPOS_COVERAGE`, the directory where each instance writes
+/// its counts when it is dropped.
+#[must_use]
+pub fn coverage() -> bool {
+    env::var_os("IPOS_COVERAGE").is_some()
 }
 
 /// Name of the variant with waveforms.

@@ -1,7 +1,7 @@
 //! What goes wrong: descriptors, doorbells, addresses, full rings, a host that dies. The card says what it was, and goes on.
 
 use ipos_abi::Port;
-use ipos_abi::queue::{CHECKSUM, DmaError, ERROR_VECTOR, QueueError, QueueId, Status, TransmitDescriptor};
+use ipos_abi::queue::{CHECKSUM, DmaError, ERROR_VECTOR, QueueError, QueueId, Status, TransmitDescriptor, VECTORS};
 use ipos_abi::regs::{self, ENABLE, dma, mac_words, queue, queues, tables};
 use ipos_abi::rx::Outcome;
 use ipos_abi::table::{FlowKey, Protocol, hash};
@@ -382,5 +382,25 @@ fn a_masked_vector_waits_and_its_pending_bit_shows() {
         rig.card.run(200);
         assert_eq!(rig.memory.interrupts()[vector as usize], 1, "{}", rig.name);
         assert_eq!(rig.read32(regs::MSIX_PENDING), 0, "{}", rig.name);
+    }
+}
+
+#[test]
+fn the_interrupt_table_and_moderation_read_back() {
+    for rig in &mut driver::both() {
+        for vector in 0..VECTORS as u32 {
+            let entry = regs::MSIX_TABLE + 16 * vector;
+            for (word, value) in [(0, 0x1234_5670 + vector), (1, vector), (2, 0xabcd_0000 | vector), (3, vector & 1)] {
+                rig.write32(entry + 4 * word, value);
+                assert_eq!(rig.read32(entry + 4 * word), value, "{}: vector {vector}, word {word}", rig.name);
+            }
+            let moderation = queue(vector as usize, queues::MODERATION);
+            rig.write32(moderation, 0x100 + vector);
+            assert_eq!(rig.read32(moderation), 0x100 + vector, "{}: vector {vector}", rig.name);
+        }
+        // beyond the table's six entries there is nothing
+        assert_eq!(rig.read32(regs::MSIX_TABLE + 16 * VECTORS as u32), 0, "{}", rig.name);
+        assert_eq!(rig.read32(regs::MSIX_PENDING), 0, "{}", rig.name);
+        assert_eq!(rig.read32(regs::MSIX_PENDING + 8), 0, "{}", rig.name);
     }
 }

@@ -14,6 +14,7 @@
   always @(*) begin
     assert (level <= 3'd4);
     assert (level == inside);
+    assert (level == wr_q - rd_q);
     if (valid) assert (level != 0);
   end
   always @(posedge clock) if (past && !$past(reset)) begin

@@ -50,16 +50,20 @@ module dispatch_normal (
   logic [63:0] rev_o;
   logic [13:0] k_d;
   logic [13:0] k_q;
+  logic [13:0] n_d;
+  logic [13:0] n_q;
   logic [31:0] source_d;
   logic [31:0] source_q;
 
   initial begin
     k_q = 14'h0;
+    n_q = 14'h0;
     source_q = 32'h0;
   end
 
   always_ff @(posedge clock) begin
     k_q <= k_d;
+    n_q <= n_d;
     source_q <= source_d;
   end
 
@@ -70,19 +74,18 @@ module dispatch_normal (
 
   always_comb begin
     k_d = k_q;
+    n_d = n_q;
     source_d = source_q;
     rev_i = {16'h0, front_mac} << 16;
     data = s_beat[63:0];
     emit = 1'h1;
-    number = k_q;
+    number = n_q;
     if (decapsulate) begin
       if (k_q == 14'h0) begin
         data = rev_o | (s_beat[63:0] & c_top);
       end else if (k_q < 14'h3) begin
         emit = 1'h0;
-        number = 14'h0;
       end else begin
-        number = k_q - 14'h2;
         if (k_q == 14'h3) begin
           data = ({32'h0, source_q} | c_ipv4) | (s_beat[63:0] & c_top);
         end
@@ -93,9 +96,13 @@ module dispatch_normal (
     if (fire) begin
       if (~k_q[13]) begin
         k_d = k_q + 14'h1;
+        if ((~decapsulate) | (k_q > 14'h1)) begin
+          n_d = n_q + 14'h1;
+        end
       end
       if (s_beat[67]) begin
         k_d = 14'h0;
+        n_d = 14'h0;
       end
       if (k_q == 14'h1) begin
         source_d = 32'(s_beat[63:0]);
@@ -103,6 +110,7 @@ module dispatch_normal (
     end
     if (reset) begin
       k_d = 14'h0;
+      n_d = 14'h0;
     end
   end
 endmodule
@@ -171,6 +179,7 @@ module dispatch (
   logic admit;
   logic fast;
   logic short;
+  logic [16:0] place;
   logic [68:0] fwd;
   logic [16:0] bytes;
   logic [16:0] raw_bytes;
@@ -203,6 +212,32 @@ module dispatch (
   logic [3:0] outcome_reg_q;
   logic outcome_strobe_d;
   logic outcome_strobe_q;
+  logic ended_d;
+  logic ended_q;
+  logic [3:0] judged_d;
+  logic [3:0] judged_q;
+  logic to_wire_d;
+  logic to_wire_q;
+  logic to_host_d;
+  logic to_host_q;
+  logic to_control_d;
+  logic to_control_q;
+  logic faulty_d;
+  logic faulty_q;
+  logic was_fast_d;
+  logic was_fast_q;
+  logic was_admitted_d;
+  logic was_admitted_q;
+  logic was_short_d;
+  logic was_short_q;
+  logic was_over_d;
+  logic was_over_q;
+  logic [13:0] place_early_d;
+  logic [13:0] place_early_q;
+  logic [15:0] bytes_early_d;
+  logic [15:0] bytes_early_q;
+  logic [7:0] flags_early_d;
+  logic [7:0] flags_early_q;
   logic hit_reg_d;
   logic hit_reg_q;
   logic [13:0] place_reg_d;
@@ -220,6 +255,19 @@ module dispatch (
     sequence_q = 32'h0;
     outcome_reg_q = 4'h0;
     outcome_strobe_q = 1'h0;
+    ended_q = 1'h0;
+    judged_q = 4'h0;
+    to_wire_q = 1'h0;
+    to_host_q = 1'h0;
+    to_control_q = 1'h0;
+    faulty_q = 1'h0;
+    was_fast_q = 1'h0;
+    was_admitted_q = 1'h0;
+    was_short_q = 1'h0;
+    was_over_q = 1'h0;
+    place_early_q = 14'h0;
+    bytes_early_q = 16'h0;
+    flags_early_q = 8'h0;
     hit_reg_q = 1'h0;
     place_reg_q = 14'h0;
     bytes_reg_q = 16'h0;
@@ -233,6 +281,19 @@ module dispatch (
     sequence_q <= sequence_d;
     outcome_reg_q <= outcome_reg_d;
     outcome_strobe_q <= outcome_strobe_d;
+    ended_q <= ended_d;
+    judged_q <= judged_d;
+    to_wire_q <= to_wire_d;
+    to_host_q <= to_host_d;
+    to_control_q <= to_control_d;
+    faulty_q <= faulty_d;
+    was_fast_q <= was_fast_d;
+    was_admitted_q <= was_admitted_d;
+    was_short_q <= was_short_d;
+    was_over_q <= was_over_d;
+    place_early_q <= place_early_d;
+    bytes_early_q <= bytes_early_d;
+    flags_early_q <= flags_early_d;
     hit_reg_q <= hit_reg_d;
     place_reg_q <= place_reg_d;
     bytes_reg_q <= bytes_reg_d;
@@ -260,6 +321,19 @@ module dispatch (
     sequence_d = sequence_q;
     outcome_reg_d = outcome_reg_q;
     outcome_strobe_d = outcome_strobe_q;
+    ended_d = ended_q;
+    judged_d = judged_q;
+    to_wire_d = to_wire_q;
+    to_host_d = to_host_q;
+    to_control_d = to_control_q;
+    faulty_d = faulty_q;
+    was_fast_d = was_fast_q;
+    was_admitted_d = was_admitted_q;
+    was_short_d = was_short_q;
+    was_over_d = was_over_q;
+    place_early_d = place_early_q;
+    bytes_early_d = bytes_early_q;
+    flags_early_d = flags_early_q;
     hit_reg_d = hit_reg_q;
     place_reg_d = place_reg_q;
     bytes_reg_d = bytes_reg_q;
@@ -274,12 +348,13 @@ module dispatch (
     normal_fire = go;
     normal_decapsulate = verdict[9];
     normal_front_mac = front_mac;
-    bytes = (({3'h0, normal_number} << 3) + {14'h0, beat[66:64]}) + 17'h1;
+    place = ({3'h0, normal_number} << 3) | {14'h0, beat[66:64]};
+    bytes = place + 17'h1;
     raw_bytes = (({3'h0, normal_raw} << 3) + {14'h0, beat[66:64]}) + 17'h1;
     stop = {1'h0, verdict[38:23]} + 17'hd;
     last_beat = stop[16:3];
     last_cnt = stop[2:0];
-    short = bytes < ({1'h0, verdict[38:23]} + 17'he);
+    short = place < stop;
     room = c_depth - {4'h0, fwd_level};
     admit = admitted_q;
     fast = too_fast_q;
@@ -293,25 +368,23 @@ module dispatch (
     end
     fwd_route_write = 1'h0;
     fwd_write = 1'h0;
-    fwd[63:0] = normal_data;
-    fwd[66:64] = 3'h7;
-    fwd[67] = 1'h0;
-    fwd[68] = 1'h0;
     if ((go & verdict[1]) & admit) begin
       fwd_route_write = normal_first;
       if (normal_emit & (normal_number != 14'h0)) begin
         fwd_write = (normal_number < last_beat) | beat[67];
       end
-      if (beat[67]) begin
-        fwd[67] = 1'h1;
-        fwd[68] = beat[68] | short;
-        fwd[66:64] = last_cnt;
-        if (short) begin
-          fwd[66:64] = beat[66:64];
-        end
-        if (normal_number > last_beat) begin
-          fwd[63:0] = pending_q;
-        end
+    end
+    fwd[63:0] = normal_data;
+    fwd[66:64] = 3'h7;
+    fwd[67] = beat[67];
+    fwd[68] = beat[67] & (beat[68] | short);
+    if (beat[67]) begin
+      fwd[66:64] = last_cnt;
+      if (short) begin
+        fwd[66:64] = beat[66:64];
+      end
+      if (normal_number > last_beat) begin
+        fwd[63:0] = pending_q;
       end
     end
     if (go & (normal_number == last_beat)) begin
@@ -373,36 +446,49 @@ module dispatch (
     end
     word0 = {16'h0, bytes[15:0]} | ({16'h0, verdict[55:40]} << 16);
     out_meta = ((({96'h0, flags} << 96) | ({96'h0, verdict[87:56]} << 64)) | ({96'h0, sequence_q} << 32)) | {96'h0, word0};
-    code = 4'(verdict[8:4]);
-    if (verdict[1]) begin
+    ended_d = ends;
+    judged_d = 4'(verdict[8:4]);
+    to_wire_d = verdict[1];
+    to_host_d = ~verdict[0];
+    to_control_d = verdict[3];
+    faulty_d = beat[68];
+    was_fast_d = fast;
+    was_admitted_d = admit;
+    was_short_d = short;
+    was_over_d = over;
+    code = judged_q;
+    if (to_wire_q) begin
       code = c_forwarded;
-      if (fast) begin
+      if (was_fast_q) begin
         code = c_rate;
-      end else if (~admit) begin
+      end else if (~was_admitted_q) begin
         code = c_full;
-      end else if (beat[68]) begin
+      end else if (faulty_q) begin
         code = c_error;
-      end else if (short) begin
+      end else if (was_short_q) begin
         code = c_short;
       end
-    end else if (~verdict[0]) begin
+    end else if (to_host_q) begin
       code = c_host;
-      if (verdict[3]) begin
+      if (to_control_q) begin
         code = c_control;
       end
-      if (beat[68]) begin
+      if (faulty_q) begin
         code = c_error;
-      end else if (over) begin
+      end else if (was_over_q) begin
         code = c_host_full;
       end
     end
     outcome_reg_d = code;
-    outcome_strobe_d = ends;
+    outcome_strobe_d = ended_q;
     reforward = (((go & normal_first) & verdict[1]) & verdict[9]) & admit;
-    hit_reg_d = (ends & verdict[1]) & (code == c_forwarded);
-    place_reg_d = verdict[101:88];
-    bytes_reg_d = verdict[38:23];
-    flags_reg_d = verdict[109:102];
+    hit_reg_d = (ended_q & to_wire_q) & (code == c_forwarded);
+    place_early_d = verdict[101:88];
+    bytes_early_d = verdict[38:23];
+    flags_early_d = verdict[109:102];
+    place_reg_d = place_early_q;
+    bytes_reg_d = bytes_early_q;
+    flags_reg_d = flags_early_q;
     hit = hit_reg_q;
     hit_place = place_reg_q;
     hit_bytes = bytes_reg_q;
@@ -411,6 +497,7 @@ module dispatch (
     outcome_valid = outcome_strobe_q;
     if (reset) begin
       sequence_d = 32'h0;
+      ended_d = 1'h0;
       outcome_strobe_d = 1'h0;
       hit_reg_d = 1'h0;
     end

@@ -239,17 +239,21 @@ module dma_host_receive_ring_fifo (
   logic [5:0] rd_q;
   logic full_word_d;
   logic full_word_q;
+  logic [5:0] count_d;
+  logic [5:0] count_q;
 
   initial begin
     wr_q = 6'h0;
     rd_q = 6'h0;
     full_word_q = 1'h0;
+    count_q = 6'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
     full_word_q <= full_word_d;
+    count_q <= count_d;
   end
 
   dma_host_receive_ring_fifo_ram ram (
@@ -266,6 +270,7 @@ module dma_host_receive_ring_fifo (
     wr_d = wr_q;
     rd_d = rd_q;
     full_word_d = full_word_q;
+    count_d = count_q;
     rd_next = rd_q;
     if (read) begin
       rd_next = rd_q + 6'h1;
@@ -281,11 +286,18 @@ module dma_host_receive_ring_fifo (
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
-    level = wr_q - rd_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 6'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 6'h1;
+    end
     if (reset) begin
       wr_d = 6'h0;
       rd_d = 6'h0;
       full_word_d = 1'h0;
+      count_d = 6'h0;
     end
   end
 endmodule
@@ -701,17 +713,21 @@ module dma_host_front_sends_asked (
   logic [4:0] rd_q;
   logic full_word_d;
   logic full_word_q;
+  logic [4:0] count_d;
+  logic [4:0] count_q;
 
   initial begin
     wr_q = 5'h0;
     rd_q = 5'h0;
     full_word_q = 1'h0;
+    count_q = 5'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
     full_word_q <= full_word_d;
+    count_q <= count_d;
   end
 
   dma_host_front_sends_asked_ram ram (
@@ -728,6 +744,7 @@ module dma_host_front_sends_asked (
     wr_d = wr_q;
     rd_d = rd_q;
     full_word_d = full_word_q;
+    count_d = count_q;
     rd_next = rd_q;
     if (read) begin
       rd_next = rd_q + 5'h1;
@@ -743,11 +760,18 @@ module dma_host_front_sends_asked (
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
-    level = wr_q - rd_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 5'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 5'h1;
+    end
     if (reset) begin
       wr_d = 5'h0;
       rd_d = 5'h0;
       full_word_d = 1'h0;
+      count_d = 5'h0;
     end
   end
 endmodule
@@ -1125,17 +1149,21 @@ module dma_host_receive_done_fifo (
   logic [4:0] rd_q;
   logic full_word_d;
   logic full_word_q;
+  logic [4:0] count_d;
+  logic [4:0] count_q;
 
   initial begin
     wr_q = 5'h0;
     rd_q = 5'h0;
     full_word_q = 1'h0;
+    count_q = 5'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
     full_word_q <= full_word_d;
+    count_q <= count_d;
   end
 
   dma_host_receive_done_fifo_ram ram (
@@ -1152,6 +1180,7 @@ module dma_host_receive_done_fifo (
     wr_d = wr_q;
     rd_d = rd_q;
     full_word_d = full_word_q;
+    count_d = count_q;
     rd_next = rd_q;
     if (read) begin
       rd_next = rd_q + 5'h1;
@@ -1167,11 +1196,18 @@ module dma_host_receive_done_fifo (
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
-    level = wr_q - rd_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 5'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 5'h1;
+    end
     if (reset) begin
       wr_d = 5'h0;
       rd_d = 5'h0;
       full_word_d = 1'h0;
+      count_d = 5'h0;
     end
   end
 endmodule

@@ -44,17 +44,21 @@ module fifo_narrow (
   logic [2:0] rd_q;
   logic full_word_d;
   logic full_word_q;
+  logic [2:0] count_d;
+  logic [2:0] count_q;
 
   initial begin
     wr_q = 3'h0;
     rd_q = 3'h0;
     full_word_q = 1'h0;
+    count_q = 3'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
     full_word_q <= full_word_d;
+    count_q <= count_d;
   end
 
   fifo_narrow_ram ram (
@@ -71,6 +75,7 @@ module fifo_narrow (
     wr_d = wr_q;
     rd_d = rd_q;
     full_word_d = full_word_q;
+    count_d = count_q;
     rd_next = rd_q;
     if (read) begin
       rd_next = rd_q + 3'h1;
@@ -86,11 +91,18 @@ module fifo_narrow (
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
-    level = wr_q - rd_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 3'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 3'h1;
+    end
     if (reset) begin
       wr_d = 3'h0;
       rd_d = 3'h0;
       full_word_d = 1'h0;
+      count_d = 3'h0;
     end
   end
 endmodule

@@ -64,17 +64,21 @@ module frame_fifo_metas (
   logic [5:0] rd_q;
   logic full_word_d;
   logic full_word_q;
+  logic [5:0] count_d;
+  logic [5:0] count_q;
 
   initial begin
     wr_q = 6'h0;
     rd_q = 6'h0;
     full_word_q = 1'h0;
+    count_q = 6'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
     full_word_q <= full_word_d;
+    count_q <= count_d;
   end
 
   frame_fifo_metas_ram ram (
@@ -91,6 +95,7 @@ module frame_fifo_metas (
     wr_d = wr_q;
     rd_d = rd_q;
     full_word_d = full_word_q;
+    count_d = count_q;
     rd_next = rd_q;
     if (read) begin
       rd_next = rd_q + 6'h1;
@@ -106,11 +111,18 @@ module frame_fifo_metas (
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
-    level = wr_q - rd_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 6'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 6'h1;
+    end
     if (reset) begin
       wr_d = 6'h0;
       rd_d = 6'h0;
       full_word_d = 1'h0;
+      count_d = 6'h0;
     end
   end
 endmodule
@@ -136,7 +148,9 @@ module frame_fifo (
   localparam logic [6:0] c_room = 7'h38;
   logic [6:0] rd_next;
   logic [6:0] wr_next;
-  logic [6:0] used;
+  logic [6:0] used_next;
+  logic [6:0] left;
+  logic put;
   logic fits;
   logic over;
   logic pop;
@@ -162,6 +176,10 @@ module frame_fifo (
   logic full_word_q;
   logic spilt_d;
   logic spilt_q;
+  logic [6:0] used_d;
+  logic [6:0] used_q;
+  logic [6:0] held_d;
+  logic [6:0] held_q;
 
   initial begin
     wr_q = 7'h0;
@@ -169,6 +187,8 @@ module frame_fifo (
     rd_q = 7'h0;
     full_word_q = 1'h0;
     spilt_q = 1'h0;
+    used_q = 7'h0;
+    held_q = 7'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -177,6 +197,8 @@ module frame_fifo (
     rd_q <= rd_d;
     full_word_q <= full_word_d;
     spilt_q <= spilt_d;
+    used_q <= used_d;
+    held_q <= held_d;
   end
 
   frame_fifo_ram ram (
@@ -206,34 +228,50 @@ module frame_fifo (
     rd_d = rd_q;
     full_word_d = full_word_q;
     spilt_d = spilt_q;
+    used_d = used_q;
+    held_d = held_q;
     metas_reset = reset;
-    used = wr_q - rd_q;
-    fits = (used != c_depth) & (metas_level < 6'h1f);
+    fits = (used_q != c_depth) & (metas_level < 6'h1f);
     over = spilt_q | (write & (~fits));
     overflow = over;
-    level = used;
+    level = used_q;
     whole = metas_level;
-    room = (used <= c_room) & (metas_level < 6'h18);
+    room = (used_q <= c_room) & (metas_level < 6'h18);
+    put = write & (~over);
+    pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
-    if (write & (~over)) begin
-      wr_next = wr_q + 7'h1;
+    used_next = used_q;
+    left = held_q;
+    if (pop) begin
+      used_next = used_q - 7'h1;
+      left = held_q - 7'h1;
     end
+    if (put) begin
+      wr_next = wr_q + 7'h1;
+      used_next = used_q + 7'h1;
+      if (pop) begin
+        used_next = used_q;
+      end
+    end
+    used_d = used_next;
+    held_d = left;
     wr_d = wr_next;
     spilt_d = over;
     ram_write_address = wr_q[5:0];
     ram_write_data = beat_in;
-    ram_write_enable = write & (~over);
+    ram_write_enable = put;
     metas_data_in = meta_in;
     metas_write = finish & keep;
     if (finish) begin
       spilt_d = 1'h0;
       if (keep) begin
         start_d = wr_next;
+        held_d = used_next;
       end else begin
         wr_d = start_q;
+        used_d = left;
       end
     end
-    pop = (full_word_q & metas_valid) & m_ready;
     m_valid = full_word_q & metas_valid;
     m_beat = ram_read_data;
     m_meta = metas_data_out;
@@ -251,6 +289,8 @@ module frame_fifo (
       rd_d = 7'h0;
       full_word_d = 1'h0;
       spilt_d = 1'h0;
+      used_d = 7'h0;
+      held_d = 7'h0;
     end
   end
 endmodule

@@ -1305,17 +1305,21 @@ module front_rx_beats (
   logic [6:0] rd_q;
   logic full_word_d;
   logic full_word_q;
+  logic [6:0] count_d;
+  logic [6:0] count_q;
 
   initial begin
     wr_q = 7'h0;
     rd_q = 7'h0;
     full_word_q = 1'h0;
+    count_q = 7'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
     full_word_q <= full_word_d;
+    count_q <= count_d;
   end
 
   front_rx_beats_ram ram (
@@ -1332,6 +1336,7 @@ module front_rx_beats (
     wr_d = wr_q;
     rd_d = rd_q;
     full_word_d = full_word_q;
+    count_d = count_q;
     rd_next = rd_q;
     if (read) begin
       rd_next = rd_q + 7'h1;
@@ -1347,11 +1352,18 @@ module front_rx_beats (
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
-    level = wr_q - rd_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 7'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 7'h1;
+    end
     if (reset) begin
       wr_d = 7'h0;
       rd_d = 7'h0;
       full_word_d = 1'h0;
+      count_d = 7'h0;
     end
   end
 endmodule
@@ -1398,17 +1410,21 @@ module front_rx_metas (
   logic [4:0] rd_q;
   logic full_word_d;
   logic full_word_q;
+  logic [4:0] count_d;
+  logic [4:0] count_q;
 
   initial begin
     wr_q = 5'h0;
     rd_q = 5'h0;
     full_word_q = 1'h0;
+    count_q = 5'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
     full_word_q <= full_word_d;
+    count_q <= count_d;
   end
 
   front_rx_metas_ram ram (
@@ -1425,6 +1441,7 @@ module front_rx_metas (
     wr_d = wr_q;
     rd_d = rd_q;
     full_word_d = full_word_q;
+    count_d = count_q;
     rd_next = rd_q;
     if (read) begin
       rd_next = rd_q + 5'h1;
@@ -1440,11 +1457,18 @@ module front_rx_metas (
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
-    level = wr_q - rd_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 5'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 5'h1;
+    end
     if (reset) begin
       wr_d = 5'h0;
       rd_d = 5'h0;
       full_word_d = 1'h0;
+      count_d = 5'h0;
     end
   end
 endmodule
@@ -1491,17 +1515,21 @@ module front_rx_pairs (
   logic [5:0] rd_q;
   logic full_word_d;
   logic full_word_q;
+  logic [5:0] count_d;
+  logic [5:0] count_q;
 
   initial begin
     wr_q = 6'h0;
     rd_q = 6'h0;
     full_word_q = 1'h0;
+    count_q = 6'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
     full_word_q <= full_word_d;
+    count_q <= count_d;
   end
 
   front_rx_pairs_ram ram (
@@ -1518,6 +1546,7 @@ module front_rx_pairs (
     wr_d = wr_q;
     rd_d = rd_q;
     full_word_d = full_word_q;
+    count_d = count_q;
     rd_next = rd_q;
     if (read) begin
       rd_next = rd_q + 6'h1;
@@ -1533,11 +1562,18 @@ module front_rx_pairs (
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
-    level = wr_q - rd_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 6'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 6'h1;
+    end
     if (reset) begin
       wr_d = 6'h0;
       rd_d = 6'h0;
       full_word_d = 1'h0;
+      count_d = 6'h0;
     end
   end
 endmodule
@@ -3370,17 +3406,21 @@ module front_classify_flights (
   logic [4:0] rd_q;
   logic full_word_d;
   logic full_word_q;
+  logic [4:0] count_d;
+  logic [4:0] count_q;
 
   initial begin
     wr_q = 5'h0;
     rd_q = 5'h0;
     full_word_q = 1'h0;
+    count_q = 5'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
     full_word_q <= full_word_d;
+    count_q <= count_d;
   end
 
   front_classify_flights_ram ram (
@@ -3397,6 +3437,7 @@ module front_classify_flights (
     wr_d = wr_q;
     rd_d = rd_q;
     full_word_d = full_word_q;
+    count_d = count_q;
     rd_next = rd_q;
     if (read) begin
       rd_next = rd_q + 5'h1;
@@ -3412,11 +3453,18 @@ module front_classify_flights (
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
-    level = wr_q - rd_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 5'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 5'h1;
+    end
     if (reset) begin
       wr_d = 5'h0;
       rd_d = 5'h0;
       full_word_d = 1'h0;
+      count_d = 5'h0;
     end
   end
 endmodule
@@ -3966,17 +4014,21 @@ module front_verdicts (
   logic [4:0] rd_q;
   logic full_word_d;
   logic full_word_q;
+  logic [4:0] count_d;
+  logic [4:0] count_q;
 
   initial begin
     wr_q = 5'h0;
     rd_q = 5'h0;
     full_word_q = 1'h0;
+    count_q = 5'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
     full_word_q <= full_word_d;
+    count_q <= count_d;
   end
 
   front_verdicts_ram ram (
@@ -3993,6 +4045,7 @@ module front_verdicts (
     wr_d = wr_q;
     rd_d = rd_q;
     full_word_d = full_word_q;
+    count_d = count_q;
     rd_next = rd_q;
     if (read) begin
       rd_next = rd_q + 5'h1;
@@ -4008,11 +4061,18 @@ module front_verdicts (
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
-    level = wr_q - rd_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 5'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 5'h1;
+    end
     if (reset) begin
       wr_d = 5'h0;
       rd_d = 5'h0;
       full_word_d = 1'h0;
+      count_d = 5'h0;
     end
   end
 endmodule
@@ -4036,16 +4096,20 @@ module front_dispatch_normal (
   logic [63:0] rev_o;
   logic [13:0] k_d;
   logic [13:0] k_q;
+  logic [13:0] n_d;
+  logic [13:0] n_q;
   logic [31:0] source_d;
   logic [31:0] source_q;
 
   initial begin
     k_q = 14'h0;
+    n_q = 14'h0;
     source_q = 32'h0;
   end
 
   always_ff @(posedge clock) begin
     k_q <= k_d;
+    n_q <= n_d;
     source_q <= source_d;
   end
 
@@ -4056,19 +4120,18 @@ module front_dispatch_normal (
 
   always_comb begin
     k_d = k_q;
+    n_d = n_q;
     source_d = source_q;
     rev_i = {16'h0, front_mac} << 16;
     data = s_beat[63:0];
     emit = 1'h1;
-    number = k_q;
+    number = n_q;
     if (decapsulate) begin
       if (k_q == 14'h0) begin
         data = rev_o | (s_beat[63:0] & c_top);
       end else if (k_q < 14'h3) begin
         emit = 1'h0;
-        number = 14'h0;
       end else begin
-        number = k_q - 14'h2;
         if (k_q == 14'h3) begin
           data = ({32'h0, source_q} | c_ipv4) | (s_beat[63:0] & c_top);
         end
@@ -4079,9 +4142,13 @@ module front_dispatch_normal (
     if (fire) begin
       if (~k_q[13]) begin
         k_d = k_q + 14'h1;
+        if ((~decapsulate) | (k_q > 14'h1)) begin
+          n_d = n_q + 14'h1;
+        end
       end
       if (s_beat[67]) begin
         k_d = 14'h0;
+        n_d = 14'h0;
       end
       if (k_q == 14'h1) begin
         source_d = 32'(s_beat[63:0]);
@@ -4089,6 +4156,7 @@ module front_dispatch_normal (
     end
     if (reset) begin
       k_d = 14'h0;
+      n_d = 14'h0;
     end
   end
 endmodule
@@ -4157,6 +4225,7 @@ module front_dispatch (
   logic admit;
   logic fast;
   logic short;
+  logic [16:0] place;
   logic [68:0] fwd;
   logic [16:0] bytes;
   logic [16:0] raw_bytes;
@@ -4189,6 +4258,32 @@ module front_dispatch (
   logic [3:0] outcome_reg_q;
   logic outcome_strobe_d;
   logic outcome_strobe_q;
+  logic ended_d;
+  logic ended_q;
+  logic [3:0] judged_d;
+  logic [3:0] judged_q;
+  logic to_wire_d;
+  logic to_wire_q;
+  logic to_host_d;
+  logic to_host_q;
+  logic to_control_d;
+  logic to_control_q;
+  logic faulty_d;
+  logic faulty_q;
+  logic was_fast_d;
+  logic was_fast_q;
+  logic was_admitted_d;
+  logic was_admitted_q;
+  logic was_short_d;
+  logic was_short_q;
+  logic was_over_d;
+  logic was_over_q;
+  logic [13:0] place_early_d;
+  logic [13:0] place_early_q;
+  logic [15:0] bytes_early_d;
+  logic [15:0] bytes_early_q;
+  logic [7:0] flags_early_d;
+  logic [7:0] flags_early_q;
   logic hit_reg_d;
   logic hit_reg_q;
   logic [13:0] place_reg_d;
@@ -4206,6 +4301,19 @@ module front_dispatch (
     sequence_q = 32'h0;
     outcome_reg_q = 4'h0;
     outcome_strobe_q = 1'h0;
+    ended_q = 1'h0;
+    judged_q = 4'h0;
+    to_wire_q = 1'h0;
+    to_host_q = 1'h0;
+    to_control_q = 1'h0;
+    faulty_q = 1'h0;
+    was_fast_q = 1'h0;
+    was_admitted_q = 1'h0;
+    was_short_q = 1'h0;
+    was_over_q = 1'h0;
+    place_early_q = 14'h0;
+    bytes_early_q = 16'h0;
+    flags_early_q = 8'h0;
     hit_reg_q = 1'h0;
     place_reg_q = 14'h0;
     bytes_reg_q = 16'h0;
@@ -4219,6 +4327,19 @@ module front_dispatch (
     sequence_q <= sequence_d;
     outcome_reg_q <= outcome_reg_d;
     outcome_strobe_q <= outcome_strobe_d;
+    ended_q <= ended_d;
+    judged_q <= judged_d;
+    to_wire_q <= to_wire_d;
+    to_host_q <= to_host_d;
+    to_control_q <= to_control_d;
+    faulty_q <= faulty_d;
+    was_fast_q <= was_fast_d;
+    was_admitted_q <= was_admitted_d;
+    was_short_q <= was_short_d;
+    was_over_q <= was_over_d;
+    place_early_q <= place_early_d;
+    bytes_early_q <= bytes_early_d;
+    flags_early_q <= flags_early_d;
     hit_reg_q <= hit_reg_d;
     place_reg_q <= place_reg_d;
     bytes_reg_q <= bytes_reg_d;
@@ -4246,6 +4367,19 @@ module front_dispatch (
     sequence_d = sequence_q;
     outcome_reg_d = outcome_reg_q;
     outcome_strobe_d = outcome_strobe_q;
+    ended_d = ended_q;
+    judged_d = judged_q;
+    to_wire_d = to_wire_q;
+    to_host_d = to_host_q;
+    to_control_d = to_control_q;
+    faulty_d = faulty_q;
+    was_fast_d = was_fast_q;
+    was_admitted_d = was_admitted_q;
+    was_short_d = was_short_q;
+    was_over_d = was_over_q;
+    place_early_d = place_early_q;
+    bytes_early_d = bytes_early_q;
+    flags_early_d = flags_early_q;
     hit_reg_d = hit_reg_q;
     place_reg_d = place_reg_q;
     bytes_reg_d = bytes_reg_q;
@@ -4260,12 +4394,13 @@ module front_dispatch (
     normal_fire = go;
     normal_decapsulate = verdict[9];
     normal_front_mac = front_mac;
-    bytes = (({3'h0, normal_number} << 3) + {14'h0, beat[66:64]}) + 17'h1;
+    place = ({3'h0, normal_number} << 3) | {14'h0, beat[66:64]};
+    bytes = place + 17'h1;
     raw_bytes = (({3'h0, normal_raw} << 3) + {14'h0, beat[66:64]}) + 17'h1;
     stop = {1'h0, verdict[38:23]} + 17'hd;
     last_beat = stop[16:3];
     last_cnt = stop[2:0];
-    short = bytes < ({1'h0, verdict[38:23]} + 17'he);
+    short = place < stop;
     room = c_depth - {4'h0, fwd_level};
     admit = admitted_q;
     fast = too_fast_q;
@@ -4279,25 +4414,23 @@ module front_dispatch (
     end
     fwd_route_write = 1'h0;
     fwd_write = 1'h0;
-    fwd[63:0] = normal_data;
-    fwd[66:64] = 3'h7;
-    fwd[67] = 1'h0;
-    fwd[68] = 1'h0;
     if ((go & verdict[1]) & admit) begin
       fwd_route_write = normal_first;
       if (normal_emit & (normal_number != 14'h0)) begin
         fwd_write = (normal_number < last_beat) | beat[67];
       end
-      if (beat[67]) begin
-        fwd[67] = 1'h1;
-        fwd[68] = beat[68] | short;
-        fwd[66:64] = last_cnt;
-        if (short) begin
-          fwd[66:64] = beat[66:64];
-        end
-        if (normal_number > last_beat) begin
-          fwd[63:0] = pending_q;
-        end
+    end
+    fwd[63:0] = normal_data;
+    fwd[66:64] = 3'h7;
+    fwd[67] = beat[67];
+    fwd[68] = beat[67] & (beat[68] | short);
+    if (beat[67]) begin
+      fwd[66:64] = last_cnt;
+      if (short) begin
+        fwd[66:64] = beat[66:64];
+      end
+      if (normal_number > last_beat) begin
+        fwd[63:0] = pending_q;
       end
     end
     if (go & (normal_number == last_beat)) begin
@@ -4359,36 +4492,49 @@ module front_dispatch (
     end
     word0 = {16'h0, bytes[15:0]} | ({16'h0, verdict[55:40]} << 16);
     out_meta = ((({96'h0, flags} << 96) | ({96'h0, verdict[87:56]} << 64)) | ({96'h0, sequence_q} << 32)) | {96'h0, word0};
-    code = 4'(verdict[8:4]);
-    if (verdict[1]) begin
+    ended_d = ends;
+    judged_d = 4'(verdict[8:4]);
+    to_wire_d = verdict[1];
+    to_host_d = ~verdict[0];
+    to_control_d = verdict[3];
+    faulty_d = beat[68];
+    was_fast_d = fast;
+    was_admitted_d = admit;
+    was_short_d = short;
+    was_over_d = over;
+    code = judged_q;
+    if (to_wire_q) begin
       code = c_forwarded;
-      if (fast) begin
+      if (was_fast_q) begin
         code = c_rate;
-      end else if (~admit) begin
+      end else if (~was_admitted_q) begin
         code = c_full;
-      end else if (beat[68]) begin
+      end else if (faulty_q) begin
         code = c_error;
-      end else if (short) begin
+      end else if (was_short_q) begin
         code = c_short;
       end
-    end else if (~verdict[0]) begin
+    end else if (to_host_q) begin
       code = c_host;
-      if (verdict[3]) begin
+      if (to_control_q) begin
         code = c_control;
       end
-      if (beat[68]) begin
+      if (faulty_q) begin
         code = c_error;
-      end else if (over) begin
+      end else if (was_over_q) begin
         code = c_host_full;
       end
     end
     outcome_reg_d = code;
-    outcome_strobe_d = ends;
+    outcome_strobe_d = ended_q;
     reforward = (((go & normal_first) & verdict[1]) & verdict[9]) & admit;
-    hit_reg_d = (ends & verdict[1]) & (code == c_forwarded);
-    place_reg_d = verdict[101:88];
-    bytes_reg_d = verdict[38:23];
-    flags_reg_d = verdict[109:102];
+    hit_reg_d = (ended_q & to_wire_q) & (code == c_forwarded);
+    place_early_d = verdict[101:88];
+    bytes_early_d = verdict[38:23];
+    flags_early_d = verdict[109:102];
+    place_reg_d = place_early_q;
+    bytes_reg_d = bytes_early_q;
+    flags_reg_d = flags_early_q;
     hit = hit_reg_q;
     hit_place = place_reg_q;
     hit_bytes = bytes_reg_q;
@@ -4397,6 +4543,7 @@ module front_dispatch (
     outcome_valid = outcome_strobe_q;
     if (reset) begin
       sequence_d = 32'h0;
+      ended_d = 1'h0;
       outcome_strobe_d = 1'h0;
       hit_reg_d = 1'h0;
     end
@@ -4445,17 +4592,21 @@ module front_fwd (
   logic [9:0] rd_q;
   logic full_word_d;
   logic full_word_q;
+  logic [9:0] count_d;
+  logic [9:0] count_q;
 
   initial begin
     wr_q = 10'h0;
     rd_q = 10'h0;
     full_word_q = 1'h0;
+    count_q = 10'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
     full_word_q <= full_word_d;
+    count_q <= count_d;
   end
 
   front_fwd_ram ram (
@@ -4472,6 +4623,7 @@ module front_fwd (
     wr_d = wr_q;
     rd_d = rd_q;
     full_word_d = full_word_q;
+    count_d = count_q;
     rd_next = rd_q;
     if (read) begin
       rd_next = rd_q + 10'h1;
@@ -4487,11 +4639,18 @@ module front_fwd (
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
-    level = wr_q - rd_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 10'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 10'h1;
+    end
     if (reset) begin
       wr_d = 10'h0;
       rd_d = 10'h0;
       full_word_d = 1'h0;
+      count_d = 10'h0;
     end
   end
 endmodule
@@ -4538,17 +4697,21 @@ module front_routes (
   logic [5:0] rd_q;
   logic full_word_d;
   logic full_word_q;
+  logic [5:0] count_d;
+  logic [5:0] count_q;
 
   initial begin
     wr_q = 6'h0;
     rd_q = 6'h0;
     full_word_q = 1'h0;
+    count_q = 6'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
     full_word_q <= full_word_d;
+    count_q <= count_d;
   end
 
   front_routes_ram ram (
@@ -4565,6 +4728,7 @@ module front_routes (
     wr_d = wr_q;
     rd_d = rd_q;
     full_word_d = full_word_q;
+    count_d = count_q;
     rd_next = rd_q;
     if (read) begin
       rd_next = rd_q + 6'h1;
@@ -4580,11 +4744,18 @@ module front_routes (
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
-    level = wr_q - rd_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 6'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 6'h1;
+    end
     if (reset) begin
       wr_d = 6'h0;
       rd_d = 6'h0;
       full_word_d = 1'h0;
+      count_d = 6'h0;
     end
   end
 endmodule

@@ -213,17 +213,21 @@ module insert_frames_metas (
   logic [5:0] rd_q;
   logic full_word_d;
   logic full_word_q;
+  logic [5:0] count_d;
+  logic [5:0] count_q;
 
   initial begin
     wr_q = 6'h0;
     rd_q = 6'h0;
     full_word_q = 1'h0;
+    count_q = 6'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
     full_word_q <= full_word_d;
+    count_q <= count_d;
   end
 
   insert_frames_metas_ram ram (
@@ -240,6 +244,7 @@ module insert_frames_metas (
     wr_d = wr_q;
     rd_d = rd_q;
     full_word_d = full_word_q;
+    count_d = count_q;
     rd_next = rd_q;
     if (read) begin
       rd_next = rd_q + 6'h1;
@@ -255,11 +260,18 @@ module insert_frames_metas (
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
-    level = wr_q - rd_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 6'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 6'h1;
+    end
     if (reset) begin
       wr_d = 6'h0;
       rd_d = 6'h0;
       full_word_d = 1'h0;
+      count_d = 6'h0;
     end
   end
 endmodule
@@ -285,7 +297,9 @@ module insert_frames (
   localparam logic [9:0] c_room = 10'h1f8;
   logic [9:0] rd_next;
   logic [9:0] wr_next;
-  logic [9:0] used;
+  logic [9:0] used_next;
+  logic [9:0] left;
+  logic put;
   logic fits;
   logic over;
   logic pop;
@@ -311,6 +325,10 @@ module insert_frames (
   logic full_word_q;
   logic spilt_d;
   logic spilt_q;
+  logic [9:0] used_d;
+  logic [9:0] used_q;
+  logic [9:0] held_d;
+  logic [9:0] held_q;
 
   initial begin
     wr_q = 10'h0;
@@ -318,6 +336,8 @@ module insert_frames (
     rd_q = 10'h0;
     full_word_q = 1'h0;
     spilt_q = 1'h0;
+    used_q = 10'h0;
+    held_q = 10'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -326,6 +346,8 @@ module insert_frames (
     rd_q <= rd_d;
     full_word_q <= full_word_d;
     spilt_q <= spilt_d;
+    used_q <= used_d;
+    held_q <= held_d;
   end
 
   insert_frames_ram ram (
@@ -355,34 +377,50 @@ module insert_frames (
     rd_d = rd_q;
     full_word_d = full_word_q;
     spilt_d = spilt_q;
+    used_d = used_q;
+    held_d = held_q;
     metas_reset = reset;
-    used = wr_q - rd_q;
-    fits = (used != c_depth) & (metas_level < 6'h1f);
+    fits = (used_q != c_depth) & (metas_level < 6'h1f);
     over = spilt_q | (write & (~fits));
     overflow = over;
-    level = used;
+    level = used_q;
     whole = metas_level;
-    room = (used <= c_room) & (metas_level < 6'h18);
+    room = (used_q <= c_room) & (metas_level < 6'h18);
+    put = write & (~over);
+    pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
-    if (write & (~over)) begin
-      wr_next = wr_q + 10'h1;
+    used_next = used_q;
+    left = held_q;
+    if (pop) begin
+      used_next = used_q - 10'h1;
+      left = held_q - 10'h1;
     end
+    if (put) begin
+      wr_next = wr_q + 10'h1;
+      used_next = used_q + 10'h1;
+      if (pop) begin
+        used_next = used_q;
+      end
+    end
+    used_d = used_next;
+    held_d = left;
     wr_d = wr_next;
     spilt_d = over;
     ram_write_address = wr_q[8:0];
     ram_write_data = beat_in;
-    ram_write_enable = write & (~over);
+    ram_write_enable = put;
     metas_data_in = meta_in;
     metas_write = finish & keep;
     if (finish) begin
       spilt_d = 1'h0;
       if (keep) begin
         start_d = wr_next;
+        held_d = used_next;
       end else begin
         wr_d = start_q;
+        used_d = left;
       end
     end
-    pop = (full_word_q & metas_valid) & m_ready;
     m_valid = full_word_q & metas_valid;
     m_beat = ram_read_data;
     m_meta = metas_data_out;
@@ -400,6 +438,8 @@ module insert_frames (
       rd_d = 10'h0;
       full_word_d = 1'h0;
       spilt_d = 1'h0;
+      used_d = 10'h0;
+      held_d = 10'h0;
     end
   end
 endmodule

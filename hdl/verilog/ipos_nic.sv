@@ -1911,17 +1911,21 @@ module ipos_nic_card_front_rx_beats (
   logic [6:0] rd_q;
   logic full_word_d;
   logic full_word_q;
+  logic [6:0] count_d;
+  logic [6:0] count_q;
 
   initial begin
     wr_q = 7'h0;
     rd_q = 7'h0;
     full_word_q = 1'h0;
+    count_q = 7'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
     full_word_q <= full_word_d;
+    count_q <= count_d;
   end
 
   ipos_nic_card_front_rx_beats_ram ram (
@@ -1938,6 +1942,7 @@ module ipos_nic_card_front_rx_beats (
     wr_d = wr_q;
     rd_d = rd_q;
     full_word_d = full_word_q;
+    count_d = count_q;
     rd_next = rd_q;
     if (read) begin
       rd_next = rd_q + 7'h1;
@@ -1953,11 +1958,18 @@ module ipos_nic_card_front_rx_beats (
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
-    level = wr_q - rd_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 7'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 7'h1;
+    end
     if (reset) begin
       wr_d = 7'h0;
       rd_d = 7'h0;
       full_word_d = 1'h0;
+      count_d = 7'h0;
     end
   end
 endmodule
@@ -2004,17 +2016,21 @@ module ipos_nic_card_front_rx_metas (
   logic [4:0] rd_q;
   logic full_word_d;
   logic full_word_q;
+  logic [4:0] count_d;
+  logic [4:0] count_q;
 
   initial begin
     wr_q = 5'h0;
     rd_q = 5'h0;
     full_word_q = 1'h0;
+    count_q = 5'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
     full_word_q <= full_word_d;
+    count_q <= count_d;
   end
 
   ipos_nic_card_front_rx_metas_ram ram (
@@ -2031,6 +2047,7 @@ module ipos_nic_card_front_rx_metas (
     wr_d = wr_q;
     rd_d = rd_q;
     full_word_d = full_word_q;
+    count_d = count_q;
     rd_next = rd_q;
     if (read) begin
       rd_next = rd_q + 5'h1;
@@ -2046,11 +2063,18 @@ module ipos_nic_card_front_rx_metas (
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
-    level = wr_q - rd_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 5'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 5'h1;
+    end
     if (reset) begin
       wr_d = 5'h0;
       rd_d = 5'h0;
       full_word_d = 1'h0;
+      count_d = 5'h0;
     end
   end
 endmodule
@@ -2097,17 +2121,21 @@ module ipos_nic_card_front_rx_pairs (
   logic [5:0] rd_q;
   logic full_word_d;
   logic full_word_q;
+  logic [5:0] count_d;
+  logic [5:0] count_q;
 
   initial begin
     wr_q = 6'h0;
     rd_q = 6'h0;
     full_word_q = 1'h0;
+    count_q = 6'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
     full_word_q <= full_word_d;
+    count_q <= count_d;
   end
 
   ipos_nic_card_front_rx_pairs_ram ram (
@@ -2124,6 +2152,7 @@ module ipos_nic_card_front_rx_pairs (
     wr_d = wr_q;
     rd_d = rd_q;
     full_word_d = full_word_q;
+    count_d = count_q;
     rd_next = rd_q;
     if (read) begin
       rd_next = rd_q + 6'h1;
@@ -2139,11 +2168,18 @@ module ipos_nic_card_front_rx_pairs (
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
-    level = wr_q - rd_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 6'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 6'h1;
+    end
     if (reset) begin
       wr_d = 6'h0;
       rd_d = 6'h0;
       full_word_d = 1'h0;
+      count_d = 6'h0;
     end
   end
 endmodule
@@ -3976,17 +4012,21 @@ module ipos_nic_card_classify_flights (
   logic [4:0] rd_q;
   logic full_word_d;
   logic full_word_q;
+  logic [4:0] count_d;
+  logic [4:0] count_q;
 
   initial begin
     wr_q = 5'h0;
     rd_q = 5'h0;
     full_word_q = 1'h0;
+    count_q = 5'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
     full_word_q <= full_word_d;
+    count_q <= count_d;
   end
 
   ipos_nic_card_classify_flights_ram ram (
@@ -4003,6 +4043,7 @@ module ipos_nic_card_classify_flights (
     wr_d = wr_q;
     rd_d = rd_q;
     full_word_d = full_word_q;
+    count_d = count_q;
     rd_next = rd_q;
     if (read) begin
       rd_next = rd_q + 5'h1;
@@ -4018,11 +4059,18 @@ module ipos_nic_card_classify_flights (
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
-    level = wr_q - rd_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 5'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 5'h1;
+    end
     if (reset) begin
       wr_d = 5'h0;
       rd_d = 5'h0;
       full_word_d = 1'h0;
+      count_d = 5'h0;
     end
   end
 endmodule
@@ -4572,17 +4620,21 @@ module ipos_nic_card_front_verdicts (
   logic [4:0] rd_q;
   logic full_word_d;
   logic full_word_q;
+  logic [4:0] count_d;
+  logic [4:0] count_q;
 
   initial begin
     wr_q = 5'h0;
     rd_q = 5'h0;
     full_word_q = 1'h0;
+    count_q = 5'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
     full_word_q <= full_word_d;
+    count_q <= count_d;
   end
 
   ipos_nic_card_front_verdicts_ram ram (
@@ -4599,6 +4651,7 @@ module ipos_nic_card_front_verdicts (
     wr_d = wr_q;
     rd_d = rd_q;
     full_word_d = full_word_q;
+    count_d = count_q;
     rd_next = rd_q;
     if (read) begin
       rd_next = rd_q + 5'h1;
@@ -4614,11 +4667,18 @@ module ipos_nic_card_front_verdicts (
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
-    level = wr_q - rd_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 5'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 5'h1;
+    end
     if (reset) begin
       wr_d = 5'h0;
       rd_d = 5'h0;
       full_word_d = 1'h0;
+      count_d = 5'h0;
     end
   end
 endmodule
@@ -4642,16 +4702,20 @@ module ipos_nic_card_front_route_normal (
   logic [63:0] rev_o;
   logic [13:0] k_d;
   logic [13:0] k_q;
+  logic [13:0] n_d;
+  logic [13:0] n_q;
   logic [31:0] source_d;
   logic [31:0] source_q;
 
   initial begin
     k_q = 14'h0;
+    n_q = 14'h0;
     source_q = 32'h0;
   end
 
   always_ff @(posedge clock) begin
     k_q <= k_d;
+    n_q <= n_d;
     source_q <= source_d;
   end
 
@@ -4662,19 +4726,18 @@ module ipos_nic_card_front_route_normal (
 
   always_comb begin
     k_d = k_q;
+    n_d = n_q;
     source_d = source_q;
     rev_i = {16'h0, front_mac} << 16;
     data = s_beat[63:0];
     emit = 1'h1;
-    number = k_q;
+    number = n_q;
     if (decapsulate) begin
       if (k_q == 14'h0) begin
         data = rev_o | (s_beat[63:0] & c_top);
       end else if (k_q < 14'h3) begin
         emit = 1'h0;
-        number = 14'h0;
       end else begin
-        number = k_q - 14'h2;
         if (k_q == 14'h3) begin
           data = ({32'h0, source_q} | c_ipv4) | (s_beat[63:0] & c_top);
         end
@@ -4685,9 +4748,13 @@ module ipos_nic_card_front_route_normal (
     if (fire) begin
       if (~k_q[13]) begin
         k_d = k_q + 14'h1;
+        if ((~decapsulate) | (k_q > 14'h1)) begin
+          n_d = n_q + 14'h1;
+        end
       end
       if (s_beat[67]) begin
         k_d = 14'h0;
+        n_d = 14'h0;
       end
       if (k_q == 14'h1) begin
         source_d = 32'(s_beat[63:0]);
@@ -4695,6 +4762,7 @@ module ipos_nic_card_front_route_normal (
     end
     if (reset) begin
       k_d = 14'h0;
+      n_d = 14'h0;
     end
   end
 endmodule
@@ -4763,6 +4831,7 @@ module ipos_nic_card_front_route (
   logic admit;
   logic fast;
   logic short;
+  logic [16:0] place;
   logic [68:0] fwd;
   logic [16:0] bytes;
   logic [16:0] raw_bytes;
@@ -4795,6 +4864,32 @@ module ipos_nic_card_front_route (
   logic [3:0] outcome_reg_q;
   logic outcome_strobe_d;
   logic outcome_strobe_q;
+  logic ended_d;
+  logic ended_q;
+  logic [3:0] judged_d;
+  logic [3:0] judged_q;
+  logic to_wire_d;
+  logic to_wire_q;
+  logic to_host_d;
+  logic to_host_q;
+  logic to_control_d;
+  logic to_control_q;
+  logic faulty_d;
+  logic faulty_q;
+  logic was_fast_d;
+  logic was_fast_q;
+  logic was_admitted_d;
+  logic was_admitted_q;
+  logic was_short_d;
+  logic was_short_q;
+  logic was_over_d;
+  logic was_over_q;
+  logic [13:0] place_early_d;
+  logic [13:0] place_early_q;
+  logic [15:0] bytes_early_d;
+  logic [15:0] bytes_early_q;
+  logic [7:0] flags_early_d;
+  logic [7:0] flags_early_q;
   logic hit_reg_d;
   logic hit_reg_q;
   logic [13:0] place_reg_d;
@@ -4812,6 +4907,19 @@ module ipos_nic_card_front_route (
     sequence_q = 32'h0;
     outcome_reg_q = 4'h0;
     outcome_strobe_q = 1'h0;
+    ended_q = 1'h0;
+    judged_q = 4'h0;
+    to_wire_q = 1'h0;
+    to_host_q = 1'h0;
+    to_control_q = 1'h0;
+    faulty_q = 1'h0;
+    was_fast_q = 1'h0;
+    was_admitted_q = 1'h0;
+    was_short_q = 1'h0;
+    was_over_q = 1'h0;
+    place_early_q = 14'h0;
+    bytes_early_q = 16'h0;
+    flags_early_q = 8'h0;
     hit_reg_q = 1'h0;
     place_reg_q = 14'h0;
     bytes_reg_q = 16'h0;
@@ -4825,6 +4933,19 @@ module ipos_nic_card_front_route (
     sequence_q <= sequence_d;
     outcome_reg_q <= outcome_reg_d;
     outcome_strobe_q <= outcome_strobe_d;
+    ended_q <= ended_d;
+    judged_q <= judged_d;
+    to_wire_q <= to_wire_d;
+    to_host_q <= to_host_d;
+    to_control_q <= to_control_d;
+    faulty_q <= faulty_d;
+    was_fast_q <= was_fast_d;
+    was_admitted_q <= was_admitted_d;
+    was_short_q <= was_short_d;
+    was_over_q <= was_over_d;
+    place_early_q <= place_early_d;
+    bytes_early_q <= bytes_early_d;
+    flags_early_q <= flags_early_d;
     hit_reg_q <= hit_reg_d;
     place_reg_q <= place_reg_d;
     bytes_reg_q <= bytes_reg_d;
@@ -4852,6 +4973,19 @@ module ipos_nic_card_front_route (
     sequence_d = sequence_q;
     outcome_reg_d = outcome_reg_q;
     outcome_strobe_d = outcome_strobe_q;
+    ended_d = ended_q;
+    judged_d = judged_q;
+    to_wire_d = to_wire_q;
+    to_host_d = to_host_q;
+    to_control_d = to_control_q;
+    faulty_d = faulty_q;
+    was_fast_d = was_fast_q;
+    was_admitted_d = was_admitted_q;
+    was_short_d = was_short_q;
+    was_over_d = was_over_q;
+    place_early_d = place_early_q;
+    bytes_early_d = bytes_early_q;
+    flags_early_d = flags_early_q;
     hit_reg_d = hit_reg_q;
     place_reg_d = place_reg_q;
     bytes_reg_d = bytes_reg_q;
@@ -4866,12 +5000,13 @@ module ipos_nic_card_front_route (
     normal_fire = go;
     normal_decapsulate = verdict[9];
     normal_front_mac = front_mac;
-    bytes = (({3'h0, normal_number} << 3) + {14'h0, beat[66:64]}) + 17'h1;
+    place = ({3'h0, normal_number} << 3) | {14'h0, beat[66:64]};
+    bytes = place + 17'h1;
     raw_bytes = (({3'h0, normal_raw} << 3) + {14'h0, beat[66:64]}) + 17'h1;
     stop = {1'h0, verdict[38:23]} + 17'hd;
     last_beat = stop[16:3];
     last_cnt = stop[2:0];
-    short = bytes < ({1'h0, verdict[38:23]} + 17'he);
+    short = place < stop;
     room = c_depth - {4'h0, fwd_level};
     admit = admitted_q;
     fast = too_fast_q;
@@ -4885,25 +5020,23 @@ module ipos_nic_card_front_route (
     end
     fwd_route_write = 1'h0;
     fwd_write = 1'h0;
-    fwd[63:0] = normal_data;
-    fwd[66:64] = 3'h7;
-    fwd[67] = 1'h0;
-    fwd[68] = 1'h0;
     if ((go & verdict[1]) & admit) begin
       fwd_route_write = normal_first;
       if (normal_emit & (normal_number != 14'h0)) begin
         fwd_write = (normal_number < last_beat) | beat[67];
       end
-      if (beat[67]) begin
-        fwd[67] = 1'h1;
-        fwd[68] = beat[68] | short;
-        fwd[66:64] = last_cnt;
-        if (short) begin
-          fwd[66:64] = beat[66:64];
-        end
-        if (normal_number > last_beat) begin
-          fwd[63:0] = pending_q;
-        end
+    end
+    fwd[63:0] = normal_data;
+    fwd[66:64] = 3'h7;
+    fwd[67] = beat[67];
+    fwd[68] = beat[67] & (beat[68] | short);
+    if (beat[67]) begin
+      fwd[66:64] = last_cnt;
+      if (short) begin
+        fwd[66:64] = beat[66:64];
+      end
+      if (normal_number > last_beat) begin
+        fwd[63:0] = pending_q;
       end
     end
     if (go & (normal_number == last_beat)) begin
@@ -4965,36 +5098,49 @@ module ipos_nic_card_front_route (
     end
     word0 = {16'h0, bytes[15:0]} | ({16'h0, verdict[55:40]} << 16);
     out_meta = ((({96'h0, flags} << 96) | ({96'h0, verdict[87:56]} << 64)) | ({96'h0, sequence_q} << 32)) | {96'h0, word0};
-    code = 4'(verdict[8:4]);
-    if (verdict[1]) begin
+    ended_d = ends;
+    judged_d = 4'(verdict[8:4]);
+    to_wire_d = verdict[1];
+    to_host_d = ~verdict[0];
+    to_control_d = verdict[3];
+    faulty_d = beat[68];
+    was_fast_d = fast;
+    was_admitted_d = admit;
+    was_short_d = short;
+    was_over_d = over;
+    code = judged_q;
+    if (to_wire_q) begin
       code = c_forwarded;
-      if (fast) begin
+      if (was_fast_q) begin
         code = c_rate;
-      end else if (~admit) begin
+      end else if (~was_admitted_q) begin
         code = c_full;
-      end else if (beat[68]) begin
+      end else if (faulty_q) begin
         code = c_error;
-      end else if (short) begin
+      end else if (was_short_q) begin
         code = c_short;
       end
-    end else if (~verdict[0]) begin
+    end else if (to_host_q) begin
       code = c_host;
-      if (verdict[3]) begin
+      if (to_control_q) begin
         code = c_control;
       end
-      if (beat[68]) begin
+      if (faulty_q) begin
         code = c_error;
-      end else if (over) begin
+      end else if (was_over_q) begin
         code = c_host_full;
       end
     end
     outcome_reg_d = code;
-    outcome_strobe_d = ends;
+    outcome_strobe_d = ended_q;
     reforward = (((go & normal_first) & verdict[1]) & verdict[9]) & admit;
-    hit_reg_d = (ends & verdict[1]) & (code == c_forwarded);
-    place_reg_d = verdict[101:88];
-    bytes_reg_d = verdict[38:23];
-    flags_reg_d = verdict[109:102];
+    hit_reg_d = (ended_q & to_wire_q) & (code == c_forwarded);
+    place_early_d = verdict[101:88];
+    bytes_early_d = verdict[38:23];
+    flags_early_d = verdict[109:102];
+    place_reg_d = place_early_q;
+    bytes_reg_d = bytes_early_q;
+    flags_reg_d = flags_early_q;
     hit = hit_reg_q;
     hit_place = place_reg_q;
     hit_bytes = bytes_reg_q;
@@ -5003,6 +5149,7 @@ module ipos_nic_card_front_route (
     outcome_valid = outcome_strobe_q;
     if (reset) begin
       sequence_d = 32'h0;
+      ended_d = 1'h0;
       outcome_strobe_d = 1'h0;
       hit_reg_d = 1'h0;
     end
@@ -5051,17 +5198,21 @@ module ipos_nic_card_front_fwd (
   logic [9:0] rd_q;
   logic full_word_d;
   logic full_word_q;
+  logic [9:0] count_d;
+  logic [9:0] count_q;
 
   initial begin
     wr_q = 10'h0;
     rd_q = 10'h0;
     full_word_q = 1'h0;
+    count_q = 10'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
     full_word_q <= full_word_d;
+    count_q <= count_d;
   end
 
   ipos_nic_card_front_fwd_ram ram (
@@ -5078,6 +5229,7 @@ module ipos_nic_card_front_fwd (
     wr_d = wr_q;
     rd_d = rd_q;
     full_word_d = full_word_q;
+    count_d = count_q;
     rd_next = rd_q;
     if (read) begin
       rd_next = rd_q + 10'h1;
@@ -5093,11 +5245,18 @@ module ipos_nic_card_front_fwd (
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
-    level = wr_q - rd_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 10'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 10'h1;
+    end
     if (reset) begin
       wr_d = 10'h0;
       rd_d = 10'h0;
       full_word_d = 1'h0;
+      count_d = 10'h0;
     end
   end
 endmodule
@@ -5144,17 +5303,21 @@ module ipos_nic_card_front_routes (
   logic [5:0] rd_q;
   logic full_word_d;
   logic full_word_q;
+  logic [5:0] count_d;
+  logic [5:0] count_q;
 
   initial begin
     wr_q = 6'h0;
     rd_q = 6'h0;
     full_word_q = 1'h0;
+    count_q = 6'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
     full_word_q <= full_word_d;
+    count_q <= count_d;
   end
 
   ipos_nic_card_front_routes_ram ram (
@@ -5171,6 +5334,7 @@ module ipos_nic_card_front_routes (
     wr_d = wr_q;
     rd_d = rd_q;
     full_word_d = full_word_q;
+    count_d = count_q;
     rd_next = rd_q;
     if (read) begin
       rd_next = rd_q + 6'h1;
@@ -5186,11 +5350,18 @@ module ipos_nic_card_front_routes (
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
-    level = wr_q - rd_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 6'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 6'h1;
+    end
     if (reset) begin
       wr_d = 6'h0;
       rd_d = 6'h0;
       full_word_d = 1'h0;
+      count_d = 6'h0;
     end
   end
 endmodule
@@ -5490,17 +5661,21 @@ module ipos_nic_card_front_host_metas (
   logic [5:0] rd_q;
   logic full_word_d;
   logic full_word_q;
+  logic [5:0] count_d;
+  logic [5:0] count_q;
 
   initial begin
     wr_q = 6'h0;
     rd_q = 6'h0;
     full_word_q = 1'h0;
+    count_q = 6'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
     full_word_q <= full_word_d;
+    count_q <= count_d;
   end
 
   ipos_nic_card_front_host_metas_ram ram (
@@ -5517,6 +5692,7 @@ module ipos_nic_card_front_host_metas (
     wr_d = wr_q;
     rd_d = rd_q;
     full_word_d = full_word_q;
+    count_d = count_q;
     rd_next = rd_q;
     if (read) begin
       rd_next = rd_q + 6'h1;
@@ -5532,11 +5708,18 @@ module ipos_nic_card_front_host_metas (
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
-    level = wr_q - rd_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 6'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 6'h1;
+    end
     if (reset) begin
       wr_d = 6'h0;
       rd_d = 6'h0;
       full_word_d = 1'h0;
+      count_d = 6'h0;
     end
   end
 endmodule
@@ -5562,7 +5745,9 @@ module ipos_nic_card_front_host (
   localparam logic [10:0] c_room = 11'h3f8;
   logic [10:0] rd_next;
   logic [10:0] wr_next;
-  logic [10:0] used;
+  logic [10:0] used_next;
+  logic [10:0] left;
+  logic put;
   logic fits;
   logic over;
   logic pop;
@@ -5588,6 +5773,10 @@ module ipos_nic_card_front_host (
   logic full_word_q;
   logic spilt_d;
   logic spilt_q;
+  logic [10:0] used_d;
+  logic [10:0] used_q;
+  logic [10:0] held_d;
+  logic [10:0] held_q;
 
   initial begin
     wr_q = 11'h0;
@@ -5595,6 +5784,8 @@ module ipos_nic_card_front_host (
     rd_q = 11'h0;
     full_word_q = 1'h0;
     spilt_q = 1'h0;
+    used_q = 11'h0;
+    held_q = 11'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -5603,6 +5794,8 @@ module ipos_nic_card_front_host (
     rd_q <= rd_d;
     full_word_q <= full_word_d;
     spilt_q <= spilt_d;
+    used_q <= used_d;
+    held_q <= held_d;
   end
 
   ipos_nic_card_front_host_ram ram (
@@ -5632,34 +5825,50 @@ module ipos_nic_card_front_host (
     rd_d = rd_q;
     full_word_d = full_word_q;
     spilt_d = spilt_q;
+    used_d = used_q;
+    held_d = held_q;
     metas_reset = reset;
-    used = wr_q - rd_q;
-    fits = (used != c_depth) & (metas_level < 6'h1f);
+    fits = (used_q != c_depth) & (metas_level < 6'h1f);
     over = spilt_q | (write & (~fits));
     overflow = over;
-    level = used;
+    level = used_q;
     whole = metas_level;
-    room = (used <= c_room) & (metas_level < 6'h18);
+    room = (used_q <= c_room) & (metas_level < 6'h18);
+    put = write & (~over);
+    pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
-    if (write & (~over)) begin
-      wr_next = wr_q + 11'h1;
+    used_next = used_q;
+    left = held_q;
+    if (pop) begin
+      used_next = used_q - 11'h1;
+      left = held_q - 11'h1;
     end
+    if (put) begin
+      wr_next = wr_q + 11'h1;
+      used_next = used_q + 11'h1;
+      if (pop) begin
+        used_next = used_q;
+      end
+    end
+    used_d = used_next;
+    held_d = left;
     wr_d = wr_next;
     spilt_d = over;
     ram_write_address = wr_q[9:0];
     ram_write_data = beat_in;
-    ram_write_enable = write & (~over);
+    ram_write_enable = put;
     metas_data_in = meta_in;
     metas_write = finish & keep;
     if (finish) begin
       spilt_d = 1'h0;
       if (keep) begin
         start_d = wr_next;
+        held_d = used_next;
       end else begin
         wr_d = start_q;
+        used_d = left;
       end
     end
-    pop = (full_word_q & metas_valid) & m_ready;
     m_valid = full_word_q & metas_valid;
     m_beat = ram_read_data;
     m_meta = metas_data_out;
@@ -5677,6 +5886,8 @@ module ipos_nic_card_front_host (
       rd_d = 11'h0;
       full_word_d = 1'h0;
       spilt_d = 1'h0;
+      used_d = 11'h0;
+      held_d = 11'h0;
     end
   end
 endmodule
@@ -5702,7 +5913,9 @@ module ipos_nic_card_back_control (
   localparam logic [9:0] c_room = 10'h1f8;
   logic [9:0] rd_next;
   logic [9:0] wr_next;
-  logic [9:0] used;
+  logic [9:0] used_next;
+  logic [9:0] left;
+  logic put;
   logic fits;
   logic over;
   logic pop;
@@ -5728,6 +5941,10 @@ module ipos_nic_card_back_control (
   logic full_word_q;
   logic spilt_d;
   logic spilt_q;
+  logic [9:0] used_d;
+  logic [9:0] used_q;
+  logic [9:0] held_d;
+  logic [9:0] held_q;
 
   initial begin
     wr_q = 10'h0;
@@ -5735,6 +5952,8 @@ module ipos_nic_card_back_control (
     rd_q = 10'h0;
     full_word_q = 1'h0;
     spilt_q = 1'h0;
+    used_q = 10'h0;
+    held_q = 10'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -5743,6 +5962,8 @@ module ipos_nic_card_back_control (
     rd_q <= rd_d;
     full_word_q <= full_word_d;
     spilt_q <= spilt_d;
+    used_q <= used_d;
+    held_q <= held_d;
   end
 
   ipos_nic_card_front_fwd_ram ram (
@@ -5772,34 +5993,50 @@ module ipos_nic_card_back_control (
     rd_d = rd_q;
     full_word_d = full_word_q;
     spilt_d = spilt_q;
+    used_d = used_q;
+    held_d = held_q;
     metas_reset = reset;
-    used = wr_q - rd_q;
-    fits = (used != c_depth) & (metas_level < 6'h1f);
+    fits = (used_q != c_depth) & (metas_level < 6'h1f);
     over = spilt_q | (write & (~fits));
     overflow = over;
-    level = used;
+    level = used_q;
     whole = metas_level;
-    room = (used <= c_room) & (metas_level < 6'h18);
+    room = (used_q <= c_room) & (metas_level < 6'h18);
+    put = write & (~over);
+    pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
-    if (write & (~over)) begin
-      wr_next = wr_q + 10'h1;
+    used_next = used_q;
+    left = held_q;
+    if (pop) begin
+      used_next = used_q - 10'h1;
+      left = held_q - 10'h1;
     end
+    if (put) begin
+      wr_next = wr_q + 10'h1;
+      used_next = used_q + 10'h1;
+      if (pop) begin
+        used_next = used_q;
+      end
+    end
+    used_d = used_next;
+    held_d = left;
     wr_d = wr_next;
     spilt_d = over;
     ram_write_address = wr_q[8:0];
     ram_write_data = beat_in;
-    ram_write_enable = write & (~over);
+    ram_write_enable = put;
     metas_data_in = meta_in;
     metas_write = finish & keep;
     if (finish) begin
       spilt_d = 1'h0;
       if (keep) begin
         start_d = wr_next;
+        held_d = used_next;
       end else begin
         wr_d = start_q;
+        used_d = left;
       end
     end
-    pop = (full_word_q & metas_valid) & m_ready;
     m_valid = full_word_q & metas_valid;
     m_beat = ram_read_data;
     m_meta = metas_data_out;
@@ -5817,6 +6054,8 @@ module ipos_nic_card_back_control (
       rd_d = 10'h0;
       full_word_d = 1'h0;
       spilt_d = 1'h0;
+      used_d = 10'h0;
+      held_d = 10'h0;
     end
   end
 endmodule
@@ -5952,17 +6191,21 @@ module ipos_nic_card_front_sends_frames_metas (
   logic [5:0] rd_q;
   logic full_word_d;
   logic full_word_q;
+  logic [5:0] count_d;
+  logic [5:0] count_q;
 
   initial begin
     wr_q = 6'h0;
     rd_q = 6'h0;
     full_word_q = 1'h0;
+    count_q = 6'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
     full_word_q <= full_word_d;
+    count_q <= count_d;
   end
 
   ipos_nic_card_front_sends_frames_metas_ram ram (
@@ -5979,6 +6222,7 @@ module ipos_nic_card_front_sends_frames_metas (
     wr_d = wr_q;
     rd_d = rd_q;
     full_word_d = full_word_q;
+    count_d = count_q;
     rd_next = rd_q;
     if (read) begin
       rd_next = rd_q + 6'h1;
@@ -5994,11 +6238,18 @@ module ipos_nic_card_front_sends_frames_metas (
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
-    level = wr_q - rd_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 6'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 6'h1;
+    end
     if (reset) begin
       wr_d = 6'h0;
       rd_d = 6'h0;
       full_word_d = 1'h0;
+      count_d = 6'h0;
     end
   end
 endmodule
@@ -6024,7 +6275,9 @@ module ipos_nic_card_front_sends_frames (
   localparam logic [9:0] c_room = 10'h1f8;
   logic [9:0] rd_next;
   logic [9:0] wr_next;
-  logic [9:0] used;
+  logic [9:0] used_next;
+  logic [9:0] left;
+  logic put;
   logic fits;
   logic over;
   logic pop;
@@ -6050,6 +6303,10 @@ module ipos_nic_card_front_sends_frames (
   logic full_word_q;
   logic spilt_d;
   logic spilt_q;
+  logic [9:0] used_d;
+  logic [9:0] used_q;
+  logic [9:0] held_d;
+  logic [9:0] held_q;
 
   initial begin
     wr_q = 10'h0;
@@ -6057,6 +6314,8 @@ module ipos_nic_card_front_sends_frames (
     rd_q = 10'h0;
     full_word_q = 1'h0;
     spilt_q = 1'h0;
+    used_q = 10'h0;
+    held_q = 10'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -6065,6 +6324,8 @@ module ipos_nic_card_front_sends_frames (
     rd_q <= rd_d;
     full_word_q <= full_word_d;
     spilt_q <= spilt_d;
+    used_q <= used_d;
+    held_q <= held_d;
   end
 
   ipos_nic_card_front_fwd_ram ram (
@@ -6094,34 +6355,50 @@ module ipos_nic_card_front_sends_frames (
     rd_d = rd_q;
     full_word_d = full_word_q;
     spilt_d = spilt_q;
+    used_d = used_q;
+    held_d = held_q;
     metas_reset = reset;
-    used = wr_q - rd_q;
-    fits = (used != c_depth) & (metas_level < 6'h1f);
+    fits = (used_q != c_depth) & (metas_level < 6'h1f);
     over = spilt_q | (write & (~fits));
     overflow = over;
-    level = used;
+    level = used_q;
     whole = metas_level;
-    room = (used <= c_room) & (metas_level < 6'h18);
+    room = (used_q <= c_room) & (metas_level < 6'h18);
+    put = write & (~over);
+    pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
-    if (write & (~over)) begin
-      wr_next = wr_q + 10'h1;
+    used_next = used_q;
+    left = held_q;
+    if (pop) begin
+      used_next = used_q - 10'h1;
+      left = held_q - 10'h1;
     end
+    if (put) begin
+      wr_next = wr_q + 10'h1;
+      used_next = used_q + 10'h1;
+      if (pop) begin
+        used_next = used_q;
+      end
+    end
+    used_d = used_next;
+    held_d = left;
     wr_d = wr_next;
     spilt_d = over;
     ram_write_address = wr_q[8:0];
     ram_write_data = beat_in;
-    ram_write_enable = write & (~over);
+    ram_write_enable = put;
     metas_data_in = meta_in;
     metas_write = finish & keep;
     if (finish) begin
       spilt_d = 1'h0;
       if (keep) begin
         start_d = wr_next;
+        held_d = used_next;
       end else begin
         wr_d = start_q;
+        used_d = left;
       end
     end
-    pop = (full_word_q & metas_valid) & m_ready;
     m_valid = full_word_q & metas_valid;
     m_beat = ram_read_data;
     m_meta = metas_data_out;
@@ -6139,6 +6416,8 @@ module ipos_nic_card_front_sends_frames (
       rd_d = 10'h0;
       full_word_d = 1'h0;
       spilt_d = 1'h0;
+      used_d = 10'h0;
+      held_d = 10'h0;
     end
   end
 endmodule
@@ -7192,17 +7471,21 @@ module ipos_nic_card_events (
   logic [4:0] rd_q;
   logic full_word_d;
   logic full_word_q;
+  logic [4:0] count_d;
+  logic [4:0] count_q;
 
   initial begin
     wr_q = 5'h0;
     rd_q = 5'h0;
     full_word_q = 1'h0;
+    count_q = 5'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
     full_word_q <= full_word_d;
+    count_q <= count_d;
   end
 
   ipos_nic_card_events_ram ram (
@@ -7219,6 +7502,7 @@ module ipos_nic_card_events (
     wr_d = wr_q;
     rd_d = rd_q;
     full_word_d = full_word_q;
+    count_d = count_q;
     rd_next = rd_q;
     if (read) begin
       rd_next = rd_q + 5'h1;
@@ -7234,11 +7518,18 @@ module ipos_nic_card_events (
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
-    level = wr_q - rd_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 5'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 5'h1;
+    end
     if (reset) begin
       wr_d = 5'h0;
       rd_d = 5'h0;
       full_word_d = 1'h0;
+      count_d = 5'h0;
     end
   end
 endmodule
@@ -9326,17 +9617,21 @@ module ipos_nic_host_front_sends_asked (
   logic [4:0] rd_q;
   logic full_word_d;
   logic full_word_q;
+  logic [4:0] count_d;
+  logic [4:0] count_q;
 
   initial begin
     wr_q = 5'h0;
     rd_q = 5'h0;
     full_word_q = 1'h0;
+    count_q = 5'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
     full_word_q <= full_word_d;
+    count_q <= count_d;
   end
 
   ipos_nic_card_classify_neighbours_ram ram (
@@ -9353,6 +9648,7 @@ module ipos_nic_host_front_sends_asked (
     wr_d = wr_q;
     rd_d = rd_q;
     full_word_d = full_word_q;
+    count_d = count_q;
     rd_next = rd_q;
     if (read) begin
       rd_next = rd_q + 5'h1;
@@ -9368,11 +9664,18 @@ module ipos_nic_host_front_sends_asked (
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
-    level = wr_q - rd_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 5'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 5'h1;
+    end
     if (reset) begin
       wr_d = 5'h0;
       rd_d = 5'h0;
       full_word_d = 1'h0;
+      count_d = 5'h0;
     end
   end
 endmodule
@@ -9750,17 +10053,21 @@ module ipos_nic_host_receive_done_fifo (
   logic [4:0] rd_q;
   logic full_word_d;
   logic full_word_q;
+  logic [4:0] count_d;
+  logic [4:0] count_q;
 
   initial begin
     wr_q = 5'h0;
     rd_q = 5'h0;
     full_word_q = 1'h0;
+    count_q = 5'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
     full_word_q <= full_word_d;
+    count_q <= count_d;
   end
 
   ipos_nic_host_receive_done_fifo_ram ram (
@@ -9777,6 +10084,7 @@ module ipos_nic_host_receive_done_fifo (
     wr_d = wr_q;
     rd_d = rd_q;
     full_word_d = full_word_q;
+    count_d = count_q;
     rd_next = rd_q;
     if (read) begin
       rd_next = rd_q + 5'h1;
@@ -9792,11 +10100,18 @@ module ipos_nic_host_receive_done_fifo (
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
-    level = wr_q - rd_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 5'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 5'h1;
+    end
     if (reset) begin
       wr_d = 5'h0;
       rd_d = 5'h0;
       full_word_d = 1'h0;
+      count_d = 5'h0;
     end
   end
 endmodule

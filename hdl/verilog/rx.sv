@@ -1305,17 +1305,21 @@ module rx_beats (
   logic [6:0] rd_q;
   logic full_word_d;
   logic full_word_q;
+  logic [6:0] count_d;
+  logic [6:0] count_q;
 
   initial begin
     wr_q = 7'h0;
     rd_q = 7'h0;
     full_word_q = 1'h0;
+    count_q = 7'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
     full_word_q <= full_word_d;
+    count_q <= count_d;
   end
 
   rx_beats_ram ram (
@@ -1332,6 +1336,7 @@ module rx_beats (
     wr_d = wr_q;
     rd_d = rd_q;
     full_word_d = full_word_q;
+    count_d = count_q;
     rd_next = rd_q;
     if (read) begin
       rd_next = rd_q + 7'h1;
@@ -1347,11 +1352,18 @@ module rx_beats (
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
-    level = wr_q - rd_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 7'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 7'h1;
+    end
     if (reset) begin
       wr_d = 7'h0;
       rd_d = 7'h0;
       full_word_d = 1'h0;
+      count_d = 7'h0;
     end
   end
 endmodule
@@ -1398,17 +1410,21 @@ module rx_metas (
   logic [4:0] rd_q;
   logic full_word_d;
   logic full_word_q;
+  logic [4:0] count_d;
+  logic [4:0] count_q;
 
   initial begin
     wr_q = 5'h0;
     rd_q = 5'h0;
     full_word_q = 1'h0;
+    count_q = 5'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
     full_word_q <= full_word_d;
+    count_q <= count_d;
   end
 
   rx_metas_ram ram (
@@ -1425,6 +1441,7 @@ module rx_metas (
     wr_d = wr_q;
     rd_d = rd_q;
     full_word_d = full_word_q;
+    count_d = count_q;
     rd_next = rd_q;
     if (read) begin
       rd_next = rd_q + 5'h1;
@@ -1440,11 +1457,18 @@ module rx_metas (
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
-    level = wr_q - rd_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 5'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 5'h1;
+    end
     if (reset) begin
       wr_d = 5'h0;
       rd_d = 5'h0;
       full_word_d = 1'h0;
+      count_d = 5'h0;
     end
   end
 endmodule
@@ -1491,17 +1515,21 @@ module rx_pairs (
   logic [5:0] rd_q;
   logic full_word_d;
   logic full_word_q;
+  logic [5:0] count_d;
+  logic [5:0] count_q;
 
   initial begin
     wr_q = 6'h0;
     rd_q = 6'h0;
     full_word_q = 1'h0;
+    count_q = 6'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
     full_word_q <= full_word_d;
+    count_q <= count_d;
   end
 
   rx_pairs_ram ram (
@@ -1518,6 +1546,7 @@ module rx_pairs (
     wr_d = wr_q;
     rd_d = rd_q;
     full_word_d = full_word_q;
+    count_d = count_q;
     rd_next = rd_q;
     if (read) begin
       rd_next = rd_q + 6'h1;
@@ -1533,11 +1562,18 @@ module rx_pairs (
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
-    level = wr_q - rd_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 6'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 6'h1;
+    end
     if (reset) begin
       wr_d = 6'h0;
       rd_d = 6'h0;
       full_word_d = 1'h0;
+      count_d = 6'h0;
     end
   end
 endmodule

@@ -199,8 +199,8 @@ fn run(back: bool, count: u32, stalls: fn() -> Stalls, job: fn(&mut SmallRng, bo
     let (mut admitted, mut route, mut number) = (Ok(()), None, 0u32);
     let mut overflow = [false; 2];
     let mut sequence = 0u32;
-    let mut outcome = None;
-    let mut hit = None;
+    // of the frame that ended one and two cycles ago: its outcome, and the entry that it hit
+    let mut ends_seen = [(None, None); 2];
     let mut tally = [0u32; Outcome::ALL.len()];
     let (mut sent, mut done, mut cycle, mut total_beats, mut scarce) = (0, 0, 0, 0, false);
     while done < count {
@@ -248,10 +248,12 @@ fn run(back: bool, count: u32, stalls: fn() -> Stalls, job: fn(&mut SmallRng, bo
         block.low();
 
         let reported = (block.outcome_valid() != 0).then(|| Outcome::from_code(block.outcome()).expect("an outcome"));
-        assert_eq!(reported, outcome.take(), "one cycle after the end");
+        let [(outcome, hit), later] = ends_seen;
+        ends_seen = [later, (None, None)];
+        assert_eq!(reported, outcome, "two cycles after the end");
         let carried =
             (block.hit() != 0).then(|| (block.hit_place().into(), block.hit_bytes().into(), block.hit_flags().into()));
-        assert_eq!(carried, hit.take());
+        assert_eq!(carried, hit);
         let writes = [block.fwd_write(), block.host_write(), block.control_write()].map(|w| w != 0);
         let taken = beat.is_some() && verdict.is_some() && beat.is_some_and(|b| b.last == 0 || tail.is_some());
         assert_eq!((block.take() != 0, block.take_last() != 0), (taken, taken && beat.is_some_and(|b| b.last == 1)));
@@ -292,7 +294,7 @@ fn run(back: bool, count: u32, stalls: fn() -> Stalls, job: fn(&mut SmallRng, bo
             let expected = expected(&job, back, admitted, overflow, sequence);
             let mut frame = |i: usize| ended[i].take();
             let found = Fate {
-                outcome: expected.outcome, // comes a cycle later
+                outcome: expected.outcome, // comes later
                 forwarded: frame(0),
                 host: frame(1).map(|f| f.0),
                 control: frame(2).map(|f| f.0),
@@ -304,8 +306,8 @@ fn run(back: bool, count: u32, stalls: fn() -> Stalls, job: fn(&mut SmallRng, bo
             let sent = Route { mac, src_ip, src_port, dst_ip: v.dst_ip, dst_port: v.dst_port, udp: v.udp };
             assert_eq!(route.take(), expected.forwarded.as_ref().map(|_| sent));
             tally[expected.outcome as usize] += 1;
-            outcome = Some(expected.outcome);
-            hit = (expected.outcome == Outcome::Forwarded).then_some((v.place, v.total, v.tcp_flags));
+            let hit = (expected.outcome == Outcome::Forwarded).then_some((v.place, v.total, v.tcp_flags));
+            ends_seen[1] = (Some(expected.outcome), hit);
             sequence += u32::from(expected.kept.is_some());
             overflow = [false; 2];
             number = 0;

@@ -56,6 +56,20 @@ block! {
         sequence: DFF<Bits<32>>,
         outcome_reg: DFF<Bits<4>>,
         outcome_strobe: DFF<Bit>,
+        // what the outcome follows from
+        ended: DFF<Bit>,
+        judged: DFF<Bits<4>>,
+        to_wire: DFF<Bit>,
+        to_host: DFF<Bit>,
+        to_control: DFF<Bit>,
+        faulty: DFF<Bit>,
+        was_fast: DFF<Bit>,
+        was_admitted: DFF<Bit>,
+        was_short: DFF<Bit>,
+        was_over: DFF<Bit>,
+        place_early: DFF<Bits<14>>,
+        bytes_early: DFF<Bits<16>>,
+        flags_early: DFF<Bits<8>>,
         hit_reg: DFF<Bit>,
         place_reg: DFF<Bits<14>>,
         bytes_reg: DFF<Bits<16>>,
@@ -70,6 +84,7 @@ block! {
         admit: Signal<Local, Bit>,
         fast: Signal<Local, Bit>,
         short: Signal<Local, Bit>,
+        place: Signal<Local, Bits<17>>, // of the beat's last byte
         fwd: Signal<Local, Beat>,
         bytes: Signal<Local, Bits<17>>,
         raw_bytes: Signal<Local, Bits<17>>,
@@ -113,6 +128,19 @@ impl Logic for Dispatch {
             sequence,
             outcome_reg,
             outcome_strobe,
+            ended,
+            judged,
+            to_wire,
+            to_host,
+            to_control,
+            faulty,
+            was_fast,
+            was_admitted,
+            was_short,
+            was_over,
+            place_early,
+            bytes_early,
+            flags_early,
             hit_reg,
             place_reg,
             bytes_reg,
@@ -130,8 +158,8 @@ impl Logic for Dispatch {
         self.normal.fire.next = self.go.val();
         self.normal.decapsulate.next = self.verdict.val().decapsulate;
         self.normal.front_mac.next = self.front_mac.val();
-        self.bytes.next =
-            (bit_cast::<17, 14>(self.normal.number.val()) << 3) + bit_cast::<17, 3>(self.beat.val().cnt) + 1;
+        self.place.next = (bit_cast::<17, 14>(self.normal.number.val()) << 3) | bit_cast::<17, 3>(self.beat.val().cnt);
+        self.bytes.next = self.place.val() + 1;
         self.raw_bytes.next =
             (bit_cast::<17, 14>(self.normal.raw.val()) << 3) + bit_cast::<17, 3>(self.beat.val().cnt) + 1;
 
@@ -139,7 +167,7 @@ impl Logic for Dispatch {
         self.stop.next = bit_cast::<17, 16>(self.verdict.val().total) + 13;
         self.last_beat.next = self.stop.val().get_bits::<14>(3);
         self.last_cnt.next = self.stop.val().get_bits::<3>(0);
-        self.short.next = self.bytes.val() < (bit_cast::<17, 16>(self.verdict.val().total) + 14);
+        self.short.next = self.place.val() < self.stop.val();
         self.room.next = self.c_depth.val() - bit_cast::<14, 10>(self.fwd_level.val());
         self.admit.next = self.admitted.q.val();
         self.fast.next = self.too_fast.q.val();
@@ -156,25 +184,23 @@ impl Logic for Dispatch {
         }
         self.fwd_route_write.next = false;
         self.fwd_write.next = false;
-        self.fwd.next.data = self.normal.data.val();
-        self.fwd.next.cnt = 7.into();
-        self.fwd.next.last = false;
-        self.fwd.next.user = false;
         if self.go.val() & self.verdict.val().forward & self.admit.val() {
             self.fwd_route_write.next = self.normal.first.val();
             if self.normal.emit.val() & (self.normal.number.val() != 0) {
                 self.fwd_write.next = (self.normal.number.val() < self.last_beat.val()) | self.beat.val().last;
             }
-            if self.beat.val().last {
-                self.fwd.next.last = true;
-                self.fwd.next.user = self.beat.val().user | self.short.val();
-                self.fwd.next.cnt = self.last_cnt.val();
-                if self.short.val() {
-                    self.fwd.next.cnt = self.beat.val().cnt;
-                }
-                if self.normal.number.val() > self.last_beat.val() {
-                    self.fwd.next.data = self.pending.q.val();
-                }
+        }
+        self.fwd.next.data = self.normal.data.val();
+        self.fwd.next.cnt = 7.into();
+        self.fwd.next.last = self.beat.val().last;
+        self.fwd.next.user = self.beat.val().last & (self.beat.val().user | self.short.val());
+        if self.beat.val().last {
+            self.fwd.next.cnt = self.last_cnt.val();
+            if self.short.val() {
+                self.fwd.next.cnt = self.beat.val().cnt;
+            }
+            if self.normal.number.val() > self.last_beat.val() {
+                self.fwd.next.data = self.pending.q.val();
             }
         }
         if self.go.val() & (self.normal.number.val() == self.last_beat.val()) {
@@ -246,42 +272,54 @@ impl Logic for Dispatch {
             | (bit_cast::<128, 32>(self.sequence.q.val()) << 32)
             | bit_cast::<128, 32>(self.word0.val());
 
-        // the one outcome
-        self.code.next = bit_cast::<4, 5>(self.verdict.val().code);
-        if self.verdict.val().forward {
+        // the one outcome, a cycle after the end
+        self.ended.d.next = self.ends.val();
+        self.judged.d.next = bit_cast::<4, 5>(self.verdict.val().code);
+        self.to_wire.d.next = self.verdict.val().forward;
+        self.to_host.d.next = !self.verdict.val().drop;
+        self.to_control.d.next = self.verdict.val().control;
+        self.faulty.d.next = self.beat.val().user;
+        self.was_fast.d.next = self.fast.val();
+        self.was_admitted.d.next = self.admit.val();
+        self.was_short.d.next = self.short.val();
+        self.was_over.d.next = self.over.val();
+        self.code.next = self.judged.q.val();
+        if self.to_wire.q.val() {
             self.code.next = self.c_forwarded.val();
-            if self.fast.val() {
+            if self.was_fast.q.val() {
                 self.code.next = self.c_rate.val();
-            } else if !self.admit.val() {
+            } else if !self.was_admitted.q.val() {
                 self.code.next = self.c_full.val();
-            } else if self.beat.val().user {
+            } else if self.faulty.q.val() {
                 self.code.next = self.c_error.val();
-            } else if self.short.val() {
+            } else if self.was_short.q.val() {
                 self.code.next = self.c_short.val();
             }
-        } else if !self.verdict.val().drop {
+        } else if self.to_host.q.val() {
             self.code.next = self.c_host.val();
-            if self.verdict.val().control {
+            if self.to_control.q.val() {
                 self.code.next = self.c_control.val();
             }
-            if self.beat.val().user {
+            if self.faulty.q.val() {
                 self.code.next = self.c_error.val();
-            } else if self.over.val() {
+            } else if self.was_over.q.val() {
                 self.code.next = self.c_host_full.val();
             }
         }
         self.outcome_reg.d.next = self.code.val();
-        self.outcome_strobe.d.next = self.ends.val();
+        self.outcome_strobe.d.next = self.ended.q.val();
         self.reforward.next = self.go.val()
             & self.normal.first.val()
             & self.verdict.val().forward
             & self.verdict.val().decapsulate
             & self.admit.val();
-        self.hit_reg.d.next =
-            self.ends.val() & self.verdict.val().forward & (self.code.val() == self.c_forwarded.val());
-        self.place_reg.d.next = self.verdict.val().place;
-        self.bytes_reg.d.next = self.verdict.val().total;
-        self.flags_reg.d.next = self.verdict.val().tcp_flags;
+        self.hit_reg.d.next = self.ended.q.val() & self.to_wire.q.val() & (self.code.val() == self.c_forwarded.val());
+        self.place_early.d.next = self.verdict.val().place;
+        self.bytes_early.d.next = self.verdict.val().total;
+        self.flags_early.d.next = self.verdict.val().tcp_flags;
+        self.place_reg.d.next = self.place_early.q.val();
+        self.bytes_reg.d.next = self.bytes_early.q.val();
+        self.flags_reg.d.next = self.flags_early.q.val();
         self.hit.next = self.hit_reg.q.val();
         self.hit_place.next = self.place_reg.q.val();
         self.hit_bytes.next = self.bytes_reg.q.val();
@@ -290,6 +328,7 @@ impl Logic for Dispatch {
         self.outcome_valid.next = self.outcome_strobe.q.val();
         if self.reset.val() {
             self.sequence.d.next = 0.into();
+            self.ended.d.next = false;
             self.outcome_strobe.d.next = false;
             self.hit_reg.d.next = false;
         }

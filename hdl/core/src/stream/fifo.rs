@@ -18,6 +18,7 @@ block! {
         wr: DFF<Bits<LW>>,
         rd: DFF<Bits<LW>>,
         full_word: DFF<Bit>,
+        count: DFF<Bits<LW>>,
         rd_next: Signal<Local, Bits<LW>>,
     }
 }
@@ -25,7 +26,7 @@ block! {
 impl<D: Synth, const AW: usize, const LW: usize> Logic for Fifo<D, AW, LW> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, wr, rd, full_word);
+        dff_setup!(self, clock, wr, rd, full_word, count);
         self.ram.read_clock.next = self.clock.val();
         self.ram.write_clock.next = self.clock.val();
         self.rd_next.next = self.rd.q.val();
@@ -44,11 +45,19 @@ impl<D: Synth, const AW: usize, const LW: usize> Logic for Fifo<D, AW, LW> {
         self.full_word.d.next = self.rd_next.val() != self.wr.q.val();
         self.data_out.next = self.ram.read_data.val();
         self.valid.next = self.full_word.q.val();
-        self.level.next = self.wr.q.val() - self.rd.q.val();
+        // as a register: what judges it stands behind other logic
+        self.level.next = self.count.q.val();
+        if self.write.val() & !self.read.val() {
+            self.count.d.next = self.count.q.val() + 1;
+        }
+        if self.read.val() & !self.write.val() {
+            self.count.d.next = self.count.q.val() - 1;
+        }
         if self.reset.val() {
             self.wr.d.next = 0.into();
             self.rd.d.next = 0.into();
             self.full_word.d.next = false;
+            self.count.d.next = 0.into();
         }
     }
 }

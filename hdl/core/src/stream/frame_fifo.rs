@@ -33,9 +33,14 @@ block! {
         rd: DFF<Bits<LW>>,
         full_word: DFF<Bit>,
         spilt: DFF<Bit>,
+        // beats in it, and those of whole frames
+        used: DFF<Bits<LW>>,
+        held: DFF<Bits<LW>>,
         rd_next: Signal<Local, Bits<LW>>,
         wr_next: Signal<Local, Bits<LW>>,
-        used: Signal<Local, Bits<LW>>,
+        used_next: Signal<Local, Bits<LW>>,
+        left: Signal<Local, Bits<LW>>,
+        put: Signal<Local, Bit>,
         fits: Signal<Local, Bit>,
         over: Signal<Local, Bit>,
         pop: Signal<Local, Bit>,
@@ -47,41 +52,55 @@ block! {
 impl<M: Synth, const AW: usize, const LW: usize> Logic for FrameFifo<M, AW, LW> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, wr, start, rd, full_word, spilt);
+        dff_setup!(self, clock, wr, start, rd, full_word, spilt, used, held);
         clock!(self, clock, metas);
         self.metas.reset.next = self.reset.val();
         self.ram.read_clock.next = self.clock.val();
         self.ram.write_clock.next = self.clock.val();
 
-        self.used.next = self.wr.q.val() - self.rd.q.val();
-        self.fits.next = (self.used.val() != self.c_depth.val()) & (self.metas.level.val() < 31);
+        self.fits.next = (self.used.q.val() != self.c_depth.val()) & (self.metas.level.val() < 31);
         self.over.next = self.spilt.q.val() | (self.write.val() & !self.fits.val());
         self.overflow.next = self.over.val();
-        self.level.next = self.used.val();
+        self.level.next = self.used.q.val();
         self.whole.next = self.metas.level.val();
-        self.room.next = (self.used.val() <= self.c_room.val()) & (self.metas.level.val() < 24);
+        self.room.next = (self.used.q.val() <= self.c_room.val()) & (self.metas.level.val() < 24);
+        self.put.next = self.write.val() & !self.over.val();
+        self.pop.next = self.full_word.q.val() & self.metas.valid.val() & self.m_ready.val();
         self.wr_next.next = self.wr.q.val();
-        if self.write.val() & !self.over.val() {
-            self.wr_next.next = self.wr.q.val() + 1;
+        self.used_next.next = self.used.q.val();
+        self.left.next = self.held.q.val();
+        if self.pop.val() {
+            self.used_next.next = self.used.q.val() - 1;
+            self.left.next = self.held.q.val() - 1;
         }
+        if self.put.val() {
+            self.wr_next.next = self.wr.q.val() + 1;
+            self.used_next.next = self.used.q.val() + 1;
+            if self.pop.val() {
+                self.used_next.next = self.used.q.val();
+            }
+        }
+        self.used.d.next = self.used_next.val();
+        self.held.d.next = self.left.val();
         self.wr.d.next = self.wr_next.val();
         self.spilt.d.next = self.over.val();
         self.ram.write_address.next = bit_cast::<AW, LW>(self.wr.q.val());
         self.ram.write_data.next = self.beat_in.val();
-        self.ram.write_enable.next = self.write.val() & !self.over.val();
+        self.ram.write_enable.next = self.put.val();
         self.metas.data_in.next = self.meta_in.val();
         self.metas.write.next = self.finish.val() & self.keep.val();
         if self.finish.val() {
             self.spilt.d.next = false;
             if self.keep.val() {
                 self.start.d.next = self.wr_next.val();
+                self.held.d.next = self.used_next.val();
             } else {
                 self.wr.d.next = self.start.q.val();
+                self.used.d.next = self.left.val();
             }
         }
 
         // a beat is shown only with its frame's meta
-        self.pop.next = self.full_word.q.val() & self.metas.valid.val() & self.m_ready.val();
         self.m_valid.next = self.full_word.q.val() & self.metas.valid.val();
         self.m_beat.next = self.ram.read_data.val();
         self.m_meta.next = self.metas.data_out.val();
@@ -99,6 +118,8 @@ impl<M: Synth, const AW: usize, const LW: usize> Logic for FrameFifo<M, AW, LW> 
             self.rd.d.next = 0.into();
             self.full_word.d.next = false;
             self.spilt.d.next = false;
+            self.used.d.next = 0.into();
+            self.held.d.next = 0.into();
         }
     }
 }

@@ -41,8 +41,10 @@ pub struct NodeConfig {
     pub peers: Vec<PeerConfig>,
     /// What this cluster serves. A connection to anything else can't move.
     pub services: Vec<ServiceConfig>,
-    /// With a key, control packets without a valid tag are dropped and counted.
-    pub cluster_key: Option<[u8; 32]>,
+    /// The first signs what this node sends, each is accepted; a control packet without a tag by one of them is dropped and
+    /// counted. Without any, whoever reaches the back network can move connections: the node says so when it starts.
+    /// [`NodeHandle::set_keys`](crate::NodeHandle::set_keys) replaces them.
+    pub cluster_keys: Vec<[u8; 32]>,
     /// Bytes that may be held for one connection while it moves.
     pub hold_bytes: usize,
     /// Bytes of receive and send queue and application state that one move may carry.

@@ -18,6 +18,9 @@ pub enum NodeError {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// The cluster's keys can be replaced, not taken away.
+    #[error("a node's keys can't be replaced by none: give at least one")]
+    NoKeys,
     /// The loop thread could not be set up.
     #[error("the node's thread could not {what}: {source}")]
     Start {

@@ -97,6 +97,10 @@ pub(crate) enum Command {
         target: String,
         reply: oneshot::Sender<Result<MoveReport, MoveFailed>>,
     },
+    Keys {
+        keys: Vec<[u8; 32]>,
+        reply: oneshot::Sender<()>,
+    },
     Stats {
         reply: oneshot::Sender<NodeStats>,
     },
@@ -191,6 +195,17 @@ impl NodeHandle {
             Err(_) => return Err(MoveFailed { fd: None, error: MoveError::Stopped }),
         }
         answer.await.unwrap_or(Err(MoveFailed { fd: None, error: MoveError::Stopped }))
+    }
+
+    /// Replaces the cluster's keys from now on: the first signs, each is accepted. A key is changed without a refused packet in
+    /// three rounds over all nodes: old and new, new and old, new alone. Without keys it is refused.
+    pub async fn set_keys(&self, keys: Vec<[u8; 32]>) -> Result<(), NodeError> {
+        if keys.is_empty() {
+            return Err(NodeError::NoKeys);
+        }
+        let (reply, answer) = oneshot::channel();
+        self.0.send(Command::Keys { keys, reply }).map_err(|_| NodeError::Stopped)?;
+        answer.await.map_err(|_| NodeError::Stopped)
     }
 
     /// Counters of the node.

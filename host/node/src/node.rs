@@ -33,6 +33,12 @@ impl Node {
         setup: impl FnOnce() -> io::Result<()> + Send + 'static,
     ) -> Result<NodeHandle, NodeError> {
         let core = Migrator::new(core_config(&config)?);
+        if config.cluster_keys.is_empty() {
+            tracing::warn!(
+                "node {} has no cluster key: whoever reaches the back network can take its connections; set cluster_keys",
+                config.name
+            );
+        }
         let (handle, inbox) =
             NodeHandle::new().map_err(|source| NodeError::Start { what: "make an eventfd", source })?;
         let (started, outcome) = mpsc::sync_channel(1);

@@ -50,7 +50,7 @@ pub(crate) struct Runner<D> {
     pub finishing: Vec<Finishing>,
     pub stats: NodeStats,
     pub watch: Watch,
-    key: Option<Key>,
+    keys: Vec<Key>,
     pub inbox: Inbox,
     begun: Instant,
     /// When to look for connections that expire or are gone.
@@ -71,7 +71,7 @@ impl<D: Device> Runner<D> {
         watch: Watch,
     ) -> Self {
         Runner {
-            key: config.cluster_key.map(Key::new),
+            keys: config.cluster_keys.iter().copied().map(Key::new).collect(),
             config,
             nic,
             kernel,
@@ -177,7 +177,7 @@ impl<D: Device> Runner<D> {
                 return Ok(false);
             }
             self.stats.control_in += 1;
-            match codec::decode(&frame, self.config.ethertype, self.key.as_slice()) {
+            match codec::decode(&frame, self.config.ethertype, &self.keys) {
                 Ok((mac, packet)) => match self.config.peers.iter().position(|p| p.back_mac == mac.0) {
                     Some(peer) => {
                         let now = self.now();
@@ -201,7 +201,7 @@ impl<D: Device> Runner<D> {
     /// Sends a control packet.
     pub fn send_control(&mut self, peer: PeerId, packet: &codec::Packet) -> Result<(), NodeError> {
         let mut frame = Vec::new();
-        match codec::encode(packet, self.link(peer), self.key.as_ref(), &mut frame) {
+        match codec::encode(packet, self.link(peer), self.keys.first(), &mut frame) {
             Ok(()) => {
                 self.stats.control_out += 1;
                 self.transmit(Port::Back, frame)?;
@@ -305,6 +305,11 @@ impl<D: Device> Runner<D> {
             match command {
                 Command::Nothing => {}
                 Command::Migrate { fd, state, target, reply } => self.migrate(fd, state, target, reply)?,
+                Command::Keys { keys, reply } => {
+                    self.keys = keys.into_iter().map(Key::new).collect();
+                    // who asked may have gone
+                    let _ = reply.send(());
+                }
                 Command::Stats { reply } => {
                     let stats = NodeStats { holding: self.flows.holding(), forwarded: self.flows.away(), ..self.stats };
                     // who asked may have gone

@@ -427,3 +427,35 @@ fn full_tables_on_either_side_fail_the_move_not_the_connection() {
         });
     }
 }
+
+#[test]
+fn the_cluster_key_changes_between_moves_and_a_node_with_another_is_not_heard() {
+    let mut bench = Bench::new(2);
+    let (client, server) = bench.connect();
+    let bytes = exchange(client, 9, 4 << 20);
+    let mut echo = Echo::run(server, Vec::new());
+    let (old, new) = ([7; 32], [8; 32]);
+    let echo = runtime().block_on(async {
+        let mut moves = 0;
+        for keys in [vec![old, new], vec![new, old], vec![new]] {
+            for node in [1, 0] {
+                bench.cluster.nodes[node].set_keys(keys.clone()).await.unwrap();
+                // each stage holds while the nodes differ
+                (echo, _) = bench.move_echo(echo, moves % 2, 1 - moves % 2).await;
+                moves += 1;
+            }
+        }
+        for node in &bench.cluster.nodes {
+            assert_eq!(node.stats().await.unwrap().control_bad, 0);
+        }
+        assert!(matches!(bench.cluster.nodes[0].set_keys(Vec::new()).await, Err(ipos_node::NodeError::NoKeys)));
+        // a key that the peer does not know: the move fails, the connection goes on
+        bench.cluster.nodes[0].set_keys(vec![[9; 32]]).await.unwrap();
+        let (fd, state) = echo.stop();
+        let failed = bench.cluster.nodes[0].migrate(fd, state.clone(), &name(1)).await.unwrap_err();
+        assert!(bench.cluster.nodes[1].stats().await.unwrap().control_bad > 0);
+        Echo::run(failed.fd.expect("alive as before").into(), state)
+    });
+    bytes.join().unwrap();
+    drop(echo.stop());
+}

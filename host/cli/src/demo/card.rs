@@ -226,7 +226,7 @@ fn config(servers: &[ServerNet], own: &ServerNet, key: [u8; 32]) -> NodeConfig {
         ethertype: NodeConfig::ETHERTYPE,
         peers: peers.map(|s| PeerConfig { name: s.name.clone(), back_ip: s.back_ip, back_mac: s.back_mac }).collect(),
         services: vec![service(HTTP_PORT), service(ECHO_PORT)],
-        cluster_key: Some(key),
+        cluster_keys: vec![key],
         hold_bytes: NodeConfig::HOLD_BYTES,
         move_bytes: NodeConfig::MOVE_BYTES,
     }

@@ -100,7 +100,7 @@ fn config(count: usize, node: usize) -> NodeConfig {
         ethertype: NodeConfig::ETHERTYPE,
         peers: (0..count).filter(|i| *i != node).map(peer).collect(),
         services: vec![ServiceConfig { address: SERVICE, port: PORT, home: name(0) }],
-        cluster_key: Some([7; 32]),
+        cluster_keys: vec![[7; 32]],
         hold_bytes: NodeConfig::HOLD_BYTES,
         move_bytes: NodeConfig::MOVE_BYTES,
     }

@@ -39,3 +39,4 @@ pub mod route;
 pub mod stream;
 pub mod table;
 pub mod tops;
+pub mod wide;

@@ -14,6 +14,7 @@ use crate::pcie;
 use crate::route::{Dispatch, Encap, Rate};
 use crate::stream::{Arbiter, Beat, Fifo, FrameFifo, FromAxis, Inlet, Outlet, ToAxis};
 use crate::table::{Cuckoo, Entries, Hash};
+use crate::wide;
 
 /// A file's name (and top module), and what writes its text.
 pub type Top = (&'static str, fn() -> Result<String, EmitError>);
@@ -33,6 +34,7 @@ pub fn tops() -> Vec<Top> {
     tops![
         "ipos_nic" = Nic,
         "ipos_card" = Card,
+        "ipos_card_wide" = wide::Card,
         "fifo" = Fifo<Beat, 4, 5>,
         // narrow: for proofs about data
         "fifo_narrow" = Fifo<Bits<8>, 2, 3>,
@@ -55,7 +57,7 @@ pub fn tops() -> Vec<Top> {
         "insert" = Insert,
         "outcomes" = Outcomes,
         "counter" = Counter<4, 8>,
-        "registers" = Registers,
+        "registers" = Registers<64>,
         "dma_control" = dma::Control,
         "dma_ring" = dma::Ring,
         "dma_completions" = dma::Completions,
@@ -70,6 +72,9 @@ pub fn tops() -> Vec<Top> {
         "pcie_read" = pcie::Read,
         "pcie_send" = pcie::Send,
         "pcie_engine" = pcie::Engine,
+        "wide_rx" = wide::Rx,
+        "wide_dispatch" = wide::Dispatch,
+        "wide_encap" = wide::Encap,
     ]
 }
 

@@ -10,3 +10,21 @@ pub use nic::Nic;
 pub use outcomes::Outcomes;
 pub use registers::Registers;
 pub use top::Card;
+
+use crate::checksum::Insert;
+use crate::parse::Rx;
+use crate::route::{Dispatch, Encap, Rate, Route};
+use crate::stream::{Arbiter, Beat, Fifo, FrameFifo, FromAxis, ToAxis};
+use crate::table::{Classify, Entries, Verdict};
+use rust_hdl_core::prelude::Bits;
+
+// what `top` takes from the module it stands in: here at 64 bits, in `wide` at 512
+
+/// Bits of a beat.
+pub const WIDTH: usize = 64;
+pub type Data = Bits<64>;
+pub type Keep = Bits<8>;
+pub type SendUsed = Bits<10>;
+pub type ForwardBuffer = Fifo<Beat, 9, 10>;
+pub type ReceiveBuffer = FrameFifo<Bits<128>, 10, 11>;
+pub type ControlBuffer = FrameFifo<Bits<128>, 9, 10>;

@@ -5,7 +5,7 @@ use rust_hdl_widgets::prelude::*;
 
 block! {
     /// `read` or `write` stays until `ack`, a strobe of one cycle. Unknown addresses read as zero and ignore writes.
-    pub struct Registers {
+    pub struct Registers[const W: usize][W] {
         pub clock: Signal<In, Clock>,
         pub reset: Signal<In, Bit>,
         pub address: Signal<In, Bits<16>>,
@@ -98,7 +98,7 @@ block! {
         v_ethertype: Constant<Bits<16>> = 0x0007u64,
         v_magic: Constant<Bits<32>> = regs::MAGIC as u64,
         v_abi: Constant<Bits<32>> = ipos_abi::ABI_VERSION as u64,
-        v_width: Constant<Bits<32>> = 64u64,
+        v_width: Constant<Bits<32>> = W as u64,
         v_ports: Constant<Bits<32>> = 2u64,
         v_forward: Constant<Bits<32>> = ipos_abi::table::FORWARD_INDEX_BITS as u64,
         v_endpoint: Constant<Bits<32>> = ipos_abi::table::ENDPOINT_INDEX_BITS as u64,
@@ -166,7 +166,7 @@ block! {
     }
 }
 
-impl Logic for Registers {
+impl<const W: usize> Logic for Registers<W> {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(

@@ -1,0 +1,86 @@
+//! The pipelines at 512 bits: a frame of up to 64 bytes every cycle.
+//!
+//! Only what depends on the width is here, one file for each block of the same task in `parse/`, `route/` and
+//! `stream/`; tables, decisions, registers and counters are the same blocks. At this width all headers lie in a
+//! frame's first two beats, so fields are slices of a window and not captured beat by beat, and what a header's
+//! insertion or removal moves crosses beats ([`Cut`], [`Encap`]).
+#[path = "../stream/arbiter.rs"]
+mod arbiter;
+mod axis;
+mod cut;
+mod dispatch;
+mod encap;
+mod entries;
+mod fields;
+#[path = "../stream/frame_fifo.rs"]
+mod frame_fifo;
+mod header;
+mod insert;
+mod rx;
+mod sum;
+#[path = "../card/top.rs"]
+mod top;
+
+pub use arbiter::Arbiter;
+pub use axis::{FromAxis, ToAxis};
+pub use cut::Cut;
+pub use dispatch::Dispatch;
+pub use encap::Encap;
+pub use entries::Entries;
+pub use fields::Fields;
+pub use frame_fifo::FrameFifo;
+pub use header::Header;
+pub use insert::Insert;
+pub use rx::Rx;
+pub use sum::Sum;
+pub use top::Card;
+
+use crate::card::{Counter, Outcomes, Registers};
+use crate::route::{Rate, Route};
+use crate::stream::Fifo;
+use crate::table::{Classify, Verdict};
+use rust_hdl_core::prelude::*;
+
+/// Sizes of the card at this width, as in `card`: the same bytes.
+pub const WIDTH: usize = 512;
+pub type Data = Bits<512>;
+pub type Keep = Bits<64>;
+pub type SendUsed = Bits<7>;
+pub type ForwardBuffer = Fifo<Beat, 6, 7>;
+pub type ReceiveBuffer = FrameFifo<Bits<128>, 7, 8>;
+pub type ControlBuffer = FrameFifo<Bits<128>, 6, 7>;
+
+/// One beat of a frame: as [`crate::stream::Beat`], 64 bytes of it.
+#[derive(Copy, Clone, Debug, Default, PartialEq, LogicStruct)]
+pub struct Beat {
+    /// Bytes, the first on the wire in bits 7:0.
+    pub data: Bits<512>,
+    /// Valid bytes less one; 63 except on the last beat.
+    pub cnt: Bits<6>,
+    /// Last beat of the frame.
+    pub last: Bit,
+    /// On the last beat: the frame is in error.
+    pub user: Bit,
+}
+
+block! {
+    /// Network order: byte 0 of the wire becomes the most significant.
+    pub struct ByteRev {
+        pub i: Signal<In, Bits<512>>,
+        pub o: Signal<Out, Bits<512>>,
+        t: Signal<Local, Bits<512>>,
+        b: Signal<Local, Bits<8>>,
+    }
+}
+
+impl Logic for ByteRev {
+    #[hdl_gen]
+    fn update(&mut self) {
+        self.t.next = 0.into();
+        for k in 0..64 {
+            self.b.next = self.i.val().get_bits::<8>(k * 8);
+            self.t.next = (self.t.val() << 8) | bit_cast::<512, 8>(self.b.val());
+        }
+        self.o.next = self.t.val();
+    }
+}

@@ -1,8 +1,8 @@
-//! The fabric against the reference card, on random tables and frames, with and without stalls.
+//! The fabric against the reference card, on random tables and frames, with and without stalls, at both widths.
 
 use ipos_sim::compare::{CompareConfig, run};
 use ipos_sim::model::{ModelCard, ModelConfig};
-use ipos_sim::rtl::{BUILD, RtlCard};
+use ipos_sim::rtl::{BUILD, Fabric, FabricCard, RtlCard, WideCard};
 use ipos_sim::traffic::Traffic;
 
 fn number(name: &str, default: u64) -> u64 {
@@ -11,10 +11,10 @@ fn number(name: &str, default: u64) -> u64 {
     value
 }
 
-fn differential(stall_rate: u8, frames: u64) {
+fn differential<F: Fabric>(card: impl Fn(u32) -> FabricCard<F>, stall_rate: u8, frames: u64) {
     let seed = number("IPOS_SEED", 1);
     let frames = number("IPOS_FRAMES", frames);
-    let mut fabric = RtlCard::with_seed(seed as u32);
+    let mut fabric = card(seed as u32);
     if stall_rate > 0 {
         fabric = fabric.with_stalls(seed, stall_rate);
     }
@@ -31,10 +31,20 @@ fn differential(stall_rate: u8, frames: u64) {
 
 #[test]
 fn fabric_agrees_with_the_reference_card() {
-    differential(0, 60_000);
+    differential(RtlCard::with_seed, 0, 60_000);
 }
 
 #[test]
 fn fabric_agrees_with_the_reference_card_under_stalls() {
-    differential(80, 100_000);
+    differential(RtlCard::with_seed, 80, 100_000);
+}
+
+#[test]
+fn fabric_of_512_bits_agrees_with_the_reference_card() {
+    differential(WideCard::with_seed, 0, 30_000);
+}
+
+#[test]
+fn fabric_of_512_bits_agrees_with_the_reference_card_under_stalls() {
+    differential(WideCard::with_seed, 80, 50_000);
 }

@@ -9,7 +9,7 @@ use ipos_abi::rx::{Outcome, RxMeta};
 use ipos_device::Queue;
 use ipos_sim::card::Card;
 use ipos_sim::model::{ModelCard, ModelConfig};
-use ipos_sim::rtl::RtlCard;
+use ipos_sim::rtl::{Fabric, FabricCard, RtlCard, WideCard};
 
 /// Bytes of a frame whose bits are flipped.
 const FLIPPED: usize = 96;
@@ -109,8 +109,7 @@ fn all_counters(card: &mut dyn Card) -> Vec<(String, u32)> {
     all
 }
 
-fn agree(stalls: u8) {
-    let mut fabric = RtlCard::with_seed(1).with_stalls(1, stalls);
+fn agree<F: Fabric>(mut fabric: FabricCard<F>) {
     let mut model = ModelCard::new(ModelConfig::default());
     flows::set_up(&mut fabric);
     flows::set_up(&mut model);
@@ -170,10 +169,20 @@ fn agree(stalls: u8) {
 
 #[test]
 fn every_cut_and_every_bit() {
-    agree(0);
+    agree(RtlCard::with_seed(1));
 }
 
 #[test]
 fn every_cut_and_every_bit_under_stalls() {
-    agree(80);
+    agree(RtlCard::with_seed(1).with_stalls(1, 80));
+}
+
+#[test]
+fn every_cut_and_every_bit_at_512_bits() {
+    agree(WideCard::with_seed(1));
+}
+
+#[test]
+fn every_cut_and_every_bit_at_512_bits_under_stalls() {
+    agree(WideCard::with_seed(1).with_stalls(1, 80));
 }

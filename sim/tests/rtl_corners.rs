@@ -1,4 +1,4 @@
-//! The fabric where traffic seldom takes it: blocked outputs, reset in mid-traffic, frames of any length, odd accesses.
+//! The fabric where traffic seldom takes it: blocked outputs, reset in mid-traffic, frames of any length, odd accesses. At both widths.
 
 mod flows;
 
@@ -9,7 +9,7 @@ use ipos_abi::rx::Outcome;
 use ipos_device::Queue;
 use ipos_sim::card::Card;
 use ipos_sim::model::{ModelCard, ModelConfig};
-use ipos_sim::rtl::RtlCard;
+use ipos_sim::rtl::{Fabric, FabricCard, Narrow, Wide};
 
 /// Bytes that the card holds of frames on their way to the receive queue (per port), and to the control queue.
 const RECEIVE_BYTES: usize = 8192;
@@ -17,8 +17,8 @@ const CONTROL_BYTES: usize = 4096;
 /// The longest forwarded frame, and what the host may send at most.
 const FORWARD_BYTES: usize = 2048;
 
-fn card() -> RtlCard {
-    let mut card = RtlCard::with_seed(1);
+fn card<F: Fabric>() -> FabricCard<F> {
+    let mut card = FabricCard::with_seed(1);
     flows::set_up(&mut card);
     card
 }
@@ -50,7 +50,7 @@ fn settle(card: &mut dyn Card) -> [Vec<Vec<u8>>; 4] {
 }
 
 /// Gives a card frames without a gap and takes what comes out, for `cycles`.
-fn load(card: &mut RtlCard, frames: &[(Port, Vec<u8>)], cycles: u64) -> [usize; 4] {
+fn load<F: Fabric>(card: &mut FabricCard<F>, frames: &[(Port, Vec<u8>)], cycles: u64) -> [usize; 4] {
     let (mut seen, end) = ([0; 4], card.cycles() + cycles);
     while card.cycles() < end {
         for (port, frame) in frames {
@@ -60,9 +60,8 @@ fn load(card: &mut RtlCard, frames: &[(Port, Vec<u8>)], cycles: u64) -> [usize; 
             card.host_in(port, &[port as u8; 200], None);
         }
         for _ in 0..64 {
-            let (front, back) = card
-                .tick_seen(|m| (m.front_rx_tvalid() > m.front_rx_tready(), m.back_rx_tvalid() > m.back_rx_tready()));
-            assert!(!front && !back, "a wire's beat had to wait");
+            let wires = card.tick_seen(|m| [m.offered(0), m.offered(1)]);
+            assert!(!wires.contains(&(true, false)), "a wire's beat had to wait");
         }
         for (seen, frames) in seen.iter_mut().zip(drain(card)) {
             *seen += frames.len();
@@ -81,10 +80,9 @@ fn mix() -> Vec<(Port, Vec<u8>)> {
     ]
 }
 
-#[test]
-fn a_queue_that_is_not_fetched_stops_no_other_path() {
+fn a_queue_that_is_not_fetched_stops_no_other_path<F: Fabric>() {
     for queue in [Queue::Receive, Queue::Control] {
-        let mut card = card();
+        let mut card = card::<F>();
         card.hold_queue(queue, true);
         let seen = load(&mut card, &mix(), 60_000);
         println!("{queue:?} queue blocked: {seen:?}");
@@ -101,10 +99,9 @@ fn a_queue_that_is_not_fetched_stops_no_other_path() {
     }
 }
 
-#[test]
-fn a_blocked_wire_stops_neither_the_host_queues_nor_the_other_paths_to_a_wire() {
+fn a_blocked_wire_stops_neither_the_host_queues_nor_the_other_paths_to_a_wire<F: Fabric>() {
     for port in Port::ALL {
-        let mut card = card();
+        let mut card = card::<F>();
         card.hold_wire(port, true);
         let seen = load(&mut card, &mix(), 60_000);
         println!("{port:?} wire blocked: {seen:?}");
@@ -123,9 +120,8 @@ fn a_blocked_wire_stops_neither_the_host_queues_nor_the_other_paths_to_a_wire() 
     }
 }
 
-#[test]
-fn host_and_both_forward_paths_share_the_back_wire() {
-    let mut card = card();
+fn host_and_both_forward_paths_share_the_back_wire<F: Fabric>() {
+    let mut card = card::<F>();
     let frames = [(Front, plain(&packet(Tcp, FORWARD, 0, 200))), (Back, encapsulated(&packet(Tcp, FORWARD, 0, 200)))];
     let mut last = [0u64; 3];
     for round in 1..=100 {
@@ -148,9 +144,8 @@ fn host_and_both_forward_paths_share_the_back_wire() {
     println!("front, back, host: {last:?}");
 }
 
-#[test]
-fn a_reset_in_mid_traffic_leaves_nothing_behind() {
-    let mut card = card();
+fn a_reset_in_mid_traffic_leaves_nothing_behind<F: Fabric>() {
+    let mut card = card::<F>();
     let burst = mix();
     for at in 0..160 {
         for _ in 0..3 {
@@ -187,12 +182,11 @@ fn a_reset_in_mid_traffic_leaves_nothing_behind() {
     }
 }
 
-#[test]
-fn the_first_cycle_after_reset_counts() {
-    let mut card = card();
-    card.model_mut().set_reset(1);
+fn the_first_cycle_after_reset_counts<F: Fabric>() {
+    let mut card = card::<F>();
+    card.model_mut().reset(true);
     card.tick();
-    card.model_mut().set_reset(0);
+    card.model_mut().reset(false);
     for _ in 0..20 {
         assert!(card.wire_in(Front, &[0], false));
     }
@@ -201,10 +195,9 @@ fn the_first_cycle_after_reset_counts() {
     assert_eq!(count(&mut card, Front, Outcome::DropRunt), 20);
 }
 
-#[test]
-fn frames_of_any_length_leave_the_card_in_order() {
-    let mut card = card();
-    let probe = |card: &mut RtlCard, what: &str| {
+fn frames_of_any_length_leave_the_card_in_order<F: Fabric>() {
+    let mut card = card::<F>();
+    let probe = |card: &mut FabricCard<F>, what: &str| {
         for (port, frame) in mix() {
             let mut model = ModelCard::new(ModelConfig::default());
             flows::set_up(&mut model);
@@ -259,9 +252,8 @@ fn frames_of_any_length_leave_the_card_in_order() {
     }
 }
 
-#[test]
-fn a_flood_of_runts_is_counted_and_stops_no_register() {
-    let mut card = card();
+fn a_flood_of_runts_is_counted_and_stops_no_register<F: Fabric>() {
+    let mut card = card::<F>();
     let (mut given, mut slowest) = (0u64, 0);
     for _ in 0..200 {
         while card.wire_in(Front, &[1], given % 2 == 0) && card.wire_in(Back, &[1; 8], false) {
@@ -280,9 +272,8 @@ fn a_flood_of_runts_is_counted_and_stops_no_register() {
     assert!(slowest < 300, "{slowest} cycles");
 }
 
-#[test]
-fn counters_read_in_mid_traffic_never_step_back_nor_ahead() {
-    let mut card = card();
+fn counters_read_in_mid_traffic_never_step_back_nor_ahead<F: Fabric>() {
+    let mut card = card::<F>();
     let mut last = 0;
     let mut given = 0;
     for _ in 0..300 {
@@ -299,10 +290,9 @@ fn counters_read_in_mid_traffic_never_step_back_nor_ahead() {
     assert_eq!(count(&mut card, Front, Outcome::ToHost), given);
 }
 
-#[test]
-fn odd_register_accesses_change_nothing_else() {
-    let mut card = card();
-    let check = |card: &mut RtlCard, what: &str| {
+fn odd_register_accesses_change_nothing_else<F: Fabric>() {
+    let mut card = card::<F>();
+    let check = |card: &mut FabricCard<F>, what: &str| {
         card.write32(tables::DEST_IP, 0x1234_5678);
         assert_eq!(card.read32(tables::DEST_IP), 0x1234_5678, "after {what}");
         assert_eq!(card.read32(port::FRONT_MAC_LO), 1, "after {what}");
@@ -313,26 +303,21 @@ fn odd_register_accesses_change_nothing_else() {
     let address = [outcome(Front, Outcome::ToHost), tables::COMMIT_NEIGHBOUR, tables::VALUE, counters::BACK_RX, 0xfffc];
     for offset in address {
         for cycles in 1..6 {
-            card.model_mut().set_reg_address(offset as u16);
-            card.model_mut().set_reg_read(1);
+            card.model_mut().access(true, false, offset as u16, 0);
             (0..cycles).for_each(|_| card.tick());
-            card.model_mut().set_reg_read(0);
+            card.model_mut().access(false, false, offset as u16, 0);
             (0..4).for_each(|_| card.tick());
             check(&mut card, &format!("{cycles} cycles of a read of {offset:#x}"));
         }
     }
     // both strobes at once, and addresses that are no register's
     for offset in [tables::VALUE, counters::HIGH, 0x0004, 0x0209, 0x7ffe, 0xffff] {
-        card.model_mut().set_reg_address(offset as u16);
-        card.model_mut().set_reg_wdata(0xffff_ffff);
-        card.model_mut().set_reg_write(1);
-        card.model_mut().set_reg_read(1);
+        card.model_mut().access(true, true, offset as u16, 0xffff_ffff);
         let acked = (0..8).any(|_| {
             card.tick();
-            card.model_mut().reg_ack() != 0
+            card.model_mut().answer().is_some()
         });
-        card.model_mut().set_reg_write(0);
-        card.model_mut().set_reg_read(0);
+        card.model_mut().access(false, false, offset as u16, 0);
         card.tick();
         assert!(acked, "{offset:#x}");
         check(&mut card, &format!("both strobes at {offset:#x}"));
@@ -340,10 +325,9 @@ fn odd_register_accesses_change_nothing_else() {
 }
 
 /// A packet that came encapsulated is forwarded again not more often than REFORWARD allows, but for sixteen at once.
-#[test]
-fn forwarding_again_is_bounded() {
+fn forwarding_again_is_bounded<F: Fabric>() {
     const PERIOD: u64 = 2000;
-    let mut card = card();
+    let mut card = card::<F>();
     let again = encapsulated(&packet(Tcp, FORWARD, 0, 20));
     card.write32(port::REFORWARD, PERIOD as u32);
     let (start, mut given) = (card.cycles(), 0);
@@ -371,3 +355,27 @@ fn forwarding_again_is_bounded() {
     assert_eq!(count(&mut card, Back, Outcome::Forwarded), passed + 40);
     assert_eq!(count(&mut card, Back, Outcome::DropRate), dropped);
 }
+
+macro_rules! at_both_widths {
+    ($($test:ident),* $(,)?) => {
+        mod bits_64 {
+            $(#[test] fn $test() { super::$test::<super::Narrow>(); })*
+        }
+        mod bits_512 {
+            $(#[test] fn $test() { super::$test::<super::Wide>(); })*
+        }
+    };
+}
+
+at_both_widths!(
+    a_queue_that_is_not_fetched_stops_no_other_path,
+    a_blocked_wire_stops_neither_the_host_queues_nor_the_other_paths_to_a_wire,
+    host_and_both_forward_paths_share_the_back_wire,
+    a_reset_in_mid_traffic_leaves_nothing_behind,
+    the_first_cycle_after_reset_counts,
+    frames_of_any_length_leave_the_card_in_order,
+    a_flood_of_runts_is_counted_and_stops_no_register,
+    counters_read_in_mid_traffic_never_step_back_nor_ahead,
+    odd_register_accesses_change_nothing_else,
+    forwarding_again_is_bounded,
+);

@@ -2,9 +2,9 @@
 
 mod flows;
 
-use flows::{ENDPOINT, FORWARD, MISS, Tcp, count, encapsulated, ipos, packet, plain, received};
+use flows::{ENDPOINT, FORWARD, MISS, Tcp, Udp, count, encapsulated, ipos, packet, plain, received};
 use ipos_abi::Port::{self, Back, Front};
-use ipos_abi::regs::{counters, outcome, port, tables};
+use ipos_abi::regs::{counters, entries, outcome, port, tables};
 use ipos_abi::rx::Outcome;
 use ipos_device::Queue;
 use ipos_sim::card::Card;
@@ -324,6 +324,34 @@ fn odd_register_accesses_change_nothing_else<F: Fabric>() {
     }
 }
 
+/// The shortest packets on both ports without a gap, while the host writes other entries and reads counters.
+fn every_forwarded_packet_counts_in_its_entry<F: Fabric>() {
+    let mut card = card::<F>();
+    let packet = packet(Udp, FORWARD, 0, 0);
+    let mut short = plain(&packet);
+    short.resize(60, 0);
+    let frames = [(Front, short), (Back, encapsulated(&packet))];
+    for _ in 0..100 {
+        for (port, frame) in &frames {
+            while card.wire_in(*port, frame, false) {}
+        }
+        for bank in [2, 3] {
+            card.write32(tables::COMMIT_FORWARD, bank << 16);
+            card.write32(entries::SELECT, flows::place(Tcp));
+        }
+        card.run(64);
+        drain(&mut card);
+    }
+    settle(&mut card);
+    let [front, back] = Port::ALL.map(|port| count(&mut card, port, Outcome::Forwarded));
+    let dropped = Port::ALL.map(|port| count(&mut card, port, Outcome::DropForwardFull));
+    println!("forwarded {front}, {back}; no room for {dropped:?}; {} cycles", card.cycles());
+    assert!(front.min(back) > 100);
+    card.write32(entries::SELECT, flows::place(Udp));
+    assert_eq!(u64::from(card.read32(entries::PACKETS)), front + back);
+    assert_eq!(u64::from(card.read32(entries::BYTES_LO)), (front + back) * packet.len() as u64);
+}
+
 /// A packet that came encapsulated is forwarded again not more often than REFORWARD allows, but for sixteen at once.
 fn forwarding_again_is_bounded<F: Fabric>() {
     const PERIOD: u64 = 2000;
@@ -378,4 +406,5 @@ at_both_widths!(
     counters_read_in_mid_traffic_never_step_back_nor_ahead,
     odd_register_accesses_change_nothing_else,
     forwarding_again_is_bounded,
+    every_forwarded_packet_counts_in_its_entry,
 );

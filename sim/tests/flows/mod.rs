@@ -65,6 +65,12 @@ pub fn set_up(card: &mut dyn Card) {
     }
 }
 
+/// Bank and slot of a flow's forward entry, as COMMIT_FORWARD and SELECT take them.
+pub fn place(protocol: Protocol) -> u32 {
+    let bank = [Tcp, Udp].iter().position(|&p| p == protocol).expect("one of the two");
+    (bank as u32) << 16 | hash(bank, key(protocol, FORWARD).bits(), FORWARD_INDEX_BITS)
+}
+
 /// An IPv4 packet of a flow, with that many bytes of options (a multiple of four) and data.
 pub fn packet(protocol: Protocol, client: u16, options: usize, data: usize) -> Vec<u8> {
     let key = key(protocol, client);

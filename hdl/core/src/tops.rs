@@ -38,6 +38,8 @@ pub fn tops() -> Vec<Top> {
         "fifo" = Fifo<Beat, 4, 5>,
         // narrow: for proofs about data
         "fifo_narrow" = Fifo<Bits<8>, 2, 3>,
+        "frame_fifo_narrow" = FrameFifo<Bits<4>, 3, 4>,
+        "cuckoo_narrow" = Cuckoo<2, 10, 108>,
         "frame_fifo" = FrameFifo<Bits<128>, 6, 7>,
         "arbiter" = Arbiter<Bits<8>>,
         "inlet" = Inlet,

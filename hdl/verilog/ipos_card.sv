@@ -6989,7 +6989,7 @@ module ipos_card_front_outcomes (
   end
 endmodule
 
-module ipos_card_entries_ram_0 (
+module ipos_card_entries_entries_ram_0 (
     input  logic [9:0] read_address,
     input  logic read_clock,
     output logic [71:0] read_data,
@@ -7009,7 +7009,7 @@ module ipos_card_entries_ram_0 (
   end
 endmodule
 
-module ipos_card_entries (
+module ipos_card_entries_entries (
     input  logic clock,
     input  logic reset,
     input  logic front_hit,
@@ -7204,7 +7204,7 @@ module ipos_card_entries (
     event_strobe_q <= event_strobe_d;
   end
 
-  ipos_card_entries_ram_0 ram_0 (
+  ipos_card_entries_entries_ram_0 ram_0 (
       .read_address(ram_0_read_address),
       .read_clock(clock),
       .read_data(ram_0_read_data),
@@ -7214,7 +7214,7 @@ module ipos_card_entries (
       .write_enable(ram_0_write_enable)
   );
 
-  ipos_card_entries_ram_0 ram_1 (
+  ipos_card_entries_entries_ram_0 ram_1 (
       .read_address(ram_1_read_address),
       .read_clock(clock),
       .read_data(ram_1_read_data),
@@ -7224,7 +7224,7 @@ module ipos_card_entries (
       .write_enable(ram_1_write_enable)
   );
 
-  ipos_card_entries_ram_0 ram_2 (
+  ipos_card_entries_entries_ram_0 ram_2 (
       .read_address(ram_2_read_address),
       .read_clock(clock),
       .read_data(ram_2_read_data),
@@ -7234,7 +7234,7 @@ module ipos_card_entries (
       .write_enable(ram_2_write_enable)
   );
 
-  ipos_card_entries_ram_0 ram_3 (
+  ipos_card_entries_entries_ram_0 ram_3 (
       .read_address(ram_3_read_address),
       .read_clock(clock),
       .read_data(ram_3_read_data),
@@ -7425,6 +7425,292 @@ module ipos_card_entries (
       event_strobe_d = 1'h0;
       done_reg_d = 1'h0;
       latched_d = 72'h0;
+    end
+  end
+endmodule
+
+module ipos_card_entries_front_ram (
+    input  logic [5:0] read_address,
+    input  logic read_clock,
+    output logic [37:0] read_data,
+    input  logic [5:0] write_address,
+    input  logic write_clock,
+    input  logic [37:0] write_data,
+    input  logic write_enable
+);
+  reg[37:0] mem[63:0];
+  always @(posedge read_clock) begin
+     read_data <= mem[read_address];
+  end
+  always @(posedge write_clock) begin
+     if (write_enable) begin
+        mem[write_address] <= write_data;
+     end
+  end
+endmodule
+
+module ipos_card_entries_front (
+    input  logic clock,
+    input  logic reset,
+    input  logic [37:0] data_in,
+    input  logic write,
+    output logic [37:0] data_out,
+    output logic valid,
+    input  logic read,
+    output logic [6:0] level
+);
+  logic [6:0] rd_next;
+  logic [5:0] ram_read_address;
+  logic [37:0] ram_read_data;
+  logic [5:0] ram_write_address;
+  logic [37:0] ram_write_data;
+  logic ram_write_enable;
+  logic [6:0] wr_d;
+  logic [6:0] wr_q;
+  logic [6:0] rd_d;
+  logic [6:0] rd_q;
+  logic full_word_d;
+  logic full_word_q;
+  logic [6:0] count_d;
+  logic [6:0] count_q;
+
+  initial begin
+    wr_q = 7'h0;
+    rd_q = 7'h0;
+    full_word_q = 1'h0;
+    count_q = 7'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    wr_q <= wr_d;
+    rd_q <= rd_d;
+    full_word_q <= full_word_d;
+    count_q <= count_d;
+  end
+
+  ipos_card_entries_front_ram ram (
+      .read_address(ram_read_address),
+      .read_clock(clock),
+      .read_data(ram_read_data),
+      .write_address(ram_write_address),
+      .write_clock(clock),
+      .write_data(ram_write_data),
+      .write_enable(ram_write_enable)
+  );
+
+  always_comb begin
+    wr_d = wr_q;
+    rd_d = rd_q;
+    full_word_d = full_word_q;
+    count_d = count_q;
+    rd_next = rd_q;
+    if (read) begin
+      rd_next = rd_q + 7'h1;
+    end
+    rd_d = rd_next;
+    if (write) begin
+      wr_d = wr_q + 7'h1;
+    end
+    ram_write_address = wr_q[5:0];
+    ram_write_data = data_in;
+    ram_write_enable = write;
+    ram_read_address = rd_next[5:0];
+    full_word_d = rd_next != wr_q;
+    data_out = ram_read_data;
+    valid = full_word_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 7'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 7'h1;
+    end
+    if (reset) begin
+      wr_d = 7'h0;
+      rd_d = 7'h0;
+      full_word_d = 1'h0;
+      count_d = 7'h0;
+    end
+  end
+endmodule
+
+module ipos_card_entries (
+    input  logic clock,
+    input  logic reset,
+    input  logic front_hit,
+    input  logic [13:0] front_place,
+    input  logic [15:0] front_bytes,
+    input  logic [7:0] front_flags,
+    input  logic back_hit,
+    input  logic [13:0] back_place,
+    input  logic [15:0] back_bytes,
+    input  logic [7:0] back_flags,
+    input  logic clear,
+    input  logic [13:0] clear_place,
+    input  logic select,
+    input  logic [13:0] select_place,
+    input  logic forget,
+    output logic [71:0] selected,
+    output logic done,
+    output logic [31:0] event_data,
+    output logic event_valid,
+    input  logic sweep,
+    input  logic [11:0] sweep_slot
+);
+  logic [4:0] left;
+  logic hit;
+  logic from_back;
+  logic [37:0] word;
+  logic [37:0] front_word;
+  logic [37:0] back_word;
+  logic entries_reset;
+  logic entries_front_hit;
+  logic [13:0] entries_front_place;
+  logic [15:0] entries_front_bytes;
+  logic [7:0] entries_front_flags;
+  logic entries_back_hit;
+  logic [13:0] entries_back_place;
+  logic [15:0] entries_back_bytes;
+  logic [7:0] entries_back_flags;
+  logic entries_clear;
+  logic [13:0] entries_clear_place;
+  logic entries_select;
+  logic [13:0] entries_select_place;
+  logic entries_forget;
+  logic [71:0] entries_selected;
+  logic entries_done;
+  logic [31:0] entries_event_data;
+  logic entries_event_valid;
+  logic entries_sweep;
+  logic [11:0] entries_sweep_slot;
+  logic front_reset;
+  logic [37:0] front_data_in;
+  logic front_write;
+  logic [37:0] front_data_out;
+  logic front_valid;
+  logic front_read;
+  logic [6:0] front_level;
+  logic back_reset;
+  logic [37:0] back_data_in;
+  logic back_write;
+  logic [37:0] back_data_out;
+  logic back_valid;
+  logic back_read;
+  logic [6:0] back_level;
+  logic [4:0] busy_d;
+  logic [4:0] busy_q;
+  logic turn_d;
+  logic turn_q;
+
+  initial begin
+    busy_q = 5'h0;
+    turn_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    busy_q <= busy_d;
+    turn_q <= turn_d;
+  end
+
+  ipos_card_entries_entries entries (
+      .clock(clock),
+      .reset(entries_reset),
+      .front_hit(entries_front_hit),
+      .front_place(entries_front_place),
+      .front_bytes(entries_front_bytes),
+      .front_flags(entries_front_flags),
+      .back_hit(entries_back_hit),
+      .back_place(entries_back_place),
+      .back_bytes(entries_back_bytes),
+      .back_flags(entries_back_flags),
+      .clear(entries_clear),
+      .clear_place(entries_clear_place),
+      .select(entries_select),
+      .select_place(entries_select_place),
+      .forget(entries_forget),
+      .selected(entries_selected),
+      .done(entries_done),
+      .event_data(entries_event_data),
+      .event_valid(entries_event_valid),
+      .sweep(entries_sweep),
+      .sweep_slot(entries_sweep_slot)
+  );
+
+  ipos_card_entries_front front (
+      .clock(clock),
+      .reset(front_reset),
+      .data_in(front_data_in),
+      .write(front_write),
+      .data_out(front_data_out),
+      .valid(front_valid),
+      .read(front_read),
+      .level(front_level)
+  );
+
+  ipos_card_entries_front back (
+      .clock(clock),
+      .reset(back_reset),
+      .data_in(back_data_in),
+      .write(back_write),
+      .data_out(back_data_out),
+      .valid(back_valid),
+      .read(back_read),
+      .level(back_level)
+  );
+
+  always_comb begin
+    busy_d = busy_q;
+    turn_d = turn_q;
+    entries_reset = reset;
+    front_reset = reset;
+    back_reset = reset;
+    front_word = ({24'h0, front_place} | ({22'h0, front_bytes} << 14)) | ({30'h0, front_flags} << 30);
+    back_word = ({24'h0, back_place} | ({22'h0, back_bytes} << 14)) | ({30'h0, back_flags} << 30);
+    front_data_in = front_word;
+    front_write = front_hit & (~front_level[6]);
+    back_data_in = back_word;
+    back_write = back_hit & (~back_level[6]);
+    from_back = back_valid & ((~front_valid) | turn_q);
+    hit = (front_valid | back_valid) & (busy_q == 5'h0);
+    front_read = hit & (~from_back);
+    back_read = hit & from_back;
+    word = front_data_out;
+    if (from_back) begin
+      word = back_data_out;
+    end
+    entries_front_hit = hit;
+    entries_front_place = word[13:0];
+    entries_front_bytes = word[29:14];
+    entries_front_flags = word[37:30];
+    entries_back_hit = 1'h0;
+    entries_back_place = 14'h0;
+    entries_back_bytes = 16'h0;
+    entries_back_flags = 8'h0;
+    left = busy_q;
+    if (busy_q != 5'h0) begin
+      left = busy_q - 5'h1;
+    end
+    if (hit) begin
+      left = 5'h2;
+      turn_d = ~from_back;
+    end
+    if (clear) begin
+      left = left + 5'h3;
+    end
+    busy_d = left;
+    entries_clear = clear;
+    entries_clear_place = clear_place;
+    entries_select = select;
+    entries_select_place = select_place;
+    entries_forget = forget;
+    entries_sweep = sweep;
+    entries_sweep_slot = sweep_slot;
+    selected = entries_selected;
+    done = entries_done;
+    event_data = entries_event_data;
+    event_valid = entries_event_valid;
+    if (reset) begin
+      busy_d = 5'h0;
     end
   end
 endmodule

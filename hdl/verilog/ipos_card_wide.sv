@@ -8020,13 +8020,17 @@ module ipos_card_wide_entries (
   logic [6:0] back_level;
   logic [4:0] busy_d;
   logic [4:0] busy_q;
+  logic turn_d;
+  logic turn_q;
 
   initial begin
     busy_q = 5'h0;
+    turn_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     busy_q <= busy_d;
+    turn_q <= turn_d;
   end
 
   ipos_card_wide_entries_entries entries (
@@ -8077,16 +8081,17 @@ module ipos_card_wide_entries (
 
   always_comb begin
     busy_d = busy_q;
+    turn_d = turn_q;
     entries_reset = reset;
     front_reset = reset;
     back_reset = reset;
     front_word = ({24'h0, front_place} | ({22'h0, front_bytes} << 14)) | ({30'h0, front_flags} << 30);
     back_word = ({24'h0, back_place} | ({22'h0, back_bytes} << 14)) | ({30'h0, back_flags} << 30);
     front_data_in = front_word;
-    front_write = front_hit;
+    front_write = front_hit & (~front_level[6]);
     back_data_in = back_word;
-    back_write = back_hit;
-    from_back = back_valid & ((~front_valid) | (back_level > front_level));
+    back_write = back_hit & (~back_level[6]);
+    from_back = back_valid & ((~front_valid) | turn_q);
     hit = (front_valid | back_valid) & (busy_q == 5'h0);
     front_read = hit & (~from_back);
     back_read = hit & from_back;
@@ -8108,6 +8113,7 @@ module ipos_card_wide_entries (
     end
     if (hit) begin
       left = 5'h2;
+      turn_d = ~from_back;
     end
     if (clear) begin
       left = left + 5'h3;

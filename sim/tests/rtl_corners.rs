@@ -335,8 +335,9 @@ fn every_forwarded_packet_counts_in_its_entry<F: Fabric>() {
         for (port, frame) in &frames {
             while card.wire_in(*port, frame, false) {}
         }
-        for bank in [2, 3] {
-            card.write32(tables::COMMIT_FORWARD, bank << 16);
+        for _ in 0..8 {
+            card.write32(tables::COMMIT_FORWARD, 2 << 16);
+            card.write32(tables::COMMIT_FORWARD, 3 << 16);
             card.write32(entries::SELECT, flows::place(Tcp));
         }
         card.run(64);

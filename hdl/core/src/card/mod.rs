@@ -1,11 +1,13 @@
 //! The card: both pipelines, the register bus, and the borders to MACs and host.
 mod counter;
+mod entries;
 mod nic;
 mod outcomes;
 mod registers;
 mod top;
 
 pub use counter::Counter;
+pub use entries::Entries;
 pub use nic::Nic;
 pub use outcomes::Outcomes;
 pub use registers::Registers;
@@ -15,7 +17,7 @@ use crate::checksum::Insert;
 use crate::parse::Rx;
 use crate::route::{Dispatch, Encap, Rate, Route};
 use crate::stream::{Arbiter, Beat, Fifo, FrameFifo, FromAxis, ToAxis};
-use crate::table::{Classify, Entries, Verdict};
+use crate::table::{Classify, Verdict};
 use rust_hdl_core::prelude::Bits;
 
 // what `top` takes from the module it stands in: here at 64 bits, in `wide` at 512

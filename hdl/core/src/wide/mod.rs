@@ -10,7 +10,6 @@ mod axis;
 mod cut;
 mod dispatch;
 mod encap;
-mod entries;
 mod fields;
 #[path = "../stream/frame_fifo.rs"]
 mod frame_fifo;
@@ -26,7 +25,6 @@ pub use axis::{FromAxis, ToAxis};
 pub use cut::Cut;
 pub use dispatch::Dispatch;
 pub use encap::Encap;
-pub use entries::Entries;
 pub use fields::Fields;
 pub use frame_fifo::FrameFifo;
 pub use header::Header;
@@ -35,7 +33,7 @@ pub use rx::Rx;
 pub use sum::Sum;
 pub use top::Card;
 
-use crate::card::{Counter, Outcomes, Registers};
+use crate::card::{Counter, Entries, Outcomes, Registers};
 use crate::route::{Rate, Route};
 use crate::stream::Fifo;
 use crate::table::{Classify, Verdict};

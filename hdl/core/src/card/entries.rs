@@ -1,12 +1,12 @@
-//! The counters of entries where a port may forward a frame in a cycle or two.
+//! The counters of entries behind queues: for a while hits and commits may come faster than the memory takes them.
 use crate::stream::Fifo;
 use crate::table;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
 block! {
-    /// `table::Entries` behind a queue for each port. Its memory takes three cycles for a hit, a clear or a selection, and a
-    /// hit is given to it only when it has done what was given before. `Dispatch` sees to it that the queues never fill.
+    /// `table::Entries`, whose memory takes three cycles for a hit, a clear or a selection, behind a queue for each port. A hit
+    /// is given to it only when it has done what was given before.
     pub struct Entries[const AW: usize][AW] {
         pub clock: Signal<In, Clock>,
         pub reset: Signal<In, Bit>,
@@ -35,6 +35,7 @@ block! {
         busy: DFF<Bits<5>>, // cycles until the memory is free for the next hit
         left: Signal<Local, Bits<5>>,
         hit: Signal<Local, Bit>,
+        turn: DFF<Bit>, // true: the back port's is next
         from_back: Signal<Local, Bit>,
         word: Signal<Local, Bits<38>>,
         front_word: Signal<Local, Bits<38>>,
@@ -45,7 +46,7 @@ block! {
 impl<const AW: usize> Logic for Entries<AW> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, busy);
+        dff_setup!(self, clock, busy, turn);
         clock!(self, clock, entries, front, back);
         self.entries.reset.next = self.reset.val();
         self.front.reset.next = self.reset.val();
@@ -58,13 +59,12 @@ impl<const AW: usize> Logic for Entries<AW> {
             | (bit_cast::<38, 16>(self.back_bytes.val()) << 14)
             | (bit_cast::<38, 8>(self.back_flags.val()) << 30);
         self.front.data_in.next = self.front_word.val();
-        self.front.write.next = self.front_hit.val();
+        // full only where forwarding stays dense while a host commits all the time: a packet less is counted then
+        self.front.write.next = self.front_hit.val() & !self.front.level.val().get_bit(6);
         self.back.data_in.next = self.back_word.val();
-        self.back.write.next = self.back_hit.val();
+        self.back.write.next = self.back_hit.val() & !self.back.level.val().get_bit(6);
 
-        // the longer queue first
-        self.from_back.next =
-            self.back.valid.val() & (!self.front.valid.val() | (self.back.level.val() > self.front.level.val()));
+        self.from_back.next = self.back.valid.val() & (!self.front.valid.val() | self.turn.q.val());
         self.hit.next = (self.front.valid.val() | self.back.valid.val()) & (self.busy.q.val() == 0);
         self.front.read.next = self.hit.val() & !self.from_back.val();
         self.back.read.next = self.hit.val() & self.from_back.val();
@@ -86,6 +86,7 @@ impl<const AW: usize> Logic for Entries<AW> {
         }
         if self.hit.val() {
             self.left.next = 2.into();
+            self.turn.d.next = !self.from_back.val();
         }
         if self.clear.val() {
             self.left.next = self.left.val() + 3;

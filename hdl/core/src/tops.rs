@@ -74,9 +74,6 @@ pub fn tops() -> Vec<Top> {
         "pcie_read" = pcie::Read,
         "pcie_send" = pcie::Send,
         "pcie_engine" = pcie::Engine,
-        "wide_rx" = wide::Rx,
-        "wide_dispatch" = wide::Dispatch,
-        "wide_encap" = wide::Encap,
     ]
 }
 

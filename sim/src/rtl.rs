@@ -21,6 +21,7 @@ use rand::{Rng, SeedableRng};
 
 use crate::card::Card;
 pub use fabric::{Fabric, Narrow, Wide};
+pub use stream::Data;
 pub(crate) use stream::{Feed, Sink};
 
 /// Frames that wait for the host on a queue; then the card's own buffers fill, and it drops and counts.
@@ -194,7 +195,7 @@ impl<F: Fabric> FabricCard<F> {
             self.quiet = 0;
         }
         for i in 0..4 {
-            if let Some((data, keep, last, error)) = m.given(i) {
+            if let (Some((data, keep, last, error)), true) = m.shown(i) {
                 self.quiet = 0;
                 if i < 2 {
                     self.tx[i].beat(data, keep, last, || (!error).then_some(()));

@@ -17,8 +17,8 @@ pub trait Fabric: Send + Sized {
     fn offered(&self, stream: usize) -> (bool, bool);
     /// Sets an output stream's `ready`.
     fn accept(&mut self, stream: usize, ready: bool);
-    /// The beat that an output stream gives: data, keep, last, error.
-    fn given(&self, stream: usize) -> Option<Shown<Self::Data>>;
+    /// The beat that an output stream shows (data, keep, last, error), and whether it is taken.
+    fn shown(&self, stream: usize) -> (Option<Shown<Self::Data>>, bool);
     /// What stands beside a beat to the host.
     fn meta(&self, stream: usize) -> RxMeta;
     /// What stands beside the host's frames to the wires.
@@ -114,15 +114,15 @@ macro_rules! fabric {
                 }
             }
 
-            fn given(&self, stream: usize) -> Option<Shown<Self::Data>> {
-                macro_rules! given {
-                    ($valid:ident, $ready:ident, $tdata:ident, $keep:ident, $last:ident, $error:expr) => {
-                        (self.$valid() & self.$ready() != 0)
-                            .then(|| ($get(self.$tdata()), self.$keep(), self.$last() != 0, $error != 0))
-                    };
+            fn shown(&self, stream: usize) -> (Option<Shown<Self::Data>>, bool) {
+                macro_rules! shown {
+                    ($valid:ident, $ready:ident, $tdata:ident, $keep:ident, $last:ident, $error:expr) => {{
+                        let beat = || ($get(self.$tdata()), self.$keep(), self.$last() != 0, $error != 0);
+                        ((self.$valid() != 0).then(beat), self.$ready() != 0)
+                    }};
                 }
                 match stream {
-                    0 => given!(
+                    0 => shown!(
                         front_tx_tvalid,
                         front_tx_tready,
                         front_tx_tdata,
@@ -130,7 +130,7 @@ macro_rules! fabric {
                         front_tx_tlast,
                         self.front_tx_tuser()
                     ),
-                    1 => given!(
+                    1 => shown!(
                         back_tx_tvalid,
                         back_tx_tready,
                         back_tx_tdata,
@@ -138,8 +138,8 @@ macro_rules! fabric {
                         back_tx_tlast,
                         self.back_tx_tuser()
                     ),
-                    2 => given!(host_tvalid, host_tready, host_tdata, host_tkeep, host_tlast, 0),
-                    _ => given!(control_tvalid, control_tready, control_tdata, control_tkeep, control_tlast, 0),
+                    2 => shown!(host_tvalid, host_tready, host_tdata, host_tkeep, host_tlast, 0),
+                    _ => shown!(control_tvalid, control_tready, control_tdata, control_tkeep, control_tlast, 0),
                 }
             }
 

@@ -8,7 +8,7 @@ const INPUT_QUEUE: usize = 256;
 /// The data of a beat as a model's port takes it.
 pub trait Data: Copy + Send {
     /// `tkeep`.
-    type Keep: Copy;
+    type Keep: Copy + Into<u64>;
     /// Bytes of a full beat.
     const BYTES: usize;
     /// A beat of one byte to [`BYTES`](Data::BYTES).

@@ -36,6 +36,7 @@ module dma_control (
   logic [31:0] r;
   logic [164:0] s;
   logic act;
+  logic old;
   logic now_enable;
   logic size_ok;
   logic [164:0] regs_d;
@@ -131,10 +132,11 @@ module dma_control (
       begin_d = 1'h0;
     end
     stopped_reg_d = 1'h0;
-    if (fail) begin
+    old = begin_q | starting_q;
+    if (fail & (~old)) begin
       failed_d = failed_q + 16'h1;
     end
-    if ((error != 2'h0) & (why_q == 2'h0)) begin
+    if (((error != 2'h0) & (why_q == 2'h0)) & (~old)) begin
       why_d = error;
       stopped_reg_d = 1'h1;
     end

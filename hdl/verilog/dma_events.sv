@@ -81,7 +81,7 @@ module dma_events (
       default: begin
         state_d = 2'h0;
         write = run & (~full_q);
-        lost = run & full_q;
+        lost = (~run) | full_q;
       end
     endcase
     error = 2'h0;
@@ -90,6 +90,9 @@ module dma_events (
     end
     if (start) begin
       settled_d = 2'h0;
+      if ((state_q == 2'h1) | (state_q == 2'h2)) begin
+        state_d = 2'h1;
+      end
     end
     if ((run & over_q) & (&settled_q)) begin
       error = 2'h1;

@@ -36,6 +36,7 @@ module dma_host_receive_control (
   logic [31:0] r;
   logic [164:0] s;
   logic act;
+  logic old;
   logic now_enable;
   logic size_ok;
   logic [164:0] regs_d;
@@ -131,10 +132,11 @@ module dma_host_receive_control (
       begin_d = 1'h0;
     end
     stopped_reg_d = 1'h0;
-    if (fail) begin
+    old = begin_q | starting_q;
+    if (fail & (~old)) begin
       failed_d = failed_q + 16'h1;
     end
-    if ((error != 2'h0) & (why_q == 2'h0)) begin
+    if (((error != 2'h0) & (why_q == 2'h0)) & (~old)) begin
       why_d = error;
       stopped_reg_d = 1'h1;
     end
@@ -1083,7 +1085,7 @@ module dma_host_events (
       default: begin
         state_d = 2'h0;
         write = run & (~full_q);
-        lost = run & full_q;
+        lost = (~run) | full_q;
       end
     endcase
     error = 2'h0;
@@ -1092,6 +1094,9 @@ module dma_host_events (
     end
     if (start) begin
       settled_d = 2'h0;
+      if ((state_q == 2'h1) | (state_q == 2'h2)) begin
+        state_d = 2'h1;
+      end
     end
     if ((run & over_q) & (&settled_q)) begin
       error = 2'h1;
@@ -1408,6 +1413,8 @@ module dma_host_interrupts (
   logic [5:0] sent;
   logic [5:0] still;
   logic [2:0] entry;
+  logic [5:0] again;
+  logic [5:0] chosen;
   logic [68:0] o;
   logic [4:0] vectors_read_address;
   logic [31:0] vectors_read_data;
@@ -1552,6 +1559,8 @@ module dma_host_interrupts (
     tick_d = tick_q + 6'h1;
     still = 6'h0;
     cleared = 6'h0;
+    again = 6'h0;
+    chosen = 6'h0;
     sent = 6'h0;
     which = c_one << turn_q;
     found = |(due_q & which);
@@ -1601,6 +1610,11 @@ module dma_host_interrupts (
         value_d = vectors_read_data;
         sending_d = 1'h1;
         state_d = 3'h0;
+        chosen = c_one << vector_q;
+        if (((|(masks_q & chosen)) | mask) | (~enable)) begin
+          sending_d = 1'h0;
+          again = chosen;
+        end
       end
       3'h6: begin
         ack_reg_d = 1'h1;
@@ -1699,7 +1713,7 @@ module dma_host_interrupts (
     if (reset) begin
       timer_5_d = 16'h0;
     end
-    pending_d = (pending_q & (~cleared)) | raise;
+    pending_d = ((pending_q & (~cleared)) | raise) | again;
     due_d = 6'h0;
     if ((((enable & (~mask)) & (state_q == 3'h0)) & (~sending_q)) & (~found)) begin
       due_d = (pending_q & (~masks_q)) & still;

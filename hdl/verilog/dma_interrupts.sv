@@ -56,6 +56,8 @@ module dma_interrupts (
   logic [5:0] sent;
   logic [5:0] still;
   logic [2:0] entry;
+  logic [5:0] again;
+  logic [5:0] chosen;
   logic [68:0] o;
   logic [4:0] vectors_read_address;
   logic [31:0] vectors_read_data;
@@ -200,6 +202,8 @@ module dma_interrupts (
     tick_d = tick_q + 6'h1;
     still = 6'h0;
     cleared = 6'h0;
+    again = 6'h0;
+    chosen = 6'h0;
     sent = 6'h0;
     which = c_one << turn_q;
     found = |(due_q & which);
@@ -249,6 +253,11 @@ module dma_interrupts (
         value_d = vectors_read_data;
         sending_d = 1'h1;
         state_d = 3'h0;
+        chosen = c_one << vector_q;
+        if (((|(masks_q & chosen)) | mask) | (~enable)) begin
+          sending_d = 1'h0;
+          again = chosen;
+        end
       end
       3'h6: begin
         ack_reg_d = 1'h1;
@@ -347,7 +356,7 @@ module dma_interrupts (
     if (reset) begin
       timer_5_d = 16'h0;
     end
-    pending_d = (pending_q & (~cleared)) | raise;
+    pending_d = ((pending_q & (~cleared)) | raise) | again;
     due_d = 6'h0;
     if ((((enable & (~mask)) & (state_q == 3'h0)) & (~sending_q)) & (~found)) begin
       due_d = (pending_q & (~masks_q)) & still;

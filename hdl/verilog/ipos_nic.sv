@@ -9351,6 +9351,7 @@ module ipos_nic_host_receive_control (
   logic [31:0] r;
   logic [164:0] s;
   logic act;
+  logic old;
   logic now_enable;
   logic size_ok;
   logic [164:0] regs_d;
@@ -9446,10 +9447,11 @@ module ipos_nic_host_receive_control (
       begin_d = 1'h0;
     end
     stopped_reg_d = 1'h0;
-    if (fail) begin
+    old = begin_q | starting_q;
+    if (fail & (~old)) begin
       failed_d = failed_q + 16'h1;
     end
-    if ((error != 2'h0) & (why_q == 2'h0)) begin
+    if (((error != 2'h0) & (why_q == 2'h0)) & (~old)) begin
       why_d = error;
       stopped_reg_d = 1'h1;
     end
@@ -10273,7 +10275,7 @@ module ipos_nic_host_events (
       default: begin
         state_d = 2'h0;
         write = run & (~full_q);
-        lost = run & full_q;
+        lost = (~run) | full_q;
       end
     endcase
     error = 2'h0;
@@ -10282,6 +10284,9 @@ module ipos_nic_host_events (
     end
     if (start) begin
       settled_d = 2'h0;
+      if ((state_q == 2'h1) | (state_q == 2'h2)) begin
+        state_d = 2'h1;
+      end
     end
     if ((run & over_q) & (&settled_q)) begin
       error = 2'h1;
@@ -10598,6 +10603,8 @@ module ipos_nic_host_interrupts (
   logic [5:0] sent;
   logic [5:0] still;
   logic [2:0] entry;
+  logic [5:0] again;
+  logic [5:0] chosen;
   logic [68:0] o;
   logic [4:0] vectors_read_address;
   logic [31:0] vectors_read_data;
@@ -10742,6 +10749,8 @@ module ipos_nic_host_interrupts (
     tick_d = tick_q + 6'h1;
     still = 6'h0;
     cleared = 6'h0;
+    again = 6'h0;
+    chosen = 6'h0;
     sent = 6'h0;
     which = c_one << turn_q;
     found = |(due_q & which);
@@ -10791,6 +10800,11 @@ module ipos_nic_host_interrupts (
         value_d = vectors_read_data;
         sending_d = 1'h1;
         state_d = 3'h0;
+        chosen = c_one << vector_q;
+        if (((|(masks_q & chosen)) | mask) | (~enable)) begin
+          sending_d = 1'h0;
+          again = chosen;
+        end
       end
       3'h6: begin
         ack_reg_d = 1'h1;
@@ -10889,7 +10903,7 @@ module ipos_nic_host_interrupts (
     if (reset) begin
       timer_5_d = 16'h0;
     end
-    pending_d = (pending_q & (~cleared)) | raise;
+    pending_d = ((pending_q & (~cleared)) | raise) | again;
     due_d = 6'h0;
     if ((((enable & (~mask)) & (state_q == 3'h0)) & (~sending_q)) & (~found)) begin
       due_d = (pending_q & (~masks_q)) & still;
@@ -13867,6 +13881,8 @@ module ipos_nic_engine_reader (
   logic [5:0] next_tag_q;
   logic [5:0] head_tag_d;
   logic [5:0] head_tag_q;
+  logic [5:0] free_tag_d;
+  logic [5:0] free_tag_q;
   logic [31:0] waiting_d;
   logic [31:0] waiting_q;
   logic [31:0] failed_d;
@@ -13959,6 +13975,8 @@ module ipos_nic_engine_reader (
   logic bad_q;
   logic read_valid_d;
   logic read_valid_q;
+  logic read_end_d;
+  logic read_end_q;
   logic read_last_d;
   logic read_last_q;
   logic read_user_d;
@@ -13984,6 +14002,7 @@ module ipos_nic_engine_reader (
     wide_q = 1'h0;
     next_tag_q = 6'h0;
     head_tag_q = 6'h0;
+    free_tag_q = 6'h0;
     waiting_q = 32'h0;
     failed_q = 32'h0;
     resting_q = 32'h0;
@@ -14030,6 +14049,7 @@ module ipos_nic_engine_reader (
     drain_client_q = 3'h0;
     bad_q = 1'h0;
     read_valid_q = 1'h0;
+    read_end_q = 1'h0;
     read_last_q = 1'h0;
     read_user_q = 1'h0;
     read_client_q = 3'h0;
@@ -14050,6 +14070,7 @@ module ipos_nic_engine_reader (
     wide_q <= wide_d;
     next_tag_q <= next_tag_d;
     head_tag_q <= head_tag_d;
+    free_tag_q <= free_tag_d;
     waiting_q <= waiting_d;
     failed_q <= failed_d;
     resting_q <= resting_d;
@@ -14096,6 +14117,7 @@ module ipos_nic_engine_reader (
     drain_client_q <= drain_client_d;
     bad_q <= bad_d;
     read_valid_q <= read_valid_d;
+    read_end_q <= read_end_d;
     read_last_q <= read_last_d;
     read_user_q <= read_user_d;
     read_client_q <= read_client_d;
@@ -14151,6 +14173,7 @@ module ipos_nic_engine_reader (
     wide_d = wide_q;
     next_tag_d = next_tag_q;
     head_tag_d = head_tag_q;
+    free_tag_d = free_tag_q;
     waiting_d = waiting_q;
     failed_d = failed_q;
     resting_d = resting_q;
@@ -14197,6 +14220,7 @@ module ipos_nic_engine_reader (
     drain_client_d = drain_client_q;
     bad_d = bad_q;
     read_valid_d = read_valid_q;
+    read_end_d = read_end_q;
     read_last_d = read_last_q;
     read_user_d = read_user_q;
     read_client_d = read_client_q;
@@ -14246,7 +14270,7 @@ module ipos_nic_engine_reader (
       tag3_d = 5'(c2_q[50:43]);
       poison3_d = c2_q[1];
       if (c2_error_q) begin
-        if (c2_fits_q & good2_q) begin
+        if (c2_fits_q & (good2_q | (~ended2_q))) begin
           clears = c_one << 5'(c2_q[50:43]);
           fails = c_one << 5'(c2_q[50:43]);
           refused_strobe_d = 1'h1;
@@ -14297,7 +14321,7 @@ module ipos_nic_engine_reader (
     if (left_q <= {4'h0, room_q}) begin
       piece = left_q[5:0];
     end
-    used = next_tag_q - head_tag_q;
+    used = next_tag_q - free_tag_q;
     may_issue_d = (used != 6'h20) & (~resting_q[tag]);
     ahead = {1'h0, at_q[11:3]} + {4'h0, size_q};
     word0 = {26'h0, size_q} << 1;
@@ -14391,6 +14415,9 @@ module ipos_nic_engine_reader (
     end
     if (move_out) begin
       read_valid_d = 1'h0;
+      if (read_end_q) begin
+        free_tag_d = free_tag_q + 6'h1;
+      end
       out_d[63:0] = buffer_read_data;
       out_d[66:64] = 3'h7;
       out_d[67] = read_last_q;
@@ -14402,6 +14429,7 @@ module ipos_nic_engine_reader (
       buffer_read_address = drain_at_q;
       read_at_d = drain_at_q;
       read_valid_d = 1'h1;
+      read_end_d = drain_left_q == 6'h1;
       read_last_d = drain_last_q & (drain_left_q == 6'h1);
       read_user_d = (drain_last_q & (drain_left_q == 6'h1)) & bad_q;
       read_client_d = drain_client_q;
@@ -14452,6 +14480,7 @@ module ipos_nic_engine_reader (
       state_d = 3'h0;
       next_tag_d = 6'h0;
       head_tag_d = 6'h0;
+      free_tag_d = 6'h0;
       waiting_d = 32'h0;
       resting_d = 32'h0;
       rest_d = 16'h0;

@@ -1306,6 +1306,8 @@ module pcie_engine_reader (
   logic [5:0] next_tag_q;
   logic [5:0] head_tag_d;
   logic [5:0] head_tag_q;
+  logic [5:0] free_tag_d;
+  logic [5:0] free_tag_q;
   logic [31:0] waiting_d;
   logic [31:0] waiting_q;
   logic [31:0] failed_d;
@@ -1398,6 +1400,8 @@ module pcie_engine_reader (
   logic bad_q;
   logic read_valid_d;
   logic read_valid_q;
+  logic read_end_d;
+  logic read_end_q;
   logic read_last_d;
   logic read_last_q;
   logic read_user_d;
@@ -1423,6 +1427,7 @@ module pcie_engine_reader (
     wide_q = 1'h0;
     next_tag_q = 6'h0;
     head_tag_q = 6'h0;
+    free_tag_q = 6'h0;
     waiting_q = 32'h0;
     failed_q = 32'h0;
     resting_q = 32'h0;
@@ -1469,6 +1474,7 @@ module pcie_engine_reader (
     drain_client_q = 3'h0;
     bad_q = 1'h0;
     read_valid_q = 1'h0;
+    read_end_q = 1'h0;
     read_last_q = 1'h0;
     read_user_q = 1'h0;
     read_client_q = 3'h0;
@@ -1489,6 +1495,7 @@ module pcie_engine_reader (
     wide_q <= wide_d;
     next_tag_q <= next_tag_d;
     head_tag_q <= head_tag_d;
+    free_tag_q <= free_tag_d;
     waiting_q <= waiting_d;
     failed_q <= failed_d;
     resting_q <= resting_d;
@@ -1535,6 +1542,7 @@ module pcie_engine_reader (
     drain_client_q <= drain_client_d;
     bad_q <= bad_d;
     read_valid_q <= read_valid_d;
+    read_end_q <= read_end_d;
     read_last_q <= read_last_d;
     read_user_q <= read_user_d;
     read_client_q <= read_client_d;
@@ -1590,6 +1598,7 @@ module pcie_engine_reader (
     wide_d = wide_q;
     next_tag_d = next_tag_q;
     head_tag_d = head_tag_q;
+    free_tag_d = free_tag_q;
     waiting_d = waiting_q;
     failed_d = failed_q;
     resting_d = resting_q;
@@ -1636,6 +1645,7 @@ module pcie_engine_reader (
     drain_client_d = drain_client_q;
     bad_d = bad_q;
     read_valid_d = read_valid_q;
+    read_end_d = read_end_q;
     read_last_d = read_last_q;
     read_user_d = read_user_q;
     read_client_d = read_client_q;
@@ -1685,7 +1695,7 @@ module pcie_engine_reader (
       tag3_d = 5'(c2_q[50:43]);
       poison3_d = c2_q[1];
       if (c2_error_q) begin
-        if (c2_fits_q & good2_q) begin
+        if (c2_fits_q & (good2_q | (~ended2_q))) begin
           clears = c_one << 5'(c2_q[50:43]);
           fails = c_one << 5'(c2_q[50:43]);
           refused_strobe_d = 1'h1;
@@ -1736,7 +1746,7 @@ module pcie_engine_reader (
     if (left_q <= {4'h0, room_q}) begin
       piece = left_q[5:0];
     end
-    used = next_tag_q - head_tag_q;
+    used = next_tag_q - free_tag_q;
     may_issue_d = (used != 6'h20) & (~resting_q[tag]);
     ahead = {1'h0, at_q[11:3]} + {4'h0, size_q};
     word0 = {26'h0, size_q} << 1;
@@ -1830,6 +1840,9 @@ module pcie_engine_reader (
     end
     if (move_out) begin
       read_valid_d = 1'h0;
+      if (read_end_q) begin
+        free_tag_d = free_tag_q + 6'h1;
+      end
       out_d[63:0] = buffer_read_data;
       out_d[66:64] = 3'h7;
       out_d[67] = read_last_q;
@@ -1841,6 +1854,7 @@ module pcie_engine_reader (
       buffer_read_address = drain_at_q;
       read_at_d = drain_at_q;
       read_valid_d = 1'h1;
+      read_end_d = drain_left_q == 6'h1;
       read_last_d = drain_last_q & (drain_left_q == 6'h1);
       read_user_d = (drain_last_q & (drain_left_q == 6'h1)) & bad_q;
       read_client_d = drain_client_q;
@@ -1891,6 +1905,7 @@ module pcie_engine_reader (
       state_d = 3'h0;
       next_tag_d = 6'h0;
       head_tag_d = 6'h0;
+      free_tag_d = 6'h0;
       waiting_d = 32'h0;
       resting_d = 32'h0;
       rest_d = 16'h0;

@@ -160,7 +160,7 @@
 #define IPOS_QUEUES_HEAD 0x424u
 /* Shortest time between two interrupts of this queue's vector, in units of 64 clock cycles, 15:0. */
 #define IPOS_QUEUES_MODERATION 0x428u
-/* Descriptors that ended with an error since the enable. Event queue: events lost because the ring was full. */
+/* Descriptors that ended with an error since the enable. Event queue: events lost because the ring was full or the queue off. */
 #define IPOS_QUEUES_FAILED 0x42cu
 
 /* The way to host memory. */
@@ -251,7 +251,7 @@
 #define IPOS_DMA_ERROR_MALFORMED 5u /* a packet whose length contradicts its header arrived and was discarded */
 #define IPOS_DMA_ERROR_REGISTER_ACCESS 6u /* a register access that is not of whole, aligned 32- or 64-bit words, or outside BAR0, was refused */
 #define IPOS_DMA_ERROR_QUEUE 7u /* a queue stopped: see its STATUS */
-#define IPOS_DMA_ERROR_EVENT_LOST 8u /* an event found the event ring full */
+#define IPOS_DMA_ERROR_EVENT_LOST 8u /* an event found the event ring full, or its queue off */
 
 /* Everything in host memory is little endian. */
 struct ipos_receive_descriptor {

@@ -82,7 +82,7 @@ codes! {
         Malformed = 5, "a packet whose length contradicts its header arrived and was discarded";
         RegisterAccess = 6, "a register access that is not of whole, aligned 32- or 64-bit words, or outside BAR0, was refused";
         Queue = 7, "a queue stopped: see its STATUS";
-        EventLost = 8, "an event found the event ring full";
+        EventLost = 8, "an event found the event ring full, or its queue off";
     }
 }
 

@@ -131,7 +131,7 @@ blocks! {
         TAIL + 0x20 Rw, "Doorbell: descriptors that the host has filled since the enable, modulo 65,536 in 15:0. Event queue: entries that it has taken.";
         HEAD + 0x24 Ro, "Completions that the card has written since the enable, modulo 65,536.";
         MODERATION + 0x28 Rw, "Shortest time between two interrupts of this queue's vector, in units of 64 clock cycles, 15:0.";
-        FAILED + 0x2c Ro, "Descriptors that ended with an error since the enable. Event queue: events lost because the ring was full.";
+        FAILED + 0x2c Ro, "Descriptors that ended with an error since the enable. Event queue: events lost because the ring was full or the queue off.";
     }
     dma 7 v 1 @ 0x600, "The way to host memory." {
         LINK + 0x08 Ro, "Bit 0: bus master; 6:4: max payload and 10:8: max read request, as in the device control register; bit 16: reads outstanding.";

@@ -137,14 +137,11 @@ impl<C: Card> RingCard<C> {
         true
     }
 
-    /// Writes one event. `false`: there is none, or nobody wants it.
+    /// Writes one event. `false`: there is none.
     fn event(&mut self) -> bool {
-        let queue = &mut self.queues[QueueId::Event as usize];
-        if !queue.running() {
-            return false;
-        }
         let Some(event) = self.card.event() else { return false };
-        if queue.has_room() {
+        let queue = &mut self.queues[QueueId::Event as usize];
+        if queue.running() && queue.has_room() {
             let place = u32::from(event.bank) << 16 | u32::from(event.slot);
             self.complete(QueueId::Event, [place, event.tcp_flags.into(), 0, 0], Status::Ok);
         } else {

@@ -51,6 +51,12 @@ layout! {
         total: 16, tagged: 1, tci: 16, endpoint: 32, place: 14, tcp_flags: 8, udp: 1, src_ip: 32, src_port: 16, dst_ip: 32,
         dst_port: 16, mac: 48,
     }
+    /// `pcie::CompletionHeader`
+    CompletionHeader {
+        with_data: 1, poisoned: 1, status: 3, length: 10, bytes: 12, requester: 16, tag: 8, lower: 7,
+    }
+    /// `dma::Settings`
+    Settings { enable: 1, size: 4, descriptors: 64, completions: 64, tail: 16, moderation: 16 }
     /// `route::Route`
     Route { mac: 48, src_ip: 32, src_port: 16, dst_ip: 32, dst_port: 16, udp: 1 }
 }

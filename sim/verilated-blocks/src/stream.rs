@@ -107,6 +107,15 @@ impl<T: PartialEq + Debug> Sink<T> {
             None
         }
     }
+
+    /// As [`Sink::look`], for a sink whose test has the last word on `ready`.
+    ///
+    /// # Panics
+    /// As [`Sink::look`].
+    pub fn look_at(&mut self, shown: Option<T>, ready: bool) -> Option<T> {
+        self.ready = ready;
+        self.look(shown)
+    }
 }
 
 /// Beats back into frames.

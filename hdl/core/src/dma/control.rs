@@ -42,6 +42,7 @@ block! {
         r: Signal<Local, Bits<32>>,
         s: Signal<Local, Settings>,
         act: Signal<Local, Bit>,
+        old: Signal<Local, Bit>,
         now_enable: Signal<Local, Bit>,
         size_ok: Signal<Local, Bit>,
         a_control: Constant<Bits<6>> = (queues::CONTROL & 0x3f) as u64,
@@ -117,10 +118,12 @@ impl Logic for Control {
             self.begin.d.next = false;
         }
         self.stopped_reg.d.next = false;
-        if self.fail.val() {
+        // what is left of the time before the start is not this one's
+        self.old.next = self.begin.q.val() | self.starting.q.val();
+        if self.fail.val() & !self.old.val() {
             self.failed.d.next = self.failed.q.val() + 1;
         }
-        if (self.error.val() != 0) & (self.why.q.val() == 0) {
+        if (self.error.val() != 0) & (self.why.q.val() == 0) & !self.old.val() {
             self.why.d.next = self.error.val();
             self.stopped_reg.d.next = true;
         }

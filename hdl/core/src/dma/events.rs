@@ -4,7 +4,8 @@ use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
 block! {
-    /// Takes an event a cycle. One that finds the ring full (the doorbell says what the host has taken) is lost.
+    /// Takes an event a cycle. One that finds the ring full (the doorbell says what the host has taken), or the
+    /// queue off, is lost.
     pub struct Events {
         pub clock: Signal<In, Clock>,
         pub reset: Signal<In, Bit>,
@@ -60,7 +61,7 @@ impl Logic for Events {
             _ => {
                 self.state.d.next = 0.into();
                 self.write.next = self.run.val() & !self.full.q.val();
-                self.lost.next = self.run.val() & self.full.q.val();
+                self.lost.next = !self.run.val() | self.full.q.val();
             }
         }
         self.error.next = 0.into();
@@ -69,6 +70,10 @@ impl Logic for Events {
         }
         if self.start.val() {
             self.settled.d.next = 0.into();
+            // an event that is under way is counted anew
+            if (self.state.q.val() == 1) | (self.state.q.val() == 2) {
+                self.state.d.next = 1.into();
+            }
         }
         if self.run.val() & self.over.q.val() & self.settled.q.val().all() {
             self.error.next = 1.into();

@@ -57,6 +57,8 @@ block! {
         sent: Signal<Local, Bits<6>>,
         still: Signal<Local, Bits<6>>,
         entry: Signal<Local, Bits<3>>,
+        again: Signal<Local, Bits<6>>,
+        chosen: Signal<Local, Bits<6>>,
         o: Signal<Local, Beat>,
         c_one: Constant<Bits<6>> = 1u64,
         c_none: Constant<Bits<6>> = 0u64,
@@ -107,6 +109,8 @@ impl Logic for Interrupts {
         self.tick.d.next = self.tick.q.val() + 1;
         self.still.next = 0.into();
         self.cleared.next = 0.into();
+        self.again.next = 0.into();
+        self.chosen.next = 0.into();
         self.sent.next = 0.into();
         self.which.next = self.c_one.val() << self.turn.q.val();
         self.found.next = (self.due.q.val() & self.which.val()).any();
@@ -158,6 +162,12 @@ impl Logic for Interrupts {
                 self.value.d.next = self.vectors.read_data.val();
                 self.sending.d.next = true;
                 self.state.d.next = 0.into();
+                // masked since it was chosen: it stays pending
+                self.chosen.next = self.c_one.val() << self.vector.q.val();
+                if (self.masks.q.val() & self.chosen.val()).any() | self.mask.val() | !self.enable.val() {
+                    self.sending.d.next = false;
+                    self.again.next = self.chosen.val();
+                }
             }
             6 => {
                 // the read address stood in the cycle before
@@ -200,7 +210,7 @@ impl Logic for Interrupts {
                 self.timer[i].d.next = 0.into();
             }
         }
-        self.pending.d.next = (self.pending.q.val() & !self.cleared.val()) | self.raise.val();
+        self.pending.d.next = (self.pending.q.val() & !self.cleared.val()) | self.raise.val() | self.again.val();
         self.due.d.next = 0.into();
         if self.enable.val() & !self.mask.val() & (self.state.q.val() == 0) & !self.sending.q.val() & !self.found.val()
         {

@@ -64,6 +64,7 @@ block! {
         wide: DFF<Bit>,
         next_tag: DFF<Bits<6>>, // a lap more than the tag
         head_tag: DFF<Bits<6>>,
+        free_tag: DFF<Bits<6>>, // whose data has left the buffer
         waiting: DFF<Bits<32>>, // completions are still to come
         failed: DFF<Bits<32>>,
         resting: DFF<Bits<32>>, // timed out
@@ -112,6 +113,7 @@ block! {
         drain_client: DFF<Bits<3>>,
         bad: DFF<Bit>, // this tag or an earlier one of its request failed
         read_valid: DFF<Bit>,
+        read_end: DFF<Bit>, // the tag's last word
         read_last: DFF<Bit>,
         read_user: DFF<Bit>,
         read_client: DFF<Bits<3>>,
@@ -166,6 +168,7 @@ impl Logic for Read {
             wide,
             next_tag,
             head_tag,
+            free_tag,
             waiting,
             failed,
             resting,
@@ -212,6 +215,7 @@ impl Logic for Read {
             drain_client,
             bad,
             read_valid,
+            read_end,
             read_last,
             read_user,
             read_client,
@@ -282,7 +286,8 @@ impl Logic for Read {
             self.tag3.d.next = bit_cast::<5, 8>(self.c2.q.val().tag);
             self.poison3.d.next = self.c2.q.val().poisoned;
             if self.c2_error.q.val() {
-                if self.c2_fits.q.val() & self.good2.q.val() {
+                // one that bears data all the same has not ended yet: its header says enough
+                if self.c2_fits.q.val() & (self.good2.q.val() | !self.ended2.q.val()) {
                     self.clears.next = self.c_one.val() << bit_cast::<5, 8>(self.c2.q.val().tag);
                     self.fails.next = self.c_one.val() << bit_cast::<5, 8>(self.c2.q.val().tag);
                     self.refused_strobe.d.next = true;
@@ -337,7 +342,7 @@ impl Logic for Read {
         if self.left.q.val() <= bit_cast::<10, 6>(self.room.q.val()) {
             self.piece.next = bit_cast::<6, 10>(self.left.q.val());
         }
-        self.used.next = self.next_tag.q.val() - self.head_tag.q.val();
+        self.used.next = self.next_tag.q.val() - self.free_tag.q.val();
         self.may_issue.d.next = (self.used.val() != 32) & !self.resting.q.val().get_bit(self.tag.val().index());
         self.ahead.next = bit_cast::<10, 9>(self.at.q.val().get_bits::<9>(3)) + bit_cast::<10, 6>(self.size.q.val());
         self.word0.next = bit_cast::<32, 6>(self.size.q.val()) << 1;
@@ -444,6 +449,9 @@ impl Logic for Read {
         }
         if self.move_out.val() {
             self.read_valid.d.next = false;
+            if self.read_end.q.val() {
+                self.free_tag.d.next = self.free_tag.q.val() + 1;
+            }
             self.out.d.next.data = self.buffer.read_data.val();
             self.out.d.next.cnt = 7.into();
             self.out.d.next.last = self.read_last.q.val();
@@ -455,6 +463,7 @@ impl Logic for Read {
             self.buffer.read_address.next = self.drain_at.q.val();
             self.read_at.d.next = self.drain_at.q.val();
             self.read_valid.d.next = true;
+            self.read_end.d.next = self.drain_left.q.val() == 1;
             self.read_last.d.next = self.drain_last.q.val() & (self.drain_left.q.val() == 1);
             self.read_user.d.next = self.drain_last.q.val() & (self.drain_left.q.val() == 1) & self.bad.q.val();
             self.read_client.d.next = self.drain_client.q.val();
@@ -506,6 +515,7 @@ impl Logic for Read {
             self.state.d.next = 0.into();
             self.next_tag.d.next = 0.into();
             self.head_tag.d.next = 0.into();
+            self.free_tag.d.next = 0.into();
             self.waiting.d.next = 0.into();
             self.resting.d.next = 0.into();
             self.rest.d.next = 0.into();

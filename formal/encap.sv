@@ -1,16 +1,18 @@
 // proof: design encap, mode prove, depth 5
-// Stream contract of the output, and no byte lost or made up: three header beats, then one beat out for each beat
-// in, its end, length and error mark with it, its bytes unchanged past the first six. Unbounded.
+// Stream contract of the output, and no byte lost or made up: three header beats, for which the route is enough, then one beat
+// out for each beat in, its end, length and error mark with it, its bytes unchanged past the first six. Unbounded.
   logic past = 0;
   logic fv_full = 0, fv_rest = 0;  // a beat stands; the frame's first input beat was taken
   logic [1:0] fv_head = 0;         // header beats written
   logic [68:0] fv_word;
   logic fv_copy = 0, fv_first = 0; // the standing beat is an input beat; and the first of them
-  wire fv_go = s_valid && (!m_valid || m_ready);
+  wire fv_go = (fv_head < 3 ? s_route_valid : s_valid) && (!m_valid || m_ready);
   wire fv_in = s_valid && s_ready;
   always @(*) begin
     if (fv_head < 3) assert (!s_ready);
     if (s_ready) assert (!m_valid || m_ready);
+    assert (s_begin == (fv_go && fv_head == 0));
+    assert (s_route_read == (fv_in && !fv_rest));
   end
   always @(posedge clock) begin
     past <= 1;
@@ -47,7 +49,7 @@
   // k-induction: the model's view of the state
   always @(*) begin
     assert (m_valid == fv_full);
-    assert (state_q == {1'b0, fv_head} + {2'b0, fv_rest});
+    assert (state_q == (fv_rest ? 4'd8 : fv_head == 0 ? 4'd0 : 4'd1 << (fv_head - 2'd1)));
     if (fv_rest) assert (fv_head == 3);
     if (fv_full && fv_copy) begin
       assert (out_q[68:64] == fv_word[68:64]);

@@ -71,6 +71,14 @@ module cuckoo (
   logic [3:0] ram_3_write_address;
   logic [107:0] ram_3_write_data;
   logic ram_3_write_enable;
+  logic [107:0] word_0_d;
+  logic [107:0] word_0_q;
+  logic [107:0] word_1_d;
+  logic [107:0] word_1_q;
+  logic [107:0] word_2_d;
+  logic [107:0] word_2_q;
+  logic [107:0] word_3_d;
+  logic [107:0] word_3_q;
   logic [48:0] near_0_d;
   logic [48:0] near_0_q;
   logic [48:0] near_1_d;
@@ -109,6 +117,8 @@ module cuckoo (
   logic [47:0] hash2_q;
   logic [47:0] hash3_d;
   logic [47:0] hash3_q;
+  logic [47:0] hash4_d;
+  logic [47:0] hash4_q;
   logic found_d;
   logic found_q;
   logic [13:0] spot_d;
@@ -117,6 +127,10 @@ module cuckoo (
   logic [9:0] result_q;
 
   initial begin
+    word_0_q = 108'h0;
+    word_1_q = 108'h0;
+    word_2_q = 108'h0;
+    word_3_q = 108'h0;
     near_0_q = 49'h0;
     near_1_q = 49'h0;
     near_2_q = 49'h0;
@@ -136,12 +150,17 @@ module cuckoo (
     hash1_q = 48'h0;
     hash2_q = 48'h0;
     hash3_q = 48'h0;
+    hash4_q = 48'h0;
     found_q = 1'h0;
     spot_q = 14'h0;
     result_q = 10'h0;
   end
 
   always_ff @(posedge clock) begin
+    word_0_q <= word_0_d;
+    word_1_q <= word_1_d;
+    word_2_q <= word_2_d;
+    word_3_q <= word_3_d;
     near_0_q <= near_0_d;
     near_1_q <= near_1_d;
     near_2_q <= near_2_d;
@@ -161,6 +180,7 @@ module cuckoo (
     hash1_q <= hash1_d;
     hash2_q <= hash2_d;
     hash3_q <= hash3_d;
+    hash4_q <= hash4_d;
     found_q <= found_d;
     spot_q <= spot_d;
     result_q <= result_d;
@@ -210,14 +230,16 @@ module cuckoo (
     hash1_d = hash1_q;
     hash2_d = hash2_q;
     hash3_d = hash3_q;
+    hash4_d = hash4_q;
     found_d = found_q;
     spot_d = spot_q;
     result_d = result_q;
     hash1_d = hash;
     hash2_d = hash1_q;
     hash3_d = hash2_q;
+    hash4_d = hash3_q;
     entry_in = ({98'h0, commit_value} << 98) | {11'h0, commit_key};
-    if (commit_valid) begin
+    if (commit_valid & (~sweep)) begin
       entry_in = (({98'h0, commit_value} << 98) | {11'h0, commit_key}) | (108'h1 << 97);
     end
     select = c_one << commit_bank;
@@ -231,10 +253,10 @@ module cuckoo (
     ram_0_write_enable = commit & select[0];
     if (sweep) begin
       ram_0_write_address = sweep_slot[3:0];
-      ram_0_write_data = 108'h0;
       ram_0_write_enable = 1'h1;
     end
-    read = ram_0_read_data;
+    word_0_d = ram_0_read_data;
+    read = word_0_q;
     unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
     alike = 49'h0;
     alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
@@ -290,7 +312,7 @@ module cuckoo (
     early_0_d = read[107:98];
     same_0_d = &near_0_q;
     entry_0_d = early_0_q;
-    old_hash = hash3_q[11:0];
+    old_hash = hash4_q[11:0];
     old_slot = old_hash[3:0];
     if (same_0_q) begin
       any = 1'h1;
@@ -304,10 +326,10 @@ module cuckoo (
     ram_1_write_enable = commit & select[1];
     if (sweep) begin
       ram_1_write_address = sweep_slot[3:0];
-      ram_1_write_data = 108'h0;
       ram_1_write_enable = 1'h1;
     end
-    read = ram_1_read_data;
+    word_1_d = ram_1_read_data;
+    read = word_1_q;
     unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
     alike = 49'h0;
     alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
@@ -363,7 +385,7 @@ module cuckoo (
     early_1_d = read[107:98];
     same_1_d = &near_1_q;
     entry_1_d = early_1_q;
-    old_hash = hash3_q[23:12];
+    old_hash = hash4_q[23:12];
     old_slot = old_hash[3:0];
     if (same_1_q) begin
       any = 1'h1;
@@ -377,10 +399,10 @@ module cuckoo (
     ram_2_write_enable = commit & select[2];
     if (sweep) begin
       ram_2_write_address = sweep_slot[3:0];
-      ram_2_write_data = 108'h0;
       ram_2_write_enable = 1'h1;
     end
-    read = ram_2_read_data;
+    word_2_d = ram_2_read_data;
+    read = word_2_q;
     unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
     alike = 49'h0;
     alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
@@ -436,7 +458,7 @@ module cuckoo (
     early_2_d = read[107:98];
     same_2_d = &near_2_q;
     entry_2_d = early_2_q;
-    old_hash = hash3_q[35:24];
+    old_hash = hash4_q[35:24];
     old_slot = old_hash[3:0];
     if (same_2_q) begin
       any = 1'h1;
@@ -450,10 +472,10 @@ module cuckoo (
     ram_3_write_enable = commit & select[3];
     if (sweep) begin
       ram_3_write_address = sweep_slot[3:0];
-      ram_3_write_data = 108'h0;
       ram_3_write_enable = 1'h1;
     end
-    read = ram_3_read_data;
+    word_3_d = ram_3_read_data;
+    read = word_3_q;
     unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
     alike = 49'h0;
     alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
@@ -509,7 +531,7 @@ module cuckoo (
     early_3_d = read[107:98];
     same_3_d = &near_3_q;
     entry_3_d = early_3_q;
-    old_hash = hash3_q[47:36];
+    old_hash = hash4_q[47:36];
     old_slot = old_hash[3:0];
     if (same_3_q) begin
       any = 1'h1;

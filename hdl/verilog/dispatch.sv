@@ -33,37 +33,26 @@ endmodule
 
 module dispatch_normal (
     input  logic clock,
-    input  logic reset,
     input  logic [68:0] s_beat,
-    input  logic fire,
+    input  logic valid,
+    input  logic [1:0] k,
+    input  logic fourth,
     input  logic decapsulate,
     input  logic [47:0] front_mac,
-    output logic [63:0] data,
-    output logic emit,
-    output logic first,
-    output logic [13:0] number,
-    output logic [13:0] raw
+    output logic [63:0] data
 );
   localparam logic [63:0] c_ipv4 = 64'h800000000;
   localparam logic [63:0] c_top = 64'hffff000000000000;
   logic [63:0] rev_i;
   logic [63:0] rev_o;
-  logic [13:0] k_d;
-  logic [13:0] k_q;
-  logic [13:0] n_d;
-  logic [13:0] n_q;
   logic [31:0] source_d;
   logic [31:0] source_q;
 
   initial begin
-    k_q = 14'h0;
-    n_q = 14'h0;
     source_q = 32'h0;
   end
 
   always_ff @(posedge clock) begin
-    k_q <= k_d;
-    n_q <= n_d;
     source_q <= source_d;
   end
 
@@ -73,44 +62,16 @@ module dispatch_normal (
   );
 
   always_comb begin
-    k_d = k_q;
-    n_d = n_q;
     source_d = source_q;
     rev_i = {16'h0, front_mac} << 16;
     data = s_beat[63:0];
-    emit = 1'h1;
-    number = n_q;
-    if (decapsulate) begin
-      if (k_q == 14'h0) begin
-        data = rev_o | (s_beat[63:0] & c_top);
-      end else if (k_q < 14'h3) begin
-        emit = 1'h0;
-      end else begin
-        if (k_q == 14'h3) begin
-          data = ({32'h0, source_q} | c_ipv4) | (s_beat[63:0] & c_top);
-        end
-      end
+    if (decapsulate & (k == 2'h0)) begin
+      data = rev_o | (s_beat[63:0] & c_top);
+    end else if (decapsulate & fourth) begin
+      data = ({32'h0, source_q} | c_ipv4) | (s_beat[63:0] & c_top);
     end
-    first = k_q == 14'h0;
-    raw = k_q;
-    if (fire) begin
-      if (~k_q[13]) begin
-        k_d = k_q + 14'h1;
-        if ((~decapsulate) | (k_q > 14'h1)) begin
-          n_d = n_q + 14'h1;
-        end
-      end
-      if (s_beat[67]) begin
-        k_d = 14'h0;
-        n_d = 14'h0;
-      end
-      if (k_q == 14'h1) begin
-        source_d = 32'(s_beat[63:0]);
-      end
-    end
-    if (reset) begin
-      k_d = 14'h0;
-      n_d = 14'h0;
+    if (valid & (k == 2'h1)) begin
+      source_d = 32'(s_beat[63:0]);
     end
   end
 endmodule
@@ -120,21 +81,23 @@ module dispatch (
     input  logic reset,
     input  logic back,
     input  logic [47:0] front_mac,
-    input  logic [254:0] verdict,
+    input  logic [165:0] verdict,
     input  logic verdict_valid,
     input  logic [68:0] beat,
     input  logic beat_valid,
     input  logic l4_ok,
     input  logic cover_ok,
     input  logic tail_valid,
+    input  logic [88:0] detail,
+    output logic detail_read,
     output logic take,
     output logic take_last,
     output logic [68:0] fwd_beat,
     output logic fwd_write,
-    input  logic [9:0] fwd_level,
+    input  logic [10:0] fwd_level,
     output logic [144:0] fwd_route,
     output logic fwd_route_write,
-    input  logic [5:0] fwd_route_level,
+    input  logic [4:0] fwd_route_level,
     output logic [68:0] out_beat,
     output logic [127:0] out_meta,
     output logic host_write,
@@ -154,7 +117,6 @@ module dispatch (
     output logic outcome_valid
 );
   localparam logic [3:0] c_control = 4'h2;
-  localparam logic [13:0] c_depth = 14'h200;
   localparam logic [3:0] c_error = 4'hd;
   localparam logic [3:0] c_forwarded = 4'h0;
   localparam logic [3:0] c_full = 4'hb;
@@ -166,23 +128,20 @@ module dispatch (
   localparam logic [2:0] c_l3_truncated = 3'h3;
   localparam logic [1:0] c_l4_bad = 2'h2;
   localparam logic [1:0] c_l4_valid = 2'h1;
-  localparam logic [13:0] c_longest = 14'hff;
   localparam logic [31:0] c_one = 32'h1;
   localparam logic [3:0] c_rate = 4'hf;
   localparam logic [3:0] c_short = 4'he;
   logic go;
-  logic ends;
-  logic [16:0] stop;
-  logic [13:0] last_beat;
-  logic [2:0] last_cnt;
-  logic [13:0] room;
-  logic admit;
+  logic inner;
+  logic begins;
   logic fast;
+  logic admit;
+  logic [13:0] last_beat;
+  logic [144:0] route;
+  logic ends1;
   logic short;
-  logic [16:0] place;
   logic [68:0] fwd;
   logic [16:0] bytes;
-  logic [16:0] raw_bytes;
   logic [68:0] host;
   logic over;
   logic [2:0] l3;
@@ -190,28 +149,60 @@ module dispatch (
   logic [31:0] flags;
   logic [31:0] word0;
   logic kept;
-  logic [144:0] route;
   logic [3:0] code;
-  logic normal_reset;
   logic [68:0] normal_s_beat;
-  logic normal_fire;
+  logic normal_valid;
+  logic [1:0] normal_k;
+  logic normal_fourth;
   logic normal_decapsulate;
   logic [47:0] normal_front_mac;
   logic [63:0] normal_data;
-  logic normal_emit;
-  logic normal_first;
-  logic [13:0] normal_number;
-  logic [13:0] normal_raw;
+  logic [1:0] k_d;
+  logic [1:0] k_q;
+  logic [13:0] n_d;
+  logic [13:0] n_q;
+  logic roomy_d;
+  logic roomy_q;
   logic admitted_d;
   logic admitted_q;
+  logic too_fast_d;
+  logic too_fast_q;
+  logic valid1_d;
+  logic valid1_q;
+  logic [68:0] beat1_d;
+  logic [68:0] beat1_q;
+  logic forward1_d;
+  logic forward1_q;
+  logic host1_d;
+  logic host1_q;
+  logic control1_d;
+  logic control1_q;
+  logic inner1_d;
+  logic inner1_q;
+  logic [16:0] stop1_d;
+  logic [16:0] stop1_q;
+  logic l4_1_d;
+  logic l4_1_q;
+  logic cover_1_d;
+  logic cover_1_q;
+  logic [1:0] k1_d;
+  logic [1:0] k1_q;
+  logic [13:0] n1_d;
+  logic [13:0] n1_q;
+  logic fourth1_d;
+  logic fourth1_q;
+  logic emit1_d;
+  logic emit1_q;
+  logic body1_d;
+  logic body1_q;
+  logic before1_d;
+  logic before1_q;
+  logic at1_d;
+  logic at1_q;
   logic [63:0] pending_d;
   logic [63:0] pending_q;
   logic [31:0] sequence_d;
   logic [31:0] sequence_q;
-  logic [3:0] outcome_reg_d;
-  logic [3:0] outcome_reg_q;
-  logic outcome_strobe_d;
-  logic outcome_strobe_q;
   logic ended_d;
   logic ended_q;
   logic [3:0] judged_d;
@@ -238,6 +229,10 @@ module dispatch (
   logic [15:0] bytes_early_q;
   logic [7:0] flags_early_d;
   logic [7:0] flags_early_q;
+  logic [3:0] outcome_reg_d;
+  logic [3:0] outcome_reg_q;
+  logic outcome_strobe_d;
+  logic outcome_strobe_q;
   logic hit_reg_d;
   logic hit_reg_q;
   logic [13:0] place_reg_d;
@@ -246,15 +241,31 @@ module dispatch (
   logic [15:0] bytes_reg_q;
   logic [7:0] flags_reg_d;
   logic [7:0] flags_reg_q;
-  logic too_fast_d;
-  logic too_fast_q;
 
   initial begin
+    k_q = 2'h0;
+    n_q = 14'h0;
+    roomy_q = 1'h0;
     admitted_q = 1'h0;
+    too_fast_q = 1'h0;
+    valid1_q = 1'h0;
+    beat1_q = 69'h0;
+    forward1_q = 1'h0;
+    host1_q = 1'h0;
+    control1_q = 1'h0;
+    inner1_q = 1'h0;
+    stop1_q = 17'h0;
+    l4_1_q = 1'h0;
+    cover_1_q = 1'h0;
+    k1_q = 2'h0;
+    n1_q = 14'h0;
+    fourth1_q = 1'h0;
+    emit1_q = 1'h0;
+    body1_q = 1'h0;
+    before1_q = 1'h0;
+    at1_q = 1'h0;
     pending_q = 64'h0;
     sequence_q = 32'h0;
-    outcome_reg_q = 4'h0;
-    outcome_strobe_q = 1'h0;
     ended_q = 1'h0;
     judged_q = 4'h0;
     to_wire_q = 1'h0;
@@ -268,19 +279,38 @@ module dispatch (
     place_early_q = 14'h0;
     bytes_early_q = 16'h0;
     flags_early_q = 8'h0;
+    outcome_reg_q = 4'h0;
+    outcome_strobe_q = 1'h0;
     hit_reg_q = 1'h0;
     place_reg_q = 14'h0;
     bytes_reg_q = 16'h0;
     flags_reg_q = 8'h0;
-    too_fast_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
+    k_q <= k_d;
+    n_q <= n_d;
+    roomy_q <= roomy_d;
     admitted_q <= admitted_d;
+    too_fast_q <= too_fast_d;
+    valid1_q <= valid1_d;
+    beat1_q <= beat1_d;
+    forward1_q <= forward1_d;
+    host1_q <= host1_d;
+    control1_q <= control1_d;
+    inner1_q <= inner1_d;
+    stop1_q <= stop1_d;
+    l4_1_q <= l4_1_d;
+    cover_1_q <= cover_1_d;
+    k1_q <= k1_d;
+    n1_q <= n1_d;
+    fourth1_q <= fourth1_d;
+    emit1_q <= emit1_d;
+    body1_q <= body1_d;
+    before1_q <= before1_d;
+    at1_q <= at1_d;
     pending_q <= pending_d;
     sequence_q <= sequence_d;
-    outcome_reg_q <= outcome_reg_d;
-    outcome_strobe_q <= outcome_strobe_d;
     ended_q <= ended_d;
     judged_q <= judged_d;
     to_wire_q <= to_wire_d;
@@ -294,33 +324,49 @@ module dispatch (
     place_early_q <= place_early_d;
     bytes_early_q <= bytes_early_d;
     flags_early_q <= flags_early_d;
+    outcome_reg_q <= outcome_reg_d;
+    outcome_strobe_q <= outcome_strobe_d;
     hit_reg_q <= hit_reg_d;
     place_reg_q <= place_reg_d;
     bytes_reg_q <= bytes_reg_d;
     flags_reg_q <= flags_reg_d;
-    too_fast_q <= too_fast_d;
   end
 
   dispatch_normal normal (
       .clock(clock),
-      .reset(normal_reset),
       .s_beat(normal_s_beat),
-      .fire(normal_fire),
+      .valid(normal_valid),
+      .k(normal_k),
+      .fourth(normal_fourth),
       .decapsulate(normal_decapsulate),
       .front_mac(normal_front_mac),
-      .data(normal_data),
-      .emit(normal_emit),
-      .first(normal_first),
-      .number(normal_number),
-      .raw(normal_raw)
+      .data(normal_data)
   );
 
   always_comb begin
+    k_d = k_q;
+    n_d = n_q;
+    roomy_d = roomy_q;
     admitted_d = admitted_q;
+    too_fast_d = too_fast_q;
+    valid1_d = valid1_q;
+    beat1_d = beat1_q;
+    forward1_d = forward1_q;
+    host1_d = host1_q;
+    control1_d = control1_q;
+    inner1_d = inner1_q;
+    stop1_d = stop1_q;
+    l4_1_d = l4_1_q;
+    cover_1_d = cover_1_q;
+    k1_d = k1_q;
+    n1_d = n1_q;
+    fourth1_d = fourth1_q;
+    emit1_d = emit1_q;
+    body1_d = body1_q;
+    before1_d = before1_q;
+    at1_d = at1_q;
     pending_d = pending_q;
     sequence_d = sequence_q;
-    outcome_reg_d = outcome_reg_q;
-    outcome_strobe_d = outcome_strobe_q;
     ended_d = ended_q;
     judged_d = judged_q;
     to_wire_d = to_wire_q;
@@ -334,126 +380,146 @@ module dispatch (
     place_early_d = place_early_q;
     bytes_early_d = bytes_early_q;
     flags_early_d = flags_early_q;
+    outcome_reg_d = outcome_reg_q;
+    outcome_strobe_d = outcome_strobe_q;
     hit_reg_d = hit_reg_q;
     place_reg_d = place_reg_q;
     bytes_reg_d = bytes_reg_q;
     flags_reg_d = flags_reg_q;
-    too_fast_d = too_fast_q;
     go = (verdict_valid & beat_valid) & ((~beat[67]) | tail_valid);
-    ends = go & beat[67];
     take = go;
-    take_last = ends;
-    normal_reset = reset;
-    normal_s_beat = beat;
-    normal_fire = go;
-    normal_decapsulate = verdict[9];
-    normal_front_mac = front_mac;
-    place = ({3'h0, normal_number} << 3) | {14'h0, beat[66:64]};
-    bytes = place + 17'h1;
-    raw_bytes = (({3'h0, normal_raw} << 3) + {14'h0, beat[66:64]}) + 17'h1;
-    stop = {1'h0, verdict[38:23]} + 17'hd;
-    last_beat = stop[16:3];
-    last_cnt = stop[2:0];
-    short = place < stop;
-    room = c_depth - {4'h0, fwd_level};
-    admit = admitted_q;
-    fast = too_fast_q;
-    if (normal_first) begin
-      fast = verdict[9] & (~allow);
-      admit = (((~fast) & (last_beat <= room)) & (last_beat <= c_longest)) & (fwd_route_level < 6'h1e);
-    end
+    take_last = go & beat[67];
+    inner = back & verdict[3];
     if (go) begin
+      if (k_q != 2'h3) begin
+        k_d = k_q + 2'h1;
+      end
+      if ((~n_q[13]) & ((~inner) | k_q[1])) begin
+        n_d = n_q + 14'h1;
+      end
+      if (beat[67]) begin
+        k_d = 2'h0;
+        n_d = 14'h0;
+      end
+    end
+    roomy_d = (((~fwd_level[10]) & (~(fwd_level[9] & (fwd_level[8:7] != 2'h0)))) & (~fwd_route_level[4])) & (fwd_route_level[3:2] != 2'h3);
+    begins = go & (k_q == 2'h0);
+    fast = inner & (~allow);
+    admit = ((~fast) & roomy_q) & (6'(verdict[20:4] >> 11) == 6'h0);
+    if (begins) begin
       admitted_d = admit;
       too_fast_d = fast;
     end
-    fwd_route_write = 1'h0;
-    fwd_write = 1'h0;
-    if ((go & verdict[1]) & admit) begin
-      fwd_route_write = normal_first;
-      if (normal_emit & (normal_number != 14'h0)) begin
-        fwd_write = (normal_number < last_beat) | beat[67];
-      end
-    end
+    route[47:0] = verdict[165:118];
+    route[79:48] = verdict[53:22];
+    route[95:80] = verdict[69:54];
+    route[127:96] = verdict[101:70];
+    route[143:128] = verdict[117:102];
+    route[144] = verdict[21];
+    fwd_route = route;
+    fwd_route_write = (begins & verdict[0]) & admit;
+    reforward = ((begins & verdict[0]) & admit) & inner;
+    valid1_d = go;
+    beat1_d = beat;
+    forward1_d = verdict[0];
+    host1_d = verdict[1];
+    control1_d = back & verdict[2];
+    inner1_d = inner;
+    stop1_d = verdict[20:4];
+    l4_1_d = l4_ok;
+    cover_1_d = cover_ok;
+    k1_d = k_q;
+    n1_d = n_q;
+    fourth1_d = (k_q == 2'h3) & (n_q == 14'h1);
+    emit1_d = ~(inner & ((k_q == 2'h1) | (k_q == 2'h2)));
+    body1_d = n_q != 14'h0;
+    last_beat = 14'(verdict[20:4] >> 3);
+    before1_d = n_q < last_beat;
+    at1_d = n_q == last_beat;
+    ends1 = valid1_q & beat1_q[67];
+    detail_read = ends1;
+    normal_s_beat = beat1_q;
+    normal_valid = valid1_q;
+    normal_k = k1_q;
+    normal_fourth = fourth1_q;
+    normal_decapsulate = inner1_q;
+    normal_front_mac = front_mac;
+    short = before1_q | (at1_q & (beat1_q[66:64] < stop1_q[2:0]));
+    fwd_write = ((((valid1_q & forward1_q) & admitted_q) & emit1_q) & body1_q) & (before1_q | beat1_q[67]);
     fwd[63:0] = normal_data;
+    if (~(before1_q | at1_q)) begin
+      fwd[63:0] = pending_q;
+    end
     fwd[66:64] = 3'h7;
-    fwd[67] = beat[67];
-    fwd[68] = beat[67] & (beat[68] | short);
-    if (beat[67]) begin
-      fwd[66:64] = last_cnt;
+    fwd[67] = beat1_q[67];
+    fwd[68] = beat1_q[67] & (beat1_q[68] | short);
+    if (beat1_q[67]) begin
+      fwd[66:64] = stop1_q[2:0];
       if (short) begin
-        fwd[66:64] = beat[66:64];
-      end
-      if (normal_number > last_beat) begin
-        fwd[63:0] = pending_q;
+        fwd[66:64] = beat1_q[66:64];
       end
     end
-    if (go & (normal_number == last_beat)) begin
+    if (valid1_q & at1_q) begin
       pending_d = normal_data;
     end
     fwd_beat = fwd;
-    route[47:0] = verdict[254:207];
-    route[79:48] = verdict[142:111];
-    route[95:80] = verdict[158:143];
-    route[127:96] = verdict[190:159];
-    route[143:128] = verdict[206:191];
-    route[144] = verdict[110];
-    fwd_route = route;
+    bytes = (({3'h0, n1_q} << 3) + {14'h0, beat1_q[66:64]}) + 17'h1;
     host[63:0] = normal_data;
-    host[66:64] = beat[66:64];
-    host[67] = beat[67];
+    host[66:64] = beat1_q[66:64];
+    host[67] = beat1_q[67];
     host[68] = 1'h0;
     out_beat = host;
-    host_write = (go & verdict[2]) & normal_emit;
-    host_end = ends & verdict[2];
-    control_write = go & verdict[3];
-    control_end = ends & verdict[3];
-    over = (verdict[2] & host_overflow) | (verdict[3] & control_overflow);
-    kept = (~beat[68]) & (~over);
+    host_write = (valid1_q & host1_q) & emit1_q;
+    host_end = ends1 & host1_q;
+    control_write = valid1_q & control1_q;
+    control_end = ends1 & control1_q;
+    over = (host1_q & host_overflow) | (control1_q & control_overflow);
+    kept = (~beat1_q[68]) & (~over);
     keep = kept;
-    if ((ends & (verdict[2] | verdict[3])) & kept) begin
+    if ((ends1 & (host1_q | control1_q)) & kept) begin
       sequence_d = sequence_q + c_one;
     end
-    l3 = verdict[12:10];
+    l3 = detail[7:5];
     l4 = 2'h0;
-    if (verdict[13]) begin
+    if (detail[8]) begin
       if (short) begin
         l3 = c_l3_short;
-      end else if (~verdict[14]) begin
+      end else if (~detail[9]) begin
         l4 = c_l4_bad;
-        if (l4_ok) begin
+        if (l4_1_q) begin
           l4 = c_l4_valid;
         end
       end
     end
-    if (verdict[3] & (verdict[22:15] != 8'h0)) begin
-      if (raw_bytes < ({9'h0, verdict[22:15]} + 17'he)) begin
+    if (control1_q & (detail[17:10] != 8'h0)) begin
+      if (bytes < ({9'h0, detail[17:10]} + 17'he)) begin
         l3 = c_l3_truncated;
-      end else if (cover_ok) begin
+      end else if (cover_1_q) begin
         l3 = c_l3_ok;
       end else begin
         l3 = c_l3_bad;
       end
     end
-    flags = ({27'h0, verdict[8:4]} | ({29'h0, l3} << 8)) | ({30'h0, l4} << 12);
-    if (verdict[39]) begin
+    flags = ({27'h0, detail[4:0]} | ({29'h0, l3} << 8)) | ({30'h0, l4} << 12);
+    if (detail[18]) begin
       flags = flags | (c_one << 16);
     end
-    if (verdict[9]) begin
+    if (inner1_q) begin
       flags = flags | (c_one << 17);
     end
     if (back) begin
       flags = flags | (c_one << 18);
     end
-    word0 = {16'h0, bytes[15:0]} | ({16'h0, verdict[55:40]} << 16);
-    out_meta = ((({96'h0, flags} << 96) | ({96'h0, verdict[87:56]} << 64)) | ({96'h0, sequence_q} << 32)) | {96'h0, word0};
-    ended_d = ends;
-    judged_d = 4'(verdict[8:4]);
-    to_wire_d = verdict[1];
-    to_host_d = ~verdict[0];
-    to_control_d = verdict[3];
-    faulty_d = beat[68];
-    was_fast_d = fast;
-    was_admitted_d = admit;
+    word0 = {16'h0, bytes[15:0]} | ({16'h0, detail[34:19]} << 16);
+    out_meta = ((({96'h0, flags} << 96) | ({96'h0, detail[66:35]} << 64)) | ({96'h0, sequence_q} << 32)) | {96'h0, word0};
+    ended_d = ends1;
+    judged_d = 4'(detail[4:0]);
+    to_wire_d = forward1_q;
+    to_host_d = host1_q | control1_q;
+    to_control_d = control1_q;
+    faulty_d = beat1_q[68];
+    was_fast_d = too_fast_q;
+    was_admitted_d = admitted_q;
     was_short_d = short;
     was_over_d = over;
     code = judged_q;
@@ -481,11 +547,10 @@ module dispatch (
     end
     outcome_reg_d = code;
     outcome_strobe_d = ended_q;
-    reforward = (((go & normal_first) & verdict[1]) & verdict[9]) & admit;
     hit_reg_d = (ended_q & to_wire_q) & (code == c_forwarded);
-    place_early_d = verdict[101:88];
-    bytes_early_d = verdict[38:23];
-    flags_early_d = verdict[109:102];
+    place_early_d = detail[80:67];
+    bytes_early_d = 16'(stop1_q - 17'hd);
+    flags_early_d = detail[88:81];
     place_reg_d = place_early_q;
     bytes_reg_d = bytes_early_q;
     flags_reg_d = flags_early_q;
@@ -496,6 +561,10 @@ module dispatch (
     outcome = outcome_reg_q;
     outcome_valid = outcome_strobe_q;
     if (reset) begin
+      k_d = 2'h0;
+      n_d = 14'h0;
+      roomy_d = 1'h0;
+      valid1_d = 1'h0;
       sequence_d = 32'h0;
       ended_d = 1'h0;
       outcome_strobe_d = 1'h0;

@@ -38,6 +38,9 @@ module encap (
     input  logic [15:0] ethertype,
     input  logic [68:0] s_beat,
     input  logic [144:0] s_route,
+    input  logic s_route_valid,
+    output logic s_route_read,
+    output logic s_begin,
     input  logic s_valid,
     output logic s_ready,
     output logic [68:0] m_beat,
@@ -46,9 +49,20 @@ module encap (
 );
   localparam logic [16:0] c_low = 17'hffff;
   localparam logic [15:0] c_tcp = 16'h201;
-  localparam logic [63:0] c_top = 64'hffff000000000000;
   localparam logic [15:0] c_udp = 16'h202;
   logic go;
+  logic first;
+  logic heads;
+  logic ready;
+  logic [63:0] head0;
+  logic [63:0] head1;
+  logic [63:0] head2;
+  logic [63:0] head3;
+  logic [63:0] now0;
+  logic [63:0] now1;
+  logic [63:0] now2;
+  logic [63:0] now3;
+  logic [63:0] rest;
   logic [63:0] head;
   logic [15:0] protocol;
   logic [17:0] w_src_hi;
@@ -63,8 +77,8 @@ module encap (
   logic [68:0] o;
   logic [63:0] rev_i;
   logic [63:0] rev_o;
-  logic [2:0] state_d;
-  logic [2:0] state_q;
+  logic [3:0] state_d;
+  logic [3:0] state_q;
   logic [68:0] out_d;
   logic [68:0] out_q;
   logic full_d;
@@ -79,7 +93,7 @@ module encap (
   logic [15:0] check_q;
 
   initial begin
-    state_q = 3'h0;
+    state_q = 4'h0;
     out_q = 69'h0;
     full_q = 1'h0;
     sum_a_q = 18'h0;
@@ -129,47 +143,68 @@ module encap (
     twice = (once & c_low) + (once >> 16);
     check_d = ~twice[15:0];
     go = m_ready | (~full_q);
-    s_ready = go & (state_q >= 3'h3);
-    case (state_q)
-      3'h0: begin
-        head = ({16'h0, s_route[47:0]} << 16) | {48'h0, mac[47:32]};
-      end
-      3'h1: begin
-        head = (({32'h0, mac[31:0]} << 32) | ({48'h0, ethertype} << 16)) | {48'h0, 16'(s_route[79:48] >> 16)};
-      end
-      3'h2: begin
-        head = (({48'h0, 16'(s_route[79:48])} << 48) | ({48'h0, s_route[95:80]} << 32)) | {32'h0, s_route[127:96]};
-      end
-      default: begin
-        head = (({48'h0, s_route[143:128]} << 48) | ({48'h0, protocol} << 32)) | ({48'h0, check_q} << 16);
-      end
-    endcase
+    first = state_q == 4'h0;
+    heads = state_q[3:2] == 2'h0;
+    s_ready = go & (~heads);
+    s_begin = (go & first) & s_route_valid;
+    s_route_read = (go & state_q[2]) & s_valid;
+    ready = s_valid;
+    if (heads) begin
+      ready = s_route_valid;
+    end
+    head0 = ({16'h0, s_route[47:0]} << 16) | {48'h0, mac[47:32]};
+    head1 = (({32'h0, mac[31:0]} << 32) | ({48'h0, ethertype} << 16)) | {48'h0, 16'(s_route[79:48] >> 16)};
+    head2 = (({48'h0, 16'(s_route[79:48])} << 48) | ({48'h0, s_route[95:80]} << 32)) | {32'h0, s_route[127:96]};
+    head3 = (((({48'h0, s_route[143:128]} << 48) | ({48'h0, protocol} << 32)) | ({48'h0, check_q} << 16)) | ({56'h0, 8'(s_beat[63:0] >> 48)} << 8)) | {56'h0, 8'(s_beat[63:0] >> 56)};
+    now0 = 64'h0;
+    now1 = 64'h0;
+    now2 = 64'h0;
+    now3 = 64'h0;
+    rest = 64'h0;
+    if (first) begin
+      now0 = head0;
+    end
+    if (state_q[0]) begin
+      now1 = head1;
+    end
+    if (state_q[1]) begin
+      now2 = head2;
+    end
+    if (state_q[2]) begin
+      now3 = head3;
+    end
+    if (state_q[3]) begin
+      rest = s_beat[63:0];
+    end
+    head = (now0 | now1) | (now2 | now3);
     rev_i = head;
     o = s_beat;
-    if (state_q < 3'h3) begin
-      o[63:0] = rev_o;
+    o[63:0] = rev_o | rest;
+    if (heads) begin
       o[66:64] = 3'h7;
       o[67] = 1'h0;
       o[68] = 1'h0;
-    end else if (state_q == 3'h3) begin
-      o[63:0] = rev_o | (s_beat[63:0] & c_top);
     end
     if (go) begin
-      full_d = s_valid;
-      if (s_valid) begin
+      full_d = ready;
+      if (ready) begin
         out_d = o;
-        if (state_q < 3'h4) begin
-          state_d = state_q + 3'h1;
+        state_d = state_q << 1;
+        if (first) begin
+          state_d = 4'h1;
         end
-        if ((state_q >= 3'h3) & s_beat[67]) begin
-          state_d = 3'h0;
+        if (state_q[3]) begin
+          state_d = 4'h8;
+        end
+        if ((~heads) & s_beat[67]) begin
+          state_d = 4'h0;
         end
       end
     end
     m_beat = out_q;
     m_valid = full_q;
     if (reset) begin
-      state_d = 3'h0;
+      state_d = 4'h0;
       full_d = 1'h0;
     end
   end

@@ -199,15 +199,16 @@ module front_rx_fields (
     input  logic promiscuous,
     input  logic [15:0] ethertype,
     input  logic back,
-    output logic [217:0] meta,
+    output logic [122:0] meta,
     output logic meta_valid,
+    output logic [96:0] key,
     output logic done1,
     output logic [4:0] k1,
     output logic [3:0] v1,
     output logic [12:0] long1,
     output logic [3:0] port_beat,
     output logic odd,
-    output logic [15:0] total1,
+    output logic [16:0] upto,
     output logic [7:0] cover1,
     output logic [16:0] pseudo
 );
@@ -227,10 +228,12 @@ module front_rx_fields (
   logic udp;
   logic enough;
   logic finish;
-  logic [15:0] header;
+  logic [16:0] header;
+  logic brief;
   logic [7:0] covered;
   logic is_ipos;
-  logic [217:0] m;
+  logic [122:0] m;
+  logic [96:0] tuple;
   logic [4:0] k_d;
   logic [4:0] k_q;
   logic [3:0] v_d;
@@ -305,20 +308,18 @@ module front_rx_fields (
   logic was_tagged_q;
   logic [15:0] was_tci_d;
   logic [15:0] was_tci_q;
-  logic [217:0] out_d;
-  logic [217:0] out_q;
+  logic [122:0] out_d;
+  logic [122:0] out_q;
   logic out_valid_d;
   logic out_valid_q;
   logic mac_same_d;
   logic mac_same_q;
-  logic [15:0] payload_d;
-  logic [15:0] payload_q;
-  logic [15:0] need_d;
-  logic [15:0] need_q;
+  logic [16:0] left_d;
+  logic [16:0] left_q;
+  logic [16:0] until_d;
+  logic [16:0] until_q;
   logic l4_d;
   logic l4_q;
-  logic small_d;
-  logic small_q;
   logic malformed_d;
   logic malformed_q;
 
@@ -360,13 +361,12 @@ module front_rx_fields (
     was_runt_q = 1'h0;
     was_tagged_q = 1'h0;
     was_tci_q = 16'h0;
-    out_q = 218'h0;
+    out_q = 123'h0;
     out_valid_q = 1'h0;
     mac_same_q = 1'h0;
-    payload_q = 16'h0;
-    need_q = 16'h0;
+    left_q = 17'h0;
+    until_q = 17'h0;
     l4_q = 1'h0;
-    small_q = 1'h0;
     malformed_q = 1'h0;
   end
 
@@ -411,10 +411,9 @@ module front_rx_fields (
     out_q <= out_d;
     out_valid_q <= out_valid_d;
     mac_same_q <= mac_same_d;
-    payload_q <= payload_d;
-    need_q <= need_d;
+    left_q <= left_d;
+    until_q <= until_d;
     l4_q <= l4_d;
-    small_q <= small_d;
     malformed_q <= malformed_d;
   end
 
@@ -431,10 +430,9 @@ module front_rx_fields (
     vd_d = vd_q;
     longd_d = longd_q;
     mac_same_d = mac_same_q;
-    payload_d = payload_q;
-    need_d = need_q;
+    left_d = left_q;
+    until_d = until_q;
     l4_d = l4_q;
-    small_d = small_q;
     malformed_d = malformed_q;
     dst_d = dst_q;
     src_d = src_q;
@@ -579,14 +577,11 @@ module front_rx_fields (
       was_tci_d = tci;
     end
     mac_same_d = dst_q == mac;
-    header = {12'h0, ihl_q} << 2;
-    need_d = header + 16'h8;
-    if (tcp) begin
-      need_d = header + 16'h14;
-    end
-    payload_d = total_q - header;
-    small_d = total_q < header;
-    malformed_d = total_q < need_q;
+    header = {13'h0, ihl_q} << 2;
+    left_d = {1'h0, total_q} - header;
+    brief = left_q[16];
+    malformed_d = brief | ((left_q[15:5] == 11'h0) & ((left_q[4:3] == 2'h0) | (tcp & ((~left_q[4]) | (left_q[3:2] == 2'h0)))));
+    until_d = {1'h0, total_q} + 17'hd;
     l4_d = (frag_q[13:0] == 14'h0) & (tcp | udp);
     covered = 8'h0;
     if ((itype_q == 8'h2) | (itype_q == 8'h3)) begin
@@ -614,7 +609,7 @@ module front_rx_fields (
     end else if (cut_options_q) begin
       m[24:22] = c_truncated;
     end
-    m[25] = small_q;
+    m[25] = brief;
     m[28:26] = 3'h0;
     if (l4_q) begin
       if (cut_l4_q) begin
@@ -625,36 +620,37 @@ module front_rx_fields (
     end
     m[29] = frag_q[13:0] != 14'h0;
     m[30] = ~(tcp | udp);
-    m[31] = udp & ((usum_q == 16'h0) | (ulen_q != payload_q));
+    m[31] = udp & ((usum_q == 16'h0) | (ulen_q != left_q[15:0]));
     m[32] = udp;
-    m[64:33] = sip_q;
-    m[96:65] = dip_q;
-    m[112:97] = sport_q;
-    m[128:113] = dport_q;
-    m[136:129] = 8'h0;
+    m[40:33] = 8'h0;
     if (tcp) begin
-      m[136:129] = flags_q;
+      m[40:33] = flags_q;
     end
-    m[152:137] = total_q;
-    m[200:153] = src_q;
-    m[201] = was_tagged_q;
-    m[217:202] = was_tci_q;
+    m[57:41] = until_q;
+    m[105:58] = src_q;
+    m[106] = was_tagged_q;
+    m[122:107] = was_tci_q;
     if (~was_tagged_q) begin
-      m[217:202] = 16'h0;
+      m[122:107] = 16'h0;
     end
     out_d = m;
     out_valid_d = done_q;
     meta = out_q;
     meta_valid = out_valid_q;
+    tuple = ((({65'h0, sip_q} << 64) | ({81'h0, sport_q} << 48)) | ({65'h0, dip_q} << 16)) | {81'h0, dport_q};
+    if (udp) begin
+      tuple = (tuple & ~(97'h1 << 96)) | ({96'h0, 1'h1} << 96);
+    end
+    key = tuple;
     done1 = done_q;
     k1 = kd_q;
     v1 = vd_q;
     port_beat = pb_q;
     odd = ihl_q[0];
-    total1 = total_q;
+    upto = until_q;
     cover1 = covered;
     long1 = longd_q;
-    pseudo = {9'h0, proto_q} + {1'h0, payload_q};
+    pseudo = {9'h0, proto_q} + {1'h0, left_q[15:0]};
     if (reset) begin
       k_d = 5'h0;
       v_d = 4'h0;
@@ -673,7 +669,7 @@ module front_rx_verify_masks (
     input  logic [12:0] long,
     input  logic [3:0] port_beat,
     input  logic odd,
-    input  logic [15:0] total,
+    input  logic [16:0] last,
     input  logic [7:0] covered,
     output logic [7:0] ip,
     output logic [7:0] l4,
@@ -681,13 +677,12 @@ module front_rx_verify_masks (
 );
   localparam logic [7:0] c_all = 8'hff;
   localparam logic [7:0] c_head = 8'h3;
+  localparam logic [7:0] c_rest = 8'h7f;
   logic [12:0] end_beat;
   logic [7:0] upto;
   logic [7:0] from;
   logic [4:0] iend_beat;
   logic [7:0] options;
-  logic [16:0] stop_d;
-  logic [16:0] stop_q;
   logic [8:0] iend_d;
   logic [8:0] iend_q;
   logic [4:0] k1_d;
@@ -722,7 +717,6 @@ module front_rx_verify_masks (
   logic [7:0] ipos2_q;
 
   initial begin
-    stop_q = 17'h0;
     iend_q = 9'h0;
     k1_q = 5'h0;
     one1_q = 1'h0;
@@ -742,7 +736,6 @@ module front_rx_verify_masks (
   end
 
   always_ff @(posedge clock) begin
-    stop_q <= stop_d;
     iend_q <= iend_d;
     k1_q <= k1_d;
     one1_q <= one1_d;
@@ -762,7 +755,6 @@ module front_rx_verify_masks (
   end
 
   always_comb begin
-    stop_d = stop_q;
     iend_d = iend_q;
     k1_d = k1_q;
     one1_d = one1_q;
@@ -779,9 +771,8 @@ module front_rx_verify_masks (
     ip2_d = ip2_q;
     l42_d = l42_q;
     ipos2_d = ipos2_q;
-    stop_d = {1'h0, total} + 17'he;
     iend_d = {1'h0, covered} + 9'he;
-    end_beat = 13'(stop_q[16:3]);
+    end_beat = 13'(last[16:3]);
     k1_d = k;
     one1_d = v == 4'h1;
     three1_d = v == 4'h3;
@@ -792,7 +783,7 @@ module front_rx_verify_masks (
     body1_d = v > port_beat;
     inside1_d = long < end_beat;
     end1_d = long == end_beat;
-    pos1_d = stop_q[2:0];
+    pos1_d = last[2:0];
     odd1_d = odd;
     options = 8'hfc;
     if (odd1_q) begin
@@ -810,7 +801,7 @@ module front_rx_verify_masks (
     if (inside1_q) begin
       upto = c_all;
     end else if (end1_q) begin
-      upto = ~(c_all >> pos1_q);
+      upto = ~(c_rest >> pos1_q);
     end
     from = 8'h0;
     if (body1_q) begin
@@ -844,6 +835,126 @@ module front_rx_verify_masks (
 endmodule
 
 module front_rx_verify_ip_sum (
+    input  logic clock,
+    input  logic valid,
+    input  logic first,
+    input  logic [63:0] data,
+    input  logic [7:0] mask,
+    output logic [20:0] sum
+);
+  localparam logic [63:0] c_byte = 64'hff;
+  logic [63:0] m;
+  logic [63:0] w;
+  logic [17:0] l0;
+  logic [17:0] l1;
+  logic [17:0] l2;
+  logic [17:0] l3;
+  logic [20:0] base;
+  logic [20:0] acc_d;
+  logic [20:0] acc_q;
+  logic [17:0] upper_d;
+  logic [17:0] upper_q;
+  logic [17:0] lower_d;
+  logic [17:0] lower_q;
+  logic pairs_valid_d;
+  logic pairs_valid_q;
+  logic pairs_first_d;
+  logic pairs_first_q;
+  logic [17:0] lanes_d;
+  logic [17:0] lanes_q;
+  logic lanes_valid_d;
+  logic lanes_valid_q;
+  logic lanes_first_d;
+  logic lanes_first_q;
+
+  initial begin
+    acc_q = 21'h0;
+    upper_q = 18'h0;
+    lower_q = 18'h0;
+    pairs_valid_q = 1'h0;
+    pairs_first_q = 1'h0;
+    lanes_q = 18'h0;
+    lanes_valid_q = 1'h0;
+    lanes_first_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    acc_q <= acc_d;
+    upper_q <= upper_d;
+    lower_q <= lower_d;
+    pairs_valid_q <= pairs_valid_d;
+    pairs_first_q <= pairs_first_d;
+    lanes_q <= lanes_d;
+    lanes_valid_q <= lanes_valid_d;
+    lanes_first_q <= lanes_first_d;
+  end
+
+  always_comb begin
+    acc_d = acc_q;
+    upper_d = upper_q;
+    lower_d = lower_q;
+    pairs_valid_d = pairs_valid_q;
+    pairs_first_d = pairs_first_q;
+    lanes_d = lanes_q;
+    lanes_valid_d = lanes_valid_q;
+    lanes_first_d = lanes_first_q;
+    m = 64'h0;
+    m = m << 8;
+    if (mask[7]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[6]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[5]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[4]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[3]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[2]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[1]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[0]) begin
+      m = m | c_byte;
+    end
+    w = data & m;
+    l0 = {2'h0, w[15:0]};
+    l1 = {2'h0, w[31:16]};
+    l2 = {2'h0, w[47:32]};
+    l3 = {2'h0, w[63:48]};
+    lower_d = l0 + l1;
+    upper_d = l2 + l3;
+    pairs_valid_d = valid;
+    pairs_first_d = first;
+    lanes_d = lower_q + upper_q;
+    lanes_valid_d = pairs_valid_q;
+    lanes_first_d = pairs_first_q;
+    base = acc_q;
+    if (lanes_first_q) begin
+      base = 21'h0;
+    end
+    if (lanes_valid_q) begin
+      acc_d = base + {3'h0, lanes_q};
+    end
+    sum = acc_q;
+  end
+endmodule
+
+module front_rx_verify_l4_sum (
     input  logic clock,
     input  logic valid,
     input  logic first,
@@ -963,6 +1074,126 @@ module front_rx_verify_ip_sum (
   end
 endmodule
 
+module front_rx_verify_ipos_sum (
+    input  logic clock,
+    input  logic valid,
+    input  logic first,
+    input  logic [63:0] data,
+    input  logic [7:0] mask,
+    output logic [22:0] sum
+);
+  localparam logic [63:0] c_byte = 64'hff;
+  logic [63:0] m;
+  logic [63:0] w;
+  logic [17:0] l0;
+  logic [17:0] l1;
+  logic [17:0] l2;
+  logic [17:0] l3;
+  logic [22:0] base;
+  logic [22:0] acc_d;
+  logic [22:0] acc_q;
+  logic [17:0] upper_d;
+  logic [17:0] upper_q;
+  logic [17:0] lower_d;
+  logic [17:0] lower_q;
+  logic pairs_valid_d;
+  logic pairs_valid_q;
+  logic pairs_first_d;
+  logic pairs_first_q;
+  logic [17:0] lanes_d;
+  logic [17:0] lanes_q;
+  logic lanes_valid_d;
+  logic lanes_valid_q;
+  logic lanes_first_d;
+  logic lanes_first_q;
+
+  initial begin
+    acc_q = 23'h0;
+    upper_q = 18'h0;
+    lower_q = 18'h0;
+    pairs_valid_q = 1'h0;
+    pairs_first_q = 1'h0;
+    lanes_q = 18'h0;
+    lanes_valid_q = 1'h0;
+    lanes_first_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    acc_q <= acc_d;
+    upper_q <= upper_d;
+    lower_q <= lower_d;
+    pairs_valid_q <= pairs_valid_d;
+    pairs_first_q <= pairs_first_d;
+    lanes_q <= lanes_d;
+    lanes_valid_q <= lanes_valid_d;
+    lanes_first_q <= lanes_first_d;
+  end
+
+  always_comb begin
+    acc_d = acc_q;
+    upper_d = upper_q;
+    lower_d = lower_q;
+    pairs_valid_d = pairs_valid_q;
+    pairs_first_d = pairs_first_q;
+    lanes_d = lanes_q;
+    lanes_valid_d = lanes_valid_q;
+    lanes_first_d = lanes_first_q;
+    m = 64'h0;
+    m = m << 8;
+    if (mask[7]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[6]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[5]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[4]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[3]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[2]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[1]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[0]) begin
+      m = m | c_byte;
+    end
+    w = data & m;
+    l0 = {2'h0, w[15:0]};
+    l1 = {2'h0, w[31:16]};
+    l2 = {2'h0, w[47:32]};
+    l3 = {2'h0, w[63:48]};
+    lower_d = l0 + l1;
+    upper_d = l2 + l3;
+    pairs_valid_d = valid;
+    pairs_first_d = first;
+    lanes_d = lower_q + upper_q;
+    lanes_valid_d = pairs_valid_q;
+    lanes_first_d = pairs_first_q;
+    base = acc_q;
+    if (lanes_first_q) begin
+      base = 23'h0;
+    end
+    if (lanes_valid_q) begin
+      acc_d = base + {5'h0, lanes_q};
+    end
+    sum = acc_q;
+  end
+endmodule
+
 module front_rx_verify_ip_fold (
     input  logic clock,
     input  logic [31:0] sum,
@@ -1010,8 +1241,9 @@ module front_rx_verify (
     input  logic [12:0] long,
     input  logic [3:0] port_beat,
     input  logic odd,
-    input  logic [15:0] total,
+    input  logic [16:0] upto,
     input  logic [7:0] covered,
+    input  logic back,
     input  logic [16:0] pseudo,
     output logic ip_ok,
     output logic ipos_ok,
@@ -1025,7 +1257,7 @@ module front_rx_verify (
   logic [12:0] masks_long;
   logic [3:0] masks_port_beat;
   logic masks_odd;
-  logic [15:0] masks_total;
+  logic [16:0] masks_last;
   logic [7:0] masks_covered;
   logic [7:0] masks_ip;
   logic [7:0] masks_l4;
@@ -1034,7 +1266,7 @@ module front_rx_verify (
   logic ip_sum_first;
   logic [63:0] ip_sum_data;
   logic [7:0] ip_sum_mask;
-  logic [31:0] ip_sum_sum;
+  logic [20:0] ip_sum_sum;
   logic l4_sum_valid;
   logic l4_sum_first;
   logic [63:0] l4_sum_data;
@@ -1044,7 +1276,7 @@ module front_rx_verify (
   logic ipos_sum_first;
   logic [63:0] ipos_sum_data;
   logic [7:0] ipos_sum_mask;
-  logic [31:0] ipos_sum_sum;
+  logic [22:0] ipos_sum_sum;
   logic [31:0] ip_fold_sum;
   logic ip_fold_valid;
   logic [31:0] l4_fold_sum;
@@ -1133,7 +1365,7 @@ module front_rx_verify (
       .long(masks_long),
       .port_beat(masks_port_beat),
       .odd(masks_odd),
-      .total(masks_total),
+      .last(masks_last),
       .covered(masks_covered),
       .ip(masks_ip),
       .l4(masks_l4),
@@ -1149,7 +1381,7 @@ module front_rx_verify (
       .sum(ip_sum_sum)
   );
 
-  front_rx_verify_ip_sum l4_sum (
+  front_rx_verify_l4_sum l4_sum (
       .clock(clock),
       .valid(l4_sum_valid),
       .first(l4_sum_first),
@@ -1158,7 +1390,7 @@ module front_rx_verify (
       .sum(l4_sum_sum)
   );
 
-  front_rx_verify_ip_sum ipos_sum (
+  front_rx_verify_ipos_sum ipos_sum (
       .clock(clock),
       .valid(ipos_sum_valid),
       .first(ipos_sum_first),
@@ -1208,7 +1440,7 @@ module front_rx_verify (
     masks_long = long;
     masks_port_beat = port_beat;
     masks_odd = odd;
-    masks_total = total;
+    masks_last = upto;
     masks_covered = covered;
     data1_d = data;
     data2_d = data1_q;
@@ -1226,7 +1458,7 @@ module front_rx_verify (
     l4_sum_first = start2_q;
     l4_sum_data = data2_q;
     l4_sum_mask = masks_l4;
-    ipos_sum_valid = valid2_q;
+    ipos_sum_valid = valid2_q & back;
     ipos_sum_first = start2_q;
     ipos_sum_data = data2_q;
     ipos_sum_mask = masks_ipos;
@@ -1237,8 +1469,8 @@ module front_rx_verify (
     pseudo5_d = pseudo4_q;
     l4_total_d = l4_sum_sum + {15'h0, pseudo5_q};
     l4_fold_sum = l4_total_q;
-    ip_fold_sum = ip_sum_sum;
-    ipos_fold_sum = ipos_sum_sum;
+    ip_fold_sum = {11'h0, ip_sum_sum};
+    ipos_fold_sum = {9'h0, ipos_sum_sum};
     ipos_ok8_d = ipos_fold_valid;
     dones_d = dones_q << 1;
     if (done) begin
@@ -1368,16 +1600,154 @@ module front_rx_beats (
   end
 endmodule
 
-module front_rx_metas_ram (
+module front_rx_ahead (
+    input  logic clock,
+    input  logic reset,
+    input  logic [68:0] s_data,
+    input  logic s_valid,
+    output logic s_read,
+    output logic [68:0] m_data,
+    output logic m_valid,
+    input  logic m_read
+);
+  logic go;
+  logic [68:0] data_d;
+  logic [68:0] data_q;
+  logic full_d;
+  logic full_q;
+
+  initial begin
+    data_q = 69'h0;
+    full_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    data_q <= data_d;
+    full_q <= full_d;
+  end
+
+  always_comb begin
+    data_d = data_q;
+    full_d = full_q;
+    go = m_read | (~full_q);
+    s_read = go & s_valid;
+    if (go) begin
+      data_d = s_data;
+      full_d = s_valid;
+    end
+    m_data = data_q;
+    m_valid = full_q;
+    if (reset) begin
+      full_d = 1'h0;
+    end
+  end
+endmodule
+
+module front_rx_keys_ram (
+    input  logic clock,
     input  logic [3:0] read_address,
-    input  logic read_clock,
-    output logic [217:0] read_data,
+    output logic [96:0] read_data,
     input  logic [3:0] write_address,
-    input  logic write_clock,
-    input  logic [217:0] write_data,
+    input  logic [96:0] write_data,
     input  logic write_enable
 );
-  reg[217:0] mem[15:0];
+  logic [96:0] mem [15:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
+endmodule
+
+module front_rx_keys (
+    input  logic clock,
+    input  logic reset,
+    input  logic [96:0] data_in,
+    input  logic write,
+    output logic [96:0] data_out,
+    output logic valid,
+    input  logic read,
+    output logic [4:0] level
+);
+  logic [3:0] ram_read_address;
+  logic [96:0] ram_read_data;
+  logic [3:0] ram_write_address;
+  logic [96:0] ram_write_data;
+  logic ram_write_enable;
+  logic [3:0] wr_d;
+  logic [3:0] wr_q;
+  logic [3:0] rd_d;
+  logic [3:0] rd_q;
+  logic [4:0] count_d;
+  logic [4:0] count_q;
+  logic some_d;
+  logic some_q;
+
+  initial begin
+    wr_q = 4'h0;
+    rd_q = 4'h0;
+    count_q = 5'h0;
+    some_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    wr_q <= wr_d;
+    rd_q <= rd_d;
+    count_q <= count_d;
+    some_q <= some_d;
+  end
+
+  front_rx_keys_ram ram (
+      .clock(clock),
+      .read_address(ram_read_address),
+      .read_data(ram_read_data),
+      .write_address(ram_write_address),
+      .write_data(ram_write_data),
+      .write_enable(ram_write_enable)
+  );
+
+  always_comb begin
+    wr_d = wr_q;
+    rd_d = rd_q;
+    count_d = count_q;
+    some_d = some_q;
+    ram_write_address = wr_q;
+    ram_write_data = data_in;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
+    data_out = ram_read_data;
+    valid = some_q;
+    level = count_q;
+    if (read) begin
+      rd_d = rd_q + 4'h1;
+      some_d = count_q != 5'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 4'h1;
+      some_d = 1'h1;
+    end
+    if (write & (~read)) begin
+      count_d = count_q + 5'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 5'h1;
+    end
+    if (reset) begin
+      wr_d = 4'h0;
+      rd_d = 4'h0;
+      count_d = 5'h0;
+      some_d = 1'h0;
+    end
+  end
+endmodule
+
+module front_rx_metas_ram (
+    input  logic [5:0] read_address,
+    input  logic read_clock,
+    output logic [122:0] read_data,
+    input  logic [5:0] write_address,
+    input  logic write_clock,
+    input  logic [122:0] write_data,
+    input  logic write_enable
+);
+  reg[122:0] mem[63:0];
   always @(posedge read_clock) begin
      read_data <= mem[read_address];
   end
@@ -1391,33 +1761,33 @@ endmodule
 module front_rx_metas (
     input  logic clock,
     input  logic reset,
-    input  logic [217:0] data_in,
+    input  logic [122:0] data_in,
     input  logic write,
-    output logic [217:0] data_out,
+    output logic [122:0] data_out,
     output logic valid,
     input  logic read,
-    output logic [4:0] level
+    output logic [6:0] level
 );
-  logic [4:0] rd_next;
-  logic [3:0] ram_read_address;
-  logic [217:0] ram_read_data;
-  logic [3:0] ram_write_address;
-  logic [217:0] ram_write_data;
+  logic [6:0] rd_next;
+  logic [5:0] ram_read_address;
+  logic [122:0] ram_read_data;
+  logic [5:0] ram_write_address;
+  logic [122:0] ram_write_data;
   logic ram_write_enable;
-  logic [4:0] wr_d;
-  logic [4:0] wr_q;
-  logic [4:0] rd_d;
-  logic [4:0] rd_q;
+  logic [6:0] wr_d;
+  logic [6:0] wr_q;
+  logic [6:0] rd_d;
+  logic [6:0] rd_q;
   logic full_word_d;
   logic full_word_q;
-  logic [4:0] count_d;
-  logic [4:0] count_q;
+  logic [6:0] count_d;
+  logic [6:0] count_q;
 
   initial begin
-    wr_q = 5'h0;
-    rd_q = 5'h0;
+    wr_q = 7'h0;
+    rd_q = 7'h0;
     full_word_q = 1'h0;
-    count_q = 5'h0;
+    count_q = 7'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -1444,53 +1814,46 @@ module front_rx_metas (
     count_d = count_q;
     rd_next = rd_q;
     if (read) begin
-      rd_next = rd_q + 5'h1;
+      rd_next = rd_q + 7'h1;
     end
     rd_d = rd_next;
     if (write) begin
-      wr_d = wr_q + 5'h1;
+      wr_d = wr_q + 7'h1;
     end
-    ram_write_address = wr_q[3:0];
+    ram_write_address = wr_q[5:0];
     ram_write_data = data_in;
     ram_write_enable = write;
-    ram_read_address = rd_next[3:0];
+    ram_read_address = rd_next[5:0];
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
     if (write & (~read)) begin
-      count_d = count_q + 5'h1;
+      count_d = count_q + 7'h1;
     end
     if (read & (~write)) begin
-      count_d = count_q - 5'h1;
+      count_d = count_q - 7'h1;
     end
     if (reset) begin
-      wr_d = 5'h0;
-      rd_d = 5'h0;
+      wr_d = 7'h0;
+      rd_d = 7'h0;
       full_word_d = 1'h0;
-      count_d = 5'h0;
+      count_d = 7'h0;
     end
   end
 endmodule
 
 module front_rx_pairs_ram (
-    input  logic [4:0] read_address,
-    input  logic read_clock,
+    input  logic clock,
+    input  logic [3:0] read_address,
     output logic [1:0] read_data,
-    input  logic [4:0] write_address,
-    input  logic write_clock,
+    input  logic [3:0] write_address,
     input  logic [1:0] write_data,
     input  logic write_enable
 );
-  reg[1:0] mem[31:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
-  end
+  logic [1:0] mem [15:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
 
 module front_rx_pairs (
@@ -1501,43 +1864,41 @@ module front_rx_pairs (
     output logic [1:0] data_out,
     output logic valid,
     input  logic read,
-    output logic [5:0] level
+    output logic [4:0] level
 );
-  logic [5:0] rd_next;
-  logic [4:0] ram_read_address;
+  logic [3:0] ram_read_address;
   logic [1:0] ram_read_data;
-  logic [4:0] ram_write_address;
+  logic [3:0] ram_write_address;
   logic [1:0] ram_write_data;
   logic ram_write_enable;
-  logic [5:0] wr_d;
-  logic [5:0] wr_q;
-  logic [5:0] rd_d;
-  logic [5:0] rd_q;
-  logic full_word_d;
-  logic full_word_q;
-  logic [5:0] count_d;
-  logic [5:0] count_q;
+  logic [3:0] wr_d;
+  logic [3:0] wr_q;
+  logic [3:0] rd_d;
+  logic [3:0] rd_q;
+  logic [4:0] count_d;
+  logic [4:0] count_q;
+  logic some_d;
+  logic some_q;
 
   initial begin
-    wr_q = 6'h0;
-    rd_q = 6'h0;
-    full_word_q = 1'h0;
-    count_q = 6'h0;
+    wr_q = 4'h0;
+    rd_q = 4'h0;
+    count_q = 5'h0;
+    some_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
-    full_word_q <= full_word_d;
     count_q <= count_d;
+    some_q <= some_d;
   end
 
   front_rx_pairs_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -1545,24 +1906,118 @@ module front_rx_pairs (
   always_comb begin
     wr_d = wr_q;
     rd_d = rd_q;
-    full_word_d = full_word_q;
     count_d = count_q;
-    rd_next = rd_q;
-    if (read) begin
-      rd_next = rd_q + 6'h1;
-    end
-    rd_d = rd_next;
-    if (write) begin
-      wr_d = wr_q + 6'h1;
-    end
-    ram_write_address = wr_q[4:0];
+    some_d = some_q;
+    ram_write_address = wr_q;
     ram_write_data = data_in;
-    ram_write_enable = write;
-    ram_read_address = rd_next[4:0];
-    full_word_d = rd_next != wr_q;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
     data_out = ram_read_data;
-    valid = full_word_q;
+    valid = some_q;
     level = count_q;
+    if (read) begin
+      rd_d = rd_q + 4'h1;
+      some_d = count_q != 5'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 4'h1;
+      some_d = 1'h1;
+    end
+    if (write & (~read)) begin
+      count_d = count_q + 5'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 5'h1;
+    end
+    if (reset) begin
+      wr_d = 4'h0;
+      rd_d = 4'h0;
+      count_d = 5'h0;
+      some_d = 1'h0;
+    end
+  end
+endmodule
+
+module front_rx_tails_ram (
+    input  logic clock,
+    input  logic [4:0] read_address,
+    output logic [1:0] read_data,
+    input  logic [4:0] write_address,
+    input  logic [1:0] write_data,
+    input  logic write_enable
+);
+  logic [1:0] mem [31:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
+endmodule
+
+module front_rx_tails (
+    input  logic clock,
+    input  logic reset,
+    input  logic [1:0] data_in,
+    input  logic write,
+    output logic [1:0] data_out,
+    output logic valid,
+    input  logic read,
+    output logic [5:0] level
+);
+  logic [4:0] ram_read_address;
+  logic [1:0] ram_read_data;
+  logic [4:0] ram_write_address;
+  logic [1:0] ram_write_data;
+  logic ram_write_enable;
+  logic [4:0] wr_d;
+  logic [4:0] wr_q;
+  logic [4:0] rd_d;
+  logic [4:0] rd_q;
+  logic [5:0] count_d;
+  logic [5:0] count_q;
+  logic some_d;
+  logic some_q;
+
+  initial begin
+    wr_q = 5'h0;
+    rd_q = 5'h0;
+    count_q = 6'h0;
+    some_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    wr_q <= wr_d;
+    rd_q <= rd_d;
+    count_q <= count_d;
+    some_q <= some_d;
+  end
+
+  front_rx_tails_ram ram (
+      .clock(clock),
+      .read_address(ram_read_address),
+      .read_data(ram_read_data),
+      .write_address(ram_write_address),
+      .write_data(ram_write_data),
+      .write_enable(ram_write_enable)
+  );
+
+  always_comb begin
+    wr_d = wr_q;
+    rd_d = rd_q;
+    count_d = count_q;
+    some_d = some_q;
+    ram_write_address = wr_q;
+    ram_write_data = data_in;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
+    data_out = ram_read_data;
+    valid = some_q;
+    level = count_q;
+    if (read) begin
+      rd_d = rd_q + 5'h1;
+      some_d = count_q != 6'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 5'h1;
+      some_d = 1'h1;
+    end
     if (write & (~read)) begin
       count_d = count_q + 6'h1;
     end
@@ -1570,10 +2025,10 @@ module front_rx_pairs (
       count_d = count_q - 6'h1;
     end
     if (reset) begin
-      wr_d = 6'h0;
-      rd_d = 6'h0;
-      full_word_d = 1'h0;
+      wr_d = 5'h0;
+      rd_d = 5'h0;
       count_d = 6'h0;
+      some_d = 1'h0;
     end
   end
 endmodule
@@ -1588,9 +2043,11 @@ module front_rx (
     input  logic promiscuous,
     input  logic [15:0] ethertype,
     input  logic back,
-    output logic [217:0] meta,
-    output logic head_valid,
-    input  logic head_read,
+    output logic [96:0] key,
+    output logic key_valid,
+    input  logic key_read,
+    output logic [122:0] meta,
+    input  logic meta_read,
     output logic ip_ok,
     output logic ipos_ok,
     output logic sums_valid,
@@ -1630,15 +2087,16 @@ module front_rx (
   logic fields_promiscuous;
   logic [15:0] fields_ethertype;
   logic fields_back;
-  logic [217:0] fields_meta;
+  logic [122:0] fields_meta;
   logic fields_meta_valid;
+  logic [96:0] fields_key;
   logic fields_done1;
   logic [4:0] fields_k1;
   logic [3:0] fields_v1;
   logic [12:0] fields_long1;
   logic [3:0] fields_port_beat;
   logic fields_odd;
-  logic [15:0] fields_total1;
+  logic [16:0] fields_upto;
   logic [7:0] fields_cover1;
   logic [16:0] fields_pseudo;
   logic verify_reset;
@@ -1651,8 +2109,9 @@ module front_rx (
   logic [12:0] verify_long;
   logic [3:0] verify_port_beat;
   logic verify_odd;
-  logic [15:0] verify_total;
+  logic [16:0] verify_upto;
   logic [7:0] verify_covered;
+  logic verify_back;
   logic [16:0] verify_pseudo;
   logic verify_ip_ok;
   logic verify_ipos_ok;
@@ -1667,20 +2126,34 @@ module front_rx (
   logic beats_valid;
   logic beats_read;
   logic [6:0] beats_level;
+  logic ahead_reset;
+  logic [68:0] ahead_s_data;
+  logic ahead_s_valid;
+  logic ahead_s_read;
+  logic [68:0] ahead_m_data;
+  logic ahead_m_valid;
+  logic ahead_m_read;
+  logic keys_reset;
+  logic [96:0] keys_data_in;
+  logic keys_write;
+  logic [96:0] keys_data_out;
+  logic keys_valid;
+  logic keys_read;
+  logic [4:0] keys_level;
   logic metas_reset;
-  logic [217:0] metas_data_in;
+  logic [122:0] metas_data_in;
   logic metas_write;
-  logic [217:0] metas_data_out;
+  logic [122:0] metas_data_out;
   logic metas_valid;
   logic metas_read;
-  logic [4:0] metas_level;
+  logic [6:0] metas_level;
   logic pairs_reset;
   logic [1:0] pairs_data_in;
   logic pairs_write;
   logic [1:0] pairs_data_out;
   logic pairs_valid;
   logic pairs_read;
-  logic [5:0] pairs_level;
+  logic [4:0] pairs_level;
   logic tails_reset;
   logic [1:0] tails_data_in;
   logic tails_write;
@@ -1746,13 +2219,14 @@ module front_rx (
       .back(fields_back),
       .meta(fields_meta),
       .meta_valid(fields_meta_valid),
+      .key(fields_key),
       .done1(fields_done1),
       .k1(fields_k1),
       .v1(fields_v1),
       .long1(fields_long1),
       .port_beat(fields_port_beat),
       .odd(fields_odd),
-      .total1(fields_total1),
+      .upto(fields_upto),
       .cover1(fields_cover1),
       .pseudo(fields_pseudo)
   );
@@ -1769,8 +2243,9 @@ module front_rx (
       .long(verify_long),
       .port_beat(verify_port_beat),
       .odd(verify_odd),
-      .total(verify_total),
+      .upto(verify_upto),
       .covered(verify_covered),
+      .back(verify_back),
       .pseudo(verify_pseudo),
       .ip_ok(verify_ip_ok),
       .ipos_ok(verify_ipos_ok),
@@ -1789,6 +2264,28 @@ module front_rx (
       .valid(beats_valid),
       .read(beats_read),
       .level(beats_level)
+  );
+
+  front_rx_ahead ahead (
+      .clock(clock),
+      .reset(ahead_reset),
+      .s_data(ahead_s_data),
+      .s_valid(ahead_s_valid),
+      .s_read(ahead_s_read),
+      .m_data(ahead_m_data),
+      .m_valid(ahead_m_valid),
+      .m_read(ahead_m_read)
+  );
+
+  front_rx_keys keys (
+      .clock(clock),
+      .reset(keys_reset),
+      .data_in(keys_data_in),
+      .write(keys_write),
+      .data_out(keys_data_out),
+      .valid(keys_valid),
+      .read(keys_read),
+      .level(keys_level)
   );
 
   front_rx_metas metas (
@@ -1813,7 +2310,7 @@ module front_rx (
       .level(pairs_level)
   );
 
-  front_rx_pairs tails (
+  front_rx_tails tails (
       .clock(clock),
       .reset(tails_reset),
       .data_in(tails_data_in),
@@ -1833,13 +2330,15 @@ module front_rx (
     fields_reset = reset;
     verify_reset = reset;
     beats_reset = reset;
+    ahead_reset = reset;
+    keys_reset = reset;
     metas_reset = reset;
     pairs_reset = reset;
     tails_reset = reset;
     vlan_s_beat = s_beat;
     vlan_s_valid = s_valid;
     s_ready = vlan_s_ready;
-    room_d = (((beats_level < 7'h3c) & (metas_level < 5'ha)) & (pairs_level < 6'h14)) & (tails_level < 6'h14);
+    room_d = (((beats_level < 7'h38) & (keys_level < 5'h8)) & (metas_level < 7'h8)) & (tails_level < 6'h10);
     vlan_m_ready = room_q;
     fire = vlan_m_valid & room_q;
     beats_data_in = vlan_m_beat;
@@ -1856,6 +2355,8 @@ module front_rx (
     fields_promiscuous = promiscuous;
     fields_ethertype = ethertype;
     fields_back = back;
+    keys_data_in = fields_key;
+    keys_write = fields_done1;
     metas_data_in = fields_meta;
     metas_write = fields_meta_valid;
     data1_d = rev_o;
@@ -1870,9 +2371,10 @@ module front_rx (
     verify_long = fields_long1;
     verify_port_beat = fields_port_beat;
     verify_odd = fields_odd;
-    verify_total = fields_total1;
+    verify_upto = fields_upto;
     verify_covered = fields_cover1;
     verify_pseudo = fields_pseudo;
+    verify_back = back;
     pair = 2'h0;
     if (verify_ip_ok) begin
       pair = pair | 2'h1;
@@ -1891,9 +2393,11 @@ module front_rx (
     end
     tails_data_in = tail;
     tails_write = verify_tail_done;
+    key = keys_data_out;
+    key_valid = keys_valid;
+    keys_read = key_read;
     meta = metas_data_out;
-    head_valid = metas_valid;
-    metas_read = head_read;
+    metas_read = meta_read;
     ip_ok = pairs_data_out[0];
     ipos_ok = pairs_data_out[1];
     sums_valid = pairs_valid;
@@ -1902,9 +2406,12 @@ module front_rx (
     cover_ok = tails_data_out[1];
     tail_valid = tails_valid;
     tails_read = tail_read;
-    beat = beats_data_out;
-    beat_valid = beats_valid;
-    beats_read = beat_read;
+    ahead_s_data = beats_data_out;
+    ahead_s_valid = beats_valid;
+    beats_read = ahead_s_read;
+    beat = ahead_m_data;
+    beat_valid = ahead_m_valid;
+    ahead_m_read = beat_read;
     if (reset) begin
       room_d = 1'h0;
       fire1_d = 1'h0;
@@ -1918,54 +2425,54 @@ module front_classify_hash (
     input  logic [96:0] key,
     output logic [47:0] bits
 );
-  localparam logic [96:0] mask_0 = 97'h78918ef18604456572d649d0;
-  localparam logic [96:0] mask_1 = 97'h12f7b6c8a18099d6a664d3776;
-  localparam logic [96:0] mask_10 = 97'hbbefc190f53d620b08475dc1;
-  localparam logic [96:0] mask_11 = 97'hddcc7cd5c44bb7f2b103112e;
-  localparam logic [96:0] mask_12 = 97'h824d78a954927537ca5ea94a;
-  localparam logic [96:0] mask_13 = 97'h13153ea9c08aa9566f53cd7a5;
-  localparam logic [96:0] mask_14 = 97'hb091acd51ed34e16999bfbd9;
-  localparam logic [96:0] mask_15 = 97'h191d644ffcc5a315a019c6fe2;
-  localparam logic [96:0] mask_16 = 97'h18b42a739a4f472e763886ade;
-  localparam logic [96:0] mask_17 = 97'h1912db1ad9f7d2f0760e8c147;
-  localparam logic [96:0] mask_18 = 97'h6e365a5d3ebecc64995edf6b;
-  localparam logic [96:0] mask_19 = 97'hdd0b6ed7dad16164d16b132;
-  localparam logic [96:0] mask_2 = 97'h8f42520150d88acfbe95947c;
-  localparam logic [96:0] mask_20 = 97'hea278b623e9f5d204ae35c6;
-  localparam logic [96:0] mask_21 = 97'ha87d92ee8a892119e699b1db;
-  localparam logic [96:0] mask_22 = 97'h12b8060ca231b0b8babe8284b;
-  localparam logic [96:0] mask_23 = 97'hf9edf082ee2d69975b117af7;
-  localparam logic [96:0] mask_24 = 97'h146a752bfe673e55978947e61;
-  localparam logic [96:0] mask_25 = 97'h1c2647e3cfecfeaa576ba2ed6;
-  localparam logic [96:0] mask_26 = 97'h19e68d1e516b941c711fd39e7;
-  localparam logic [96:0] mask_27 = 97'h981596d188f82495a77480ca;
-  localparam logic [96:0] mask_28 = 97'h15a1d8d19e93d13ae155ec285;
-  localparam logic [96:0] mask_29 = 97'h1a18b5ef748d4e02a30452859;
-  localparam logic [96:0] mask_3 = 97'h623f1618ad395d44a6fbf864;
-  localparam logic [96:0] mask_30 = 97'h1a9deb31d35b463311ea2bb6;
-  localparam logic [96:0] mask_31 = 97'h1d32b4bc6ae9ea494fa4d91f1;
-  localparam logic [96:0] mask_32 = 97'h2d7c371b513e16efef8ebe7f;
-  localparam logic [96:0] mask_33 = 97'h1761bd5d31182554dc3a33935;
-  localparam logic [96:0] mask_34 = 97'h1913196263f5271fdbd588ece;
-  localparam logic [96:0] mask_35 = 97'hd6ea55418040b69a88039898;
-  localparam logic [96:0] mask_36 = 97'h101fb27bab674d0da11c6d71d;
-  localparam logic [96:0] mask_37 = 97'h100406effd387412f9a86d6f0;
-  localparam logic [96:0] mask_38 = 97'h2cfe86c9dbf2031a6236a34f;
-  localparam logic [96:0] mask_39 = 97'hb638fec8f42a14db0eed6587;
-  localparam logic [96:0] mask_4 = 97'ha73fb298d03142c9e122eb4;
-  localparam logic [96:0] mask_40 = 97'hc556e29662d44b6b603ce97c;
-  localparam logic [96:0] mask_41 = 97'h91b77a42ee8ab077462add2b;
-  localparam logic [96:0] mask_42 = 97'h1fb218df38361b2f1299725c4;
-  localparam logic [96:0] mask_43 = 97'h18c8dbad9113a04471d830cc0;
-  localparam logic [96:0] mask_44 = 97'hd7f5c114cd17db0af81e7f22;
-  localparam logic [96:0] mask_45 = 97'h1cda2b1e0b3030730e7f3e82c;
-  localparam logic [96:0] mask_46 = 97'h526521cbe6982e6f46b748af;
-  localparam logic [96:0] mask_47 = 97'h167b5174c1698683ff5ba39fe;
-  localparam logic [96:0] mask_5 = 97'h7a42e1cfe07dcb4f335a2996;
-  localparam logic [96:0] mask_6 = 97'h182ccffba77a73394f2b94d;
-  localparam logic [96:0] mask_7 = 97'h18c63850adb9fb28e1dc3b18d;
-  localparam logic [96:0] mask_8 = 97'ha7c6b31a12f6116fadeb0145;
-  localparam logic [96:0] mask_9 = 97'h1590f90abbc4fcaa0232f9ca7;
+  localparam logic [96:0] mask_0 = 97'h800002c0020032001074a012;
+  localparam logic [96:0] mask_1 = 97'h15005004600105a0104080e40;
+  localparam logic [96:0] mask_10 = 97'h8000100040a00040200200;
+  localparam logic [96:0] mask_11 = 97'h31880000880100008401000;
+  localparam logic [96:0] mask_12 = 97'h50560800200500451000044;
+  localparam logic [96:0] mask_13 = 97'he32020008080061c040a710;
+  localparam logic [96:0] mask_14 = 97'h10120110e8126001802040020;
+  localparam logic [96:0] mask_15 = 97'h4001a0008028480800942b2;
+  localparam logic [96:0] mask_16 = 97'h1100c801004005a8800212020;
+  localparam logic [96:0] mask_17 = 97'h8848687430080268301004;
+  localparam logic [96:0] mask_18 = 97'h6002008010c1019204028000;
+  localparam logic [96:0] mask_19 = 97'h810a0c042001020000880800;
+  localparam logic [96:0] mask_2 = 97'h20931200048844e2882d02a;
+  localparam logic [96:0] mask_20 = 97'h20c00021100022001094801d;
+  localparam logic [96:0] mask_21 = 97'h124010110a80000000200100;
+  localparam logic [96:0] mask_22 = 97'h82004008400000420100;
+  localparam logic [96:0] mask_23 = 97'h40c080000400000000101000;
+  localparam logic [96:0] mask_24 = 97'h18200018040c040040a02c002;
+  localparam logic [96:0] mask_25 = 97'h818000200004970808a1005c;
+  localparam logic [96:0] mask_26 = 97'h10c4001808a841200000388;
+  localparam logic [96:0] mask_27 = 97'h500a00048210007005484321;
+  localparam logic [96:0] mask_28 = 97'h401a9002080220980300c30;
+  localparam logic [96:0] mask_29 = 97'h1077000081122100882002051;
+  localparam logic [96:0] mask_3 = 97'h14800a04e4004010100020000;
+  localparam logic [96:0] mask_30 = 97'h4402011010060080020;
+  localparam logic [96:0] mask_31 = 97'h20212000960482415840c80;
+  localparam logic [96:0] mask_32 = 97'hac0000120600009220101284;
+  localparam logic [96:0] mask_33 = 97'h2220049001000000000000;
+  localparam logic [96:0] mask_34 = 97'h100008800006800408081041;
+  localparam logic [96:0] mask_35 = 97'h400001880045000000000000;
+  localparam logic [96:0] mask_36 = 97'h42081003461011002210088;
+  localparam logic [96:0] mask_37 = 97'h12010803802828204014038b4;
+  localparam logic [96:0] mask_38 = 97'h423140020110088046080543;
+  localparam logic [96:0] mask_39 = 97'h409034001204020880020441;
+  localparam logic [96:0] mask_4 = 97'h180080e106a184200108;
+  localparam logic [96:0] mask_40 = 97'hc00c04546800510834a00;
+  localparam logic [96:0] mask_41 = 97'h1b90206040800500208408024;
+  localparam logic [96:0] mask_42 = 97'h860008619400341220041200;
+  localparam logic [96:0] mask_43 = 97'hc042820028000000102100;
+  localparam logic [96:0] mask_44 = 97'h904000202026600880004;
+  localparam logic [96:0] mask_45 = 97'h11404010549000004400;
+  localparam logic [96:0] mask_46 = 97'h40020088000000900000;
+  localparam logic [96:0] mask_47 = 97'h4008a0100000400000400000;
+  localparam logic [96:0] mask_5 = 97'h28180404001581222088c00d;
+  localparam logic [96:0] mask_6 = 97'h1814210280201001000010010;
+  localparam logic [96:0] mask_7 = 97'h262048083008608843540084;
+  localparam logic [96:0] mask_8 = 97'h40a082112d12402400010006;
+  localparam logic [96:0] mask_9 = 97'h2082003008000000281a1000;
   logic [47:0] h;
 
   always_comb begin
@@ -2093,6 +2600,14 @@ module front_classify_forward (
   logic [9:0] ram_3_write_address;
   logic [107:0] ram_3_write_data;
   logic ram_3_write_enable;
+  logic [107:0] word_0_d;
+  logic [107:0] word_0_q;
+  logic [107:0] word_1_d;
+  logic [107:0] word_1_q;
+  logic [107:0] word_2_d;
+  logic [107:0] word_2_q;
+  logic [107:0] word_3_d;
+  logic [107:0] word_3_q;
   logic [48:0] near_0_d;
   logic [48:0] near_0_q;
   logic [48:0] near_1_d;
@@ -2131,6 +2646,8 @@ module front_classify_forward (
   logic [47:0] hash2_q;
   logic [47:0] hash3_d;
   logic [47:0] hash3_q;
+  logic [47:0] hash4_d;
+  logic [47:0] hash4_q;
   logic found_d;
   logic found_q;
   logic [13:0] spot_d;
@@ -2139,6 +2656,10 @@ module front_classify_forward (
   logic [9:0] result_q;
 
   initial begin
+    word_0_q = 108'h0;
+    word_1_q = 108'h0;
+    word_2_q = 108'h0;
+    word_3_q = 108'h0;
     near_0_q = 49'h0;
     near_1_q = 49'h0;
     near_2_q = 49'h0;
@@ -2158,12 +2679,17 @@ module front_classify_forward (
     hash1_q = 48'h0;
     hash2_q = 48'h0;
     hash3_q = 48'h0;
+    hash4_q = 48'h0;
     found_q = 1'h0;
     spot_q = 14'h0;
     result_q = 10'h0;
   end
 
   always_ff @(posedge clock) begin
+    word_0_q <= word_0_d;
+    word_1_q <= word_1_d;
+    word_2_q <= word_2_d;
+    word_3_q <= word_3_d;
     near_0_q <= near_0_d;
     near_1_q <= near_1_d;
     near_2_q <= near_2_d;
@@ -2183,6 +2709,7 @@ module front_classify_forward (
     hash1_q <= hash1_d;
     hash2_q <= hash2_d;
     hash3_q <= hash3_d;
+    hash4_q <= hash4_d;
     found_q <= found_d;
     spot_q <= spot_d;
     result_q <= result_d;
@@ -2232,14 +2759,16 @@ module front_classify_forward (
     hash1_d = hash1_q;
     hash2_d = hash2_q;
     hash3_d = hash3_q;
+    hash4_d = hash4_q;
     found_d = found_q;
     spot_d = spot_q;
     result_d = result_q;
     hash1_d = hash;
     hash2_d = hash1_q;
     hash3_d = hash2_q;
+    hash4_d = hash3_q;
     entry_in = ({98'h0, commit_value} << 98) | {11'h0, commit_key};
-    if (commit_valid) begin
+    if (commit_valid & (~sweep)) begin
       entry_in = (({98'h0, commit_value} << 98) | {11'h0, commit_key}) | (108'h1 << 97);
     end
     select = c_one << commit_bank;
@@ -2253,10 +2782,10 @@ module front_classify_forward (
     ram_0_write_enable = commit & select[0];
     if (sweep) begin
       ram_0_write_address = sweep_slot[9:0];
-      ram_0_write_data = 108'h0;
       ram_0_write_enable = 1'h1;
     end
-    read = ram_0_read_data;
+    word_0_d = ram_0_read_data;
+    read = word_0_q;
     unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
     alike = 49'h0;
     alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
@@ -2312,7 +2841,7 @@ module front_classify_forward (
     early_0_d = read[107:98];
     same_0_d = &near_0_q;
     entry_0_d = early_0_q;
-    old_hash = hash3_q[11:0];
+    old_hash = hash4_q[11:0];
     old_slot = old_hash[9:0];
     if (same_0_q) begin
       any = 1'h1;
@@ -2326,10 +2855,10 @@ module front_classify_forward (
     ram_1_write_enable = commit & select[1];
     if (sweep) begin
       ram_1_write_address = sweep_slot[9:0];
-      ram_1_write_data = 108'h0;
       ram_1_write_enable = 1'h1;
     end
-    read = ram_1_read_data;
+    word_1_d = ram_1_read_data;
+    read = word_1_q;
     unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
     alike = 49'h0;
     alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
@@ -2385,7 +2914,7 @@ module front_classify_forward (
     early_1_d = read[107:98];
     same_1_d = &near_1_q;
     entry_1_d = early_1_q;
-    old_hash = hash3_q[23:12];
+    old_hash = hash4_q[23:12];
     old_slot = old_hash[9:0];
     if (same_1_q) begin
       any = 1'h1;
@@ -2399,10 +2928,10 @@ module front_classify_forward (
     ram_2_write_enable = commit & select[2];
     if (sweep) begin
       ram_2_write_address = sweep_slot[9:0];
-      ram_2_write_data = 108'h0;
       ram_2_write_enable = 1'h1;
     end
-    read = ram_2_read_data;
+    word_2_d = ram_2_read_data;
+    read = word_2_q;
     unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
     alike = 49'h0;
     alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
@@ -2458,7 +2987,7 @@ module front_classify_forward (
     early_2_d = read[107:98];
     same_2_d = &near_2_q;
     entry_2_d = early_2_q;
-    old_hash = hash3_q[35:24];
+    old_hash = hash4_q[35:24];
     old_slot = old_hash[9:0];
     if (same_2_q) begin
       any = 1'h1;
@@ -2472,10 +3001,10 @@ module front_classify_forward (
     ram_3_write_enable = commit & select[3];
     if (sweep) begin
       ram_3_write_address = sweep_slot[9:0];
-      ram_3_write_data = 108'h0;
       ram_3_write_enable = 1'h1;
     end
-    read = ram_3_read_data;
+    word_3_d = ram_3_read_data;
+    read = word_3_q;
     unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
     alike = 49'h0;
     alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
@@ -2531,7 +3060,7 @@ module front_classify_forward (
     early_3_d = read[107:98];
     same_3_d = &near_3_q;
     entry_3_d = early_3_q;
-    old_hash = hash3_q[47:36];
+    old_hash = hash4_q[47:36];
     old_slot = old_hash[9:0];
     if (same_3_q) begin
       any = 1'h1;
@@ -2625,6 +3154,14 @@ module front_classify_endpoint (
   logic [8:0] ram_3_write_address;
   logic [129:0] ram_3_write_data;
   logic ram_3_write_enable;
+  logic [129:0] word_0_d;
+  logic [129:0] word_0_q;
+  logic [129:0] word_1_d;
+  logic [129:0] word_1_q;
+  logic [129:0] word_2_d;
+  logic [129:0] word_2_q;
+  logic [129:0] word_3_d;
+  logic [129:0] word_3_q;
   logic [48:0] near_0_d;
   logic [48:0] near_0_q;
   logic [48:0] near_1_d;
@@ -2663,6 +3200,8 @@ module front_classify_endpoint (
   logic [47:0] hash2_q;
   logic [47:0] hash3_d;
   logic [47:0] hash3_q;
+  logic [47:0] hash4_d;
+  logic [47:0] hash4_q;
   logic found_d;
   logic found_q;
   logic [13:0] spot_d;
@@ -2671,6 +3210,10 @@ module front_classify_endpoint (
   logic [31:0] result_q;
 
   initial begin
+    word_0_q = 130'h0;
+    word_1_q = 130'h0;
+    word_2_q = 130'h0;
+    word_3_q = 130'h0;
     near_0_q = 49'h0;
     near_1_q = 49'h0;
     near_2_q = 49'h0;
@@ -2690,12 +3233,17 @@ module front_classify_endpoint (
     hash1_q = 48'h0;
     hash2_q = 48'h0;
     hash3_q = 48'h0;
+    hash4_q = 48'h0;
     found_q = 1'h0;
     spot_q = 14'h0;
     result_q = 32'h0;
   end
 
   always_ff @(posedge clock) begin
+    word_0_q <= word_0_d;
+    word_1_q <= word_1_d;
+    word_2_q <= word_2_d;
+    word_3_q <= word_3_d;
     near_0_q <= near_0_d;
     near_1_q <= near_1_d;
     near_2_q <= near_2_d;
@@ -2715,6 +3263,7 @@ module front_classify_endpoint (
     hash1_q <= hash1_d;
     hash2_q <= hash2_d;
     hash3_q <= hash3_d;
+    hash4_q <= hash4_d;
     found_q <= found_d;
     spot_q <= spot_d;
     result_q <= result_d;
@@ -2764,14 +3313,16 @@ module front_classify_endpoint (
     hash1_d = hash1_q;
     hash2_d = hash2_q;
     hash3_d = hash3_q;
+    hash4_d = hash4_q;
     found_d = found_q;
     spot_d = spot_q;
     result_d = result_q;
     hash1_d = hash;
     hash2_d = hash1_q;
     hash3_d = hash2_q;
+    hash4_d = hash3_q;
     entry_in = ({98'h0, commit_value} << 98) | {33'h0, commit_key};
-    if (commit_valid) begin
+    if (commit_valid & (~sweep)) begin
       entry_in = (({98'h0, commit_value} << 98) | {33'h0, commit_key}) | (130'h1 << 97);
     end
     select = c_one << commit_bank;
@@ -2785,10 +3336,10 @@ module front_classify_endpoint (
     ram_0_write_enable = commit & select[0];
     if (sweep) begin
       ram_0_write_address = sweep_slot[8:0];
-      ram_0_write_data = 130'h0;
       ram_0_write_enable = 1'h1;
     end
-    read = ram_0_read_data;
+    word_0_d = ram_0_read_data;
+    read = word_0_q;
     unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
     alike = 49'h0;
     alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
@@ -2844,7 +3395,7 @@ module front_classify_endpoint (
     early_0_d = read[129:98];
     same_0_d = &near_0_q;
     entry_0_d = early_0_q;
-    old_hash = hash3_q[11:0];
+    old_hash = hash4_q[11:0];
     old_slot = old_hash[8:0];
     if (same_0_q) begin
       any = 1'h1;
@@ -2858,10 +3409,10 @@ module front_classify_endpoint (
     ram_1_write_enable = commit & select[1];
     if (sweep) begin
       ram_1_write_address = sweep_slot[8:0];
-      ram_1_write_data = 130'h0;
       ram_1_write_enable = 1'h1;
     end
-    read = ram_1_read_data;
+    word_1_d = ram_1_read_data;
+    read = word_1_q;
     unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
     alike = 49'h0;
     alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
@@ -2917,7 +3468,7 @@ module front_classify_endpoint (
     early_1_d = read[129:98];
     same_1_d = &near_1_q;
     entry_1_d = early_1_q;
-    old_hash = hash3_q[23:12];
+    old_hash = hash4_q[23:12];
     old_slot = old_hash[8:0];
     if (same_1_q) begin
       any = 1'h1;
@@ -2931,10 +3482,10 @@ module front_classify_endpoint (
     ram_2_write_enable = commit & select[2];
     if (sweep) begin
       ram_2_write_address = sweep_slot[8:0];
-      ram_2_write_data = 130'h0;
       ram_2_write_enable = 1'h1;
     end
-    read = ram_2_read_data;
+    word_2_d = ram_2_read_data;
+    read = word_2_q;
     unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
     alike = 49'h0;
     alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
@@ -2990,7 +3541,7 @@ module front_classify_endpoint (
     early_2_d = read[129:98];
     same_2_d = &near_2_q;
     entry_2_d = early_2_q;
-    old_hash = hash3_q[35:24];
+    old_hash = hash4_q[35:24];
     old_slot = old_hash[8:0];
     if (same_2_q) begin
       any = 1'h1;
@@ -3004,10 +3555,10 @@ module front_classify_endpoint (
     ram_3_write_enable = commit & select[3];
     if (sweep) begin
       ram_3_write_address = sweep_slot[8:0];
-      ram_3_write_data = 130'h0;
       ram_3_write_enable = 1'h1;
     end
-    read = ram_3_read_data;
+    word_3_d = ram_3_read_data;
+    read = word_3_q;
     unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
     alike = 49'h0;
     alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
@@ -3063,7 +3614,7 @@ module front_classify_endpoint (
     early_3_d = read[129:98];
     same_3_d = &near_3_q;
     entry_3_d = early_3_q;
-    old_hash = hash3_q[47:36];
+    old_hash = hash4_q[47:36];
     old_slot = old_hash[8:0];
     if (same_3_q) begin
       any = 1'h1;
@@ -3195,7 +3746,9 @@ module front_classify_neighbours (
 endmodule
 
 module front_classify_decide (
-    input  logic [217:0] meta,
+    input  logic [122:0] meta,
+    input  logic [31:0] src_ip,
+    input  logic [15:0] src_port,
     input  logic back,
     input  logic ip_ok,
     input  logic ipos_ok,
@@ -3210,7 +3763,8 @@ module front_classify_decide (
     input  logic [15:0] dest_port,
     input  logic [47:0] neighbour,
     input  logic neighbour_valid,
-    output logic [254:0] verdict
+    output logic [165:0] verdict,
+    output logic [88:0] detail
 );
   localparam logic [1:0] c_act_forward = 2'h0;
   localparam logic [1:0] c_act_host = 2'h1;
@@ -3244,14 +3798,15 @@ module front_classify_decide (
   logic no_key;
   logic vlan_ok;
   logic [2:0] l3;
-  logic [254:0] v;
+  logic [165:0] v;
+  logic [88:0] d;
 
   always_comb begin
     inner = back & meta[3];
     no_key = ((((meta[24:22] != 3'h0) | meta[25]) | meta[29]) | meta[30]) | (meta[28:26] != 3'h0);
-    vlan_ok = ~meta[201];
+    vlan_ok = ~meta[106];
     if (vlan_enable) begin
-      vlan_ok = meta[201] & (12'(meta[217:202]) == vlan);
+      vlan_ok = meta[106] & (12'(meta[122:107]) == vlan);
     end
     l3 = c_l3_ok;
     if (meta[24:22] != 3'h0) begin
@@ -3266,224 +3821,117 @@ module front_classify_decide (
     v[0] = 1'h0;
     v[1] = 1'h0;
     v[2] = 1'h0;
+    d[4:0] = 5'h0;
     v[3] = 1'h0;
-    v[8:4] = 5'h0;
-    v[9] = 1'h0;
-    v[12:10] = 3'h0;
-    v[13] = 1'h0;
-    v[14] = meta[31] | no_key;
-    v[22:15] = 8'h0;
-    v[38:23] = meta[152:137];
-    v[39] = meta[201];
-    v[55:40] = meta[217:202];
-    v[87:56] = 32'h0;
-    v[101:88] = place;
-    v[109:102] = meta[136:129];
-    v[110] = meta[32];
-    v[142:111] = meta[64:33];
-    v[158:143] = meta[112:97];
-    v[190:159] = dest_ip;
-    v[206:191] = dest_port;
-    v[254:207] = neighbour;
+    d[7:5] = 3'h0;
+    d[8] = 1'h0;
+    d[9] = meta[31] | no_key;
+    d[17:10] = 8'h0;
+    v[20:4] = meta[57:41];
+    d[18] = meta[106];
+    d[34:19] = meta[122:107];
+    d[66:35] = 32'h0;
+    d[80:67] = place;
+    d[88:81] = meta[40:33];
+    v[21] = meta[32];
+    v[53:22] = src_ip;
+    v[69:54] = src_port;
+    v[101:70] = dest_ip;
+    v[117:102] = dest_port;
+    v[165:118] = neighbour;
     if (meta[0]) begin
-      v[0] = 1'h1;
-      v[8:4] = c_runt;
+      d[4:0] = c_runt;
     end else if (~meta[1]) begin
-      v[0] = 1'h1;
-      v[8:4] = c_mac;
+      d[4:0] = c_mac;
     end else if (meta[3] & (~back)) begin
-      v[0] = 1'h1;
-      v[8:4] = c_ipos_front;
+      d[4:0] = c_ipos_front;
     end else if (meta[2]) begin
-      v[2] = 1'h1;
-      v[8:4] = r_group;
+      v[1] = 1'h1;
+      d[4:0] = r_group;
     end else if (inner & meta[4]) begin
-      v[2] = 1'h1;
-      v[8:4] = r_short;
-      v[12:10] = c_l3_truncated;
+      v[1] = 1'h1;
+      d[4:0] = r_short;
+      d[7:5] = c_l3_truncated;
     end else if ((inner & (meta[12:5] == 8'h2)) & (~ipos_ok)) begin
-      v[0] = 1'h1;
-      v[8:4] = c_ipos_sum;
+      d[4:0] = c_ipos_sum;
     end else if (inner & (((meta[12:5] == 8'h1) | (meta[12:5] == 8'h3)) | 1'(meta[12:5] >> 7))) begin
-      v[3] = 1'h1;
-      v[8:4] = r_control;
-      v[22:15] = meta[20:13];
+      v[2] = 1'h1;
+      d[4:0] = r_control;
+      d[17:10] = meta[20:13];
     end else if (inner & (meta[12:5] != 8'h2)) begin
-      v[2] = 1'h1;
-      v[8:4] = r_unknown;
+      v[1] = 1'h1;
+      d[4:0] = r_unknown;
     end else if (~meta[21]) begin
-      v[2] = 1'h1;
-      v[8:4] = r_not_ipv4;
+      v[1] = 1'h1;
+      d[4:0] = r_not_ipv4;
     end else begin
-      v[9] = inner;
-      v[12:10] = l3;
-      v[13] = l3 == c_l3_ok;
-      v[2] = 1'h1;
+      v[3] = inner;
+      d[7:5] = l3;
+      d[8] = l3 == c_l3_ok;
+      v[1] = 1'h1;
       if ((meta[24:22] != 3'h0) | meta[25]) begin
-        v[8:4] = r_header;
+        d[4:0] = r_header;
       end else if (meta[29]) begin
-        v[8:4] = r_fragment;
+        d[4:0] = r_fragment;
       end else if (meta[30]) begin
-        v[8:4] = r_protocol;
+        d[4:0] = r_protocol;
       end else if (meta[28:26] != 3'h0) begin
-        v[8:4] = r_header;
+        d[4:0] = r_header;
       end else if (back & (~inner)) begin
-        v[8:4] = r_back;
+        d[4:0] = r_back;
       end else if (~vlan_ok) begin
-        v[8:4] = r_vlan;
+        d[4:0] = r_vlan;
       end else if (inner & endpoint_hit) begin
-        v[8:4] = r_endpoint;
-        v[87:56] = endpoint;
+        d[4:0] = r_endpoint;
+        d[66:35] = endpoint;
       end else if (~forward_hit) begin
-        v[8:4] = r_miss;
+        d[4:0] = r_miss;
         if (inner) begin
-          v[8:4] = r_encap_miss;
+          d[4:0] = r_encap_miss;
         end
       end else if (action == c_act_forward) begin
-        v[2] = 1'h0;
-        v[0] = 1'h1;
+        v[1] = 1'h0;
         if (~ip_ok) begin
-          v[8:4] = c_header;
+          d[4:0] = c_header;
         end else if (~neighbour_valid) begin
-          v[8:4] = c_neighbour;
-        end else if (inner & (neighbour == meta[200:153])) begin
-          v[8:4] = c_loop;
+          d[4:0] = c_neighbour;
+        end else if (inner & (neighbour == meta[105:58])) begin
+          d[4:0] = c_loop;
         end else begin
-          v[0] = 1'h0;
-          v[1] = 1'h1;
+          v[0] = 1'h1;
         end
       end else if (action == c_act_host) begin
-        v[8:4] = r_action;
+        d[4:0] = r_action;
       end else begin
-        v[2] = 1'h0;
-        v[0] = 1'h1;
-        v[8:4] = c_table;
+        v[1] = 1'h0;
+        d[4:0] = c_table;
       end
     end
     verdict = v;
-  end
-endmodule
-
-module front_classify_flights_ram (
-    input  logic [3:0] read_address,
-    input  logic read_clock,
-    output logic [218:0] read_data,
-    input  logic [3:0] write_address,
-    input  logic write_clock,
-    input  logic [218:0] write_data,
-    input  logic write_enable
-);
-  reg[218:0] mem[15:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
-  end
-endmodule
-
-module front_classify_flights (
-    input  logic clock,
-    input  logic reset,
-    input  logic [218:0] data_in,
-    input  logic write,
-    output logic [218:0] data_out,
-    output logic valid,
-    input  logic read,
-    output logic [4:0] level
-);
-  logic [4:0] rd_next;
-  logic [3:0] ram_read_address;
-  logic [218:0] ram_read_data;
-  logic [3:0] ram_write_address;
-  logic [218:0] ram_write_data;
-  logic ram_write_enable;
-  logic [4:0] wr_d;
-  logic [4:0] wr_q;
-  logic [4:0] rd_d;
-  logic [4:0] rd_q;
-  logic full_word_d;
-  logic full_word_q;
-  logic [4:0] count_d;
-  logic [4:0] count_q;
-
-  initial begin
-    wr_q = 5'h0;
-    rd_q = 5'h0;
-    full_word_q = 1'h0;
-    count_q = 5'h0;
-  end
-
-  always_ff @(posedge clock) begin
-    wr_q <= wr_d;
-    rd_q <= rd_d;
-    full_word_q <= full_word_d;
-    count_q <= count_d;
-  end
-
-  front_classify_flights_ram ram (
-      .read_address(ram_read_address),
-      .read_clock(clock),
-      .read_data(ram_read_data),
-      .write_address(ram_write_address),
-      .write_clock(clock),
-      .write_data(ram_write_data),
-      .write_enable(ram_write_enable)
-  );
-
-  always_comb begin
-    wr_d = wr_q;
-    rd_d = rd_q;
-    full_word_d = full_word_q;
-    count_d = count_q;
-    rd_next = rd_q;
-    if (read) begin
-      rd_next = rd_q + 5'h1;
-    end
-    rd_d = rd_next;
-    if (write) begin
-      wr_d = wr_q + 5'h1;
-    end
-    ram_write_address = wr_q[3:0];
-    ram_write_data = data_in;
-    ram_write_enable = write;
-    ram_read_address = rd_next[3:0];
-    full_word_d = rd_next != wr_q;
-    data_out = ram_read_data;
-    valid = full_word_q;
-    level = count_q;
-    if (write & (~read)) begin
-      count_d = count_q + 5'h1;
-    end
-    if (read & (~write)) begin
-      count_d = count_q - 5'h1;
-    end
-    if (reset) begin
-      wr_d = 5'h0;
-      rd_d = 5'h0;
-      full_word_d = 1'h0;
-      count_d = 5'h0;
-    end
+    detail = d;
   end
 endmodule
 
 module front_classify (
     input  logic clock,
     input  logic reset,
-    input  logic [217:0] front_meta,
+    input  logic [96:0] front_key,
     input  logic front_valid,
     output logic front_read,
-    input  logic [217:0] back_meta,
+    input  logic [96:0] back_key,
     input  logic back_valid,
     output logic back_read,
+    input  logic [122:0] front_meta,
+    output logic front_meta_read,
+    input  logic [122:0] back_meta,
+    output logic back_meta_read,
     input  logic front_ip_ok,
     output logic front_sums_read,
     input  logic back_ip_ok,
     input  logic back_ipos_ok,
     output logic back_sums_read,
-    output logic [254:0] verdict,
+    output logic [165:0] verdict,
+    output logic [88:0] detail,
     output logic front_write,
     output logic back_write,
     input  logic [4:0] front_level,
@@ -3512,9 +3960,8 @@ module front_classify (
   logic pick_back;
   logic commits;
   logic take;
-  logic [218:0] flight;
-  logic [217:0] picked;
-  logic [96:0] k;
+  logic back8;
+  logic back9;
   logic hash_valid;
   logic [96:0] hash_key;
   logic [47:0] hash_bits;
@@ -3554,7 +4001,9 @@ module front_classify (
   logic neighbours_commit;
   logic [3:0] neighbours_commit_index;
   logic [48:0] neighbours_commit_value;
-  logic [217:0] decide_meta;
+  logic [122:0] decide_meta;
+  logic [31:0] decide_src_ip;
+  logic [15:0] decide_src_port;
   logic decide_back;
   logic decide_ip_ok;
   logic decide_ipos_ok;
@@ -3569,14 +4018,8 @@ module front_classify (
   logic [15:0] decide_dest_port;
   logic [47:0] decide_neighbour;
   logic decide_neighbour_valid;
-  logic [254:0] decide_verdict;
-  logic flights_reset;
-  logic [218:0] flights_data_in;
-  logic flights_write;
-  logic [218:0] flights_data_out;
-  logic flights_valid;
-  logic flights_read;
-  logic [4:0] flights_level;
+  logic [165:0] decide_verdict;
+  logic [88:0] decide_detail;
   logic turn_d;
   logic turn_q;
   logic [96:0] key1_d;
@@ -3585,6 +4028,18 @@ module front_classify (
   logic [96:0] key2_q;
   logic [96:0] key3_d;
   logic [96:0] key3_q;
+  logic [96:0] key4_d;
+  logic [96:0] key4_q;
+  logic [47:0] source5_d;
+  logic [47:0] source5_q;
+  logic [47:0] source6_d;
+  logic [47:0] source6_q;
+  logic [47:0] source7_d;
+  logic [47:0] source7_q;
+  logic [47:0] source8_d;
+  logic [47:0] source8_q;
+  logic [47:0] source9_d;
+  logic [47:0] source9_q;
   logic [47:0] hash2_d;
   logic [47:0] hash2_q;
   logic valid1_d;
@@ -3603,6 +4058,12 @@ module front_classify (
   logic valid7_q;
   logic valid8_d;
   logic valid8_q;
+  logic valid9_d;
+  logic valid9_q;
+  logic [8:0] backs_d;
+  logic [8:0] backs_q;
+  logic [122:0] meta9_d;
+  logic [122:0] meta9_q;
   logic commit_f1_d;
   logic commit_f1_q;
   logic commit_f2_d;
@@ -3611,40 +4072,40 @@ module front_classify (
   logic commit_e1_q;
   logic commit_e2_d;
   logic commit_e2_q;
-  logic hit7_d;
-  logic hit7_q;
   logic hit8_d;
   logic hit8_q;
-  logic [1:0] action7_d;
-  logic [1:0] action7_q;
+  logic hit9_d;
+  logic hit9_q;
   logic [1:0] action8_d;
   logic [1:0] action8_q;
-  logic [13:0] place7_d;
-  logic [13:0] place7_q;
+  logic [1:0] action9_d;
+  logic [1:0] action9_q;
   logic [13:0] place8_d;
   logic [13:0] place8_q;
-  logic ehit7_d;
-  logic ehit7_q;
+  logic [13:0] place9_d;
+  logic [13:0] place9_q;
   logic ehit8_d;
   logic ehit8_q;
-  logic [31:0] eref7_d;
-  logic [31:0] eref7_q;
+  logic ehit9_d;
+  logic ehit9_q;
   logic [31:0] eref8_d;
   logic [31:0] eref8_q;
-  logic [47:0] dest8_d;
-  logic [47:0] dest8_q;
-  logic [254:0] out_d;
-  logic [254:0] out_q;
-  logic out_front_d;
-  logic out_front_q;
-  logic out_back_d;
-  logic out_back_q;
+  logic [31:0] eref9_d;
+  logic [31:0] eref9_q;
+  logic [47:0] dest9_d;
+  logic [47:0] dest9_q;
 
   initial begin
     turn_q = 1'h0;
     key1_q = 97'h0;
     key2_q = 97'h0;
     key3_q = 97'h0;
+    key4_q = 97'h0;
+    source5_q = 48'h0;
+    source6_q = 48'h0;
+    source7_q = 48'h0;
+    source8_q = 48'h0;
+    source9_q = 48'h0;
     hash2_q = 48'h0;
     valid1_q = 1'h0;
     valid2_q = 1'h0;
@@ -3654,24 +4115,24 @@ module front_classify (
     valid6_q = 1'h0;
     valid7_q = 1'h0;
     valid8_q = 1'h0;
+    valid9_q = 1'h0;
+    backs_q = 9'h0;
+    meta9_q = 123'h0;
     commit_f1_q = 1'h0;
     commit_f2_q = 1'h0;
     commit_e1_q = 1'h0;
     commit_e2_q = 1'h0;
-    hit7_q = 1'h0;
     hit8_q = 1'h0;
-    action7_q = 2'h0;
+    hit9_q = 1'h0;
     action8_q = 2'h0;
-    place7_q = 14'h0;
+    action9_q = 2'h0;
     place8_q = 14'h0;
-    ehit7_q = 1'h0;
+    place9_q = 14'h0;
     ehit8_q = 1'h0;
-    eref7_q = 32'h0;
+    ehit9_q = 1'h0;
     eref8_q = 32'h0;
-    dest8_q = 48'h0;
-    out_q = 255'h0;
-    out_front_q = 1'h0;
-    out_back_q = 1'h0;
+    eref9_q = 32'h0;
+    dest9_q = 48'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -3679,6 +4140,12 @@ module front_classify (
     key1_q <= key1_d;
     key2_q <= key2_d;
     key3_q <= key3_d;
+    key4_q <= key4_d;
+    source5_q <= source5_d;
+    source6_q <= source6_d;
+    source7_q <= source7_d;
+    source8_q <= source8_d;
+    source9_q <= source9_d;
     hash2_q <= hash2_d;
     valid1_q <= valid1_d;
     valid2_q <= valid2_d;
@@ -3688,24 +4155,24 @@ module front_classify (
     valid6_q <= valid6_d;
     valid7_q <= valid7_d;
     valid8_q <= valid8_d;
+    valid9_q <= valid9_d;
+    backs_q <= backs_d;
+    meta9_q <= meta9_d;
     commit_f1_q <= commit_f1_d;
     commit_f2_q <= commit_f2_d;
     commit_e1_q <= commit_e1_d;
     commit_e2_q <= commit_e2_d;
-    hit7_q <= hit7_d;
     hit8_q <= hit8_d;
-    action7_q <= action7_d;
+    hit9_q <= hit9_d;
     action8_q <= action8_d;
-    place7_q <= place7_d;
+    action9_q <= action9_d;
     place8_q <= place8_d;
-    ehit7_q <= ehit7_d;
+    place9_q <= place9_d;
     ehit8_q <= ehit8_d;
-    eref7_q <= eref7_d;
+    ehit9_q <= ehit9_d;
     eref8_q <= eref8_d;
-    dest8_q <= dest8_d;
-    out_q <= out_d;
-    out_front_q <= out_front_d;
-    out_back_q <= out_back_d;
+    eref9_q <= eref9_d;
+    dest9_q <= dest9_d;
   end
 
   front_classify_hash hash (
@@ -3768,6 +4235,8 @@ module front_classify (
 
   front_classify_decide decide (
       .meta(decide_meta),
+      .src_ip(decide_src_ip),
+      .src_port(decide_src_port),
       .back(decide_back),
       .ip_ok(decide_ip_ok),
       .ipos_ok(decide_ipos_ok),
@@ -3782,18 +4251,8 @@ module front_classify (
       .dest_port(decide_dest_port),
       .neighbour(decide_neighbour),
       .neighbour_valid(decide_neighbour_valid),
-      .verdict(decide_verdict)
-  );
-
-  front_classify_flights flights (
-      .clock(clock),
-      .reset(flights_reset),
-      .data_in(flights_data_in),
-      .write(flights_write),
-      .data_out(flights_data_out),
-      .valid(flights_valid),
-      .read(flights_read),
-      .level(flights_level)
+      .verdict(decide_verdict),
+      .detail(decide_detail)
   );
 
   always_comb begin
@@ -3801,6 +4260,12 @@ module front_classify (
     key1_d = key1_q;
     key2_d = key2_q;
     key3_d = key3_q;
+    key4_d = key4_q;
+    source5_d = source5_q;
+    source6_d = source6_q;
+    source7_d = source7_q;
+    source8_d = source8_q;
+    source9_d = source9_q;
     hash2_d = hash2_q;
     valid1_d = valid1_q;
     valid2_d = valid2_q;
@@ -3810,28 +4275,27 @@ module front_classify (
     valid6_d = valid6_q;
     valid7_d = valid7_q;
     valid8_d = valid8_q;
+    valid9_d = valid9_q;
+    backs_d = backs_q;
+    meta9_d = meta9_q;
     commit_f1_d = commit_f1_q;
     commit_f2_d = commit_f2_q;
     commit_e1_d = commit_e1_q;
     commit_e2_d = commit_e2_q;
-    hit7_d = hit7_q;
     hit8_d = hit8_q;
-    action7_d = action7_q;
+    hit9_d = hit9_q;
     action8_d = action8_q;
-    place7_d = place7_q;
+    action9_d = action9_q;
     place8_d = place8_q;
-    ehit7_d = ehit7_q;
+    place9_d = place9_q;
     ehit8_d = ehit8_q;
-    eref7_d = eref7_q;
+    ehit9_d = ehit9_q;
     eref8_d = eref8_q;
-    dest8_d = dest8_q;
-    out_d = out_q;
-    out_front_d = out_front_q;
-    out_back_d = out_back_q;
-    flights_reset = reset;
+    eref9_d = eref9_q;
+    dest9_d = dest9_q;
     commits = (commit_forward | commit_endpoint) & (~(((commit_f1_q | commit_e1_q) | commit_f2_q) | commit_e2_q));
-    front_ok = front_valid & (front_level < 5'h6);
-    back_ok = back_valid & (back_level < 5'h6);
+    front_ok = front_valid & (front_level < 5'h4);
+    back_ok = back_valid & (back_level < 5'h4);
     pick_back = back_ok & ((~front_ok) | turn_q);
     take = (front_ok | back_ok) & (~commits);
     front_read = take & (~pick_back);
@@ -3839,23 +4303,20 @@ module front_classify (
     if (take) begin
       turn_d = ~pick_back;
     end
-    picked = front_meta;
-    flight[218] = pick_back;
+    backs_d = backs_q << 1;
     if (pick_back) begin
-      picked = back_meta;
+      backs_d = (backs_q << 1) | 9'h1;
     end
-    flight[217:0] = picked;
-    flights_data_in = flight;
-    flights_write = take;
-    k = ((({65'h0, picked[64:33]} << 64) | ({81'h0, picked[112:97]} << 48)) | ({65'h0, picked[96:65]} << 16)) | {81'h0, picked[128:113]};
-    if (picked[32]) begin
-      k = (k & ~(97'h1 << 96)) | ({96'h0, 1'h1} << 96);
-    end
+    back8 = backs_q[7];
+    back9 = backs_q[8];
     valid1_d = take;
     commit_f1_d = commits & commit_forward;
     commit_e1_d = commits & commit_endpoint;
     if (take) begin
-      key1_d = k;
+      key1_d = front_key;
+      if (pick_back) begin
+        key1_d = back_key;
+      end
     end
     hash_valid = valid1_q;
     hash_key = key1_q;
@@ -3865,12 +4326,19 @@ module front_classify (
     commit_f2_d = commit_f1_q;
     commit_e2_d = commit_e1_q;
     key3_d = key2_q;
+    key4_d = key3_q;
+    source5_d = key4_q[95:48];
+    source6_d = source5_q;
+    source7_d = source6_q;
+    source8_d = source7_q;
+    source9_d = source8_q;
     valid3_d = valid2_q;
     valid4_d = valid3_q;
     valid5_d = valid4_q;
     valid6_d = valid5_q;
+    valid7_d = valid6_q;
     forward_hash = hash2_q;
-    forward_key = key3_q;
+    forward_key = key4_q;
     forward_commit = commit_f2_q;
     forward_commit_bank = bank;
     forward_commit_slot = slot;
@@ -3878,7 +4346,7 @@ module front_classify (
     forward_commit_key = key;
     forward_commit_value = value[9:0];
     endpoint_hash = hash2_q;
-    endpoint_key = key3_q;
+    endpoint_key = key4_q;
     endpoint_commit = commit_e2_q;
     endpoint_commit_bank = bank;
     endpoint_commit_slot = slot;
@@ -3898,14 +4366,13 @@ module front_classify (
     if (sweep) begin
       dests_commit = 1'h1;
       dests_commit_index = sweep_slot[7:0];
-      dests_commit_value = 52'h0;
     end
-    hit7_d = forward_hit;
-    action7_d = forward_value[9:8];
-    place7_d = forward_place;
-    ehit7_d = endpoint_hit;
-    eref7_d = endpoint_value;
-    valid7_d = valid6_q;
+    hit8_d = forward_hit;
+    action8_d = forward_value[9:8];
+    place8_d = forward_place;
+    ehit8_d = endpoint_hit;
+    eref8_d = endpoint_value;
+    valid8_d = valid7_q;
     neighbours_index = dests_value[51:48];
     neighbours_commit = commit_neighbour;
     neighbours_commit_index = index[3:0];
@@ -3913,46 +4380,48 @@ module front_classify (
     if (sweep) begin
       neighbours_commit = 1'h1;
       neighbours_commit_index = sweep_slot[3:0];
-      neighbours_commit_value = 49'h0;
     end
-    dest8_d = dests_value[47:0];
-    hit8_d = hit7_q;
-    action8_d = action7_q;
-    place8_d = place7_q;
-    ehit8_d = ehit7_q;
-    eref8_d = eref7_q;
-    valid8_d = valid7_q;
-    decide_meta = flights_data_out[217:0];
+    dest9_d = dests_value[47:0];
+    hit9_d = hit8_q;
+    action9_d = action8_q;
+    place9_d = place8_q;
+    ehit9_d = ehit8_q;
+    eref9_d = eref8_q;
+    valid9_d = valid8_q;
+    front_meta_read = valid8_q & (~back8);
+    back_meta_read = valid8_q & back8;
+    meta9_d = front_meta;
+    if (back8) begin
+      meta9_d = back_meta;
+    end
+    decide_meta = meta9_q;
+    decide_src_ip = source9_q[47:16];
+    decide_src_port = source9_q[15:0];
     decide_ip_ok = front_ip_ok;
     decide_ipos_ok = back_ipos_ok;
-    decide_back = flights_data_out[218];
+    decide_back = back9;
     decide_vlan = front_vlan[11:0];
     decide_vlan_enable = front_vlan[31];
-    if (flights_data_out[218]) begin
+    if (back9) begin
       decide_ip_ok = back_ip_ok;
       decide_vlan = back_vlan[11:0];
       decide_vlan_enable = back_vlan[31];
     end
-    decide_forward_hit = hit8_q;
-    decide_action = action8_q;
-    decide_place = place8_q;
-    decide_endpoint_hit = ehit8_q;
-    decide_endpoint = eref8_q;
-    decide_dest_ip = dest8_q[31:0];
-    decide_dest_port = dest8_q[47:32];
+    decide_forward_hit = hit9_q;
+    decide_action = action9_q;
+    decide_place = place9_q;
+    decide_endpoint_hit = ehit9_q;
+    decide_endpoint = eref9_q;
+    decide_dest_ip = dest9_q[31:0];
+    decide_dest_port = dest9_q[47:32];
     decide_neighbour = neighbours_value[47:0];
     decide_neighbour_valid = neighbours_value[48];
-    flights_read = valid8_q;
-    front_sums_read = valid8_q & (~flights_data_out[218]);
-    back_sums_read = valid8_q & flights_data_out[218];
-    out_front_d = valid8_q & (~flights_data_out[218]);
-    out_back_d = valid8_q & flights_data_out[218];
-    if (valid8_q) begin
-      out_d = decide_verdict;
-    end
-    verdict = out_q;
-    front_write = out_front_q;
-    back_write = out_back_q;
+    front_sums_read = valid9_q & (~back9);
+    back_sums_read = valid9_q & back9;
+    verdict = decide_verdict;
+    detail = decide_detail;
+    front_write = valid9_q & (~back9);
+    back_write = valid9_q & back9;
     if (reset) begin
       valid1_d = 1'h0;
       valid2_d = 1'h0;
@@ -3962,26 +4431,120 @@ module front_classify (
       valid6_d = 1'h0;
       valid7_d = 1'h0;
       valid8_d = 1'h0;
+      valid9_d = 1'h0;
       commit_f1_d = 1'h0;
       commit_f2_d = 1'h0;
       commit_e1_d = 1'h0;
       commit_e2_d = 1'h0;
-      out_front_d = 1'h0;
-      out_back_d = 1'h0;
     end
   end
 endmodule
 
 module front_verdicts_ram (
+    input  logic clock,
     input  logic [3:0] read_address,
-    input  logic read_clock,
-    output logic [254:0] read_data,
+    output logic [165:0] read_data,
     input  logic [3:0] write_address,
-    input  logic write_clock,
-    input  logic [254:0] write_data,
+    input  logic [165:0] write_data,
     input  logic write_enable
 );
-  reg[254:0] mem[15:0];
+  logic [165:0] mem [15:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
+endmodule
+
+module front_verdicts (
+    input  logic clock,
+    input  logic reset,
+    input  logic [165:0] data_in,
+    input  logic write,
+    output logic [165:0] data_out,
+    output logic valid,
+    input  logic read,
+    output logic [4:0] level
+);
+  logic [3:0] ram_read_address;
+  logic [165:0] ram_read_data;
+  logic [3:0] ram_write_address;
+  logic [165:0] ram_write_data;
+  logic ram_write_enable;
+  logic [3:0] wr_d;
+  logic [3:0] wr_q;
+  logic [3:0] rd_d;
+  logic [3:0] rd_q;
+  logic [4:0] count_d;
+  logic [4:0] count_q;
+  logic some_d;
+  logic some_q;
+
+  initial begin
+    wr_q = 4'h0;
+    rd_q = 4'h0;
+    count_q = 5'h0;
+    some_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    wr_q <= wr_d;
+    rd_q <= rd_d;
+    count_q <= count_d;
+    some_q <= some_d;
+  end
+
+  front_verdicts_ram ram (
+      .clock(clock),
+      .read_address(ram_read_address),
+      .read_data(ram_read_data),
+      .write_address(ram_write_address),
+      .write_data(ram_write_data),
+      .write_enable(ram_write_enable)
+  );
+
+  always_comb begin
+    wr_d = wr_q;
+    rd_d = rd_q;
+    count_d = count_q;
+    some_d = some_q;
+    ram_write_address = wr_q;
+    ram_write_data = data_in;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
+    data_out = ram_read_data;
+    valid = some_q;
+    level = count_q;
+    if (read) begin
+      rd_d = rd_q + 4'h1;
+      some_d = count_q != 5'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 4'h1;
+      some_d = 1'h1;
+    end
+    if (write & (~read)) begin
+      count_d = count_q + 5'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 5'h1;
+    end
+    if (reset) begin
+      wr_d = 4'h0;
+      rd_d = 4'h0;
+      count_d = 5'h0;
+      some_d = 1'h0;
+    end
+  end
+endmodule
+
+module front_details_ram (
+    input  logic [5:0] read_address,
+    input  logic read_clock,
+    output logic [88:0] read_data,
+    input  logic [5:0] write_address,
+    input  logic write_clock,
+    input  logic [88:0] write_data,
+    input  logic write_enable
+);
+  reg[88:0] mem[63:0];
   always @(posedge read_clock) begin
      read_data <= mem[read_address];
   end
@@ -3992,36 +4555,36 @@ module front_verdicts_ram (
   end
 endmodule
 
-module front_verdicts (
+module front_details (
     input  logic clock,
     input  logic reset,
-    input  logic [254:0] data_in,
+    input  logic [88:0] data_in,
     input  logic write,
-    output logic [254:0] data_out,
+    output logic [88:0] data_out,
     output logic valid,
     input  logic read,
-    output logic [4:0] level
+    output logic [6:0] level
 );
-  logic [4:0] rd_next;
-  logic [3:0] ram_read_address;
-  logic [254:0] ram_read_data;
-  logic [3:0] ram_write_address;
-  logic [254:0] ram_write_data;
+  logic [6:0] rd_next;
+  logic [5:0] ram_read_address;
+  logic [88:0] ram_read_data;
+  logic [5:0] ram_write_address;
+  logic [88:0] ram_write_data;
   logic ram_write_enable;
-  logic [4:0] wr_d;
-  logic [4:0] wr_q;
-  logic [4:0] rd_d;
-  logic [4:0] rd_q;
+  logic [6:0] wr_d;
+  logic [6:0] wr_q;
+  logic [6:0] rd_d;
+  logic [6:0] rd_q;
   logic full_word_d;
   logic full_word_q;
-  logic [4:0] count_d;
-  logic [4:0] count_q;
+  logic [6:0] count_d;
+  logic [6:0] count_q;
 
   initial begin
-    wr_q = 5'h0;
-    rd_q = 5'h0;
+    wr_q = 7'h0;
+    rd_q = 7'h0;
     full_word_q = 1'h0;
-    count_q = 5'h0;
+    count_q = 7'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -4031,7 +4594,7 @@ module front_verdicts (
     count_q <= count_d;
   end
 
-  front_verdicts_ram ram (
+  front_details_ram ram (
       .read_address(ram_read_address),
       .read_clock(clock),
       .read_data(ram_read_data),
@@ -4048,68 +4611,57 @@ module front_verdicts (
     count_d = count_q;
     rd_next = rd_q;
     if (read) begin
-      rd_next = rd_q + 5'h1;
+      rd_next = rd_q + 7'h1;
     end
     rd_d = rd_next;
     if (write) begin
-      wr_d = wr_q + 5'h1;
+      wr_d = wr_q + 7'h1;
     end
-    ram_write_address = wr_q[3:0];
+    ram_write_address = wr_q[5:0];
     ram_write_data = data_in;
     ram_write_enable = write;
-    ram_read_address = rd_next[3:0];
+    ram_read_address = rd_next[5:0];
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
     if (write & (~read)) begin
-      count_d = count_q + 5'h1;
+      count_d = count_q + 7'h1;
     end
     if (read & (~write)) begin
-      count_d = count_q - 5'h1;
+      count_d = count_q - 7'h1;
     end
     if (reset) begin
-      wr_d = 5'h0;
-      rd_d = 5'h0;
+      wr_d = 7'h0;
+      rd_d = 7'h0;
       full_word_d = 1'h0;
-      count_d = 5'h0;
+      count_d = 7'h0;
     end
   end
 endmodule
 
 module front_dispatch_normal (
     input  logic clock,
-    input  logic reset,
     input  logic [68:0] s_beat,
-    input  logic fire,
+    input  logic valid,
+    input  logic [1:0] k,
+    input  logic fourth,
     input  logic decapsulate,
     input  logic [47:0] front_mac,
-    output logic [63:0] data,
-    output logic emit,
-    output logic first,
-    output logic [13:0] number,
-    output logic [13:0] raw
+    output logic [63:0] data
 );
   localparam logic [63:0] c_ipv4 = 64'h800000000;
   localparam logic [63:0] c_top = 64'hffff000000000000;
   logic [63:0] rev_i;
   logic [63:0] rev_o;
-  logic [13:0] k_d;
-  logic [13:0] k_q;
-  logic [13:0] n_d;
-  logic [13:0] n_q;
   logic [31:0] source_d;
   logic [31:0] source_q;
 
   initial begin
-    k_q = 14'h0;
-    n_q = 14'h0;
     source_q = 32'h0;
   end
 
   always_ff @(posedge clock) begin
-    k_q <= k_d;
-    n_q <= n_d;
     source_q <= source_d;
   end
 
@@ -4119,44 +4671,16 @@ module front_dispatch_normal (
   );
 
   always_comb begin
-    k_d = k_q;
-    n_d = n_q;
     source_d = source_q;
     rev_i = {16'h0, front_mac} << 16;
     data = s_beat[63:0];
-    emit = 1'h1;
-    number = n_q;
-    if (decapsulate) begin
-      if (k_q == 14'h0) begin
-        data = rev_o | (s_beat[63:0] & c_top);
-      end else if (k_q < 14'h3) begin
-        emit = 1'h0;
-      end else begin
-        if (k_q == 14'h3) begin
-          data = ({32'h0, source_q} | c_ipv4) | (s_beat[63:0] & c_top);
-        end
-      end
+    if (decapsulate & (k == 2'h0)) begin
+      data = rev_o | (s_beat[63:0] & c_top);
+    end else if (decapsulate & fourth) begin
+      data = ({32'h0, source_q} | c_ipv4) | (s_beat[63:0] & c_top);
     end
-    first = k_q == 14'h0;
-    raw = k_q;
-    if (fire) begin
-      if (~k_q[13]) begin
-        k_d = k_q + 14'h1;
-        if ((~decapsulate) | (k_q > 14'h1)) begin
-          n_d = n_q + 14'h1;
-        end
-      end
-      if (s_beat[67]) begin
-        k_d = 14'h0;
-        n_d = 14'h0;
-      end
-      if (k_q == 14'h1) begin
-        source_d = 32'(s_beat[63:0]);
-      end
-    end
-    if (reset) begin
-      k_d = 14'h0;
-      n_d = 14'h0;
+    if (valid & (k == 2'h1)) begin
+      source_d = 32'(s_beat[63:0]);
     end
   end
 endmodule
@@ -4166,21 +4690,23 @@ module front_dispatch (
     input  logic reset,
     input  logic back,
     input  logic [47:0] front_mac,
-    input  logic [254:0] verdict,
+    input  logic [165:0] verdict,
     input  logic verdict_valid,
     input  logic [68:0] beat,
     input  logic beat_valid,
     input  logic l4_ok,
     input  logic cover_ok,
     input  logic tail_valid,
+    input  logic [88:0] detail,
+    output logic detail_read,
     output logic take,
     output logic take_last,
     output logic [68:0] fwd_beat,
     output logic fwd_write,
-    input  logic [9:0] fwd_level,
+    input  logic [10:0] fwd_level,
     output logic [144:0] fwd_route,
     output logic fwd_route_write,
-    input  logic [5:0] fwd_route_level,
+    input  logic [4:0] fwd_route_level,
     output logic [68:0] out_beat,
     output logic [127:0] out_meta,
     output logic host_write,
@@ -4200,7 +4726,6 @@ module front_dispatch (
     output logic outcome_valid
 );
   localparam logic [3:0] c_control = 4'h2;
-  localparam logic [13:0] c_depth = 14'h200;
   localparam logic [3:0] c_error = 4'hd;
   localparam logic [3:0] c_forwarded = 4'h0;
   localparam logic [3:0] c_full = 4'hb;
@@ -4212,23 +4737,20 @@ module front_dispatch (
   localparam logic [2:0] c_l3_truncated = 3'h3;
   localparam logic [1:0] c_l4_bad = 2'h2;
   localparam logic [1:0] c_l4_valid = 2'h1;
-  localparam logic [13:0] c_longest = 14'hff;
   localparam logic [31:0] c_one = 32'h1;
   localparam logic [3:0] c_rate = 4'hf;
   localparam logic [3:0] c_short = 4'he;
   logic go;
-  logic ends;
-  logic [16:0] stop;
-  logic [13:0] last_beat;
-  logic [2:0] last_cnt;
-  logic [13:0] room;
-  logic admit;
+  logic inner;
+  logic begins;
   logic fast;
+  logic admit;
+  logic [13:0] last_beat;
+  logic [144:0] route;
+  logic ends1;
   logic short;
-  logic [16:0] place;
   logic [68:0] fwd;
   logic [16:0] bytes;
-  logic [16:0] raw_bytes;
   logic [68:0] host;
   logic over;
   logic [2:0] l3;
@@ -4236,28 +4758,60 @@ module front_dispatch (
   logic [31:0] flags;
   logic [31:0] word0;
   logic kept;
-  logic [144:0] route;
   logic [3:0] code;
-  logic normal_reset;
   logic [68:0] normal_s_beat;
-  logic normal_fire;
+  logic normal_valid;
+  logic [1:0] normal_k;
+  logic normal_fourth;
   logic normal_decapsulate;
   logic [47:0] normal_front_mac;
   logic [63:0] normal_data;
-  logic normal_emit;
-  logic normal_first;
-  logic [13:0] normal_number;
-  logic [13:0] normal_raw;
+  logic [1:0] k_d;
+  logic [1:0] k_q;
+  logic [13:0] n_d;
+  logic [13:0] n_q;
+  logic roomy_d;
+  logic roomy_q;
   logic admitted_d;
   logic admitted_q;
+  logic too_fast_d;
+  logic too_fast_q;
+  logic valid1_d;
+  logic valid1_q;
+  logic [68:0] beat1_d;
+  logic [68:0] beat1_q;
+  logic forward1_d;
+  logic forward1_q;
+  logic host1_d;
+  logic host1_q;
+  logic control1_d;
+  logic control1_q;
+  logic inner1_d;
+  logic inner1_q;
+  logic [16:0] stop1_d;
+  logic [16:0] stop1_q;
+  logic l4_1_d;
+  logic l4_1_q;
+  logic cover_1_d;
+  logic cover_1_q;
+  logic [1:0] k1_d;
+  logic [1:0] k1_q;
+  logic [13:0] n1_d;
+  logic [13:0] n1_q;
+  logic fourth1_d;
+  logic fourth1_q;
+  logic emit1_d;
+  logic emit1_q;
+  logic body1_d;
+  logic body1_q;
+  logic before1_d;
+  logic before1_q;
+  logic at1_d;
+  logic at1_q;
   logic [63:0] pending_d;
   logic [63:0] pending_q;
   logic [31:0] sequence_d;
   logic [31:0] sequence_q;
-  logic [3:0] outcome_reg_d;
-  logic [3:0] outcome_reg_q;
-  logic outcome_strobe_d;
-  logic outcome_strobe_q;
   logic ended_d;
   logic ended_q;
   logic [3:0] judged_d;
@@ -4284,6 +4838,10 @@ module front_dispatch (
   logic [15:0] bytes_early_q;
   logic [7:0] flags_early_d;
   logic [7:0] flags_early_q;
+  logic [3:0] outcome_reg_d;
+  logic [3:0] outcome_reg_q;
+  logic outcome_strobe_d;
+  logic outcome_strobe_q;
   logic hit_reg_d;
   logic hit_reg_q;
   logic [13:0] place_reg_d;
@@ -4292,15 +4850,31 @@ module front_dispatch (
   logic [15:0] bytes_reg_q;
   logic [7:0] flags_reg_d;
   logic [7:0] flags_reg_q;
-  logic too_fast_d;
-  logic too_fast_q;
 
   initial begin
+    k_q = 2'h0;
+    n_q = 14'h0;
+    roomy_q = 1'h0;
     admitted_q = 1'h0;
+    too_fast_q = 1'h0;
+    valid1_q = 1'h0;
+    beat1_q = 69'h0;
+    forward1_q = 1'h0;
+    host1_q = 1'h0;
+    control1_q = 1'h0;
+    inner1_q = 1'h0;
+    stop1_q = 17'h0;
+    l4_1_q = 1'h0;
+    cover_1_q = 1'h0;
+    k1_q = 2'h0;
+    n1_q = 14'h0;
+    fourth1_q = 1'h0;
+    emit1_q = 1'h0;
+    body1_q = 1'h0;
+    before1_q = 1'h0;
+    at1_q = 1'h0;
     pending_q = 64'h0;
     sequence_q = 32'h0;
-    outcome_reg_q = 4'h0;
-    outcome_strobe_q = 1'h0;
     ended_q = 1'h0;
     judged_q = 4'h0;
     to_wire_q = 1'h0;
@@ -4314,19 +4888,38 @@ module front_dispatch (
     place_early_q = 14'h0;
     bytes_early_q = 16'h0;
     flags_early_q = 8'h0;
+    outcome_reg_q = 4'h0;
+    outcome_strobe_q = 1'h0;
     hit_reg_q = 1'h0;
     place_reg_q = 14'h0;
     bytes_reg_q = 16'h0;
     flags_reg_q = 8'h0;
-    too_fast_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
+    k_q <= k_d;
+    n_q <= n_d;
+    roomy_q <= roomy_d;
     admitted_q <= admitted_d;
+    too_fast_q <= too_fast_d;
+    valid1_q <= valid1_d;
+    beat1_q <= beat1_d;
+    forward1_q <= forward1_d;
+    host1_q <= host1_d;
+    control1_q <= control1_d;
+    inner1_q <= inner1_d;
+    stop1_q <= stop1_d;
+    l4_1_q <= l4_1_d;
+    cover_1_q <= cover_1_d;
+    k1_q <= k1_d;
+    n1_q <= n1_d;
+    fourth1_q <= fourth1_d;
+    emit1_q <= emit1_d;
+    body1_q <= body1_d;
+    before1_q <= before1_d;
+    at1_q <= at1_d;
     pending_q <= pending_d;
     sequence_q <= sequence_d;
-    outcome_reg_q <= outcome_reg_d;
-    outcome_strobe_q <= outcome_strobe_d;
     ended_q <= ended_d;
     judged_q <= judged_d;
     to_wire_q <= to_wire_d;
@@ -4340,33 +4933,49 @@ module front_dispatch (
     place_early_q <= place_early_d;
     bytes_early_q <= bytes_early_d;
     flags_early_q <= flags_early_d;
+    outcome_reg_q <= outcome_reg_d;
+    outcome_strobe_q <= outcome_strobe_d;
     hit_reg_q <= hit_reg_d;
     place_reg_q <= place_reg_d;
     bytes_reg_q <= bytes_reg_d;
     flags_reg_q <= flags_reg_d;
-    too_fast_q <= too_fast_d;
   end
 
   front_dispatch_normal normal (
       .clock(clock),
-      .reset(normal_reset),
       .s_beat(normal_s_beat),
-      .fire(normal_fire),
+      .valid(normal_valid),
+      .k(normal_k),
+      .fourth(normal_fourth),
       .decapsulate(normal_decapsulate),
       .front_mac(normal_front_mac),
-      .data(normal_data),
-      .emit(normal_emit),
-      .first(normal_first),
-      .number(normal_number),
-      .raw(normal_raw)
+      .data(normal_data)
   );
 
   always_comb begin
+    k_d = k_q;
+    n_d = n_q;
+    roomy_d = roomy_q;
     admitted_d = admitted_q;
+    too_fast_d = too_fast_q;
+    valid1_d = valid1_q;
+    beat1_d = beat1_q;
+    forward1_d = forward1_q;
+    host1_d = host1_q;
+    control1_d = control1_q;
+    inner1_d = inner1_q;
+    stop1_d = stop1_q;
+    l4_1_d = l4_1_q;
+    cover_1_d = cover_1_q;
+    k1_d = k1_q;
+    n1_d = n1_q;
+    fourth1_d = fourth1_q;
+    emit1_d = emit1_q;
+    body1_d = body1_q;
+    before1_d = before1_q;
+    at1_d = at1_q;
     pending_d = pending_q;
     sequence_d = sequence_q;
-    outcome_reg_d = outcome_reg_q;
-    outcome_strobe_d = outcome_strobe_q;
     ended_d = ended_q;
     judged_d = judged_q;
     to_wire_d = to_wire_q;
@@ -4380,126 +4989,146 @@ module front_dispatch (
     place_early_d = place_early_q;
     bytes_early_d = bytes_early_q;
     flags_early_d = flags_early_q;
+    outcome_reg_d = outcome_reg_q;
+    outcome_strobe_d = outcome_strobe_q;
     hit_reg_d = hit_reg_q;
     place_reg_d = place_reg_q;
     bytes_reg_d = bytes_reg_q;
     flags_reg_d = flags_reg_q;
-    too_fast_d = too_fast_q;
     go = (verdict_valid & beat_valid) & ((~beat[67]) | tail_valid);
-    ends = go & beat[67];
     take = go;
-    take_last = ends;
-    normal_reset = reset;
-    normal_s_beat = beat;
-    normal_fire = go;
-    normal_decapsulate = verdict[9];
-    normal_front_mac = front_mac;
-    place = ({3'h0, normal_number} << 3) | {14'h0, beat[66:64]};
-    bytes = place + 17'h1;
-    raw_bytes = (({3'h0, normal_raw} << 3) + {14'h0, beat[66:64]}) + 17'h1;
-    stop = {1'h0, verdict[38:23]} + 17'hd;
-    last_beat = stop[16:3];
-    last_cnt = stop[2:0];
-    short = place < stop;
-    room = c_depth - {4'h0, fwd_level};
-    admit = admitted_q;
-    fast = too_fast_q;
-    if (normal_first) begin
-      fast = verdict[9] & (~allow);
-      admit = (((~fast) & (last_beat <= room)) & (last_beat <= c_longest)) & (fwd_route_level < 6'h1e);
-    end
+    take_last = go & beat[67];
+    inner = back & verdict[3];
     if (go) begin
+      if (k_q != 2'h3) begin
+        k_d = k_q + 2'h1;
+      end
+      if ((~n_q[13]) & ((~inner) | k_q[1])) begin
+        n_d = n_q + 14'h1;
+      end
+      if (beat[67]) begin
+        k_d = 2'h0;
+        n_d = 14'h0;
+      end
+    end
+    roomy_d = (((~fwd_level[10]) & (~(fwd_level[9] & (fwd_level[8:7] != 2'h0)))) & (~fwd_route_level[4])) & (fwd_route_level[3:2] != 2'h3);
+    begins = go & (k_q == 2'h0);
+    fast = inner & (~allow);
+    admit = ((~fast) & roomy_q) & (6'(verdict[20:4] >> 11) == 6'h0);
+    if (begins) begin
       admitted_d = admit;
       too_fast_d = fast;
     end
-    fwd_route_write = 1'h0;
-    fwd_write = 1'h0;
-    if ((go & verdict[1]) & admit) begin
-      fwd_route_write = normal_first;
-      if (normal_emit & (normal_number != 14'h0)) begin
-        fwd_write = (normal_number < last_beat) | beat[67];
-      end
-    end
+    route[47:0] = verdict[165:118];
+    route[79:48] = verdict[53:22];
+    route[95:80] = verdict[69:54];
+    route[127:96] = verdict[101:70];
+    route[143:128] = verdict[117:102];
+    route[144] = verdict[21];
+    fwd_route = route;
+    fwd_route_write = (begins & verdict[0]) & admit;
+    reforward = ((begins & verdict[0]) & admit) & inner;
+    valid1_d = go;
+    beat1_d = beat;
+    forward1_d = verdict[0];
+    host1_d = verdict[1];
+    control1_d = back & verdict[2];
+    inner1_d = inner;
+    stop1_d = verdict[20:4];
+    l4_1_d = l4_ok;
+    cover_1_d = cover_ok;
+    k1_d = k_q;
+    n1_d = n_q;
+    fourth1_d = (k_q == 2'h3) & (n_q == 14'h1);
+    emit1_d = ~(inner & ((k_q == 2'h1) | (k_q == 2'h2)));
+    body1_d = n_q != 14'h0;
+    last_beat = 14'(verdict[20:4] >> 3);
+    before1_d = n_q < last_beat;
+    at1_d = n_q == last_beat;
+    ends1 = valid1_q & beat1_q[67];
+    detail_read = ends1;
+    normal_s_beat = beat1_q;
+    normal_valid = valid1_q;
+    normal_k = k1_q;
+    normal_fourth = fourth1_q;
+    normal_decapsulate = inner1_q;
+    normal_front_mac = front_mac;
+    short = before1_q | (at1_q & (beat1_q[66:64] < stop1_q[2:0]));
+    fwd_write = ((((valid1_q & forward1_q) & admitted_q) & emit1_q) & body1_q) & (before1_q | beat1_q[67]);
     fwd[63:0] = normal_data;
+    if (~(before1_q | at1_q)) begin
+      fwd[63:0] = pending_q;
+    end
     fwd[66:64] = 3'h7;
-    fwd[67] = beat[67];
-    fwd[68] = beat[67] & (beat[68] | short);
-    if (beat[67]) begin
-      fwd[66:64] = last_cnt;
+    fwd[67] = beat1_q[67];
+    fwd[68] = beat1_q[67] & (beat1_q[68] | short);
+    if (beat1_q[67]) begin
+      fwd[66:64] = stop1_q[2:0];
       if (short) begin
-        fwd[66:64] = beat[66:64];
-      end
-      if (normal_number > last_beat) begin
-        fwd[63:0] = pending_q;
+        fwd[66:64] = beat1_q[66:64];
       end
     end
-    if (go & (normal_number == last_beat)) begin
+    if (valid1_q & at1_q) begin
       pending_d = normal_data;
     end
     fwd_beat = fwd;
-    route[47:0] = verdict[254:207];
-    route[79:48] = verdict[142:111];
-    route[95:80] = verdict[158:143];
-    route[127:96] = verdict[190:159];
-    route[143:128] = verdict[206:191];
-    route[144] = verdict[110];
-    fwd_route = route;
+    bytes = (({3'h0, n1_q} << 3) + {14'h0, beat1_q[66:64]}) + 17'h1;
     host[63:0] = normal_data;
-    host[66:64] = beat[66:64];
-    host[67] = beat[67];
+    host[66:64] = beat1_q[66:64];
+    host[67] = beat1_q[67];
     host[68] = 1'h0;
     out_beat = host;
-    host_write = (go & verdict[2]) & normal_emit;
-    host_end = ends & verdict[2];
-    control_write = go & verdict[3];
-    control_end = ends & verdict[3];
-    over = (verdict[2] & host_overflow) | (verdict[3] & control_overflow);
-    kept = (~beat[68]) & (~over);
+    host_write = (valid1_q & host1_q) & emit1_q;
+    host_end = ends1 & host1_q;
+    control_write = valid1_q & control1_q;
+    control_end = ends1 & control1_q;
+    over = (host1_q & host_overflow) | (control1_q & control_overflow);
+    kept = (~beat1_q[68]) & (~over);
     keep = kept;
-    if ((ends & (verdict[2] | verdict[3])) & kept) begin
+    if ((ends1 & (host1_q | control1_q)) & kept) begin
       sequence_d = sequence_q + c_one;
     end
-    l3 = verdict[12:10];
+    l3 = detail[7:5];
     l4 = 2'h0;
-    if (verdict[13]) begin
+    if (detail[8]) begin
       if (short) begin
         l3 = c_l3_short;
-      end else if (~verdict[14]) begin
+      end else if (~detail[9]) begin
         l4 = c_l4_bad;
-        if (l4_ok) begin
+        if (l4_1_q) begin
           l4 = c_l4_valid;
         end
       end
     end
-    if (verdict[3] & (verdict[22:15] != 8'h0)) begin
-      if (raw_bytes < ({9'h0, verdict[22:15]} + 17'he)) begin
+    if (control1_q & (detail[17:10] != 8'h0)) begin
+      if (bytes < ({9'h0, detail[17:10]} + 17'he)) begin
         l3 = c_l3_truncated;
-      end else if (cover_ok) begin
+      end else if (cover_1_q) begin
         l3 = c_l3_ok;
       end else begin
         l3 = c_l3_bad;
       end
     end
-    flags = ({27'h0, verdict[8:4]} | ({29'h0, l3} << 8)) | ({30'h0, l4} << 12);
-    if (verdict[39]) begin
+    flags = ({27'h0, detail[4:0]} | ({29'h0, l3} << 8)) | ({30'h0, l4} << 12);
+    if (detail[18]) begin
       flags = flags | (c_one << 16);
     end
-    if (verdict[9]) begin
+    if (inner1_q) begin
       flags = flags | (c_one << 17);
     end
     if (back) begin
       flags = flags | (c_one << 18);
     end
-    word0 = {16'h0, bytes[15:0]} | ({16'h0, verdict[55:40]} << 16);
-    out_meta = ((({96'h0, flags} << 96) | ({96'h0, verdict[87:56]} << 64)) | ({96'h0, sequence_q} << 32)) | {96'h0, word0};
-    ended_d = ends;
-    judged_d = 4'(verdict[8:4]);
-    to_wire_d = verdict[1];
-    to_host_d = ~verdict[0];
-    to_control_d = verdict[3];
-    faulty_d = beat[68];
-    was_fast_d = fast;
-    was_admitted_d = admit;
+    word0 = {16'h0, bytes[15:0]} | ({16'h0, detail[34:19]} << 16);
+    out_meta = ((({96'h0, flags} << 96) | ({96'h0, detail[66:35]} << 64)) | ({96'h0, sequence_q} << 32)) | {96'h0, word0};
+    ended_d = ends1;
+    judged_d = 4'(detail[4:0]);
+    to_wire_d = forward1_q;
+    to_host_d = host1_q | control1_q;
+    to_control_d = control1_q;
+    faulty_d = beat1_q[68];
+    was_fast_d = too_fast_q;
+    was_admitted_d = admitted_q;
     was_short_d = short;
     was_over_d = over;
     code = judged_q;
@@ -4527,11 +5156,10 @@ module front_dispatch (
     end
     outcome_reg_d = code;
     outcome_strobe_d = ended_q;
-    reforward = (((go & normal_first) & verdict[1]) & verdict[9]) & admit;
     hit_reg_d = (ended_q & to_wire_q) & (code == c_forwarded);
-    place_early_d = verdict[101:88];
-    bytes_early_d = verdict[38:23];
-    flags_early_d = verdict[109:102];
+    place_early_d = detail[80:67];
+    bytes_early_d = 16'(stop1_q - 17'hd);
+    flags_early_d = detail[88:81];
     place_reg_d = place_early_q;
     bytes_reg_d = bytes_early_q;
     flags_reg_d = flags_early_q;
@@ -4542,6 +5170,10 @@ module front_dispatch (
     outcome = outcome_reg_q;
     outcome_valid = outcome_strobe_q;
     if (reset) begin
+      k_d = 2'h0;
+      n_d = 14'h0;
+      roomy_d = 1'h0;
+      valid1_d = 1'h0;
       sequence_d = 32'h0;
       ended_d = 1'h0;
       outcome_strobe_d = 1'h0;
@@ -4550,16 +5182,16 @@ module front_dispatch (
   end
 endmodule
 
-module front_fwd_ram (
-    input  logic [8:0] read_address,
+module front_fwd_fifo_ram (
+    input  logic [9:0] read_address,
     input  logic read_clock,
     output logic [68:0] read_data,
-    input  logic [8:0] write_address,
+    input  logic [9:0] write_address,
     input  logic write_clock,
     input  logic [68:0] write_data,
     input  logic write_enable
 );
-  reg[68:0] mem[511:0];
+  reg[68:0] mem[1023:0];
   always @(posedge read_clock) begin
      read_data <= mem[read_address];
   end
@@ -4567,6 +5199,91 @@ module front_fwd_ram (
      if (write_enable) begin
         mem[write_address] <= write_data;
      end
+  end
+endmodule
+
+module front_fwd_fifo (
+    input  logic clock,
+    input  logic reset,
+    input  logic [68:0] data_in,
+    input  logic write,
+    output logic [68:0] data_out,
+    output logic valid,
+    input  logic read,
+    output logic [10:0] level
+);
+  logic [10:0] rd_next;
+  logic [9:0] ram_read_address;
+  logic [68:0] ram_read_data;
+  logic [9:0] ram_write_address;
+  logic [68:0] ram_write_data;
+  logic ram_write_enable;
+  logic [10:0] wr_d;
+  logic [10:0] wr_q;
+  logic [10:0] rd_d;
+  logic [10:0] rd_q;
+  logic full_word_d;
+  logic full_word_q;
+  logic [10:0] count_d;
+  logic [10:0] count_q;
+
+  initial begin
+    wr_q = 11'h0;
+    rd_q = 11'h0;
+    full_word_q = 1'h0;
+    count_q = 11'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    wr_q <= wr_d;
+    rd_q <= rd_d;
+    full_word_q <= full_word_d;
+    count_q <= count_d;
+  end
+
+  front_fwd_fifo_ram ram (
+      .read_address(ram_read_address),
+      .read_clock(clock),
+      .read_data(ram_read_data),
+      .write_address(ram_write_address),
+      .write_clock(clock),
+      .write_data(ram_write_data),
+      .write_enable(ram_write_enable)
+  );
+
+  always_comb begin
+    wr_d = wr_q;
+    rd_d = rd_q;
+    full_word_d = full_word_q;
+    count_d = count_q;
+    rd_next = rd_q;
+    if (read) begin
+      rd_next = rd_q + 11'h1;
+    end
+    rd_d = rd_next;
+    if (write) begin
+      wr_d = wr_q + 11'h1;
+    end
+    ram_write_address = wr_q[9:0];
+    ram_write_data = data_in;
+    ram_write_enable = write;
+    ram_read_address = rd_next[9:0];
+    full_word_d = rd_next != wr_q;
+    data_out = ram_read_data;
+    valid = full_word_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 11'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 11'h1;
+    end
+    if (reset) begin
+      wr_d = 11'h0;
+      rd_d = 11'h0;
+      full_word_d = 1'h0;
+      count_d = 11'h0;
+    end
   end
 endmodule
 
@@ -4578,101 +5295,105 @@ module front_fwd (
     output logic [68:0] data_out,
     output logic valid,
     input  logic read,
-    output logic [9:0] level
+    output logic [10:0] level
 );
-  logic [9:0] rd_next;
-  logic [8:0] ram_read_address;
-  logic [68:0] ram_read_data;
-  logic [8:0] ram_write_address;
-  logic [68:0] ram_write_data;
-  logic ram_write_enable;
-  logic [9:0] wr_d;
-  logic [9:0] wr_q;
-  logic [9:0] rd_d;
-  logic [9:0] rd_q;
-  logic full_word_d;
-  logic full_word_q;
-  logic [9:0] count_d;
-  logic [9:0] count_q;
+  logic go;
+  logic pops;
+  logic pass;
+  logic aside;
+  logic fifo_reset;
+  logic [68:0] fifo_data_in;
+  logic fifo_write;
+  logic [68:0] fifo_data_out;
+  logic fifo_valid;
+  logic fifo_read;
+  logic [10:0] fifo_level;
+  logic [68:0] data_d;
+  logic [68:0] data_q;
+  logic full_d;
+  logic full_q;
+  logic [68:0] spare_d;
+  logic [68:0] spare_q;
+  logic waits_d;
+  logic waits_q;
 
   initial begin
-    wr_q = 10'h0;
-    rd_q = 10'h0;
-    full_word_q = 1'h0;
-    count_q = 10'h0;
+    data_q = 69'h0;
+    full_q = 1'h0;
+    spare_q = 69'h0;
+    waits_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
-    wr_q <= wr_d;
-    rd_q <= rd_d;
-    full_word_q <= full_word_d;
-    count_q <= count_d;
+    data_q <= data_d;
+    full_q <= full_d;
+    spare_q <= spare_d;
+    waits_q <= waits_d;
   end
 
-  front_fwd_ram ram (
-      .read_address(ram_read_address),
-      .read_clock(clock),
-      .read_data(ram_read_data),
-      .write_address(ram_write_address),
-      .write_clock(clock),
-      .write_data(ram_write_data),
-      .write_enable(ram_write_enable)
+  front_fwd_fifo fifo (
+      .clock(clock),
+      .reset(fifo_reset),
+      .data_in(fifo_data_in),
+      .write(fifo_write),
+      .data_out(fifo_data_out),
+      .valid(fifo_valid),
+      .read(fifo_read),
+      .level(fifo_level)
   );
 
   always_comb begin
-    wr_d = wr_q;
-    rd_d = rd_q;
-    full_word_d = full_word_q;
-    count_d = count_q;
-    rd_next = rd_q;
-    if (read) begin
-      rd_next = rd_q + 10'h1;
+    data_d = data_q;
+    full_d = full_q;
+    spare_d = spare_q;
+    waits_d = waits_q;
+    fifo_reset = reset;
+    go = read | (~full_q);
+    pops = (go & (~waits_q)) & fifo_valid;
+    pass = (go & (~waits_q)) & (fifo_level == 11'h0);
+    aside = ((~pass) & (go | (~waits_q))) & ((fifo_level == 11'h0) | (pops & (fifo_level == 11'h1)));
+    fifo_data_in = data_in;
+    fifo_write = (write & (~pass)) & (~aside);
+    fifo_read = pops;
+    if (go) begin
+      waits_d = 1'h0;
+      data_d = data_in;
+      full_d = write & pass;
+      if (waits_q) begin
+        data_d = spare_q;
+        full_d = 1'h1;
+      end else if (fifo_valid) begin
+        data_d = fifo_data_out;
+        full_d = 1'h1;
+      end
     end
-    rd_d = rd_next;
-    if (write) begin
-      wr_d = wr_q + 10'h1;
+    if (aside) begin
+      spare_d = data_in;
+      if (write) begin
+        waits_d = 1'h1;
+      end
     end
-    ram_write_address = wr_q[8:0];
-    ram_write_data = data_in;
-    ram_write_enable = write;
-    ram_read_address = rd_next[8:0];
-    full_word_d = rd_next != wr_q;
-    data_out = ram_read_data;
-    valid = full_word_q;
-    level = count_q;
-    if (write & (~read)) begin
-      count_d = count_q + 10'h1;
-    end
-    if (read & (~write)) begin
-      count_d = count_q - 10'h1;
-    end
+    data_out = data_q;
+    valid = full_q;
+    level = fifo_level;
     if (reset) begin
-      wr_d = 10'h0;
-      rd_d = 10'h0;
-      full_word_d = 1'h0;
-      count_d = 10'h0;
+      full_d = 1'h0;
+      waits_d = 1'h0;
     end
   end
 endmodule
 
 module front_routes_ram (
-    input  logic [4:0] read_address,
-    input  logic read_clock,
+    input  logic clock,
+    input  logic [3:0] read_address,
     output logic [144:0] read_data,
-    input  logic [4:0] write_address,
-    input  logic write_clock,
+    input  logic [3:0] write_address,
     input  logic [144:0] write_data,
     input  logic write_enable
 );
-  reg[144:0] mem[31:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
-  end
+  logic [144:0] mem [15:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
 
 module front_routes (
@@ -4683,43 +5404,41 @@ module front_routes (
     output logic [144:0] data_out,
     output logic valid,
     input  logic read,
-    output logic [5:0] level
+    output logic [4:0] level
 );
-  logic [5:0] rd_next;
-  logic [4:0] ram_read_address;
+  logic [3:0] ram_read_address;
   logic [144:0] ram_read_data;
-  logic [4:0] ram_write_address;
+  logic [3:0] ram_write_address;
   logic [144:0] ram_write_data;
   logic ram_write_enable;
-  logic [5:0] wr_d;
-  logic [5:0] wr_q;
-  logic [5:0] rd_d;
-  logic [5:0] rd_q;
-  logic full_word_d;
-  logic full_word_q;
-  logic [5:0] count_d;
-  logic [5:0] count_q;
+  logic [3:0] wr_d;
+  logic [3:0] wr_q;
+  logic [3:0] rd_d;
+  logic [3:0] rd_q;
+  logic [4:0] count_d;
+  logic [4:0] count_q;
+  logic some_d;
+  logic some_q;
 
   initial begin
-    wr_q = 6'h0;
-    rd_q = 6'h0;
-    full_word_q = 1'h0;
-    count_q = 6'h0;
+    wr_q = 4'h0;
+    rd_q = 4'h0;
+    count_q = 5'h0;
+    some_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
-    full_word_q <= full_word_d;
     count_q <= count_d;
+    some_q <= some_d;
   end
 
   front_routes_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -4727,46 +5446,48 @@ module front_routes (
   always_comb begin
     wr_d = wr_q;
     rd_d = rd_q;
-    full_word_d = full_word_q;
     count_d = count_q;
-    rd_next = rd_q;
-    if (read) begin
-      rd_next = rd_q + 6'h1;
-    end
-    rd_d = rd_next;
-    if (write) begin
-      wr_d = wr_q + 6'h1;
-    end
-    ram_write_address = wr_q[4:0];
+    some_d = some_q;
+    ram_write_address = wr_q;
     ram_write_data = data_in;
-    ram_write_enable = write;
-    ram_read_address = rd_next[4:0];
-    full_word_d = rd_next != wr_q;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
     data_out = ram_read_data;
-    valid = full_word_q;
+    valid = some_q;
     level = count_q;
+    if (read) begin
+      rd_d = rd_q + 4'h1;
+      some_d = count_q != 5'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 4'h1;
+      some_d = 1'h1;
+    end
     if (write & (~read)) begin
-      count_d = count_q + 6'h1;
+      count_d = count_q + 5'h1;
     end
     if (read & (~write)) begin
-      count_d = count_q - 6'h1;
+      count_d = count_q - 5'h1;
     end
     if (reset) begin
-      wr_d = 6'h0;
-      rd_d = 6'h0;
-      full_word_d = 1'h0;
-      count_d = 6'h0;
+      wr_d = 4'h0;
+      rd_d = 4'h0;
+      count_d = 5'h0;
+      some_d = 1'h0;
     end
   end
 endmodule
 
-module front_encap (
+module front_forward_encap (
     input  logic clock,
     input  logic reset,
     input  logic [47:0] mac,
     input  logic [15:0] ethertype,
     input  logic [68:0] s_beat,
     input  logic [144:0] s_route,
+    input  logic s_route_valid,
+    output logic s_route_read,
+    output logic s_begin,
     input  logic s_valid,
     output logic s_ready,
     output logic [68:0] m_beat,
@@ -4775,9 +5496,20 @@ module front_encap (
 );
   localparam logic [16:0] c_low = 17'hffff;
   localparam logic [15:0] c_tcp = 16'h201;
-  localparam logic [63:0] c_top = 64'hffff000000000000;
   localparam logic [15:0] c_udp = 16'h202;
   logic go;
+  logic first;
+  logic heads;
+  logic ready;
+  logic [63:0] head0;
+  logic [63:0] head1;
+  logic [63:0] head2;
+  logic [63:0] head3;
+  logic [63:0] now0;
+  logic [63:0] now1;
+  logic [63:0] now2;
+  logic [63:0] now3;
+  logic [63:0] rest;
   logic [63:0] head;
   logic [15:0] protocol;
   logic [17:0] w_src_hi;
@@ -4792,8 +5524,8 @@ module front_encap (
   logic [68:0] o;
   logic [63:0] rev_i;
   logic [63:0] rev_o;
-  logic [2:0] state_d;
-  logic [2:0] state_q;
+  logic [3:0] state_d;
+  logic [3:0] state_q;
   logic [68:0] out_d;
   logic [68:0] out_q;
   logic full_d;
@@ -4808,7 +5540,7 @@ module front_encap (
   logic [15:0] check_q;
 
   initial begin
-    state_q = 3'h0;
+    state_q = 4'h0;
     out_q = 69'h0;
     full_q = 1'h0;
     sum_a_q = 18'h0;
@@ -4858,47 +5590,191 @@ module front_encap (
     twice = (once & c_low) + (once >> 16);
     check_d = ~twice[15:0];
     go = m_ready | (~full_q);
-    s_ready = go & (state_q >= 3'h3);
-    case (state_q)
-      3'h0: begin
-        head = ({16'h0, s_route[47:0]} << 16) | {48'h0, mac[47:32]};
-      end
-      3'h1: begin
-        head = (({32'h0, mac[31:0]} << 32) | ({48'h0, ethertype} << 16)) | {48'h0, 16'(s_route[79:48] >> 16)};
-      end
-      3'h2: begin
-        head = (({48'h0, 16'(s_route[79:48])} << 48) | ({48'h0, s_route[95:80]} << 32)) | {32'h0, s_route[127:96]};
-      end
-      default: begin
-        head = (({48'h0, s_route[143:128]} << 48) | ({48'h0, protocol} << 32)) | ({48'h0, check_q} << 16);
-      end
-    endcase
+    first = state_q == 4'h0;
+    heads = state_q[3:2] == 2'h0;
+    s_ready = go & (~heads);
+    s_begin = (go & first) & s_route_valid;
+    s_route_read = (go & state_q[2]) & s_valid;
+    ready = s_valid;
+    if (heads) begin
+      ready = s_route_valid;
+    end
+    head0 = ({16'h0, s_route[47:0]} << 16) | {48'h0, mac[47:32]};
+    head1 = (({32'h0, mac[31:0]} << 32) | ({48'h0, ethertype} << 16)) | {48'h0, 16'(s_route[79:48] >> 16)};
+    head2 = (({48'h0, 16'(s_route[79:48])} << 48) | ({48'h0, s_route[95:80]} << 32)) | {32'h0, s_route[127:96]};
+    head3 = (((({48'h0, s_route[143:128]} << 48) | ({48'h0, protocol} << 32)) | ({48'h0, check_q} << 16)) | ({56'h0, 8'(s_beat[63:0] >> 48)} << 8)) | {56'h0, 8'(s_beat[63:0] >> 56)};
+    now0 = 64'h0;
+    now1 = 64'h0;
+    now2 = 64'h0;
+    now3 = 64'h0;
+    rest = 64'h0;
+    if (first) begin
+      now0 = head0;
+    end
+    if (state_q[0]) begin
+      now1 = head1;
+    end
+    if (state_q[1]) begin
+      now2 = head2;
+    end
+    if (state_q[2]) begin
+      now3 = head3;
+    end
+    if (state_q[3]) begin
+      rest = s_beat[63:0];
+    end
+    head = (now0 | now1) | (now2 | now3);
     rev_i = head;
     o = s_beat;
-    if (state_q < 3'h3) begin
-      o[63:0] = rev_o;
+    o[63:0] = rev_o | rest;
+    if (heads) begin
       o[66:64] = 3'h7;
       o[67] = 1'h0;
       o[68] = 1'h0;
-    end else if (state_q == 3'h3) begin
-      o[63:0] = rev_o | (s_beat[63:0] & c_top);
     end
     if (go) begin
-      full_d = s_valid;
-      if (s_valid) begin
+      full_d = ready;
+      if (ready) begin
         out_d = o;
-        if (state_q < 3'h4) begin
-          state_d = state_q + 3'h1;
+        state_d = state_q << 1;
+        if (first) begin
+          state_d = 4'h1;
         end
-        if ((state_q >= 3'h3) & s_beat[67]) begin
-          state_d = 3'h0;
+        if (state_q[3]) begin
+          state_d = 4'h8;
+        end
+        if ((~heads) & s_beat[67]) begin
+          state_d = 4'h0;
         end
       end
     end
     m_beat = out_q;
     m_valid = full_q;
     if (reset) begin
-      state_d = 3'h0;
+      state_d = 4'h0;
+      full_d = 1'h0;
+    end
+  end
+endmodule
+
+module front_forward (
+    input  logic clock,
+    input  logic reset,
+    input  logic [47:0] mac,
+    input  logic [15:0] ethertype,
+    input  logic [144:0] a_route,
+    input  logic a_route_valid,
+    output logic a_route_read,
+    input  logic [68:0] a_beat,
+    input  logic a_valid,
+    output logic a_read,
+    input  logic [144:0] b_route,
+    input  logic b_route_valid,
+    output logic b_route_read,
+    input  logic [68:0] b_beat,
+    input  logic b_valid,
+    output logic b_read,
+    output logic [68:0] m_beat,
+    output logic m_valid,
+    input  logic m_ready
+);
+  logic pick;
+  logic take;
+  logic encap_reset;
+  logic [47:0] encap_mac;
+  logic [15:0] encap_ethertype;
+  logic [68:0] encap_s_beat;
+  logic [144:0] encap_s_route;
+  logic encap_s_route_valid;
+  logic encap_s_route_read;
+  logic encap_s_begin;
+  logic encap_s_valid;
+  logic encap_s_ready;
+  logic [68:0] encap_m_beat;
+  logic encap_m_valid;
+  logic encap_m_ready;
+  logic [144:0] route_d;
+  logic [144:0] route_q;
+  logic full_d;
+  logic full_q;
+  logic owner_d;
+  logic owner_q;
+  logic passing_d;
+  logic passing_q;
+
+  initial begin
+    route_q = 145'h0;
+    full_q = 1'h0;
+    owner_q = 1'h0;
+    passing_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    route_q <= route_d;
+    full_q <= full_d;
+    owner_q <= owner_d;
+    passing_q <= passing_d;
+  end
+
+  front_forward_encap encap (
+      .clock(clock),
+      .reset(encap_reset),
+      .mac(encap_mac),
+      .ethertype(encap_ethertype),
+      .s_beat(encap_s_beat),
+      .s_route(encap_s_route),
+      .s_route_valid(encap_s_route_valid),
+      .s_route_read(encap_s_route_read),
+      .s_begin(encap_s_begin),
+      .s_valid(encap_s_valid),
+      .s_ready(encap_s_ready),
+      .m_beat(encap_m_beat),
+      .m_valid(encap_m_valid),
+      .m_ready(encap_m_ready)
+  );
+
+  always_comb begin
+    route_d = route_q;
+    full_d = full_q;
+    owner_d = owner_q;
+    passing_d = passing_q;
+    encap_reset = reset;
+    encap_mac = mac;
+    encap_ethertype = ethertype;
+    pick = b_route_valid & ((~a_route_valid) | (~owner_q));
+    take = (~full_q) & (a_route_valid | b_route_valid);
+    a_route_read = take & (~pick);
+    b_route_read = take & pick;
+    if (encap_s_route_read) begin
+      full_d = 1'h0;
+    end
+    if (~full_q) begin
+      route_d = a_route;
+      if (pick) begin
+        route_d = b_route;
+      end
+    end
+    if (take) begin
+      full_d = 1'h1;
+      owner_d = pick;
+    end
+    encap_s_route = route_q;
+    encap_s_route_valid = full_q;
+    if (encap_s_begin) begin
+      passing_d = owner_q;
+    end
+    encap_s_beat = a_beat;
+    encap_s_valid = a_valid;
+    a_read = (a_valid & encap_s_ready) & (~passing_q);
+    b_read = (b_valid & encap_s_ready) & passing_q;
+    if (passing_q) begin
+      encap_s_beat = b_beat;
+      encap_s_valid = b_valid;
+    end
+    m_beat = encap_m_beat;
+    m_valid = encap_m_valid;
+    encap_m_ready = m_ready;
+    if (reset) begin
       full_d = 1'h0;
     end
   end
@@ -4945,7 +5821,6 @@ module front (
     output logic [3:0] outcome,
     output logic outcome_valid
 );
-  logic take;
   logic rx_reset;
   logic [68:0] rx_s_beat;
   logic rx_s_valid;
@@ -4954,9 +5829,11 @@ module front (
   logic rx_promiscuous;
   logic [15:0] rx_ethertype;
   logic rx_back;
-  logic [217:0] rx_meta;
-  logic rx_head_valid;
-  logic rx_head_read;
+  logic [96:0] rx_key;
+  logic rx_key_valid;
+  logic rx_key_read;
+  logic [122:0] rx_meta;
+  logic rx_meta_read;
   logic rx_ip_ok;
   logic rx_ipos_ok;
   logic rx_sums_valid;
@@ -4969,18 +5846,23 @@ module front (
   logic rx_beat_valid;
   logic rx_beat_read;
   logic classify_reset;
-  logic [217:0] classify_front_meta;
+  logic [96:0] classify_front_key;
   logic classify_front_valid;
   logic classify_front_read;
-  logic [217:0] classify_back_meta;
+  logic [96:0] classify_back_key;
   logic classify_back_valid;
   logic classify_back_read;
+  logic [122:0] classify_front_meta;
+  logic classify_front_meta_read;
+  logic [122:0] classify_back_meta;
+  logic classify_back_meta_read;
   logic classify_front_ip_ok;
   logic classify_front_sums_read;
   logic classify_back_ip_ok;
   logic classify_back_ipos_ok;
   logic classify_back_sums_read;
-  logic [254:0] classify_verdict;
+  logic [165:0] classify_verdict;
+  logic [88:0] classify_detail;
   logic classify_front_write;
   logic classify_back_write;
   logic [4:0] classify_front_level;
@@ -5004,30 +5886,39 @@ module front (
   logic classify_commit_neighbour;
   logic [7:0] classify_index;
   logic verdicts_reset;
-  logic [254:0] verdicts_data_in;
+  logic [165:0] verdicts_data_in;
   logic verdicts_write;
-  logic [254:0] verdicts_data_out;
+  logic [165:0] verdicts_data_out;
   logic verdicts_valid;
   logic verdicts_read;
   logic [4:0] verdicts_level;
+  logic details_reset;
+  logic [88:0] details_data_in;
+  logic details_write;
+  logic [88:0] details_data_out;
+  logic details_valid;
+  logic details_read;
+  logic [6:0] details_level;
   logic dispatch_reset;
   logic dispatch_back;
   logic [47:0] dispatch_front_mac;
-  logic [254:0] dispatch_verdict;
+  logic [165:0] dispatch_verdict;
   logic dispatch_verdict_valid;
   logic [68:0] dispatch_beat;
   logic dispatch_beat_valid;
   logic dispatch_l4_ok;
   logic dispatch_cover_ok;
   logic dispatch_tail_valid;
+  logic [88:0] dispatch_detail;
+  logic dispatch_detail_read;
   logic dispatch_take;
   logic dispatch_take_last;
   logic [68:0] dispatch_fwd_beat;
   logic dispatch_fwd_write;
-  logic [9:0] dispatch_fwd_level;
+  logic [10:0] dispatch_fwd_level;
   logic [144:0] dispatch_fwd_route;
   logic dispatch_fwd_route_write;
-  logic [5:0] dispatch_fwd_route_level;
+  logic [4:0] dispatch_fwd_route_level;
   logic [68:0] dispatch_out_beat;
   logic [127:0] dispatch_out_meta;
   logic dispatch_host_write;
@@ -5051,24 +5942,32 @@ module front (
   logic [68:0] fwd_data_out;
   logic fwd_valid;
   logic fwd_read;
-  logic [9:0] fwd_level;
+  logic [10:0] fwd_level;
   logic routes_reset;
   logic [144:0] routes_data_in;
   logic routes_write;
   logic [144:0] routes_data_out;
   logic routes_valid;
   logic routes_read;
-  logic [5:0] routes_level;
-  logic encap_reset;
-  logic [47:0] encap_mac;
-  logic [15:0] encap_ethertype;
-  logic [68:0] encap_s_beat;
-  logic [144:0] encap_s_route;
-  logic encap_s_valid;
-  logic encap_s_ready;
-  logic [68:0] encap_m_beat;
-  logic encap_m_valid;
-  logic encap_m_ready;
+  logic [4:0] routes_level;
+  logic forward_reset;
+  logic [47:0] forward_mac;
+  logic [15:0] forward_ethertype;
+  logic [144:0] forward_a_route;
+  logic forward_a_route_valid;
+  logic forward_a_route_read;
+  logic [68:0] forward_a_beat;
+  logic forward_a_valid;
+  logic forward_a_read;
+  logic [144:0] forward_b_route;
+  logic forward_b_route_valid;
+  logic forward_b_route_read;
+  logic [68:0] forward_b_beat;
+  logic forward_b_valid;
+  logic forward_b_read;
+  logic [68:0] forward_m_beat;
+  logic forward_m_valid;
+  logic forward_m_ready;
 
   front_rx rx (
       .clock(clock),
@@ -5080,9 +5979,11 @@ module front (
       .promiscuous(rx_promiscuous),
       .ethertype(rx_ethertype),
       .back(rx_back),
+      .key(rx_key),
+      .key_valid(rx_key_valid),
+      .key_read(rx_key_read),
       .meta(rx_meta),
-      .head_valid(rx_head_valid),
-      .head_read(rx_head_read),
+      .meta_read(rx_meta_read),
       .ip_ok(rx_ip_ok),
       .ipos_ok(rx_ipos_ok),
       .sums_valid(rx_sums_valid),
@@ -5099,18 +6000,23 @@ module front (
   front_classify classify (
       .clock(clock),
       .reset(classify_reset),
-      .front_meta(classify_front_meta),
+      .front_key(classify_front_key),
       .front_valid(classify_front_valid),
       .front_read(classify_front_read),
-      .back_meta(classify_back_meta),
+      .back_key(classify_back_key),
       .back_valid(classify_back_valid),
       .back_read(classify_back_read),
+      .front_meta(classify_front_meta),
+      .front_meta_read(classify_front_meta_read),
+      .back_meta(classify_back_meta),
+      .back_meta_read(classify_back_meta_read),
       .front_ip_ok(classify_front_ip_ok),
       .front_sums_read(classify_front_sums_read),
       .back_ip_ok(classify_back_ip_ok),
       .back_ipos_ok(classify_back_ipos_ok),
       .back_sums_read(classify_back_sums_read),
       .verdict(classify_verdict),
+      .detail(classify_detail),
       .front_write(classify_front_write),
       .back_write(classify_back_write),
       .front_level(classify_front_level),
@@ -5146,6 +6052,17 @@ module front (
       .level(verdicts_level)
   );
 
+  front_details details (
+      .clock(clock),
+      .reset(details_reset),
+      .data_in(details_data_in),
+      .write(details_write),
+      .data_out(details_data_out),
+      .valid(details_valid),
+      .read(details_read),
+      .level(details_level)
+  );
+
   front_dispatch dispatch (
       .clock(clock),
       .reset(dispatch_reset),
@@ -5158,6 +6075,8 @@ module front (
       .l4_ok(dispatch_l4_ok),
       .cover_ok(dispatch_cover_ok),
       .tail_valid(dispatch_tail_valid),
+      .detail(dispatch_detail),
+      .detail_read(dispatch_detail_read),
       .take(dispatch_take),
       .take_last(dispatch_take_last),
       .fwd_beat(dispatch_fwd_beat),
@@ -5207,28 +6126,37 @@ module front (
       .level(routes_level)
   );
 
-  front_encap encap (
+  front_forward forward (
       .clock(clock),
-      .reset(encap_reset),
-      .mac(encap_mac),
-      .ethertype(encap_ethertype),
-      .s_beat(encap_s_beat),
-      .s_route(encap_s_route),
-      .s_valid(encap_s_valid),
-      .s_ready(encap_s_ready),
-      .m_beat(encap_m_beat),
-      .m_valid(encap_m_valid),
-      .m_ready(encap_m_ready)
+      .reset(forward_reset),
+      .mac(forward_mac),
+      .ethertype(forward_ethertype),
+      .a_route(forward_a_route),
+      .a_route_valid(forward_a_route_valid),
+      .a_route_read(forward_a_route_read),
+      .a_beat(forward_a_beat),
+      .a_valid(forward_a_valid),
+      .a_read(forward_a_read),
+      .b_route(forward_b_route),
+      .b_route_valid(forward_b_route_valid),
+      .b_route_read(forward_b_route_read),
+      .b_beat(forward_b_beat),
+      .b_valid(forward_b_valid),
+      .b_read(forward_b_read),
+      .m_beat(forward_m_beat),
+      .m_valid(forward_m_valid),
+      .m_ready(forward_m_ready)
   );
 
   always_comb begin
     rx_reset = reset;
     classify_reset = reset;
     verdicts_reset = reset;
+    details_reset = reset;
     dispatch_reset = reset;
     fwd_reset = reset;
     routes_reset = reset;
-    encap_reset = reset;
+    forward_reset = reset;
     rx_s_beat = s_beat;
     rx_s_valid = s_valid;
     s_ready = rx_s_ready;
@@ -5236,14 +6164,17 @@ module front (
     rx_promiscuous = promiscuous;
     rx_ethertype = ethertype;
     rx_back = 1'h0;
-    rx_head_read = classify_front_read;
+    rx_key_read = classify_front_read;
+    rx_meta_read = classify_front_meta_read;
     rx_beat_read = dispatch_take;
     rx_tail_read = dispatch_take_last;
     classify_front_meta = rx_meta;
     classify_front_ip_ok = rx_ip_ok;
     rx_sums_read = classify_front_sums_read;
-    classify_front_valid = rx_head_valid;
+    classify_front_key = rx_key;
+    classify_front_valid = rx_key_valid;
     classify_front_level = verdicts_level;
+    classify_back_key = rx_key;
     classify_back_meta = rx_meta;
     classify_back_ip_ok = 1'h0;
     classify_back_ipos_ok = 1'h0;
@@ -5269,6 +6200,10 @@ module front (
     verdicts_data_in = classify_verdict;
     verdicts_write = classify_front_write;
     verdicts_read = dispatch_take_last;
+    details_data_in = classify_detail;
+    details_write = classify_front_write;
+    details_read = dispatch_detail_read;
+    dispatch_detail = details_data_out;
     dispatch_back = 1'h0;
     dispatch_front_mac = mac;
     dispatch_verdict = verdicts_data_out;
@@ -5298,16 +6233,20 @@ module front (
     fwd_write = dispatch_fwd_write;
     routes_data_in = dispatch_fwd_route;
     routes_write = dispatch_fwd_route_write;
-    take = (fwd_valid & routes_valid) & encap_s_ready;
-    fwd_read = take;
-    routes_read = take & fwd_data_out[67];
-    encap_mac = back_mac;
-    encap_ethertype = ethertype;
-    encap_s_beat = fwd_data_out;
-    encap_s_route = routes_data_out;
-    encap_s_valid = fwd_valid & routes_valid;
-    m_beat = encap_m_beat;
-    m_valid = encap_m_valid;
-    encap_m_ready = m_ready;
+    forward_a_route = routes_data_out;
+    forward_a_route_valid = routes_valid;
+    routes_read = forward_a_route_read;
+    forward_a_beat = fwd_data_out;
+    forward_a_valid = fwd_valid;
+    fwd_read = forward_a_read;
+    forward_b_route = routes_data_out;
+    forward_b_route_valid = 1'h0;
+    forward_b_beat = fwd_data_out;
+    forward_b_valid = 1'h0;
+    forward_mac = back_mac;
+    forward_ethertype = ethertype;
+    m_beat = forward_m_beat;
+    m_valid = forward_m_valid;
+    forward_m_ready = m_ready;
   end
 endmodule

@@ -172,23 +172,16 @@ module insert_frames_ram (
 endmodule
 
 module insert_frames_metas_ram (
+    input  logic clock,
     input  logic [4:0] read_address,
-    input  logic read_clock,
     output logic [28:0] read_data,
     input  logic [4:0] write_address,
-    input  logic write_clock,
     input  logic [28:0] write_data,
     input  logic write_enable
 );
-  reg[28:0] mem[31:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
-  end
+  logic [28:0] mem [31:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
 
 module insert_frames_metas (
@@ -201,41 +194,39 @@ module insert_frames_metas (
     input  logic read,
     output logic [5:0] level
 );
-  logic [5:0] rd_next;
   logic [4:0] ram_read_address;
   logic [28:0] ram_read_data;
   logic [4:0] ram_write_address;
   logic [28:0] ram_write_data;
   logic ram_write_enable;
-  logic [5:0] wr_d;
-  logic [5:0] wr_q;
-  logic [5:0] rd_d;
-  logic [5:0] rd_q;
-  logic full_word_d;
-  logic full_word_q;
+  logic [4:0] wr_d;
+  logic [4:0] wr_q;
+  logic [4:0] rd_d;
+  logic [4:0] rd_q;
   logic [5:0] count_d;
   logic [5:0] count_q;
+  logic some_d;
+  logic some_q;
 
   initial begin
-    wr_q = 6'h0;
-    rd_q = 6'h0;
-    full_word_q = 1'h0;
+    wr_q = 5'h0;
+    rd_q = 5'h0;
     count_q = 6'h0;
+    some_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
-    full_word_q <= full_word_d;
     count_q <= count_d;
+    some_q <= some_d;
   end
 
   insert_frames_metas_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -243,24 +234,23 @@ module insert_frames_metas (
   always_comb begin
     wr_d = wr_q;
     rd_d = rd_q;
-    full_word_d = full_word_q;
     count_d = count_q;
-    rd_next = rd_q;
-    if (read) begin
-      rd_next = rd_q + 6'h1;
-    end
-    rd_d = rd_next;
-    if (write) begin
-      wr_d = wr_q + 6'h1;
-    end
-    ram_write_address = wr_q[4:0];
+    some_d = some_q;
+    ram_write_address = wr_q;
     ram_write_data = data_in;
-    ram_write_enable = write;
-    ram_read_address = rd_next[4:0];
-    full_word_d = rd_next != wr_q;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
     data_out = ram_read_data;
-    valid = full_word_q;
+    valid = some_q;
     level = count_q;
+    if (read) begin
+      rd_d = rd_q + 5'h1;
+      some_d = count_q != 6'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 5'h1;
+      some_d = 1'h1;
+    end
     if (write & (~read)) begin
       count_d = count_q + 6'h1;
     end
@@ -268,10 +258,10 @@ module insert_frames_metas (
       count_d = count_q - 6'h1;
     end
     if (reset) begin
-      wr_d = 6'h0;
-      rd_d = 6'h0;
-      full_word_d = 1'h0;
+      wr_d = 5'h0;
+      rd_d = 5'h0;
       count_d = 6'h0;
+      some_d = 1'h0;
     end
   end
 endmodule

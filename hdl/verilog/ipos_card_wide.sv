@@ -114,7 +114,7 @@ module ipos_card_wide_registers (
   localparam logic [31:0] nv_tables = 32'h280;
   localparam logic [9:0] p_back = 10'he;
   localparam logic [9:0] p_front = 10'hd;
-  localparam logic [31:0] v_abi = 32'h2;
+  localparam logic [31:0] v_abi = 32'h3;
   localparam logic [31:0] v_endpoint = 32'h9;
   localparam logic [15:0] v_ethertype = 16'h7;
   localparam logic [31:0] v_forward = 32'ha;
@@ -1087,8 +1087,10 @@ module ipos_card_wide_front_rx_fields (
     input  logic promiscuous,
     input  logic [15:0] ethertype,
     input  logic back,
-    output logic [217:0] meta,
+    output logic [122:0] meta,
     output logic meta_valid,
+    output logic [96:0] key,
+    output logic key_valid,
     output logic [511:0] data1,
     output logic [10:0] number1,
     output logic fire1,
@@ -1123,7 +1125,7 @@ module ipos_card_wide_front_rx_fields (
   logic inner;
   logic [47:0] dst;
   logic [7:0] covered;
-  logic [217:0] link;
+  logic [122:0] link;
   logic [3:0] ihl1;
   logic [15:0] total1;
   logic [7:0] proto1;
@@ -1141,7 +1143,8 @@ module ipos_card_wide_front_rx_fields (
   logic tcp;
   logic udp;
   logic [15:0] have;
-  logic [217:0] m;
+  logic [122:0] m;
+  logic [96:0] tuple;
   logic [511:0] rev_i;
   logic [511:0] rev_o;
   logic [511:0] data_d;
@@ -1174,8 +1177,8 @@ module ipos_card_wide_front_rx_fields (
   logic [7:0] n2_q;
   logic done2_d;
   logic done2_q;
-  logic [217:0] link2_d;
-  logic [217:0] link2_q;
+  logic [122:0] link2_d;
+  logic [122:0] link2_q;
   logic [159:0] fixed3_d;
   logic [159:0] fixed3_q;
   logic [63:0] ports3_d;
@@ -1186,10 +1189,10 @@ module ipos_card_wide_front_rx_fields (
   logic [7:0] n3_q;
   logic done3_d;
   logic done3_q;
-  logic [217:0] link3_d;
-  logic [217:0] link3_q;
-  logic [217:0] out_d;
-  logic [217:0] out_q;
+  logic [122:0] link3_d;
+  logic [122:0] link3_q;
+  logic [122:0] out_d;
+  logic [122:0] out_q;
   logic out_valid_d;
   logic out_valid_q;
 
@@ -1209,14 +1212,14 @@ module ipos_card_wide_front_rx_fields (
     packet_q = 640'h0;
     n2_q = 8'h0;
     done2_q = 1'h0;
-    link2_q = 218'h0;
+    link2_q = 123'h0;
     fixed3_q = 160'h0;
     ports3_q = 64'h0;
     flags3_q = 8'h0;
     n3_q = 8'h0;
     done3_q = 1'h0;
-    link3_q = 218'h0;
-    out_q = 218'h0;
+    link3_q = 123'h0;
+    out_q = 123'h0;
     out_valid_q = 1'h0;
   end
 
@@ -1336,11 +1339,11 @@ module ipos_card_wide_front_rx_fields (
     link[12:5] = itype;
     link[20:13] = covered;
     link[21] = inner | ((kind == c_ipv4) & (~is_ipos));
-    link[200:153] = w0_q[463:416];
-    link[201] = tagged1_q;
-    link[217:202] = 16'h0;
+    link[105:58] = w0_q[463:416];
+    link[106] = tagged1_q;
+    link[122:107] = 16'h0;
     if (tagged1_q) begin
-      link[217:202] = tci1_q;
+      link[122:107] = tci1_q;
     end
     link[24:22] = 3'h0;
     link[25] = 1'h0;
@@ -1349,12 +1352,8 @@ module ipos_card_wide_front_rx_fields (
     link[30] = 1'h0;
     link[31] = 1'h0;
     link[32] = 1'h0;
-    link[64:33] = 32'h0;
-    link[96:65] = 32'h0;
-    link[112:97] = 16'h0;
-    link[128:113] = 16'h0;
-    link[136:129] = 8'h0;
-    link[152:137] = 16'h0;
+    link[40:33] = 8'h0;
+    link[57:41] = 17'h0;
     link2_d = link;
     packet_d = window[911:272];
     n2_d = n_q - 8'he;
@@ -1434,19 +1433,21 @@ module ipos_card_wide_front_rx_fields (
     end
     m[31] = udp & ((ports3_q[15:0] == 16'h0) | (ports3_q[31:16] != payload));
     m[32] = udp;
-    m[64:33] = fixed3_q[63:32];
-    m[96:65] = fixed3_q[31:0];
-    m[112:97] = ports3_q[63:48];
-    m[128:113] = ports3_q[47:32];
-    m[136:129] = 8'h0;
+    m[40:33] = 8'h0;
     if (tcp) begin
-      m[136:129] = flags3_q;
+      m[40:33] = flags3_q;
     end
-    m[152:137] = total;
+    m[57:41] = {1'h0, total} + 17'hd;
     out_d = m;
     out_valid_d = done3_q;
     meta = out_q;
     meta_valid = out_valid_q;
+    tuple = ((({65'h0, fixed3_q[63:32]} << 64) | ({81'h0, ports3_q[63:48]} << 48)) | ({65'h0, fixed3_q[31:0]} << 16)) | {81'h0, ports3_q[47:32]};
+    if (udp) begin
+      tuple = (tuple & ~(97'h1 << 96)) | ({96'h0, 1'h1} << 96);
+    end
+    key = tuple;
+    key_valid = done3_q;
     if (reset) begin
       next_number_d = 11'h0;
       fired_d = 1'h0;
@@ -2161,71 +2162,62 @@ module ipos_card_wide_front_rx_beats (
   end
 endmodule
 
-module ipos_card_wide_front_rx_metas_ram (
+module ipos_card_wide_front_rx_keys_ram (
+    input  logic clock,
     input  logic [4:0] read_address,
-    input  logic read_clock,
-    output logic [217:0] read_data,
+    output logic [96:0] read_data,
     input  logic [4:0] write_address,
-    input  logic write_clock,
-    input  logic [217:0] write_data,
+    input  logic [96:0] write_data,
     input  logic write_enable
 );
-  reg[217:0] mem[31:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
-  end
+  logic [96:0] mem [31:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
 
-module ipos_card_wide_front_rx_metas (
+module ipos_card_wide_front_rx_keys (
     input  logic clock,
     input  logic reset,
-    input  logic [217:0] data_in,
+    input  logic [96:0] data_in,
     input  logic write,
-    output logic [217:0] data_out,
+    output logic [96:0] data_out,
     output logic valid,
     input  logic read,
     output logic [5:0] level
 );
-  logic [5:0] rd_next;
   logic [4:0] ram_read_address;
-  logic [217:0] ram_read_data;
+  logic [96:0] ram_read_data;
   logic [4:0] ram_write_address;
-  logic [217:0] ram_write_data;
+  logic [96:0] ram_write_data;
   logic ram_write_enable;
-  logic [5:0] wr_d;
-  logic [5:0] wr_q;
-  logic [5:0] rd_d;
-  logic [5:0] rd_q;
-  logic full_word_d;
-  logic full_word_q;
+  logic [4:0] wr_d;
+  logic [4:0] wr_q;
+  logic [4:0] rd_d;
+  logic [4:0] rd_q;
   logic [5:0] count_d;
   logic [5:0] count_q;
+  logic some_d;
+  logic some_q;
 
   initial begin
-    wr_q = 6'h0;
-    rd_q = 6'h0;
-    full_word_q = 1'h0;
+    wr_q = 5'h0;
+    rd_q = 5'h0;
     count_q = 6'h0;
+    some_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
-    full_word_q <= full_word_d;
     count_q <= count_d;
+    some_q <= some_d;
   end
 
-  ipos_card_wide_front_rx_metas_ram ram (
+  ipos_card_wide_front_rx_keys_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -2233,24 +2225,23 @@ module ipos_card_wide_front_rx_metas (
   always_comb begin
     wr_d = wr_q;
     rd_d = rd_q;
-    full_word_d = full_word_q;
     count_d = count_q;
-    rd_next = rd_q;
-    if (read) begin
-      rd_next = rd_q + 6'h1;
-    end
-    rd_d = rd_next;
-    if (write) begin
-      wr_d = wr_q + 6'h1;
-    end
-    ram_write_address = wr_q[4:0];
+    some_d = some_q;
+    ram_write_address = wr_q;
     ram_write_data = data_in;
-    ram_write_enable = write;
-    ram_read_address = rd_next[4:0];
-    full_word_d = rd_next != wr_q;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
     data_out = ram_read_data;
-    valid = full_word_q;
+    valid = some_q;
     level = count_q;
+    if (read) begin
+      rd_d = rd_q + 5'h1;
+      some_d = count_q != 6'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 5'h1;
+      some_d = 1'h1;
+    end
     if (write & (~read)) begin
       count_d = count_q + 6'h1;
     end
@@ -2258,32 +2249,120 @@ module ipos_card_wide_front_rx_metas (
       count_d = count_q - 6'h1;
     end
     if (reset) begin
-      wr_d = 6'h0;
-      rd_d = 6'h0;
-      full_word_d = 1'h0;
+      wr_d = 5'h0;
+      rd_d = 5'h0;
       count_d = 6'h0;
+      some_d = 1'h0;
+    end
+  end
+endmodule
+
+module ipos_card_wide_front_rx_metas_ram (
+    input  logic clock,
+    input  logic [4:0] read_address,
+    output logic [122:0] read_data,
+    input  logic [4:0] write_address,
+    input  logic [122:0] write_data,
+    input  logic write_enable
+);
+  logic [122:0] mem [31:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
+endmodule
+
+module ipos_card_wide_front_rx_metas (
+    input  logic clock,
+    input  logic reset,
+    input  logic [122:0] data_in,
+    input  logic write,
+    output logic [122:0] data_out,
+    output logic valid,
+    input  logic read,
+    output logic [5:0] level
+);
+  logic [4:0] ram_read_address;
+  logic [122:0] ram_read_data;
+  logic [4:0] ram_write_address;
+  logic [122:0] ram_write_data;
+  logic ram_write_enable;
+  logic [4:0] wr_d;
+  logic [4:0] wr_q;
+  logic [4:0] rd_d;
+  logic [4:0] rd_q;
+  logic [5:0] count_d;
+  logic [5:0] count_q;
+  logic some_d;
+  logic some_q;
+
+  initial begin
+    wr_q = 5'h0;
+    rd_q = 5'h0;
+    count_q = 6'h0;
+    some_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    wr_q <= wr_d;
+    rd_q <= rd_d;
+    count_q <= count_d;
+    some_q <= some_d;
+  end
+
+  ipos_card_wide_front_rx_metas_ram ram (
+      .clock(clock),
+      .read_address(ram_read_address),
+      .read_data(ram_read_data),
+      .write_address(ram_write_address),
+      .write_data(ram_write_data),
+      .write_enable(ram_write_enable)
+  );
+
+  always_comb begin
+    wr_d = wr_q;
+    rd_d = rd_q;
+    count_d = count_q;
+    some_d = some_q;
+    ram_write_address = wr_q;
+    ram_write_data = data_in;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
+    data_out = ram_read_data;
+    valid = some_q;
+    level = count_q;
+    if (read) begin
+      rd_d = rd_q + 5'h1;
+      some_d = count_q != 6'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 5'h1;
+      some_d = 1'h1;
+    end
+    if (write & (~read)) begin
+      count_d = count_q + 6'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 6'h1;
+    end
+    if (reset) begin
+      wr_d = 5'h0;
+      rd_d = 5'h0;
+      count_d = 6'h0;
+      some_d = 1'h0;
     end
   end
 endmodule
 
 module ipos_card_wide_front_rx_oks_ram (
+    input  logic clock,
     input  logic [4:0] read_address,
-    input  logic read_clock,
     output logic [1:0] read_data,
     input  logic [4:0] write_address,
-    input  logic write_clock,
     input  logic [1:0] write_data,
     input  logic write_enable
 );
-  reg[1:0] mem[31:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
-  end
+  logic [1:0] mem [31:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
 
 module ipos_card_wide_front_rx_oks (
@@ -2296,41 +2375,39 @@ module ipos_card_wide_front_rx_oks (
     input  logic read,
     output logic [5:0] level
 );
-  logic [5:0] rd_next;
   logic [4:0] ram_read_address;
   logic [1:0] ram_read_data;
   logic [4:0] ram_write_address;
   logic [1:0] ram_write_data;
   logic ram_write_enable;
-  logic [5:0] wr_d;
-  logic [5:0] wr_q;
-  logic [5:0] rd_d;
-  logic [5:0] rd_q;
-  logic full_word_d;
-  logic full_word_q;
+  logic [4:0] wr_d;
+  logic [4:0] wr_q;
+  logic [4:0] rd_d;
+  logic [4:0] rd_q;
   logic [5:0] count_d;
   logic [5:0] count_q;
+  logic some_d;
+  logic some_q;
 
   initial begin
-    wr_q = 6'h0;
-    rd_q = 6'h0;
-    full_word_q = 1'h0;
+    wr_q = 5'h0;
+    rd_q = 5'h0;
     count_q = 6'h0;
+    some_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
-    full_word_q <= full_word_d;
     count_q <= count_d;
+    some_q <= some_d;
   end
 
   ipos_card_wide_front_rx_oks_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -2338,24 +2415,23 @@ module ipos_card_wide_front_rx_oks (
   always_comb begin
     wr_d = wr_q;
     rd_d = rd_q;
-    full_word_d = full_word_q;
     count_d = count_q;
-    rd_next = rd_q;
-    if (read) begin
-      rd_next = rd_q + 6'h1;
-    end
-    rd_d = rd_next;
-    if (write) begin
-      wr_d = wr_q + 6'h1;
-    end
-    ram_write_address = wr_q[4:0];
+    some_d = some_q;
+    ram_write_address = wr_q;
     ram_write_data = data_in;
-    ram_write_enable = write;
-    ram_read_address = rd_next[4:0];
-    full_word_d = rd_next != wr_q;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
     data_out = ram_read_data;
-    valid = full_word_q;
+    valid = some_q;
     level = count_q;
+    if (read) begin
+      rd_d = rd_q + 5'h1;
+      some_d = count_q != 6'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 5'h1;
+      some_d = 1'h1;
+    end
     if (write & (~read)) begin
       count_d = count_q + 6'h1;
     end
@@ -2363,10 +2439,10 @@ module ipos_card_wide_front_rx_oks (
       count_d = count_q - 6'h1;
     end
     if (reset) begin
-      wr_d = 6'h0;
-      rd_d = 6'h0;
-      full_word_d = 1'h0;
+      wr_d = 5'h0;
+      rd_d = 5'h0;
       count_d = 6'h0;
+      some_d = 1'h0;
     end
   end
 endmodule
@@ -2486,9 +2562,11 @@ module ipos_card_wide_front_rx (
     input  logic promiscuous,
     input  logic [15:0] ethertype,
     input  logic back,
-    output logic [217:0] meta,
-    output logic head_valid,
-    input  logic head_read,
+    output logic [96:0] key,
+    output logic key_valid,
+    input  logic key_read,
+    output logic [122:0] meta,
+    input  logic meta_read,
     output logic ip_ok,
     output logic ipos_ok,
     output logic sums_valid,
@@ -2528,8 +2606,10 @@ module ipos_card_wide_front_rx (
   logic fields_promiscuous;
   logic [15:0] fields_ethertype;
   logic fields_back;
-  logic [217:0] fields_meta;
+  logic [122:0] fields_meta;
   logic fields_meta_valid;
+  logic [96:0] fields_key;
+  logic fields_key_valid;
   logic [511:0] fields_data1;
   logic [10:0] fields_number1;
   logic fields_fire1;
@@ -2590,10 +2670,17 @@ module ipos_card_wide_front_rx (
   logic beats_valid;
   logic beats_read;
   logic [6:0] beats_level;
+  logic keys_reset;
+  logic [96:0] keys_data_in;
+  logic keys_write;
+  logic [96:0] keys_data_out;
+  logic keys_valid;
+  logic keys_read;
+  logic [5:0] keys_level;
   logic metas_reset;
-  logic [217:0] metas_data_in;
+  logic [122:0] metas_data_in;
   logic metas_write;
-  logic [217:0] metas_data_out;
+  logic [122:0] metas_data_out;
   logic metas_valid;
   logic metas_read;
   logic [5:0] metas_level;
@@ -2670,6 +2757,8 @@ module ipos_card_wide_front_rx (
       .back(fields_back),
       .meta(fields_meta),
       .meta_valid(fields_meta_valid),
+      .key(fields_key),
+      .key_valid(fields_key_valid),
       .data1(fields_data1),
       .number1(fields_number1),
       .fire1(fields_fire1),
@@ -2748,6 +2837,17 @@ module ipos_card_wide_front_rx (
       .level(beats_level)
   );
 
+  ipos_card_wide_front_rx_keys keys (
+      .clock(clock),
+      .reset(keys_reset),
+      .data_in(keys_data_in),
+      .write(keys_write),
+      .data_out(keys_data_out),
+      .valid(keys_valid),
+      .read(keys_read),
+      .level(keys_level)
+  );
+
   ipos_card_wide_front_rx_metas metas (
       .clock(clock),
       .reset(metas_reset),
@@ -2794,10 +2894,11 @@ module ipos_card_wide_front_rx (
     l4_sum_reset = reset;
     ipos_sum_reset = reset;
     beats_reset = reset;
+    keys_reset = reset;
     metas_reset = reset;
     oks_reset = reset;
     tails_reset = reset;
-    room = (((beats_level < 7'h3c) & (metas_level < 6'h14)) & (oks_level < 6'h14)) & (tails_level < 7'h30);
+    room = (((beats_level < 7'h3c) & (keys_level < 6'h14)) & (metas_level < 6'h14)) & (tails_level < 7'h30);
     cut_s_beat = s_beat;
     cut_s_valid = s_valid;
     s_ready = cut_s_ready;
@@ -2827,6 +2928,8 @@ module ipos_card_wide_front_rx (
     fields_promiscuous = promiscuous;
     fields_ethertype = ethertype;
     fields_back = back;
+    keys_data_in = fields_key;
+    keys_write = fields_key_valid;
     metas_data_in = fields_meta;
     metas_write = fields_meta_valid;
     ip_sum_valid = fields_fire1;
@@ -2874,12 +2977,14 @@ module ipos_card_wide_front_rx (
     end
     tails_data_in = tail;
     tails_write = l4_sum_tail_out;
+    key = keys_data_out;
+    key_valid = keys_valid;
+    keys_read = key_read;
     meta = metas_data_out;
+    metas_read = meta_read;
     ip_ok = oks_data_out[0];
     ipos_ok = oks_data_out[1];
-    head_valid = metas_valid;
     sums_valid = oks_valid;
-    metas_read = head_read;
     oks_read = sums_read;
     l4_ok = tails_data_out[0];
     cover_ok = tails_data_out[1];
@@ -2900,54 +3005,54 @@ module ipos_card_wide_classify_hash (
     input  logic [96:0] key,
     output logic [47:0] bits
 );
-  localparam logic [96:0] mask_0 = 97'h78918ef18604456572d649d0;
-  localparam logic [96:0] mask_1 = 97'h12f7b6c8a18099d6a664d3776;
-  localparam logic [96:0] mask_10 = 97'hbbefc190f53d620b08475dc1;
-  localparam logic [96:0] mask_11 = 97'hddcc7cd5c44bb7f2b103112e;
-  localparam logic [96:0] mask_12 = 97'h824d78a954927537ca5ea94a;
-  localparam logic [96:0] mask_13 = 97'h13153ea9c08aa9566f53cd7a5;
-  localparam logic [96:0] mask_14 = 97'hb091acd51ed34e16999bfbd9;
-  localparam logic [96:0] mask_15 = 97'h191d644ffcc5a315a019c6fe2;
-  localparam logic [96:0] mask_16 = 97'h18b42a739a4f472e763886ade;
-  localparam logic [96:0] mask_17 = 97'h1912db1ad9f7d2f0760e8c147;
-  localparam logic [96:0] mask_18 = 97'h6e365a5d3ebecc64995edf6b;
-  localparam logic [96:0] mask_19 = 97'hdd0b6ed7dad16164d16b132;
-  localparam logic [96:0] mask_2 = 97'h8f42520150d88acfbe95947c;
-  localparam logic [96:0] mask_20 = 97'hea278b623e9f5d204ae35c6;
-  localparam logic [96:0] mask_21 = 97'ha87d92ee8a892119e699b1db;
-  localparam logic [96:0] mask_22 = 97'h12b8060ca231b0b8babe8284b;
-  localparam logic [96:0] mask_23 = 97'hf9edf082ee2d69975b117af7;
-  localparam logic [96:0] mask_24 = 97'h146a752bfe673e55978947e61;
-  localparam logic [96:0] mask_25 = 97'h1c2647e3cfecfeaa576ba2ed6;
-  localparam logic [96:0] mask_26 = 97'h19e68d1e516b941c711fd39e7;
-  localparam logic [96:0] mask_27 = 97'h981596d188f82495a77480ca;
-  localparam logic [96:0] mask_28 = 97'h15a1d8d19e93d13ae155ec285;
-  localparam logic [96:0] mask_29 = 97'h1a18b5ef748d4e02a30452859;
-  localparam logic [96:0] mask_3 = 97'h623f1618ad395d44a6fbf864;
-  localparam logic [96:0] mask_30 = 97'h1a9deb31d35b463311ea2bb6;
-  localparam logic [96:0] mask_31 = 97'h1d32b4bc6ae9ea494fa4d91f1;
-  localparam logic [96:0] mask_32 = 97'h2d7c371b513e16efef8ebe7f;
-  localparam logic [96:0] mask_33 = 97'h1761bd5d31182554dc3a33935;
-  localparam logic [96:0] mask_34 = 97'h1913196263f5271fdbd588ece;
-  localparam logic [96:0] mask_35 = 97'hd6ea55418040b69a88039898;
-  localparam logic [96:0] mask_36 = 97'h101fb27bab674d0da11c6d71d;
-  localparam logic [96:0] mask_37 = 97'h100406effd387412f9a86d6f0;
-  localparam logic [96:0] mask_38 = 97'h2cfe86c9dbf2031a6236a34f;
-  localparam logic [96:0] mask_39 = 97'hb638fec8f42a14db0eed6587;
-  localparam logic [96:0] mask_4 = 97'ha73fb298d03142c9e122eb4;
-  localparam logic [96:0] mask_40 = 97'hc556e29662d44b6b603ce97c;
-  localparam logic [96:0] mask_41 = 97'h91b77a42ee8ab077462add2b;
-  localparam logic [96:0] mask_42 = 97'h1fb218df38361b2f1299725c4;
-  localparam logic [96:0] mask_43 = 97'h18c8dbad9113a04471d830cc0;
-  localparam logic [96:0] mask_44 = 97'hd7f5c114cd17db0af81e7f22;
-  localparam logic [96:0] mask_45 = 97'h1cda2b1e0b3030730e7f3e82c;
-  localparam logic [96:0] mask_46 = 97'h526521cbe6982e6f46b748af;
-  localparam logic [96:0] mask_47 = 97'h167b5174c1698683ff5ba39fe;
-  localparam logic [96:0] mask_5 = 97'h7a42e1cfe07dcb4f335a2996;
-  localparam logic [96:0] mask_6 = 97'h182ccffba77a73394f2b94d;
-  localparam logic [96:0] mask_7 = 97'h18c63850adb9fb28e1dc3b18d;
-  localparam logic [96:0] mask_8 = 97'ha7c6b31a12f6116fadeb0145;
-  localparam logic [96:0] mask_9 = 97'h1590f90abbc4fcaa0232f9ca7;
+  localparam logic [96:0] mask_0 = 97'h800002c0020032001074a012;
+  localparam logic [96:0] mask_1 = 97'h15005004600105a0104080e40;
+  localparam logic [96:0] mask_10 = 97'h8000100040a00040200200;
+  localparam logic [96:0] mask_11 = 97'h31880000880100008401000;
+  localparam logic [96:0] mask_12 = 97'h50560800200500451000044;
+  localparam logic [96:0] mask_13 = 97'he32020008080061c040a710;
+  localparam logic [96:0] mask_14 = 97'h10120110e8126001802040020;
+  localparam logic [96:0] mask_15 = 97'h4001a0008028480800942b2;
+  localparam logic [96:0] mask_16 = 97'h1100c801004005a8800212020;
+  localparam logic [96:0] mask_17 = 97'h8848687430080268301004;
+  localparam logic [96:0] mask_18 = 97'h6002008010c1019204028000;
+  localparam logic [96:0] mask_19 = 97'h810a0c042001020000880800;
+  localparam logic [96:0] mask_2 = 97'h20931200048844e2882d02a;
+  localparam logic [96:0] mask_20 = 97'h20c00021100022001094801d;
+  localparam logic [96:0] mask_21 = 97'h124010110a80000000200100;
+  localparam logic [96:0] mask_22 = 97'h82004008400000420100;
+  localparam logic [96:0] mask_23 = 97'h40c080000400000000101000;
+  localparam logic [96:0] mask_24 = 97'h18200018040c040040a02c002;
+  localparam logic [96:0] mask_25 = 97'h818000200004970808a1005c;
+  localparam logic [96:0] mask_26 = 97'h10c4001808a841200000388;
+  localparam logic [96:0] mask_27 = 97'h500a00048210007005484321;
+  localparam logic [96:0] mask_28 = 97'h401a9002080220980300c30;
+  localparam logic [96:0] mask_29 = 97'h1077000081122100882002051;
+  localparam logic [96:0] mask_3 = 97'h14800a04e4004010100020000;
+  localparam logic [96:0] mask_30 = 97'h4402011010060080020;
+  localparam logic [96:0] mask_31 = 97'h20212000960482415840c80;
+  localparam logic [96:0] mask_32 = 97'hac0000120600009220101284;
+  localparam logic [96:0] mask_33 = 97'h2220049001000000000000;
+  localparam logic [96:0] mask_34 = 97'h100008800006800408081041;
+  localparam logic [96:0] mask_35 = 97'h400001880045000000000000;
+  localparam logic [96:0] mask_36 = 97'h42081003461011002210088;
+  localparam logic [96:0] mask_37 = 97'h12010803802828204014038b4;
+  localparam logic [96:0] mask_38 = 97'h423140020110088046080543;
+  localparam logic [96:0] mask_39 = 97'h409034001204020880020441;
+  localparam logic [96:0] mask_4 = 97'h180080e106a184200108;
+  localparam logic [96:0] mask_40 = 97'hc00c04546800510834a00;
+  localparam logic [96:0] mask_41 = 97'h1b90206040800500208408024;
+  localparam logic [96:0] mask_42 = 97'h860008619400341220041200;
+  localparam logic [96:0] mask_43 = 97'hc042820028000000102100;
+  localparam logic [96:0] mask_44 = 97'h904000202026600880004;
+  localparam logic [96:0] mask_45 = 97'h11404010549000004400;
+  localparam logic [96:0] mask_46 = 97'h40020088000000900000;
+  localparam logic [96:0] mask_47 = 97'h4008a0100000400000400000;
+  localparam logic [96:0] mask_5 = 97'h28180404001581222088c00d;
+  localparam logic [96:0] mask_6 = 97'h1814210280201001000010010;
+  localparam logic [96:0] mask_7 = 97'h262048083008608843540084;
+  localparam logic [96:0] mask_8 = 97'h40a082112d12402400010006;
+  localparam logic [96:0] mask_9 = 97'h2082003008000000281a1000;
   logic [47:0] h;
 
   always_comb begin
@@ -3075,6 +3180,14 @@ module ipos_card_wide_classify_forward (
   logic [9:0] ram_3_write_address;
   logic [107:0] ram_3_write_data;
   logic ram_3_write_enable;
+  logic [107:0] word_0_d;
+  logic [107:0] word_0_q;
+  logic [107:0] word_1_d;
+  logic [107:0] word_1_q;
+  logic [107:0] word_2_d;
+  logic [107:0] word_2_q;
+  logic [107:0] word_3_d;
+  logic [107:0] word_3_q;
   logic [48:0] near_0_d;
   logic [48:0] near_0_q;
   logic [48:0] near_1_d;
@@ -3113,6 +3226,8 @@ module ipos_card_wide_classify_forward (
   logic [47:0] hash2_q;
   logic [47:0] hash3_d;
   logic [47:0] hash3_q;
+  logic [47:0] hash4_d;
+  logic [47:0] hash4_q;
   logic found_d;
   logic found_q;
   logic [13:0] spot_d;
@@ -3121,6 +3236,10 @@ module ipos_card_wide_classify_forward (
   logic [9:0] result_q;
 
   initial begin
+    word_0_q = 108'h0;
+    word_1_q = 108'h0;
+    word_2_q = 108'h0;
+    word_3_q = 108'h0;
     near_0_q = 49'h0;
     near_1_q = 49'h0;
     near_2_q = 49'h0;
@@ -3140,12 +3259,17 @@ module ipos_card_wide_classify_forward (
     hash1_q = 48'h0;
     hash2_q = 48'h0;
     hash3_q = 48'h0;
+    hash4_q = 48'h0;
     found_q = 1'h0;
     spot_q = 14'h0;
     result_q = 10'h0;
   end
 
   always_ff @(posedge clock) begin
+    word_0_q <= word_0_d;
+    word_1_q <= word_1_d;
+    word_2_q <= word_2_d;
+    word_3_q <= word_3_d;
     near_0_q <= near_0_d;
     near_1_q <= near_1_d;
     near_2_q <= near_2_d;
@@ -3165,6 +3289,7 @@ module ipos_card_wide_classify_forward (
     hash1_q <= hash1_d;
     hash2_q <= hash2_d;
     hash3_q <= hash3_d;
+    hash4_q <= hash4_d;
     found_q <= found_d;
     spot_q <= spot_d;
     result_q <= result_d;
@@ -3214,14 +3339,16 @@ module ipos_card_wide_classify_forward (
     hash1_d = hash1_q;
     hash2_d = hash2_q;
     hash3_d = hash3_q;
+    hash4_d = hash4_q;
     found_d = found_q;
     spot_d = spot_q;
     result_d = result_q;
     hash1_d = hash;
     hash2_d = hash1_q;
     hash3_d = hash2_q;
+    hash4_d = hash3_q;
     entry_in = ({98'h0, commit_value} << 98) | {11'h0, commit_key};
-    if (commit_valid) begin
+    if (commit_valid & (~sweep)) begin
       entry_in = (({98'h0, commit_value} << 98) | {11'h0, commit_key}) | (108'h1 << 97);
     end
     select = c_one << commit_bank;
@@ -3235,10 +3362,10 @@ module ipos_card_wide_classify_forward (
     ram_0_write_enable = commit & select[0];
     if (sweep) begin
       ram_0_write_address = sweep_slot[9:0];
-      ram_0_write_data = 108'h0;
       ram_0_write_enable = 1'h1;
     end
-    read = ram_0_read_data;
+    word_0_d = ram_0_read_data;
+    read = word_0_q;
     unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
     alike = 49'h0;
     alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
@@ -3294,7 +3421,7 @@ module ipos_card_wide_classify_forward (
     early_0_d = read[107:98];
     same_0_d = &near_0_q;
     entry_0_d = early_0_q;
-    old_hash = hash3_q[11:0];
+    old_hash = hash4_q[11:0];
     old_slot = old_hash[9:0];
     if (same_0_q) begin
       any = 1'h1;
@@ -3308,10 +3435,10 @@ module ipos_card_wide_classify_forward (
     ram_1_write_enable = commit & select[1];
     if (sweep) begin
       ram_1_write_address = sweep_slot[9:0];
-      ram_1_write_data = 108'h0;
       ram_1_write_enable = 1'h1;
     end
-    read = ram_1_read_data;
+    word_1_d = ram_1_read_data;
+    read = word_1_q;
     unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
     alike = 49'h0;
     alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
@@ -3367,7 +3494,7 @@ module ipos_card_wide_classify_forward (
     early_1_d = read[107:98];
     same_1_d = &near_1_q;
     entry_1_d = early_1_q;
-    old_hash = hash3_q[23:12];
+    old_hash = hash4_q[23:12];
     old_slot = old_hash[9:0];
     if (same_1_q) begin
       any = 1'h1;
@@ -3381,10 +3508,10 @@ module ipos_card_wide_classify_forward (
     ram_2_write_enable = commit & select[2];
     if (sweep) begin
       ram_2_write_address = sweep_slot[9:0];
-      ram_2_write_data = 108'h0;
       ram_2_write_enable = 1'h1;
     end
-    read = ram_2_read_data;
+    word_2_d = ram_2_read_data;
+    read = word_2_q;
     unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
     alike = 49'h0;
     alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
@@ -3440,7 +3567,7 @@ module ipos_card_wide_classify_forward (
     early_2_d = read[107:98];
     same_2_d = &near_2_q;
     entry_2_d = early_2_q;
-    old_hash = hash3_q[35:24];
+    old_hash = hash4_q[35:24];
     old_slot = old_hash[9:0];
     if (same_2_q) begin
       any = 1'h1;
@@ -3454,10 +3581,10 @@ module ipos_card_wide_classify_forward (
     ram_3_write_enable = commit & select[3];
     if (sweep) begin
       ram_3_write_address = sweep_slot[9:0];
-      ram_3_write_data = 108'h0;
       ram_3_write_enable = 1'h1;
     end
-    read = ram_3_read_data;
+    word_3_d = ram_3_read_data;
+    read = word_3_q;
     unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
     alike = 49'h0;
     alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
@@ -3513,7 +3640,7 @@ module ipos_card_wide_classify_forward (
     early_3_d = read[107:98];
     same_3_d = &near_3_q;
     entry_3_d = early_3_q;
-    old_hash = hash3_q[47:36];
+    old_hash = hash4_q[47:36];
     old_slot = old_hash[9:0];
     if (same_3_q) begin
       any = 1'h1;
@@ -3607,6 +3734,14 @@ module ipos_card_wide_classify_endpoint (
   logic [8:0] ram_3_write_address;
   logic [129:0] ram_3_write_data;
   logic ram_3_write_enable;
+  logic [129:0] word_0_d;
+  logic [129:0] word_0_q;
+  logic [129:0] word_1_d;
+  logic [129:0] word_1_q;
+  logic [129:0] word_2_d;
+  logic [129:0] word_2_q;
+  logic [129:0] word_3_d;
+  logic [129:0] word_3_q;
   logic [48:0] near_0_d;
   logic [48:0] near_0_q;
   logic [48:0] near_1_d;
@@ -3645,6 +3780,8 @@ module ipos_card_wide_classify_endpoint (
   logic [47:0] hash2_q;
   logic [47:0] hash3_d;
   logic [47:0] hash3_q;
+  logic [47:0] hash4_d;
+  logic [47:0] hash4_q;
   logic found_d;
   logic found_q;
   logic [13:0] spot_d;
@@ -3653,6 +3790,10 @@ module ipos_card_wide_classify_endpoint (
   logic [31:0] result_q;
 
   initial begin
+    word_0_q = 130'h0;
+    word_1_q = 130'h0;
+    word_2_q = 130'h0;
+    word_3_q = 130'h0;
     near_0_q = 49'h0;
     near_1_q = 49'h0;
     near_2_q = 49'h0;
@@ -3672,12 +3813,17 @@ module ipos_card_wide_classify_endpoint (
     hash1_q = 48'h0;
     hash2_q = 48'h0;
     hash3_q = 48'h0;
+    hash4_q = 48'h0;
     found_q = 1'h0;
     spot_q = 14'h0;
     result_q = 32'h0;
   end
 
   always_ff @(posedge clock) begin
+    word_0_q <= word_0_d;
+    word_1_q <= word_1_d;
+    word_2_q <= word_2_d;
+    word_3_q <= word_3_d;
     near_0_q <= near_0_d;
     near_1_q <= near_1_d;
     near_2_q <= near_2_d;
@@ -3697,6 +3843,7 @@ module ipos_card_wide_classify_endpoint (
     hash1_q <= hash1_d;
     hash2_q <= hash2_d;
     hash3_q <= hash3_d;
+    hash4_q <= hash4_d;
     found_q <= found_d;
     spot_q <= spot_d;
     result_q <= result_d;
@@ -3746,14 +3893,16 @@ module ipos_card_wide_classify_endpoint (
     hash1_d = hash1_q;
     hash2_d = hash2_q;
     hash3_d = hash3_q;
+    hash4_d = hash4_q;
     found_d = found_q;
     spot_d = spot_q;
     result_d = result_q;
     hash1_d = hash;
     hash2_d = hash1_q;
     hash3_d = hash2_q;
+    hash4_d = hash3_q;
     entry_in = ({98'h0, commit_value} << 98) | {33'h0, commit_key};
-    if (commit_valid) begin
+    if (commit_valid & (~sweep)) begin
       entry_in = (({98'h0, commit_value} << 98) | {33'h0, commit_key}) | (130'h1 << 97);
     end
     select = c_one << commit_bank;
@@ -3767,10 +3916,10 @@ module ipos_card_wide_classify_endpoint (
     ram_0_write_enable = commit & select[0];
     if (sweep) begin
       ram_0_write_address = sweep_slot[8:0];
-      ram_0_write_data = 130'h0;
       ram_0_write_enable = 1'h1;
     end
-    read = ram_0_read_data;
+    word_0_d = ram_0_read_data;
+    read = word_0_q;
     unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
     alike = 49'h0;
     alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
@@ -3826,7 +3975,7 @@ module ipos_card_wide_classify_endpoint (
     early_0_d = read[129:98];
     same_0_d = &near_0_q;
     entry_0_d = early_0_q;
-    old_hash = hash3_q[11:0];
+    old_hash = hash4_q[11:0];
     old_slot = old_hash[8:0];
     if (same_0_q) begin
       any = 1'h1;
@@ -3840,10 +3989,10 @@ module ipos_card_wide_classify_endpoint (
     ram_1_write_enable = commit & select[1];
     if (sweep) begin
       ram_1_write_address = sweep_slot[8:0];
-      ram_1_write_data = 130'h0;
       ram_1_write_enable = 1'h1;
     end
-    read = ram_1_read_data;
+    word_1_d = ram_1_read_data;
+    read = word_1_q;
     unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
     alike = 49'h0;
     alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
@@ -3899,7 +4048,7 @@ module ipos_card_wide_classify_endpoint (
     early_1_d = read[129:98];
     same_1_d = &near_1_q;
     entry_1_d = early_1_q;
-    old_hash = hash3_q[23:12];
+    old_hash = hash4_q[23:12];
     old_slot = old_hash[8:0];
     if (same_1_q) begin
       any = 1'h1;
@@ -3913,10 +4062,10 @@ module ipos_card_wide_classify_endpoint (
     ram_2_write_enable = commit & select[2];
     if (sweep) begin
       ram_2_write_address = sweep_slot[8:0];
-      ram_2_write_data = 130'h0;
       ram_2_write_enable = 1'h1;
     end
-    read = ram_2_read_data;
+    word_2_d = ram_2_read_data;
+    read = word_2_q;
     unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
     alike = 49'h0;
     alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
@@ -3972,7 +4121,7 @@ module ipos_card_wide_classify_endpoint (
     early_2_d = read[129:98];
     same_2_d = &near_2_q;
     entry_2_d = early_2_q;
-    old_hash = hash3_q[35:24];
+    old_hash = hash4_q[35:24];
     old_slot = old_hash[8:0];
     if (same_2_q) begin
       any = 1'h1;
@@ -3986,10 +4135,10 @@ module ipos_card_wide_classify_endpoint (
     ram_3_write_enable = commit & select[3];
     if (sweep) begin
       ram_3_write_address = sweep_slot[8:0];
-      ram_3_write_data = 130'h0;
       ram_3_write_enable = 1'h1;
     end
-    read = ram_3_read_data;
+    word_3_d = ram_3_read_data;
+    read = word_3_q;
     unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
     alike = 49'h0;
     alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
@@ -4045,7 +4194,7 @@ module ipos_card_wide_classify_endpoint (
     early_3_d = read[129:98];
     same_3_d = &near_3_q;
     entry_3_d = early_3_q;
-    old_hash = hash3_q[47:36];
+    old_hash = hash4_q[47:36];
     old_slot = old_hash[8:0];
     if (same_3_q) begin
       any = 1'h1;
@@ -4177,7 +4326,9 @@ module ipos_card_wide_classify_neighbours (
 endmodule
 
 module ipos_card_wide_classify_decide (
-    input  logic [217:0] meta,
+    input  logic [122:0] meta,
+    input  logic [31:0] src_ip,
+    input  logic [15:0] src_port,
     input  logic back,
     input  logic ip_ok,
     input  logic ipos_ok,
@@ -4192,7 +4343,8 @@ module ipos_card_wide_classify_decide (
     input  logic [15:0] dest_port,
     input  logic [47:0] neighbour,
     input  logic neighbour_valid,
-    output logic [254:0] verdict
+    output logic [165:0] verdict,
+    output logic [88:0] detail
 );
   localparam logic [1:0] c_act_forward = 2'h0;
   localparam logic [1:0] c_act_host = 2'h1;
@@ -4226,14 +4378,15 @@ module ipos_card_wide_classify_decide (
   logic no_key;
   logic vlan_ok;
   logic [2:0] l3;
-  logic [254:0] v;
+  logic [165:0] v;
+  logic [88:0] d;
 
   always_comb begin
     inner = back & meta[3];
     no_key = ((((meta[24:22] != 3'h0) | meta[25]) | meta[29]) | meta[30]) | (meta[28:26] != 3'h0);
-    vlan_ok = ~meta[201];
+    vlan_ok = ~meta[106];
     if (vlan_enable) begin
-      vlan_ok = meta[201] & (12'(meta[217:202]) == vlan);
+      vlan_ok = meta[106] & (12'(meta[122:107]) == vlan);
     end
     l3 = c_l3_ok;
     if (meta[24:22] != 3'h0) begin
@@ -4248,224 +4401,117 @@ module ipos_card_wide_classify_decide (
     v[0] = 1'h0;
     v[1] = 1'h0;
     v[2] = 1'h0;
+    d[4:0] = 5'h0;
     v[3] = 1'h0;
-    v[8:4] = 5'h0;
-    v[9] = 1'h0;
-    v[12:10] = 3'h0;
-    v[13] = 1'h0;
-    v[14] = meta[31] | no_key;
-    v[22:15] = 8'h0;
-    v[38:23] = meta[152:137];
-    v[39] = meta[201];
-    v[55:40] = meta[217:202];
-    v[87:56] = 32'h0;
-    v[101:88] = place;
-    v[109:102] = meta[136:129];
-    v[110] = meta[32];
-    v[142:111] = meta[64:33];
-    v[158:143] = meta[112:97];
-    v[190:159] = dest_ip;
-    v[206:191] = dest_port;
-    v[254:207] = neighbour;
+    d[7:5] = 3'h0;
+    d[8] = 1'h0;
+    d[9] = meta[31] | no_key;
+    d[17:10] = 8'h0;
+    v[20:4] = meta[57:41];
+    d[18] = meta[106];
+    d[34:19] = meta[122:107];
+    d[66:35] = 32'h0;
+    d[80:67] = place;
+    d[88:81] = meta[40:33];
+    v[21] = meta[32];
+    v[53:22] = src_ip;
+    v[69:54] = src_port;
+    v[101:70] = dest_ip;
+    v[117:102] = dest_port;
+    v[165:118] = neighbour;
     if (meta[0]) begin
-      v[0] = 1'h1;
-      v[8:4] = c_runt;
+      d[4:0] = c_runt;
     end else if (~meta[1]) begin
-      v[0] = 1'h1;
-      v[8:4] = c_mac;
+      d[4:0] = c_mac;
     end else if (meta[3] & (~back)) begin
-      v[0] = 1'h1;
-      v[8:4] = c_ipos_front;
+      d[4:0] = c_ipos_front;
     end else if (meta[2]) begin
-      v[2] = 1'h1;
-      v[8:4] = r_group;
+      v[1] = 1'h1;
+      d[4:0] = r_group;
     end else if (inner & meta[4]) begin
-      v[2] = 1'h1;
-      v[8:4] = r_short;
-      v[12:10] = c_l3_truncated;
+      v[1] = 1'h1;
+      d[4:0] = r_short;
+      d[7:5] = c_l3_truncated;
     end else if ((inner & (meta[12:5] == 8'h2)) & (~ipos_ok)) begin
-      v[0] = 1'h1;
-      v[8:4] = c_ipos_sum;
+      d[4:0] = c_ipos_sum;
     end else if (inner & (((meta[12:5] == 8'h1) | (meta[12:5] == 8'h3)) | 1'(meta[12:5] >> 7))) begin
-      v[3] = 1'h1;
-      v[8:4] = r_control;
-      v[22:15] = meta[20:13];
+      v[2] = 1'h1;
+      d[4:0] = r_control;
+      d[17:10] = meta[20:13];
     end else if (inner & (meta[12:5] != 8'h2)) begin
-      v[2] = 1'h1;
-      v[8:4] = r_unknown;
+      v[1] = 1'h1;
+      d[4:0] = r_unknown;
     end else if (~meta[21]) begin
-      v[2] = 1'h1;
-      v[8:4] = r_not_ipv4;
+      v[1] = 1'h1;
+      d[4:0] = r_not_ipv4;
     end else begin
-      v[9] = inner;
-      v[12:10] = l3;
-      v[13] = l3 == c_l3_ok;
-      v[2] = 1'h1;
+      v[3] = inner;
+      d[7:5] = l3;
+      d[8] = l3 == c_l3_ok;
+      v[1] = 1'h1;
       if ((meta[24:22] != 3'h0) | meta[25]) begin
-        v[8:4] = r_header;
+        d[4:0] = r_header;
       end else if (meta[29]) begin
-        v[8:4] = r_fragment;
+        d[4:0] = r_fragment;
       end else if (meta[30]) begin
-        v[8:4] = r_protocol;
+        d[4:0] = r_protocol;
       end else if (meta[28:26] != 3'h0) begin
-        v[8:4] = r_header;
+        d[4:0] = r_header;
       end else if (back & (~inner)) begin
-        v[8:4] = r_back;
+        d[4:0] = r_back;
       end else if (~vlan_ok) begin
-        v[8:4] = r_vlan;
+        d[4:0] = r_vlan;
       end else if (inner & endpoint_hit) begin
-        v[8:4] = r_endpoint;
-        v[87:56] = endpoint;
+        d[4:0] = r_endpoint;
+        d[66:35] = endpoint;
       end else if (~forward_hit) begin
-        v[8:4] = r_miss;
+        d[4:0] = r_miss;
         if (inner) begin
-          v[8:4] = r_encap_miss;
+          d[4:0] = r_encap_miss;
         end
       end else if (action == c_act_forward) begin
-        v[2] = 1'h0;
-        v[0] = 1'h1;
+        v[1] = 1'h0;
         if (~ip_ok) begin
-          v[8:4] = c_header;
+          d[4:0] = c_header;
         end else if (~neighbour_valid) begin
-          v[8:4] = c_neighbour;
-        end else if (inner & (neighbour == meta[200:153])) begin
-          v[8:4] = c_loop;
+          d[4:0] = c_neighbour;
+        end else if (inner & (neighbour == meta[105:58])) begin
+          d[4:0] = c_loop;
         end else begin
-          v[0] = 1'h0;
-          v[1] = 1'h1;
+          v[0] = 1'h1;
         end
       end else if (action == c_act_host) begin
-        v[8:4] = r_action;
+        d[4:0] = r_action;
       end else begin
-        v[2] = 1'h0;
-        v[0] = 1'h1;
-        v[8:4] = c_table;
+        v[1] = 1'h0;
+        d[4:0] = c_table;
       end
     end
     verdict = v;
-  end
-endmodule
-
-module ipos_card_wide_classify_flights_ram (
-    input  logic [3:0] read_address,
-    input  logic read_clock,
-    output logic [218:0] read_data,
-    input  logic [3:0] write_address,
-    input  logic write_clock,
-    input  logic [218:0] write_data,
-    input  logic write_enable
-);
-  reg[218:0] mem[15:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
-  end
-endmodule
-
-module ipos_card_wide_classify_flights (
-    input  logic clock,
-    input  logic reset,
-    input  logic [218:0] data_in,
-    input  logic write,
-    output logic [218:0] data_out,
-    output logic valid,
-    input  logic read,
-    output logic [4:0] level
-);
-  logic [4:0] rd_next;
-  logic [3:0] ram_read_address;
-  logic [218:0] ram_read_data;
-  logic [3:0] ram_write_address;
-  logic [218:0] ram_write_data;
-  logic ram_write_enable;
-  logic [4:0] wr_d;
-  logic [4:0] wr_q;
-  logic [4:0] rd_d;
-  logic [4:0] rd_q;
-  logic full_word_d;
-  logic full_word_q;
-  logic [4:0] count_d;
-  logic [4:0] count_q;
-
-  initial begin
-    wr_q = 5'h0;
-    rd_q = 5'h0;
-    full_word_q = 1'h0;
-    count_q = 5'h0;
-  end
-
-  always_ff @(posedge clock) begin
-    wr_q <= wr_d;
-    rd_q <= rd_d;
-    full_word_q <= full_word_d;
-    count_q <= count_d;
-  end
-
-  ipos_card_wide_classify_flights_ram ram (
-      .read_address(ram_read_address),
-      .read_clock(clock),
-      .read_data(ram_read_data),
-      .write_address(ram_write_address),
-      .write_clock(clock),
-      .write_data(ram_write_data),
-      .write_enable(ram_write_enable)
-  );
-
-  always_comb begin
-    wr_d = wr_q;
-    rd_d = rd_q;
-    full_word_d = full_word_q;
-    count_d = count_q;
-    rd_next = rd_q;
-    if (read) begin
-      rd_next = rd_q + 5'h1;
-    end
-    rd_d = rd_next;
-    if (write) begin
-      wr_d = wr_q + 5'h1;
-    end
-    ram_write_address = wr_q[3:0];
-    ram_write_data = data_in;
-    ram_write_enable = write;
-    ram_read_address = rd_next[3:0];
-    full_word_d = rd_next != wr_q;
-    data_out = ram_read_data;
-    valid = full_word_q;
-    level = count_q;
-    if (write & (~read)) begin
-      count_d = count_q + 5'h1;
-    end
-    if (read & (~write)) begin
-      count_d = count_q - 5'h1;
-    end
-    if (reset) begin
-      wr_d = 5'h0;
-      rd_d = 5'h0;
-      full_word_d = 1'h0;
-      count_d = 5'h0;
-    end
+    detail = d;
   end
 endmodule
 
 module ipos_card_wide_classify (
     input  logic clock,
     input  logic reset,
-    input  logic [217:0] front_meta,
+    input  logic [96:0] front_key,
     input  logic front_valid,
     output logic front_read,
-    input  logic [217:0] back_meta,
+    input  logic [96:0] back_key,
     input  logic back_valid,
     output logic back_read,
+    input  logic [122:0] front_meta,
+    output logic front_meta_read,
+    input  logic [122:0] back_meta,
+    output logic back_meta_read,
     input  logic front_ip_ok,
     output logic front_sums_read,
     input  logic back_ip_ok,
     input  logic back_ipos_ok,
     output logic back_sums_read,
-    output logic [254:0] verdict,
+    output logic [165:0] verdict,
+    output logic [88:0] detail,
     output logic front_write,
     output logic back_write,
     input  logic [4:0] front_level,
@@ -4494,9 +4540,8 @@ module ipos_card_wide_classify (
   logic pick_back;
   logic commits;
   logic take;
-  logic [218:0] flight;
-  logic [217:0] picked;
-  logic [96:0] k;
+  logic back8;
+  logic back9;
   logic hash_valid;
   logic [96:0] hash_key;
   logic [47:0] hash_bits;
@@ -4536,7 +4581,9 @@ module ipos_card_wide_classify (
   logic neighbours_commit;
   logic [3:0] neighbours_commit_index;
   logic [48:0] neighbours_commit_value;
-  logic [217:0] decide_meta;
+  logic [122:0] decide_meta;
+  logic [31:0] decide_src_ip;
+  logic [15:0] decide_src_port;
   logic decide_back;
   logic decide_ip_ok;
   logic decide_ipos_ok;
@@ -4551,14 +4598,8 @@ module ipos_card_wide_classify (
   logic [15:0] decide_dest_port;
   logic [47:0] decide_neighbour;
   logic decide_neighbour_valid;
-  logic [254:0] decide_verdict;
-  logic flights_reset;
-  logic [218:0] flights_data_in;
-  logic flights_write;
-  logic [218:0] flights_data_out;
-  logic flights_valid;
-  logic flights_read;
-  logic [4:0] flights_level;
+  logic [165:0] decide_verdict;
+  logic [88:0] decide_detail;
   logic turn_d;
   logic turn_q;
   logic [96:0] key1_d;
@@ -4567,6 +4608,18 @@ module ipos_card_wide_classify (
   logic [96:0] key2_q;
   logic [96:0] key3_d;
   logic [96:0] key3_q;
+  logic [96:0] key4_d;
+  logic [96:0] key4_q;
+  logic [47:0] source5_d;
+  logic [47:0] source5_q;
+  logic [47:0] source6_d;
+  logic [47:0] source6_q;
+  logic [47:0] source7_d;
+  logic [47:0] source7_q;
+  logic [47:0] source8_d;
+  logic [47:0] source8_q;
+  logic [47:0] source9_d;
+  logic [47:0] source9_q;
   logic [47:0] hash2_d;
   logic [47:0] hash2_q;
   logic valid1_d;
@@ -4585,6 +4638,12 @@ module ipos_card_wide_classify (
   logic valid7_q;
   logic valid8_d;
   logic valid8_q;
+  logic valid9_d;
+  logic valid9_q;
+  logic [8:0] backs_d;
+  logic [8:0] backs_q;
+  logic [122:0] meta9_d;
+  logic [122:0] meta9_q;
   logic commit_f1_d;
   logic commit_f1_q;
   logic commit_f2_d;
@@ -4593,40 +4652,40 @@ module ipos_card_wide_classify (
   logic commit_e1_q;
   logic commit_e2_d;
   logic commit_e2_q;
-  logic hit7_d;
-  logic hit7_q;
   logic hit8_d;
   logic hit8_q;
-  logic [1:0] action7_d;
-  logic [1:0] action7_q;
+  logic hit9_d;
+  logic hit9_q;
   logic [1:0] action8_d;
   logic [1:0] action8_q;
-  logic [13:0] place7_d;
-  logic [13:0] place7_q;
+  logic [1:0] action9_d;
+  logic [1:0] action9_q;
   logic [13:0] place8_d;
   logic [13:0] place8_q;
-  logic ehit7_d;
-  logic ehit7_q;
+  logic [13:0] place9_d;
+  logic [13:0] place9_q;
   logic ehit8_d;
   logic ehit8_q;
-  logic [31:0] eref7_d;
-  logic [31:0] eref7_q;
+  logic ehit9_d;
+  logic ehit9_q;
   logic [31:0] eref8_d;
   logic [31:0] eref8_q;
-  logic [47:0] dest8_d;
-  logic [47:0] dest8_q;
-  logic [254:0] out_d;
-  logic [254:0] out_q;
-  logic out_front_d;
-  logic out_front_q;
-  logic out_back_d;
-  logic out_back_q;
+  logic [31:0] eref9_d;
+  logic [31:0] eref9_q;
+  logic [47:0] dest9_d;
+  logic [47:0] dest9_q;
 
   initial begin
     turn_q = 1'h0;
     key1_q = 97'h0;
     key2_q = 97'h0;
     key3_q = 97'h0;
+    key4_q = 97'h0;
+    source5_q = 48'h0;
+    source6_q = 48'h0;
+    source7_q = 48'h0;
+    source8_q = 48'h0;
+    source9_q = 48'h0;
     hash2_q = 48'h0;
     valid1_q = 1'h0;
     valid2_q = 1'h0;
@@ -4636,24 +4695,24 @@ module ipos_card_wide_classify (
     valid6_q = 1'h0;
     valid7_q = 1'h0;
     valid8_q = 1'h0;
+    valid9_q = 1'h0;
+    backs_q = 9'h0;
+    meta9_q = 123'h0;
     commit_f1_q = 1'h0;
     commit_f2_q = 1'h0;
     commit_e1_q = 1'h0;
     commit_e2_q = 1'h0;
-    hit7_q = 1'h0;
     hit8_q = 1'h0;
-    action7_q = 2'h0;
+    hit9_q = 1'h0;
     action8_q = 2'h0;
-    place7_q = 14'h0;
+    action9_q = 2'h0;
     place8_q = 14'h0;
-    ehit7_q = 1'h0;
+    place9_q = 14'h0;
     ehit8_q = 1'h0;
-    eref7_q = 32'h0;
+    ehit9_q = 1'h0;
     eref8_q = 32'h0;
-    dest8_q = 48'h0;
-    out_q = 255'h0;
-    out_front_q = 1'h0;
-    out_back_q = 1'h0;
+    eref9_q = 32'h0;
+    dest9_q = 48'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -4661,6 +4720,12 @@ module ipos_card_wide_classify (
     key1_q <= key1_d;
     key2_q <= key2_d;
     key3_q <= key3_d;
+    key4_q <= key4_d;
+    source5_q <= source5_d;
+    source6_q <= source6_d;
+    source7_q <= source7_d;
+    source8_q <= source8_d;
+    source9_q <= source9_d;
     hash2_q <= hash2_d;
     valid1_q <= valid1_d;
     valid2_q <= valid2_d;
@@ -4670,24 +4735,24 @@ module ipos_card_wide_classify (
     valid6_q <= valid6_d;
     valid7_q <= valid7_d;
     valid8_q <= valid8_d;
+    valid9_q <= valid9_d;
+    backs_q <= backs_d;
+    meta9_q <= meta9_d;
     commit_f1_q <= commit_f1_d;
     commit_f2_q <= commit_f2_d;
     commit_e1_q <= commit_e1_d;
     commit_e2_q <= commit_e2_d;
-    hit7_q <= hit7_d;
     hit8_q <= hit8_d;
-    action7_q <= action7_d;
+    hit9_q <= hit9_d;
     action8_q <= action8_d;
-    place7_q <= place7_d;
+    action9_q <= action9_d;
     place8_q <= place8_d;
-    ehit7_q <= ehit7_d;
+    place9_q <= place9_d;
     ehit8_q <= ehit8_d;
-    eref7_q <= eref7_d;
+    ehit9_q <= ehit9_d;
     eref8_q <= eref8_d;
-    dest8_q <= dest8_d;
-    out_q <= out_d;
-    out_front_q <= out_front_d;
-    out_back_q <= out_back_d;
+    eref9_q <= eref9_d;
+    dest9_q <= dest9_d;
   end
 
   ipos_card_wide_classify_hash hash (
@@ -4750,6 +4815,8 @@ module ipos_card_wide_classify (
 
   ipos_card_wide_classify_decide decide (
       .meta(decide_meta),
+      .src_ip(decide_src_ip),
+      .src_port(decide_src_port),
       .back(decide_back),
       .ip_ok(decide_ip_ok),
       .ipos_ok(decide_ipos_ok),
@@ -4764,18 +4831,8 @@ module ipos_card_wide_classify (
       .dest_port(decide_dest_port),
       .neighbour(decide_neighbour),
       .neighbour_valid(decide_neighbour_valid),
-      .verdict(decide_verdict)
-  );
-
-  ipos_card_wide_classify_flights flights (
-      .clock(clock),
-      .reset(flights_reset),
-      .data_in(flights_data_in),
-      .write(flights_write),
-      .data_out(flights_data_out),
-      .valid(flights_valid),
-      .read(flights_read),
-      .level(flights_level)
+      .verdict(decide_verdict),
+      .detail(decide_detail)
   );
 
   always_comb begin
@@ -4783,6 +4840,12 @@ module ipos_card_wide_classify (
     key1_d = key1_q;
     key2_d = key2_q;
     key3_d = key3_q;
+    key4_d = key4_q;
+    source5_d = source5_q;
+    source6_d = source6_q;
+    source7_d = source7_q;
+    source8_d = source8_q;
+    source9_d = source9_q;
     hash2_d = hash2_q;
     valid1_d = valid1_q;
     valid2_d = valid2_q;
@@ -4792,28 +4855,27 @@ module ipos_card_wide_classify (
     valid6_d = valid6_q;
     valid7_d = valid7_q;
     valid8_d = valid8_q;
+    valid9_d = valid9_q;
+    backs_d = backs_q;
+    meta9_d = meta9_q;
     commit_f1_d = commit_f1_q;
     commit_f2_d = commit_f2_q;
     commit_e1_d = commit_e1_q;
     commit_e2_d = commit_e2_q;
-    hit7_d = hit7_q;
     hit8_d = hit8_q;
-    action7_d = action7_q;
+    hit9_d = hit9_q;
     action8_d = action8_q;
-    place7_d = place7_q;
+    action9_d = action9_q;
     place8_d = place8_q;
-    ehit7_d = ehit7_q;
+    place9_d = place9_q;
     ehit8_d = ehit8_q;
-    eref7_d = eref7_q;
+    ehit9_d = ehit9_q;
     eref8_d = eref8_q;
-    dest8_d = dest8_q;
-    out_d = out_q;
-    out_front_d = out_front_q;
-    out_back_d = out_back_q;
-    flights_reset = reset;
+    eref9_d = eref9_q;
+    dest9_d = dest9_q;
     commits = (commit_forward | commit_endpoint) & (~(((commit_f1_q | commit_e1_q) | commit_f2_q) | commit_e2_q));
-    front_ok = front_valid & (front_level < 5'h6);
-    back_ok = back_valid & (back_level < 5'h6);
+    front_ok = front_valid & (front_level < 5'h4);
+    back_ok = back_valid & (back_level < 5'h4);
     pick_back = back_ok & ((~front_ok) | turn_q);
     take = (front_ok | back_ok) & (~commits);
     front_read = take & (~pick_back);
@@ -4821,23 +4883,20 @@ module ipos_card_wide_classify (
     if (take) begin
       turn_d = ~pick_back;
     end
-    picked = front_meta;
-    flight[218] = pick_back;
+    backs_d = backs_q << 1;
     if (pick_back) begin
-      picked = back_meta;
+      backs_d = (backs_q << 1) | 9'h1;
     end
-    flight[217:0] = picked;
-    flights_data_in = flight;
-    flights_write = take;
-    k = ((({65'h0, picked[64:33]} << 64) | ({81'h0, picked[112:97]} << 48)) | ({65'h0, picked[96:65]} << 16)) | {81'h0, picked[128:113]};
-    if (picked[32]) begin
-      k = (k & ~(97'h1 << 96)) | ({96'h0, 1'h1} << 96);
-    end
+    back8 = backs_q[7];
+    back9 = backs_q[8];
     valid1_d = take;
     commit_f1_d = commits & commit_forward;
     commit_e1_d = commits & commit_endpoint;
     if (take) begin
-      key1_d = k;
+      key1_d = front_key;
+      if (pick_back) begin
+        key1_d = back_key;
+      end
     end
     hash_valid = valid1_q;
     hash_key = key1_q;
@@ -4847,12 +4906,19 @@ module ipos_card_wide_classify (
     commit_f2_d = commit_f1_q;
     commit_e2_d = commit_e1_q;
     key3_d = key2_q;
+    key4_d = key3_q;
+    source5_d = key4_q[95:48];
+    source6_d = source5_q;
+    source7_d = source6_q;
+    source8_d = source7_q;
+    source9_d = source8_q;
     valid3_d = valid2_q;
     valid4_d = valid3_q;
     valid5_d = valid4_q;
     valid6_d = valid5_q;
+    valid7_d = valid6_q;
     forward_hash = hash2_q;
-    forward_key = key3_q;
+    forward_key = key4_q;
     forward_commit = commit_f2_q;
     forward_commit_bank = bank;
     forward_commit_slot = slot;
@@ -4860,7 +4926,7 @@ module ipos_card_wide_classify (
     forward_commit_key = key;
     forward_commit_value = value[9:0];
     endpoint_hash = hash2_q;
-    endpoint_key = key3_q;
+    endpoint_key = key4_q;
     endpoint_commit = commit_e2_q;
     endpoint_commit_bank = bank;
     endpoint_commit_slot = slot;
@@ -4880,14 +4946,13 @@ module ipos_card_wide_classify (
     if (sweep) begin
       dests_commit = 1'h1;
       dests_commit_index = sweep_slot[7:0];
-      dests_commit_value = 52'h0;
     end
-    hit7_d = forward_hit;
-    action7_d = forward_value[9:8];
-    place7_d = forward_place;
-    ehit7_d = endpoint_hit;
-    eref7_d = endpoint_value;
-    valid7_d = valid6_q;
+    hit8_d = forward_hit;
+    action8_d = forward_value[9:8];
+    place8_d = forward_place;
+    ehit8_d = endpoint_hit;
+    eref8_d = endpoint_value;
+    valid8_d = valid7_q;
     neighbours_index = dests_value[51:48];
     neighbours_commit = commit_neighbour;
     neighbours_commit_index = index[3:0];
@@ -4895,46 +4960,48 @@ module ipos_card_wide_classify (
     if (sweep) begin
       neighbours_commit = 1'h1;
       neighbours_commit_index = sweep_slot[3:0];
-      neighbours_commit_value = 49'h0;
     end
-    dest8_d = dests_value[47:0];
-    hit8_d = hit7_q;
-    action8_d = action7_q;
-    place8_d = place7_q;
-    ehit8_d = ehit7_q;
-    eref8_d = eref7_q;
-    valid8_d = valid7_q;
-    decide_meta = flights_data_out[217:0];
+    dest9_d = dests_value[47:0];
+    hit9_d = hit8_q;
+    action9_d = action8_q;
+    place9_d = place8_q;
+    ehit9_d = ehit8_q;
+    eref9_d = eref8_q;
+    valid9_d = valid8_q;
+    front_meta_read = valid8_q & (~back8);
+    back_meta_read = valid8_q & back8;
+    meta9_d = front_meta;
+    if (back8) begin
+      meta9_d = back_meta;
+    end
+    decide_meta = meta9_q;
+    decide_src_ip = source9_q[47:16];
+    decide_src_port = source9_q[15:0];
     decide_ip_ok = front_ip_ok;
     decide_ipos_ok = back_ipos_ok;
-    decide_back = flights_data_out[218];
+    decide_back = back9;
     decide_vlan = front_vlan[11:0];
     decide_vlan_enable = front_vlan[31];
-    if (flights_data_out[218]) begin
+    if (back9) begin
       decide_ip_ok = back_ip_ok;
       decide_vlan = back_vlan[11:0];
       decide_vlan_enable = back_vlan[31];
     end
-    decide_forward_hit = hit8_q;
-    decide_action = action8_q;
-    decide_place = place8_q;
-    decide_endpoint_hit = ehit8_q;
-    decide_endpoint = eref8_q;
-    decide_dest_ip = dest8_q[31:0];
-    decide_dest_port = dest8_q[47:32];
+    decide_forward_hit = hit9_q;
+    decide_action = action9_q;
+    decide_place = place9_q;
+    decide_endpoint_hit = ehit9_q;
+    decide_endpoint = eref9_q;
+    decide_dest_ip = dest9_q[31:0];
+    decide_dest_port = dest9_q[47:32];
     decide_neighbour = neighbours_value[47:0];
     decide_neighbour_valid = neighbours_value[48];
-    flights_read = valid8_q;
-    front_sums_read = valid8_q & (~flights_data_out[218]);
-    back_sums_read = valid8_q & flights_data_out[218];
-    out_front_d = valid8_q & (~flights_data_out[218]);
-    out_back_d = valid8_q & flights_data_out[218];
-    if (valid8_q) begin
-      out_d = decide_verdict;
-    end
-    verdict = out_q;
-    front_write = out_front_q;
-    back_write = out_back_q;
+    front_sums_read = valid9_q & (~back9);
+    back_sums_read = valid9_q & back9;
+    verdict = decide_verdict;
+    detail = decide_detail;
+    front_write = valid9_q & (~back9);
+    back_write = valid9_q & back9;
     if (reset) begin
       valid1_d = 1'h0;
       valid2_d = 1'h0;
@@ -4944,81 +5011,71 @@ module ipos_card_wide_classify (
       valid6_d = 1'h0;
       valid7_d = 1'h0;
       valid8_d = 1'h0;
+      valid9_d = 1'h0;
       commit_f1_d = 1'h0;
       commit_f2_d = 1'h0;
       commit_e1_d = 1'h0;
       commit_e2_d = 1'h0;
-      out_front_d = 1'h0;
-      out_back_d = 1'h0;
     end
   end
 endmodule
 
 module ipos_card_wide_front_verdicts_ram (
+    input  logic clock,
     input  logic [3:0] read_address,
-    input  logic read_clock,
-    output logic [254:0] read_data,
+    output logic [165:0] read_data,
     input  logic [3:0] write_address,
-    input  logic write_clock,
-    input  logic [254:0] write_data,
+    input  logic [165:0] write_data,
     input  logic write_enable
 );
-  reg[254:0] mem[15:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
-  end
+  logic [165:0] mem [15:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
 
 module ipos_card_wide_front_verdicts (
     input  logic clock,
     input  logic reset,
-    input  logic [254:0] data_in,
+    input  logic [165:0] data_in,
     input  logic write,
-    output logic [254:0] data_out,
+    output logic [165:0] data_out,
     output logic valid,
     input  logic read,
     output logic [4:0] level
 );
-  logic [4:0] rd_next;
   logic [3:0] ram_read_address;
-  logic [254:0] ram_read_data;
+  logic [165:0] ram_read_data;
   logic [3:0] ram_write_address;
-  logic [254:0] ram_write_data;
+  logic [165:0] ram_write_data;
   logic ram_write_enable;
-  logic [4:0] wr_d;
-  logic [4:0] wr_q;
-  logic [4:0] rd_d;
-  logic [4:0] rd_q;
-  logic full_word_d;
-  logic full_word_q;
+  logic [3:0] wr_d;
+  logic [3:0] wr_q;
+  logic [3:0] rd_d;
+  logic [3:0] rd_q;
   logic [4:0] count_d;
   logic [4:0] count_q;
+  logic some_d;
+  logic some_q;
 
   initial begin
-    wr_q = 5'h0;
-    rd_q = 5'h0;
-    full_word_q = 1'h0;
+    wr_q = 4'h0;
+    rd_q = 4'h0;
     count_q = 5'h0;
+    some_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
-    full_word_q <= full_word_d;
     count_q <= count_d;
+    some_q <= some_d;
   end
 
   ipos_card_wide_front_verdicts_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -5026,24 +5083,23 @@ module ipos_card_wide_front_verdicts (
   always_comb begin
     wr_d = wr_q;
     rd_d = rd_q;
-    full_word_d = full_word_q;
     count_d = count_q;
-    rd_next = rd_q;
-    if (read) begin
-      rd_next = rd_q + 5'h1;
-    end
-    rd_d = rd_next;
-    if (write) begin
-      wr_d = wr_q + 5'h1;
-    end
-    ram_write_address = wr_q[3:0];
+    some_d = some_q;
+    ram_write_address = wr_q;
     ram_write_data = data_in;
-    ram_write_enable = write;
-    ram_read_address = rd_next[3:0];
-    full_word_d = rd_next != wr_q;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
     data_out = ram_read_data;
-    valid = full_word_q;
+    valid = some_q;
     level = count_q;
+    if (read) begin
+      rd_d = rd_q + 4'h1;
+      some_d = count_q != 5'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 4'h1;
+      some_d = 1'h1;
+    end
     if (write & (~read)) begin
       count_d = count_q + 5'h1;
     end
@@ -5051,10 +5107,105 @@ module ipos_card_wide_front_verdicts (
       count_d = count_q - 5'h1;
     end
     if (reset) begin
-      wr_d = 5'h0;
-      rd_d = 5'h0;
-      full_word_d = 1'h0;
+      wr_d = 4'h0;
+      rd_d = 4'h0;
       count_d = 5'h0;
+      some_d = 1'h0;
+    end
+  end
+endmodule
+
+module ipos_card_wide_front_details_ram (
+    input  logic clock,
+    input  logic [3:0] read_address,
+    output logic [88:0] read_data,
+    input  logic [3:0] write_address,
+    input  logic [88:0] write_data,
+    input  logic write_enable
+);
+  logic [88:0] mem [15:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
+endmodule
+
+module ipos_card_wide_front_details (
+    input  logic clock,
+    input  logic reset,
+    input  logic [88:0] data_in,
+    input  logic write,
+    output logic [88:0] data_out,
+    output logic valid,
+    input  logic read,
+    output logic [4:0] level
+);
+  logic [3:0] ram_read_address;
+  logic [88:0] ram_read_data;
+  logic [3:0] ram_write_address;
+  logic [88:0] ram_write_data;
+  logic ram_write_enable;
+  logic [3:0] wr_d;
+  logic [3:0] wr_q;
+  logic [3:0] rd_d;
+  logic [3:0] rd_q;
+  logic [4:0] count_d;
+  logic [4:0] count_q;
+  logic some_d;
+  logic some_q;
+
+  initial begin
+    wr_q = 4'h0;
+    rd_q = 4'h0;
+    count_q = 5'h0;
+    some_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    wr_q <= wr_d;
+    rd_q <= rd_d;
+    count_q <= count_d;
+    some_q <= some_d;
+  end
+
+  ipos_card_wide_front_details_ram ram (
+      .clock(clock),
+      .read_address(ram_read_address),
+      .read_data(ram_read_data),
+      .write_address(ram_write_address),
+      .write_data(ram_write_data),
+      .write_enable(ram_write_enable)
+  );
+
+  always_comb begin
+    wr_d = wr_q;
+    rd_d = rd_q;
+    count_d = count_q;
+    some_d = some_q;
+    ram_write_address = wr_q;
+    ram_write_data = data_in;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
+    data_out = ram_read_data;
+    valid = some_q;
+    level = count_q;
+    if (read) begin
+      rd_d = rd_q + 4'h1;
+      some_d = count_q != 5'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 4'h1;
+      some_d = 1'h1;
+    end
+    if (write & (~read)) begin
+      count_d = count_q + 5'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 5'h1;
+    end
+    if (reset) begin
+      wr_d = 4'h0;
+      rd_d = 4'h0;
+      count_d = 5'h0;
+      some_d = 1'h0;
     end
   end
 endmodule
@@ -5155,8 +5306,10 @@ module ipos_card_wide_front_route (
     input  logic reset,
     input  logic back,
     input  logic [47:0] front_mac,
-    input  logic [254:0] verdict,
+    input  logic [165:0] verdict,
     input  logic verdict_valid,
+    input  logic [88:0] detail,
+    output logic detail_read,
     input  logic [519:0] beat,
     input  logic beat_valid,
     input  logic l4_ok,
@@ -5166,7 +5319,7 @@ module ipos_card_wide_front_route (
     output logic take_last,
     output logic [519:0] fwd_beat,
     output logic fwd_write,
-    input  logic [6:0] fwd_level,
+    input  logic [7:0] fwd_level,
     output logic [144:0] fwd_route,
     output logic fwd_route_write,
     input  logic [5:0] fwd_route_level,
@@ -5189,7 +5342,6 @@ module ipos_card_wide_front_route (
     output logic outcome_valid
 );
   localparam logic [3:0] c_control = 4'h2;
-  localparam logic [10:0] c_depth = 11'h40;
   localparam logic [9:0] c_due = 10'h180;
   localparam logic [3:0] c_error = 4'hd;
   localparam logic [3:0] c_forwarded = 4'h0;
@@ -5206,6 +5358,7 @@ module ipos_card_wide_front_route (
   localparam logic [10:0] c_longest = 11'h1f;
   localparam logic [31:0] c_one = 32'h1;
   localparam logic [3:0] c_rate = 4'hf;
+  localparam logic [7:0] c_roomy = 8'h58;
   localparam logic [3:0] c_short = 4'he;
   localparam logic [511:0] c_source = 512'hffffffffffff;
   logic [9:0] left;
@@ -5220,7 +5373,6 @@ module ipos_card_wide_front_route (
   logic [16:0] stop;
   logic [10:0] last_beat;
   logic [5:0] last_cnt;
-  logic [10:0] room;
   logic admit;
   logic short;
   logic [519:0] fwd;
@@ -5293,6 +5445,8 @@ module ipos_card_wide_front_route (
   logic [7:0] flags_reg_q;
   logic too_fast_d;
   logic too_fast_q;
+  logic roomy_d;
+  logic roomy_q;
   logic [9:0] due_d;
   logic [9:0] due_q;
 
@@ -5321,6 +5475,7 @@ module ipos_card_wide_front_route (
     bytes_reg_q = 16'h0;
     flags_reg_q = 8'h0;
     too_fast_q = 1'h0;
+    roomy_q = 1'h0;
     due_q = 10'h0;
   end
 
@@ -5349,6 +5504,7 @@ module ipos_card_wide_front_route (
     bytes_reg_q <= bytes_reg_d;
     flags_reg_q <= flags_reg_d;
     too_fast_q <= too_fast_d;
+    roomy_q <= roomy_d;
     due_q <= due_d;
   end
 
@@ -5396,21 +5552,23 @@ module ipos_card_wide_front_route (
     bytes_reg_d = bytes_reg_q;
     flags_reg_d = flags_reg_q;
     too_fast_d = too_fast_q;
+    roomy_d = roomy_q;
     due_d = due_q;
     cut_reset = reset;
     cut_s_beat = beat;
     cut_s_valid = beat_valid;
     take = beat_valid & cut_s_ready;
-    cut_remove = verdict[9];
+    cut_remove = verdict[3];
     taken = cut_m_beat;
     cut_m_ready = verdict_valid & ((~taken[518]) | tail_valid);
     go = (cut_m_valid & verdict_valid) & ((~taken[518]) | tail_valid);
     ends = go & taken[518];
     take_last = ends;
+    detail_read = ends;
     rev_i = ({464'h0, front_mac} << 464) | (c_ipv4 << 400);
     first = number_q == 11'h0;
     data = taken[511:0];
-    if (verdict[9] & first) begin
+    if (verdict[3] & first) begin
       data = (rev_o | (taken[511:0] & (c_source << 48))) | ((taken[511:0] >> 112) << 112);
     end
     bytes = (({6'h0, number_q} << 6) + {11'h0, taken[517:512]}) + 17'h1;
@@ -5422,22 +5580,22 @@ module ipos_card_wide_front_route (
         number_d = 11'h0;
       end
     end
-    stop = {1'h0, verdict[38:23]} + 17'hd;
+    stop = verdict[20:4];
     last_beat = stop[16:6];
     last_cnt = stop[5:0];
-    short = bytes < ({1'h0, verdict[38:23]} + 17'he);
-    room = c_depth - {4'h0, fwd_level};
+    short = bytes <= stop;
+    roomy_d = (fwd_level <= c_roomy) & (fwd_route_level < 6'h1c);
     admit = admitted_q;
     fast = too_fast_q;
     if (first) begin
-      fast = verdict[9] & (~allow);
-      admit = ((((~fast) & (last_beat < room)) & (last_beat <= c_longest)) & (due_q < c_due)) & (fwd_route_level < 6'h1e);
+      fast = verdict[3] & (~allow);
+      admit = (((~fast) & roomy_q) & (last_beat <= c_longest)) & (due_q < c_due);
     end
     if (go) begin
       admitted_d = admit;
       too_fast_d = fast;
     end
-    begins = ((go & verdict[1]) & admit) & first;
+    begins = ((go & verdict[0]) & admit) & first;
     left = due_q;
     if (due_q != 10'h0) begin
       left = due_q - 10'h1;
@@ -5452,7 +5610,7 @@ module ipos_card_wide_front_route (
     fwd[517:512] = 6'h3f;
     fwd[518] = 1'h0;
     fwd[519] = 1'h0;
-    if ((go & verdict[1]) & admit) begin
+    if ((go & verdict[0]) & admit) begin
       fwd_write = (number_q < last_beat) | taken[518];
       if (taken[518]) begin
         fwd[518] = 1'h1;
@@ -5470,42 +5628,42 @@ module ipos_card_wide_front_route (
       pending_d = data;
     end
     fwd_beat = fwd;
-    route[47:0] = verdict[254:207];
-    route[79:48] = verdict[142:111];
-    route[95:80] = verdict[158:143];
-    route[127:96] = verdict[190:159];
-    route[143:128] = verdict[206:191];
-    route[144] = verdict[110];
+    route[47:0] = verdict[165:118];
+    route[79:48] = verdict[53:22];
+    route[95:80] = verdict[69:54];
+    route[127:96] = verdict[101:70];
+    route[143:128] = verdict[117:102];
+    route[144] = verdict[21];
     fwd_route = route;
     host[511:0] = data;
     host[517:512] = taken[517:512];
     host[518] = taken[518];
     host[519] = 1'h0;
     out_beat = host;
-    host_write = go & verdict[2];
-    host_end = ends & verdict[2];
-    control_write = go & verdict[3];
-    control_end = ends & verdict[3];
-    over = (verdict[2] & host_overflow) | (verdict[3] & control_overflow);
+    host_write = go & verdict[1];
+    host_end = ends & verdict[1];
+    control_write = go & verdict[2];
+    control_end = ends & verdict[2];
+    over = (verdict[1] & host_overflow) | (verdict[2] & control_overflow);
     kept = (~taken[519]) & (~over);
     keep = kept;
-    if ((ends & (verdict[2] | verdict[3])) & kept) begin
+    if ((ends & (verdict[1] | verdict[2])) & kept) begin
       sequence_d = sequence_q + c_one;
     end
-    l3 = verdict[12:10];
+    l3 = detail[7:5];
     l4 = 2'h0;
-    if (verdict[13]) begin
+    if (detail[8]) begin
       if (short) begin
         l3 = c_l3_short;
-      end else if (~verdict[14]) begin
+      end else if (~detail[9]) begin
         l4 = c_l4_bad;
         if (l4_ok) begin
           l4 = c_l4_valid;
         end
       end
     end
-    if (verdict[3] & (verdict[22:15] != 8'h0)) begin
-      if (bytes < ({9'h0, verdict[22:15]} + 17'he)) begin
+    if (verdict[2] & (detail[17:10] != 8'h0)) begin
+      if (bytes < ({9'h0, detail[17:10]} + 17'he)) begin
         l3 = c_l3_truncated;
       end else if (cover_ok) begin
         l3 = c_l3_ok;
@@ -5513,23 +5671,23 @@ module ipos_card_wide_front_route (
         l3 = c_l3_bad;
       end
     end
-    flags = ({27'h0, verdict[8:4]} | ({29'h0, l3} << 8)) | ({30'h0, l4} << 12);
-    if (verdict[39]) begin
+    flags = ({27'h0, detail[4:0]} | ({29'h0, l3} << 8)) | ({30'h0, l4} << 12);
+    if (detail[18]) begin
       flags = flags | (c_one << 16);
     end
-    if (verdict[9]) begin
+    if (verdict[3]) begin
       flags = flags | (c_one << 17);
     end
     if (back) begin
       flags = flags | (c_one << 18);
     end
-    word0 = {16'h0, bytes[15:0]} | ({16'h0, verdict[55:40]} << 16);
-    out_meta = ((({96'h0, flags} << 96) | ({96'h0, verdict[87:56]} << 64)) | ({96'h0, sequence_q} << 32)) | {96'h0, word0};
+    word0 = {16'h0, bytes[15:0]} | ({16'h0, detail[34:19]} << 16);
+    out_meta = ((({96'h0, flags} << 96) | ({96'h0, detail[66:35]} << 64)) | ({96'h0, sequence_q} << 32)) | {96'h0, word0};
     ended_d = ends;
-    judged_d = 4'(verdict[8:4]);
-    to_wire_d = verdict[1];
-    to_host_d = ~verdict[0];
-    to_control_d = verdict[3];
+    judged_d = 4'(detail[4:0]);
+    to_wire_d = verdict[0];
+    to_host_d = verdict[1] | verdict[2];
+    to_control_d = verdict[2];
     faulty_d = taken[519];
     was_fast_d = fast;
     was_admitted_d = admit;
@@ -5560,11 +5718,11 @@ module ipos_card_wide_front_route (
     end
     outcome_reg_d = code;
     outcome_strobe_d = ended_q;
-    reforward = begins & verdict[9];
+    reforward = begins & verdict[3];
     hit_reg_d = (ended_q & to_wire_q) & (code == c_forwarded);
-    place_early_d = verdict[101:88];
-    bytes_early_d = verdict[38:23];
-    flags_early_d = verdict[109:102];
+    place_early_d = detail[80:67];
+    bytes_early_d = 16'(stop - 17'hd);
+    flags_early_d = detail[88:81];
     place_reg_d = place_early_q;
     bytes_reg_d = bytes_early_q;
     flags_reg_d = flags_early_q;
@@ -5578,6 +5736,7 @@ module ipos_card_wide_front_route (
       number_d = 11'h0;
       sequence_d = 32'h0;
       due_d = 10'h0;
+      roomy_d = 1'h0;
       ended_d = 1'h0;
       outcome_strobe_d = 1'h0;
       hit_reg_d = 1'h0;
@@ -5585,16 +5744,16 @@ module ipos_card_wide_front_route (
   end
 endmodule
 
-module ipos_card_wide_front_routes_ram (
-    input  logic [4:0] read_address,
+module ipos_card_wide_front_fwd_ram (
+    input  logic [6:0] read_address,
     input  logic read_clock,
-    output logic [144:0] read_data,
-    input  logic [4:0] write_address,
+    output logic [519:0] read_data,
+    input  logic [6:0] write_address,
     input  logic write_clock,
-    input  logic [144:0] write_data,
+    input  logic [519:0] write_data,
     input  logic write_enable
 );
-  reg[144:0] mem[31:0];
+  reg[519:0] mem[127:0];
   always @(posedge read_clock) begin
      read_data <= mem[read_address];
   end
@@ -5605,36 +5764,36 @@ module ipos_card_wide_front_routes_ram (
   end
 endmodule
 
-module ipos_card_wide_front_routes (
+module ipos_card_wide_front_fwd (
     input  logic clock,
     input  logic reset,
-    input  logic [144:0] data_in,
+    input  logic [519:0] data_in,
     input  logic write,
-    output logic [144:0] data_out,
+    output logic [519:0] data_out,
     output logic valid,
     input  logic read,
-    output logic [5:0] level
+    output logic [7:0] level
 );
-  logic [5:0] rd_next;
-  logic [4:0] ram_read_address;
-  logic [144:0] ram_read_data;
-  logic [4:0] ram_write_address;
-  logic [144:0] ram_write_data;
+  logic [7:0] rd_next;
+  logic [6:0] ram_read_address;
+  logic [519:0] ram_read_data;
+  logic [6:0] ram_write_address;
+  logic [519:0] ram_write_data;
   logic ram_write_enable;
-  logic [5:0] wr_d;
-  logic [5:0] wr_q;
-  logic [5:0] rd_d;
-  logic [5:0] rd_q;
+  logic [7:0] wr_d;
+  logic [7:0] wr_q;
+  logic [7:0] rd_d;
+  logic [7:0] rd_q;
   logic full_word_d;
   logic full_word_q;
-  logic [5:0] count_d;
-  logic [5:0] count_q;
+  logic [7:0] count_d;
+  logic [7:0] count_q;
 
   initial begin
-    wr_q = 6'h0;
-    rd_q = 6'h0;
+    wr_q = 8'h0;
+    rd_q = 8'h0;
     full_word_q = 1'h0;
-    count_q = 6'h0;
+    count_q = 8'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -5644,7 +5803,7 @@ module ipos_card_wide_front_routes (
     count_q <= count_d;
   end
 
-  ipos_card_wide_front_routes_ram ram (
+  ipos_card_wide_front_fwd_ram ram (
       .read_address(ram_read_address),
       .read_clock(clock),
       .read_data(ram_read_data),
@@ -5661,20 +5820,115 @@ module ipos_card_wide_front_routes (
     count_d = count_q;
     rd_next = rd_q;
     if (read) begin
-      rd_next = rd_q + 6'h1;
+      rd_next = rd_q + 8'h1;
     end
     rd_d = rd_next;
     if (write) begin
-      wr_d = wr_q + 6'h1;
+      wr_d = wr_q + 8'h1;
     end
-    ram_write_address = wr_q[4:0];
+    ram_write_address = wr_q[6:0];
     ram_write_data = data_in;
     ram_write_enable = write;
-    ram_read_address = rd_next[4:0];
+    ram_read_address = rd_next[6:0];
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 8'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 8'h1;
+    end
+    if (reset) begin
+      wr_d = 8'h0;
+      rd_d = 8'h0;
+      full_word_d = 1'h0;
+      count_d = 8'h0;
+    end
+  end
+endmodule
+
+module ipos_card_wide_front_routes_ram (
+    input  logic clock,
+    input  logic [4:0] read_address,
+    output logic [144:0] read_data,
+    input  logic [4:0] write_address,
+    input  logic [144:0] write_data,
+    input  logic write_enable
+);
+  logic [144:0] mem [31:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
+endmodule
+
+module ipos_card_wide_front_routes (
+    input  logic clock,
+    input  logic reset,
+    input  logic [144:0] data_in,
+    input  logic write,
+    output logic [144:0] data_out,
+    output logic valid,
+    input  logic read,
+    output logic [5:0] level
+);
+  logic [4:0] ram_read_address;
+  logic [144:0] ram_read_data;
+  logic [4:0] ram_write_address;
+  logic [144:0] ram_write_data;
+  logic ram_write_enable;
+  logic [4:0] wr_d;
+  logic [4:0] wr_q;
+  logic [4:0] rd_d;
+  logic [4:0] rd_q;
+  logic [5:0] count_d;
+  logic [5:0] count_q;
+  logic some_d;
+  logic some_q;
+
+  initial begin
+    wr_q = 5'h0;
+    rd_q = 5'h0;
+    count_q = 6'h0;
+    some_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    wr_q <= wr_d;
+    rd_q <= rd_d;
+    count_q <= count_d;
+    some_q <= some_d;
+  end
+
+  ipos_card_wide_front_routes_ram ram (
+      .clock(clock),
+      .read_address(ram_read_address),
+      .read_data(ram_read_data),
+      .write_address(ram_write_address),
+      .write_data(ram_write_data),
+      .write_enable(ram_write_enable)
+  );
+
+  always_comb begin
+    wr_d = wr_q;
+    rd_d = rd_q;
+    count_d = count_q;
+    some_d = some_q;
+    ram_write_address = wr_q;
+    ram_write_data = data_in;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
+    data_out = ram_read_data;
+    valid = some_q;
+    level = count_q;
+    if (read) begin
+      rd_d = rd_q + 5'h1;
+      some_d = count_q != 6'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 5'h1;
+      some_d = 1'h1;
+    end
     if (write & (~read)) begin
       count_d = count_q + 6'h1;
     end
@@ -5682,15 +5936,15 @@ module ipos_card_wide_front_routes (
       count_d = count_q - 6'h1;
     end
     if (reset) begin
-      wr_d = 6'h0;
-      rd_d = 6'h0;
-      full_word_d = 1'h0;
+      wr_d = 5'h0;
+      rd_d = 5'h0;
       count_d = 6'h0;
+      some_d = 1'h0;
     end
   end
 endmodule
 
-module ipos_card_wide_fwd_arbiter (
+module ipos_card_wide_forward_arbiter (
     input  logic clock,
     input  logic reset,
     input  logic [519:0] a_beat,
@@ -5779,7 +6033,7 @@ module ipos_card_wide_fwd_arbiter (
   end
 endmodule
 
-module ipos_card_wide_encap_head (
+module ipos_card_wide_forward_encap_head (
     input  logic clock,
     input  logic step,
     input  logic [47:0] mac,
@@ -5870,7 +6124,7 @@ module ipos_card_wide_encap_head (
   end
 endmodule
 
-module ipos_card_wide_encap (
+module ipos_card_wide_forward_encap (
     input  logic clock,
     input  logic reset,
     input  logic [47:0] mac,
@@ -5954,7 +6208,7 @@ module ipos_card_wide_encap (
     full_q <= full_d;
   end
 
-  ipos_card_wide_encap_head head (
+  ipos_card_wide_forward_encap_head head (
       .clock(clock),
       .step(head_step),
       .mac(head_mac),
@@ -6045,44 +6299,126 @@ module ipos_card_wide_encap (
   end
 endmodule
 
-module ipos_card_wide_front_host_ram (
-    input  logic [6:0] read_address,
-    input  logic read_clock,
-    output logic [519:0] read_data,
-    input  logic [6:0] write_address,
-    input  logic write_clock,
-    input  logic [519:0] write_data,
-    input  logic write_enable
+module ipos_card_wide_forward (
+    input  logic clock,
+    input  logic reset,
+    input  logic [47:0] mac,
+    input  logic [15:0] ethertype,
+    input  logic [144:0] a_route,
+    input  logic a_route_valid,
+    output logic a_route_read,
+    input  logic [519:0] a_beat,
+    input  logic a_valid,
+    output logic a_read,
+    input  logic [144:0] b_route,
+    input  logic b_route_valid,
+    output logic b_route_read,
+    input  logic [519:0] b_beat,
+    input  logic b_valid,
+    output logic b_read,
+    output logic [519:0] m_beat,
+    output logic m_valid,
+    input  logic m_ready
 );
-  reg[519:0] mem[127:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  logic a_both;
+  logic b_both;
+  logic a_take;
+  logic b_take;
+  logic arbiter_reset;
+  logic [519:0] arbiter_a_beat;
+  logic [144:0] arbiter_a_meta;
+  logic arbiter_a_valid;
+  logic arbiter_a_ready;
+  logic [519:0] arbiter_b_beat;
+  logic [144:0] arbiter_b_meta;
+  logic arbiter_b_valid;
+  logic arbiter_b_ready;
+  logic [519:0] arbiter_m_beat;
+  logic [144:0] arbiter_m_meta;
+  logic arbiter_m_valid;
+  logic arbiter_m_ready;
+  logic encap_reset;
+  logic [47:0] encap_mac;
+  logic [15:0] encap_ethertype;
+  logic [519:0] encap_s_beat;
+  logic [144:0] encap_s_route;
+  logic encap_s_valid;
+  logic encap_s_ready;
+  logic [519:0] encap_m_beat;
+  logic encap_m_valid;
+  logic encap_m_ready;
+
+  ipos_card_wide_forward_arbiter arbiter (
+      .clock(clock),
+      .reset(arbiter_reset),
+      .a_beat(arbiter_a_beat),
+      .a_meta(arbiter_a_meta),
+      .a_valid(arbiter_a_valid),
+      .a_ready(arbiter_a_ready),
+      .b_beat(arbiter_b_beat),
+      .b_meta(arbiter_b_meta),
+      .b_valid(arbiter_b_valid),
+      .b_ready(arbiter_b_ready),
+      .m_beat(arbiter_m_beat),
+      .m_meta(arbiter_m_meta),
+      .m_valid(arbiter_m_valid),
+      .m_ready(arbiter_m_ready)
+  );
+
+  ipos_card_wide_forward_encap encap (
+      .clock(clock),
+      .reset(encap_reset),
+      .mac(encap_mac),
+      .ethertype(encap_ethertype),
+      .s_beat(encap_s_beat),
+      .s_route(encap_s_route),
+      .s_valid(encap_s_valid),
+      .s_ready(encap_s_ready),
+      .m_beat(encap_m_beat),
+      .m_valid(encap_m_valid),
+      .m_ready(encap_m_ready)
+  );
+
+  always_comb begin
+    arbiter_reset = reset;
+    encap_reset = reset;
+    a_both = a_valid & a_route_valid;
+    a_take = a_both & arbiter_a_ready;
+    arbiter_a_beat = a_beat;
+    arbiter_a_meta = a_route;
+    arbiter_a_valid = a_both;
+    a_read = a_take;
+    a_route_read = a_take & a_beat[518];
+    b_both = b_valid & b_route_valid;
+    b_take = b_both & arbiter_b_ready;
+    arbiter_b_beat = b_beat;
+    arbiter_b_meta = b_route;
+    arbiter_b_valid = b_both;
+    b_read = b_take;
+    b_route_read = b_take & b_beat[518];
+    encap_mac = mac;
+    encap_ethertype = ethertype;
+    encap_s_beat = arbiter_m_beat;
+    encap_s_route = arbiter_m_meta;
+    encap_s_valid = arbiter_m_valid;
+    arbiter_m_ready = encap_s_ready;
+    m_beat = encap_m_beat;
+    m_valid = encap_m_valid;
+    encap_m_ready = m_ready;
   end
 endmodule
 
 module ipos_card_wide_front_host_metas_ram (
+    input  logic clock,
     input  logic [4:0] read_address,
-    input  logic read_clock,
     output logic [127:0] read_data,
     input  logic [4:0] write_address,
-    input  logic write_clock,
     input  logic [127:0] write_data,
     input  logic write_enable
 );
-  reg[127:0] mem[31:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
-  end
+  logic [127:0] mem [31:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
 
 module ipos_card_wide_front_host_metas (
@@ -6095,41 +6431,39 @@ module ipos_card_wide_front_host_metas (
     input  logic read,
     output logic [5:0] level
 );
-  logic [5:0] rd_next;
   logic [4:0] ram_read_address;
   logic [127:0] ram_read_data;
   logic [4:0] ram_write_address;
   logic [127:0] ram_write_data;
   logic ram_write_enable;
-  logic [5:0] wr_d;
-  logic [5:0] wr_q;
-  logic [5:0] rd_d;
-  logic [5:0] rd_q;
-  logic full_word_d;
-  logic full_word_q;
+  logic [4:0] wr_d;
+  logic [4:0] wr_q;
+  logic [4:0] rd_d;
+  logic [4:0] rd_q;
   logic [5:0] count_d;
   logic [5:0] count_q;
+  logic some_d;
+  logic some_q;
 
   initial begin
-    wr_q = 6'h0;
-    rd_q = 6'h0;
-    full_word_q = 1'h0;
+    wr_q = 5'h0;
+    rd_q = 5'h0;
     count_q = 6'h0;
+    some_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
-    full_word_q <= full_word_d;
     count_q <= count_d;
+    some_q <= some_d;
   end
 
   ipos_card_wide_front_host_metas_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -6137,24 +6471,23 @@ module ipos_card_wide_front_host_metas (
   always_comb begin
     wr_d = wr_q;
     rd_d = rd_q;
-    full_word_d = full_word_q;
     count_d = count_q;
-    rd_next = rd_q;
-    if (read) begin
-      rd_next = rd_q + 6'h1;
-    end
-    rd_d = rd_next;
-    if (write) begin
-      wr_d = wr_q + 6'h1;
-    end
-    ram_write_address = wr_q[4:0];
+    some_d = some_q;
+    ram_write_address = wr_q;
     ram_write_data = data_in;
-    ram_write_enable = write;
-    ram_read_address = rd_next[4:0];
-    full_word_d = rd_next != wr_q;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
     data_out = ram_read_data;
-    valid = full_word_q;
+    valid = some_q;
     level = count_q;
+    if (read) begin
+      rd_d = rd_q + 5'h1;
+      some_d = count_q != 6'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 5'h1;
+      some_d = 1'h1;
+    end
     if (write & (~read)) begin
       count_d = count_q + 6'h1;
     end
@@ -6162,10 +6495,10 @@ module ipos_card_wide_front_host_metas (
       count_d = count_q - 6'h1;
     end
     if (reset) begin
-      wr_d = 6'h0;
-      rd_d = 6'h0;
-      full_word_d = 1'h0;
+      wr_d = 5'h0;
+      rd_d = 5'h0;
       count_d = 6'h0;
+      some_d = 1'h0;
     end
   end
 endmodule
@@ -6244,7 +6577,7 @@ module ipos_card_wide_front_host (
     held_q <= held_d;
   end
 
-  ipos_card_wide_front_host_ram ram (
+  ipos_card_wide_front_fwd_ram ram (
       .read_address(ram_read_address),
       .read_clock(clock),
       .read_data(ram_read_data),
@@ -6596,23 +6929,16 @@ module ipos_card_wide_host_arbiter (
 endmodule
 
 module ipos_card_wide_front_sends_frames_metas_ram (
+    input  logic clock,
     input  logic [4:0] read_address,
-    input  logic read_clock,
     output logic [28:0] read_data,
     input  logic [4:0] write_address,
-    input  logic write_clock,
     input  logic [28:0] write_data,
     input  logic write_enable
 );
-  reg[28:0] mem[31:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
-  end
+  logic [28:0] mem [31:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
 
 module ipos_card_wide_front_sends_frames_metas (
@@ -6625,41 +6951,39 @@ module ipos_card_wide_front_sends_frames_metas (
     input  logic read,
     output logic [5:0] level
 );
-  logic [5:0] rd_next;
   logic [4:0] ram_read_address;
   logic [28:0] ram_read_data;
   logic [4:0] ram_write_address;
   logic [28:0] ram_write_data;
   logic ram_write_enable;
-  logic [5:0] wr_d;
-  logic [5:0] wr_q;
-  logic [5:0] rd_d;
-  logic [5:0] rd_q;
-  logic full_word_d;
-  logic full_word_q;
+  logic [4:0] wr_d;
+  logic [4:0] wr_q;
+  logic [4:0] rd_d;
+  logic [4:0] rd_q;
   logic [5:0] count_d;
   logic [5:0] count_q;
+  logic some_d;
+  logic some_q;
 
   initial begin
-    wr_q = 6'h0;
-    rd_q = 6'h0;
-    full_word_q = 1'h0;
+    wr_q = 5'h0;
+    rd_q = 5'h0;
     count_q = 6'h0;
+    some_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
-    full_word_q <= full_word_d;
     count_q <= count_d;
+    some_q <= some_d;
   end
 
   ipos_card_wide_front_sends_frames_metas_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -6667,24 +6991,23 @@ module ipos_card_wide_front_sends_frames_metas (
   always_comb begin
     wr_d = wr_q;
     rd_d = rd_q;
-    full_word_d = full_word_q;
     count_d = count_q;
-    rd_next = rd_q;
-    if (read) begin
-      rd_next = rd_q + 6'h1;
-    end
-    rd_d = rd_next;
-    if (write) begin
-      wr_d = wr_q + 6'h1;
-    end
-    ram_write_address = wr_q[4:0];
+    some_d = some_q;
+    ram_write_address = wr_q;
     ram_write_data = data_in;
-    ram_write_enable = write;
-    ram_read_address = rd_next[4:0];
-    full_word_d = rd_next != wr_q;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
     data_out = ram_read_data;
-    valid = full_word_q;
+    valid = some_q;
     level = count_q;
+    if (read) begin
+      rd_d = rd_q + 5'h1;
+      some_d = count_q != 6'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 5'h1;
+      some_d = 1'h1;
+    end
     if (write & (~read)) begin
       count_d = count_q + 6'h1;
     end
@@ -6692,10 +7015,10 @@ module ipos_card_wide_front_sends_frames_metas (
       count_d = count_q - 6'h1;
     end
     if (reset) begin
-      wr_d = 6'h0;
-      rd_d = 6'h0;
-      full_word_d = 1'h0;
+      wr_d = 5'h0;
+      rd_d = 5'h0;
       count_d = 6'h0;
+      some_d = 1'h0;
     end
   end
 endmodule
@@ -8137,23 +8460,16 @@ module ipos_card_wide_entries (
 endmodule
 
 module ipos_card_wide_events_ram (
+    input  logic clock,
     input  logic [3:0] read_address,
-    input  logic read_clock,
     output logic [31:0] read_data,
     input  logic [3:0] write_address,
-    input  logic write_clock,
     input  logic [31:0] write_data,
     input  logic write_enable
 );
-  reg[31:0] mem[15:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
-  end
+  logic [31:0] mem [15:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
 
 module ipos_card_wide_events (
@@ -8166,41 +8482,39 @@ module ipos_card_wide_events (
     input  logic read,
     output logic [4:0] level
 );
-  logic [4:0] rd_next;
   logic [3:0] ram_read_address;
   logic [31:0] ram_read_data;
   logic [3:0] ram_write_address;
   logic [31:0] ram_write_data;
   logic ram_write_enable;
-  logic [4:0] wr_d;
-  logic [4:0] wr_q;
-  logic [4:0] rd_d;
-  logic [4:0] rd_q;
-  logic full_word_d;
-  logic full_word_q;
+  logic [3:0] wr_d;
+  logic [3:0] wr_q;
+  logic [3:0] rd_d;
+  logic [3:0] rd_q;
   logic [4:0] count_d;
   logic [4:0] count_q;
+  logic some_d;
+  logic some_q;
 
   initial begin
-    wr_q = 5'h0;
-    rd_q = 5'h0;
-    full_word_q = 1'h0;
+    wr_q = 4'h0;
+    rd_q = 4'h0;
     count_q = 5'h0;
+    some_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
-    full_word_q <= full_word_d;
     count_q <= count_d;
+    some_q <= some_d;
   end
 
   ipos_card_wide_events_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -8208,24 +8522,23 @@ module ipos_card_wide_events (
   always_comb begin
     wr_d = wr_q;
     rd_d = rd_q;
-    full_word_d = full_word_q;
     count_d = count_q;
-    rd_next = rd_q;
-    if (read) begin
-      rd_next = rd_q + 5'h1;
-    end
-    rd_d = rd_next;
-    if (write) begin
-      wr_d = wr_q + 5'h1;
-    end
-    ram_write_address = wr_q[3:0];
+    some_d = some_q;
+    ram_write_address = wr_q;
     ram_write_data = data_in;
-    ram_write_enable = write;
-    ram_read_address = rd_next[3:0];
-    full_word_d = rd_next != wr_q;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
     data_out = ram_read_data;
-    valid = full_word_q;
+    valid = some_q;
     level = count_q;
+    if (read) begin
+      rd_d = rd_q + 4'h1;
+      some_d = count_q != 5'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 4'h1;
+      some_d = 1'h1;
+    end
     if (write & (~read)) begin
       count_d = count_q + 5'h1;
     end
@@ -8233,10 +8546,10 @@ module ipos_card_wide_events (
       count_d = count_q - 5'h1;
     end
     if (reset) begin
-      wr_d = 5'h0;
-      rd_d = 5'h0;
-      full_word_d = 1'h0;
+      wr_d = 4'h0;
+      rd_d = 4'h0;
       count_d = 5'h0;
+      some_d = 1'h0;
     end
   end
 endmodule
@@ -8398,10 +8711,6 @@ module ipos_card_wide (
 );
   logic swept;
   logic hold;
-  logic front_fwd_ready;
-  logic back_fwd_ready;
-  logic front_fwd_take;
-  logic back_fwd_take;
   logic registers_reset;
   logic [15:0] registers_address;
   logic [31:0] registers_wdata;
@@ -8475,9 +8784,11 @@ module ipos_card_wide (
   logic front_rx_promiscuous;
   logic [15:0] front_rx_ethertype;
   logic front_rx_back;
-  logic [217:0] front_rx_meta;
-  logic front_rx_head_valid;
-  logic front_rx_head_read;
+  logic [96:0] front_rx_key;
+  logic front_rx_key_valid;
+  logic front_rx_key_read;
+  logic [122:0] front_rx_meta;
+  logic front_rx_meta_read;
   logic front_rx_ip_ok;
   logic front_rx_ipos_ok;
   logic front_rx_sums_valid;
@@ -8497,9 +8808,11 @@ module ipos_card_wide (
   logic back_rx_promiscuous;
   logic [15:0] back_rx_ethertype;
   logic back_rx_back;
-  logic [217:0] back_rx_meta;
-  logic back_rx_head_valid;
-  logic back_rx_head_read;
+  logic [96:0] back_rx_key;
+  logic back_rx_key_valid;
+  logic back_rx_key_read;
+  logic [122:0] back_rx_meta;
+  logic back_rx_meta_read;
   logic back_rx_ip_ok;
   logic back_rx_ipos_ok;
   logic back_rx_sums_valid;
@@ -8512,18 +8825,23 @@ module ipos_card_wide (
   logic back_rx_beat_valid;
   logic back_rx_beat_read;
   logic classify_reset;
-  logic [217:0] classify_front_meta;
+  logic [96:0] classify_front_key;
   logic classify_front_valid;
   logic classify_front_read;
-  logic [217:0] classify_back_meta;
+  logic [96:0] classify_back_key;
   logic classify_back_valid;
   logic classify_back_read;
+  logic [122:0] classify_front_meta;
+  logic classify_front_meta_read;
+  logic [122:0] classify_back_meta;
+  logic classify_back_meta_read;
   logic classify_front_ip_ok;
   logic classify_front_sums_read;
   logic classify_back_ip_ok;
   logic classify_back_ipos_ok;
   logic classify_back_sums_read;
-  logic [254:0] classify_verdict;
+  logic [165:0] classify_verdict;
+  logic [88:0] classify_detail;
   logic classify_front_write;
   logic classify_back_write;
   logic [4:0] classify_front_level;
@@ -8547,24 +8865,40 @@ module ipos_card_wide (
   logic classify_commit_neighbour;
   logic [7:0] classify_index;
   logic front_verdicts_reset;
-  logic [254:0] front_verdicts_data_in;
+  logic [165:0] front_verdicts_data_in;
   logic front_verdicts_write;
-  logic [254:0] front_verdicts_data_out;
+  logic [165:0] front_verdicts_data_out;
   logic front_verdicts_valid;
   logic front_verdicts_read;
   logic [4:0] front_verdicts_level;
   logic back_verdicts_reset;
-  logic [254:0] back_verdicts_data_in;
+  logic [165:0] back_verdicts_data_in;
   logic back_verdicts_write;
-  logic [254:0] back_verdicts_data_out;
+  logic [165:0] back_verdicts_data_out;
   logic back_verdicts_valid;
   logic back_verdicts_read;
   logic [4:0] back_verdicts_level;
+  logic front_details_reset;
+  logic [88:0] front_details_data_in;
+  logic front_details_write;
+  logic [88:0] front_details_data_out;
+  logic front_details_valid;
+  logic front_details_read;
+  logic [4:0] front_details_level;
+  logic back_details_reset;
+  logic [88:0] back_details_data_in;
+  logic back_details_write;
+  logic [88:0] back_details_data_out;
+  logic back_details_valid;
+  logic back_details_read;
+  logic [4:0] back_details_level;
   logic front_route_reset;
   logic front_route_back;
   logic [47:0] front_route_front_mac;
-  logic [254:0] front_route_verdict;
+  logic [165:0] front_route_verdict;
   logic front_route_verdict_valid;
+  logic [88:0] front_route_detail;
+  logic front_route_detail_read;
   logic [519:0] front_route_beat;
   logic front_route_beat_valid;
   logic front_route_l4_ok;
@@ -8574,7 +8908,7 @@ module ipos_card_wide (
   logic front_route_take_last;
   logic [519:0] front_route_fwd_beat;
   logic front_route_fwd_write;
-  logic [6:0] front_route_fwd_level;
+  logic [7:0] front_route_fwd_level;
   logic [144:0] front_route_fwd_route;
   logic front_route_fwd_route_write;
   logic [5:0] front_route_fwd_route_level;
@@ -8598,8 +8932,10 @@ module ipos_card_wide (
   logic back_route_reset;
   logic back_route_back;
   logic [47:0] back_route_front_mac;
-  logic [254:0] back_route_verdict;
+  logic [165:0] back_route_verdict;
   logic back_route_verdict_valid;
+  logic [88:0] back_route_detail;
+  logic back_route_detail_read;
   logic [519:0] back_route_beat;
   logic back_route_beat_valid;
   logic back_route_l4_ok;
@@ -8609,7 +8945,7 @@ module ipos_card_wide (
   logic back_route_take_last;
   logic [519:0] back_route_fwd_beat;
   logic back_route_fwd_write;
-  logic [6:0] back_route_fwd_level;
+  logic [7:0] back_route_fwd_level;
   logic [144:0] back_route_fwd_route;
   logic back_route_fwd_route_write;
   logic [5:0] back_route_fwd_route_level;
@@ -8636,7 +8972,7 @@ module ipos_card_wide (
   logic [519:0] front_fwd_data_out;
   logic front_fwd_valid;
   logic front_fwd_read;
-  logic [6:0] front_fwd_level;
+  logic [7:0] front_fwd_level;
   logic front_routes_reset;
   logic [144:0] front_routes_data_in;
   logic front_routes_write;
@@ -8650,7 +8986,7 @@ module ipos_card_wide (
   logic [519:0] back_fwd_data_out;
   logic back_fwd_valid;
   logic back_fwd_read;
-  logic [6:0] back_fwd_level;
+  logic [7:0] back_fwd_level;
   logic back_routes_reset;
   logic [144:0] back_routes_data_in;
   logic back_routes_write;
@@ -8658,29 +8994,24 @@ module ipos_card_wide (
   logic back_routes_valid;
   logic back_routes_read;
   logic [5:0] back_routes_level;
-  logic fwd_arbiter_reset;
-  logic [519:0] fwd_arbiter_a_beat;
-  logic [144:0] fwd_arbiter_a_meta;
-  logic fwd_arbiter_a_valid;
-  logic fwd_arbiter_a_ready;
-  logic [519:0] fwd_arbiter_b_beat;
-  logic [144:0] fwd_arbiter_b_meta;
-  logic fwd_arbiter_b_valid;
-  logic fwd_arbiter_b_ready;
-  logic [519:0] fwd_arbiter_m_beat;
-  logic [144:0] fwd_arbiter_m_meta;
-  logic fwd_arbiter_m_valid;
-  logic fwd_arbiter_m_ready;
-  logic encap_reset;
-  logic [47:0] encap_mac;
-  logic [15:0] encap_ethertype;
-  logic [519:0] encap_s_beat;
-  logic [144:0] encap_s_route;
-  logic encap_s_valid;
-  logic encap_s_ready;
-  logic [519:0] encap_m_beat;
-  logic encap_m_valid;
-  logic encap_m_ready;
+  logic forward_reset;
+  logic [47:0] forward_mac;
+  logic [15:0] forward_ethertype;
+  logic [144:0] forward_a_route;
+  logic forward_a_route_valid;
+  logic forward_a_route_read;
+  logic [519:0] forward_a_beat;
+  logic forward_a_valid;
+  logic forward_a_read;
+  logic [144:0] forward_b_route;
+  logic forward_b_route_valid;
+  logic forward_b_route_read;
+  logic [519:0] forward_b_beat;
+  logic forward_b_valid;
+  logic forward_b_read;
+  logic [519:0] forward_m_beat;
+  logic forward_m_valid;
+  logic forward_m_ready;
   logic front_host_reset;
   logic [519:0] front_host_beat_in;
   logic front_host_write;
@@ -8948,9 +9279,11 @@ module ipos_card_wide (
       .promiscuous(front_rx_promiscuous),
       .ethertype(front_rx_ethertype),
       .back(front_rx_back),
+      .key(front_rx_key),
+      .key_valid(front_rx_key_valid),
+      .key_read(front_rx_key_read),
       .meta(front_rx_meta),
-      .head_valid(front_rx_head_valid),
-      .head_read(front_rx_head_read),
+      .meta_read(front_rx_meta_read),
       .ip_ok(front_rx_ip_ok),
       .ipos_ok(front_rx_ipos_ok),
       .sums_valid(front_rx_sums_valid),
@@ -8974,9 +9307,11 @@ module ipos_card_wide (
       .promiscuous(back_rx_promiscuous),
       .ethertype(back_rx_ethertype),
       .back(back_rx_back),
+      .key(back_rx_key),
+      .key_valid(back_rx_key_valid),
+      .key_read(back_rx_key_read),
       .meta(back_rx_meta),
-      .head_valid(back_rx_head_valid),
-      .head_read(back_rx_head_read),
+      .meta_read(back_rx_meta_read),
       .ip_ok(back_rx_ip_ok),
       .ipos_ok(back_rx_ipos_ok),
       .sums_valid(back_rx_sums_valid),
@@ -8993,18 +9328,23 @@ module ipos_card_wide (
   ipos_card_wide_classify classify (
       .clock(clock),
       .reset(classify_reset),
-      .front_meta(classify_front_meta),
+      .front_key(classify_front_key),
       .front_valid(classify_front_valid),
       .front_read(classify_front_read),
-      .back_meta(classify_back_meta),
+      .back_key(classify_back_key),
       .back_valid(classify_back_valid),
       .back_read(classify_back_read),
+      .front_meta(classify_front_meta),
+      .front_meta_read(classify_front_meta_read),
+      .back_meta(classify_back_meta),
+      .back_meta_read(classify_back_meta_read),
       .front_ip_ok(classify_front_ip_ok),
       .front_sums_read(classify_front_sums_read),
       .back_ip_ok(classify_back_ip_ok),
       .back_ipos_ok(classify_back_ipos_ok),
       .back_sums_read(classify_back_sums_read),
       .verdict(classify_verdict),
+      .detail(classify_detail),
       .front_write(classify_front_write),
       .back_write(classify_back_write),
       .front_level(classify_front_level),
@@ -9051,6 +9391,28 @@ module ipos_card_wide (
       .level(back_verdicts_level)
   );
 
+  ipos_card_wide_front_details front_details (
+      .clock(clock),
+      .reset(front_details_reset),
+      .data_in(front_details_data_in),
+      .write(front_details_write),
+      .data_out(front_details_data_out),
+      .valid(front_details_valid),
+      .read(front_details_read),
+      .level(front_details_level)
+  );
+
+  ipos_card_wide_front_details back_details (
+      .clock(clock),
+      .reset(back_details_reset),
+      .data_in(back_details_data_in),
+      .write(back_details_write),
+      .data_out(back_details_data_out),
+      .valid(back_details_valid),
+      .read(back_details_read),
+      .level(back_details_level)
+  );
+
   ipos_card_wide_front_route front_route (
       .clock(clock),
       .reset(front_route_reset),
@@ -9058,6 +9420,8 @@ module ipos_card_wide (
       .front_mac(front_route_front_mac),
       .verdict(front_route_verdict),
       .verdict_valid(front_route_verdict_valid),
+      .detail(front_route_detail),
+      .detail_read(front_route_detail_read),
       .beat(front_route_beat),
       .beat_valid(front_route_beat_valid),
       .l4_ok(front_route_l4_ok),
@@ -9097,6 +9461,8 @@ module ipos_card_wide (
       .front_mac(back_route_front_mac),
       .verdict(back_route_verdict),
       .verdict_valid(back_route_verdict_valid),
+      .detail(back_route_detail),
+      .detail_read(back_route_detail_read),
       .beat(back_route_beat),
       .beat_valid(back_route_beat_valid),
       .l4_ok(back_route_l4_ok),
@@ -9129,7 +9495,7 @@ module ipos_card_wide (
       .outcome_valid(back_route_outcome_valid)
   );
 
-  ipos_card_wide_front_rx_beats front_fwd (
+  ipos_card_wide_front_fwd front_fwd (
       .clock(clock),
       .reset(front_fwd_reset),
       .data_in(front_fwd_data_in),
@@ -9151,7 +9517,7 @@ module ipos_card_wide (
       .level(front_routes_level)
   );
 
-  ipos_card_wide_front_rx_beats back_fwd (
+  ipos_card_wide_front_fwd back_fwd (
       .clock(clock),
       .reset(back_fwd_reset),
       .data_in(back_fwd_data_in),
@@ -9173,35 +9539,26 @@ module ipos_card_wide (
       .level(back_routes_level)
   );
 
-  ipos_card_wide_fwd_arbiter fwd_arbiter (
+  ipos_card_wide_forward forward (
       .clock(clock),
-      .reset(fwd_arbiter_reset),
-      .a_beat(fwd_arbiter_a_beat),
-      .a_meta(fwd_arbiter_a_meta),
-      .a_valid(fwd_arbiter_a_valid),
-      .a_ready(fwd_arbiter_a_ready),
-      .b_beat(fwd_arbiter_b_beat),
-      .b_meta(fwd_arbiter_b_meta),
-      .b_valid(fwd_arbiter_b_valid),
-      .b_ready(fwd_arbiter_b_ready),
-      .m_beat(fwd_arbiter_m_beat),
-      .m_meta(fwd_arbiter_m_meta),
-      .m_valid(fwd_arbiter_m_valid),
-      .m_ready(fwd_arbiter_m_ready)
-  );
-
-  ipos_card_wide_encap encap (
-      .clock(clock),
-      .reset(encap_reset),
-      .mac(encap_mac),
-      .ethertype(encap_ethertype),
-      .s_beat(encap_s_beat),
-      .s_route(encap_s_route),
-      .s_valid(encap_s_valid),
-      .s_ready(encap_s_ready),
-      .m_beat(encap_m_beat),
-      .m_valid(encap_m_valid),
-      .m_ready(encap_m_ready)
+      .reset(forward_reset),
+      .mac(forward_mac),
+      .ethertype(forward_ethertype),
+      .a_route(forward_a_route),
+      .a_route_valid(forward_a_route_valid),
+      .a_route_read(forward_a_route_read),
+      .a_beat(forward_a_beat),
+      .a_valid(forward_a_valid),
+      .a_read(forward_a_read),
+      .b_route(forward_b_route),
+      .b_route_valid(forward_b_route_valid),
+      .b_route_read(forward_b_route_read),
+      .b_beat(forward_b_beat),
+      .b_valid(forward_b_valid),
+      .b_read(forward_b_read),
+      .m_beat(forward_m_beat),
+      .m_valid(forward_m_valid),
+      .m_ready(forward_m_ready)
   );
 
   ipos_card_wide_front_host front_host (
@@ -9469,14 +9826,15 @@ module ipos_card_wide (
     classify_reset = hold;
     front_verdicts_reset = hold;
     back_verdicts_reset = hold;
+    front_details_reset = hold;
+    back_details_reset = hold;
     front_route_reset = hold;
     back_route_reset = hold;
     front_fwd_reset = hold;
     front_routes_reset = hold;
     back_fwd_reset = hold;
     back_routes_reset = hold;
-    fwd_arbiter_reset = hold;
-    encap_reset = hold;
+    forward_reset = hold;
     front_host_reset = hold;
     back_host_reset = hold;
     back_control_reset = hold;
@@ -9523,7 +9881,8 @@ module ipos_card_wide (
     front_rx_promiscuous = registers_front_promiscuous;
     front_rx_ethertype = registers_ethertype;
     front_rx_back = 1'h0;
-    front_rx_head_read = classify_front_read;
+    front_rx_key_read = classify_front_read;
+    front_rx_meta_read = classify_front_meta_read;
     front_rx_beat_read = front_route_take;
     front_rx_tail_read = front_route_take_last;
     front_rx_count_strobe = ((front_rx_tvalid & front_rx_s_ready) & swept) & front_rx_tlast;
@@ -9540,7 +9899,8 @@ module ipos_card_wide (
     back_rx_promiscuous = registers_back_promiscuous;
     back_rx_ethertype = registers_ethertype;
     back_rx_back = 1'h1;
-    back_rx_head_read = classify_back_read;
+    back_rx_key_read = classify_back_read;
+    back_rx_meta_read = classify_back_meta_read;
     back_rx_beat_read = back_route_take;
     back_rx_tail_read = back_route_take_last;
     back_rx_count_strobe = ((back_rx_tvalid & back_rx_s_ready) & swept) & back_rx_tlast;
@@ -9549,19 +9909,29 @@ module ipos_card_wide (
     classify_front_meta = front_rx_meta;
     classify_front_ip_ok = front_rx_ip_ok;
     front_rx_sums_read = classify_front_sums_read;
-    classify_front_valid = front_rx_head_valid;
+    classify_front_key = front_rx_key;
+    classify_front_valid = front_rx_key_valid;
     classify_front_level = front_verdicts_level;
     front_verdicts_data_in = classify_verdict;
     front_verdicts_write = classify_front_write;
     front_verdicts_read = front_route_take_last;
+    front_details_data_in = classify_detail;
+    front_details_write = classify_front_write;
+    front_details_read = front_route_detail_read;
+    front_route_detail = front_details_data_out;
     classify_back_meta = back_rx_meta;
     classify_back_ip_ok = back_rx_ip_ok;
     back_rx_sums_read = classify_back_sums_read;
-    classify_back_valid = back_rx_head_valid;
+    classify_back_key = back_rx_key;
+    classify_back_valid = back_rx_key_valid;
     classify_back_level = back_verdicts_level;
     back_verdicts_data_in = classify_verdict;
     back_verdicts_write = classify_back_write;
     back_verdicts_read = back_route_take_last;
+    back_details_data_in = classify_detail;
+    back_details_write = classify_back_write;
+    back_details_read = back_route_detail_read;
+    back_route_detail = back_details_data_out;
     classify_back_ipos_ok = back_rx_ipos_ok;
     front_route_back = 1'h0;
     front_route_front_mac = registers_front_mac;
@@ -9644,31 +10014,25 @@ module ipos_card_wide (
     registers_selected = entries_selected;
     registers_select_done = entries_done;
     events_data_in = entries_event_data;
-    events_write = entries_event_valid & (~events_level[4]);
-    event_lost = entries_event_valid & events_level[4];
+    events_write = entries_event_valid & (events_level != 5'hf);
+    event_lost = entries_event_valid & (events_level == 5'hf);
     event_data = events_data_out;
     event_valid = events_valid;
     events_read = events_valid & event_ready;
-    front_fwd_ready = front_fwd_valid & front_routes_valid;
-    front_fwd_take = front_fwd_ready & fwd_arbiter_a_ready;
-    fwd_arbiter_a_beat = front_fwd_data_out;
-    fwd_arbiter_a_meta = front_routes_data_out;
-    fwd_arbiter_a_valid = front_fwd_ready;
-    front_fwd_read = front_fwd_take;
-    front_routes_read = front_fwd_take & front_fwd_data_out[518];
-    back_fwd_ready = back_fwd_valid & back_routes_valid;
-    back_fwd_take = back_fwd_ready & fwd_arbiter_b_ready;
-    fwd_arbiter_b_beat = back_fwd_data_out;
-    fwd_arbiter_b_meta = back_routes_data_out;
-    fwd_arbiter_b_valid = back_fwd_ready;
-    back_fwd_read = back_fwd_take;
-    back_routes_read = back_fwd_take & back_fwd_data_out[518];
-    encap_mac = registers_back_mac;
-    encap_ethertype = registers_ethertype;
-    encap_s_beat = fwd_arbiter_m_beat;
-    encap_s_route = fwd_arbiter_m_meta;
-    encap_s_valid = fwd_arbiter_m_valid;
-    fwd_arbiter_m_ready = encap_s_ready;
+    forward_a_route = front_routes_data_out;
+    forward_a_route_valid = front_routes_valid;
+    front_routes_read = forward_a_route_read;
+    forward_a_beat = front_fwd_data_out;
+    forward_a_valid = front_fwd_valid;
+    front_fwd_read = forward_a_read;
+    forward_b_route = back_routes_data_out;
+    forward_b_route_valid = back_routes_valid;
+    back_routes_read = forward_b_route_read;
+    forward_b_beat = back_fwd_data_out;
+    forward_b_valid = back_fwd_valid;
+    back_fwd_read = forward_b_read;
+    forward_mac = registers_back_mac;
+    forward_ethertype = registers_ethertype;
     front_host_in_tdata = front_send_tdata;
     front_host_in_tkeep = front_send_tkeep;
     front_host_in_tlast = front_send_tlast;
@@ -9689,10 +10053,10 @@ module ipos_card_wide (
     back_sends_s_checksum = back_send_checksum;
     back_sends_s_valid = back_send_tvalid & swept;
     back_send_tready = back_sends_s_ready & swept;
-    back_arbiter_a_beat = encap_m_beat;
+    back_arbiter_a_beat = forward_m_beat;
     back_arbiter_a_meta = 1'h0;
-    back_arbiter_a_valid = encap_m_valid;
-    encap_m_ready = back_arbiter_a_ready;
+    back_arbiter_a_valid = forward_m_valid;
+    forward_m_ready = back_arbiter_a_ready;
     back_arbiter_b_beat = back_sends_m_beat;
     back_arbiter_b_meta = 1'h0;
     back_arbiter_b_valid = back_sends_m_valid;

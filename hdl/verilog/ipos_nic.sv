@@ -114,7 +114,7 @@ module ipos_nic_card_registers (
   localparam logic [31:0] nv_tables = 32'h280;
   localparam logic [9:0] p_back = 10'he;
   localparam logic [9:0] p_front = 10'hd;
-  localparam logic [31:0] v_abi = 32'h2;
+  localparam logic [31:0] v_abi = 32'h3;
   localparam logic [31:0] v_endpoint = 32'h9;
   localparam logic [15:0] v_ethertype = 16'h7;
   localparam logic [31:0] v_forward = 32'ha;
@@ -805,15 +805,16 @@ module ipos_nic_card_front_rx_fields (
     input  logic promiscuous,
     input  logic [15:0] ethertype,
     input  logic back,
-    output logic [217:0] meta,
+    output logic [122:0] meta,
     output logic meta_valid,
+    output logic [96:0] key,
     output logic done1,
     output logic [4:0] k1,
     output logic [3:0] v1,
     output logic [12:0] long1,
     output logic [3:0] port_beat,
     output logic odd,
-    output logic [15:0] total1,
+    output logic [16:0] upto,
     output logic [7:0] cover1,
     output logic [16:0] pseudo
 );
@@ -833,10 +834,12 @@ module ipos_nic_card_front_rx_fields (
   logic udp;
   logic enough;
   logic finish;
-  logic [15:0] header;
+  logic [16:0] header;
+  logic brief;
   logic [7:0] covered;
   logic is_ipos;
-  logic [217:0] m;
+  logic [122:0] m;
+  logic [96:0] tuple;
   logic [4:0] k_d;
   logic [4:0] k_q;
   logic [3:0] v_d;
@@ -911,20 +914,18 @@ module ipos_nic_card_front_rx_fields (
   logic was_tagged_q;
   logic [15:0] was_tci_d;
   logic [15:0] was_tci_q;
-  logic [217:0] out_d;
-  logic [217:0] out_q;
+  logic [122:0] out_d;
+  logic [122:0] out_q;
   logic out_valid_d;
   logic out_valid_q;
   logic mac_same_d;
   logic mac_same_q;
-  logic [15:0] payload_d;
-  logic [15:0] payload_q;
-  logic [15:0] need_d;
-  logic [15:0] need_q;
+  logic [16:0] left_d;
+  logic [16:0] left_q;
+  logic [16:0] until_d;
+  logic [16:0] until_q;
   logic l4_d;
   logic l4_q;
-  logic small_d;
-  logic small_q;
   logic malformed_d;
   logic malformed_q;
 
@@ -966,13 +967,12 @@ module ipos_nic_card_front_rx_fields (
     was_runt_q = 1'h0;
     was_tagged_q = 1'h0;
     was_tci_q = 16'h0;
-    out_q = 218'h0;
+    out_q = 123'h0;
     out_valid_q = 1'h0;
     mac_same_q = 1'h0;
-    payload_q = 16'h0;
-    need_q = 16'h0;
+    left_q = 17'h0;
+    until_q = 17'h0;
     l4_q = 1'h0;
-    small_q = 1'h0;
     malformed_q = 1'h0;
   end
 
@@ -1017,10 +1017,9 @@ module ipos_nic_card_front_rx_fields (
     out_q <= out_d;
     out_valid_q <= out_valid_d;
     mac_same_q <= mac_same_d;
-    payload_q <= payload_d;
-    need_q <= need_d;
+    left_q <= left_d;
+    until_q <= until_d;
     l4_q <= l4_d;
-    small_q <= small_d;
     malformed_q <= malformed_d;
   end
 
@@ -1037,10 +1036,9 @@ module ipos_nic_card_front_rx_fields (
     vd_d = vd_q;
     longd_d = longd_q;
     mac_same_d = mac_same_q;
-    payload_d = payload_q;
-    need_d = need_q;
+    left_d = left_q;
+    until_d = until_q;
     l4_d = l4_q;
-    small_d = small_q;
     malformed_d = malformed_q;
     dst_d = dst_q;
     src_d = src_q;
@@ -1185,14 +1183,11 @@ module ipos_nic_card_front_rx_fields (
       was_tci_d = tci;
     end
     mac_same_d = dst_q == mac;
-    header = {12'h0, ihl_q} << 2;
-    need_d = header + 16'h8;
-    if (tcp) begin
-      need_d = header + 16'h14;
-    end
-    payload_d = total_q - header;
-    small_d = total_q < header;
-    malformed_d = total_q < need_q;
+    header = {13'h0, ihl_q} << 2;
+    left_d = {1'h0, total_q} - header;
+    brief = left_q[16];
+    malformed_d = brief | ((left_q[15:5] == 11'h0) & ((left_q[4:3] == 2'h0) | (tcp & ((~left_q[4]) | (left_q[3:2] == 2'h0)))));
+    until_d = {1'h0, total_q} + 17'hd;
     l4_d = (frag_q[13:0] == 14'h0) & (tcp | udp);
     covered = 8'h0;
     if ((itype_q == 8'h2) | (itype_q == 8'h3)) begin
@@ -1220,7 +1215,7 @@ module ipos_nic_card_front_rx_fields (
     end else if (cut_options_q) begin
       m[24:22] = c_truncated;
     end
-    m[25] = small_q;
+    m[25] = brief;
     m[28:26] = 3'h0;
     if (l4_q) begin
       if (cut_l4_q) begin
@@ -1231,36 +1226,37 @@ module ipos_nic_card_front_rx_fields (
     end
     m[29] = frag_q[13:0] != 14'h0;
     m[30] = ~(tcp | udp);
-    m[31] = udp & ((usum_q == 16'h0) | (ulen_q != payload_q));
+    m[31] = udp & ((usum_q == 16'h0) | (ulen_q != left_q[15:0]));
     m[32] = udp;
-    m[64:33] = sip_q;
-    m[96:65] = dip_q;
-    m[112:97] = sport_q;
-    m[128:113] = dport_q;
-    m[136:129] = 8'h0;
+    m[40:33] = 8'h0;
     if (tcp) begin
-      m[136:129] = flags_q;
+      m[40:33] = flags_q;
     end
-    m[152:137] = total_q;
-    m[200:153] = src_q;
-    m[201] = was_tagged_q;
-    m[217:202] = was_tci_q;
+    m[57:41] = until_q;
+    m[105:58] = src_q;
+    m[106] = was_tagged_q;
+    m[122:107] = was_tci_q;
     if (~was_tagged_q) begin
-      m[217:202] = 16'h0;
+      m[122:107] = 16'h0;
     end
     out_d = m;
     out_valid_d = done_q;
     meta = out_q;
     meta_valid = out_valid_q;
+    tuple = ((({65'h0, sip_q} << 64) | ({81'h0, sport_q} << 48)) | ({65'h0, dip_q} << 16)) | {81'h0, dport_q};
+    if (udp) begin
+      tuple = (tuple & ~(97'h1 << 96)) | ({96'h0, 1'h1} << 96);
+    end
+    key = tuple;
     done1 = done_q;
     k1 = kd_q;
     v1 = vd_q;
     port_beat = pb_q;
     odd = ihl_q[0];
-    total1 = total_q;
+    upto = until_q;
     cover1 = covered;
     long1 = longd_q;
-    pseudo = {9'h0, proto_q} + {1'h0, payload_q};
+    pseudo = {9'h0, proto_q} + {1'h0, left_q[15:0]};
     if (reset) begin
       k_d = 5'h0;
       v_d = 4'h0;
@@ -1279,7 +1275,7 @@ module ipos_nic_card_front_rx_verify_masks (
     input  logic [12:0] long,
     input  logic [3:0] port_beat,
     input  logic odd,
-    input  logic [15:0] total,
+    input  logic [16:0] last,
     input  logic [7:0] covered,
     output logic [7:0] ip,
     output logic [7:0] l4,
@@ -1287,13 +1283,12 @@ module ipos_nic_card_front_rx_verify_masks (
 );
   localparam logic [7:0] c_all = 8'hff;
   localparam logic [7:0] c_head = 8'h3;
+  localparam logic [7:0] c_rest = 8'h7f;
   logic [12:0] end_beat;
   logic [7:0] upto;
   logic [7:0] from;
   logic [4:0] iend_beat;
   logic [7:0] options;
-  logic [16:0] stop_d;
-  logic [16:0] stop_q;
   logic [8:0] iend_d;
   logic [8:0] iend_q;
   logic [4:0] k1_d;
@@ -1328,7 +1323,6 @@ module ipos_nic_card_front_rx_verify_masks (
   logic [7:0] ipos2_q;
 
   initial begin
-    stop_q = 17'h0;
     iend_q = 9'h0;
     k1_q = 5'h0;
     one1_q = 1'h0;
@@ -1348,7 +1342,6 @@ module ipos_nic_card_front_rx_verify_masks (
   end
 
   always_ff @(posedge clock) begin
-    stop_q <= stop_d;
     iend_q <= iend_d;
     k1_q <= k1_d;
     one1_q <= one1_d;
@@ -1368,7 +1361,6 @@ module ipos_nic_card_front_rx_verify_masks (
   end
 
   always_comb begin
-    stop_d = stop_q;
     iend_d = iend_q;
     k1_d = k1_q;
     one1_d = one1_q;
@@ -1385,9 +1377,8 @@ module ipos_nic_card_front_rx_verify_masks (
     ip2_d = ip2_q;
     l42_d = l42_q;
     ipos2_d = ipos2_q;
-    stop_d = {1'h0, total} + 17'he;
     iend_d = {1'h0, covered} + 9'he;
-    end_beat = 13'(stop_q[16:3]);
+    end_beat = 13'(last[16:3]);
     k1_d = k;
     one1_d = v == 4'h1;
     three1_d = v == 4'h3;
@@ -1398,7 +1389,7 @@ module ipos_nic_card_front_rx_verify_masks (
     body1_d = v > port_beat;
     inside1_d = long < end_beat;
     end1_d = long == end_beat;
-    pos1_d = stop_q[2:0];
+    pos1_d = last[2:0];
     odd1_d = odd;
     options = 8'hfc;
     if (odd1_q) begin
@@ -1416,7 +1407,7 @@ module ipos_nic_card_front_rx_verify_masks (
     if (inside1_q) begin
       upto = c_all;
     end else if (end1_q) begin
-      upto = ~(c_all >> pos1_q);
+      upto = ~(c_rest >> pos1_q);
     end
     from = 8'h0;
     if (body1_q) begin
@@ -1450,6 +1441,126 @@ module ipos_nic_card_front_rx_verify_masks (
 endmodule
 
 module ipos_nic_card_front_rx_verify_ip_sum (
+    input  logic clock,
+    input  logic valid,
+    input  logic first,
+    input  logic [63:0] data,
+    input  logic [7:0] mask,
+    output logic [20:0] sum
+);
+  localparam logic [63:0] c_byte = 64'hff;
+  logic [63:0] m;
+  logic [63:0] w;
+  logic [17:0] l0;
+  logic [17:0] l1;
+  logic [17:0] l2;
+  logic [17:0] l3;
+  logic [20:0] base;
+  logic [20:0] acc_d;
+  logic [20:0] acc_q;
+  logic [17:0] upper_d;
+  logic [17:0] upper_q;
+  logic [17:0] lower_d;
+  logic [17:0] lower_q;
+  logic pairs_valid_d;
+  logic pairs_valid_q;
+  logic pairs_first_d;
+  logic pairs_first_q;
+  logic [17:0] lanes_d;
+  logic [17:0] lanes_q;
+  logic lanes_valid_d;
+  logic lanes_valid_q;
+  logic lanes_first_d;
+  logic lanes_first_q;
+
+  initial begin
+    acc_q = 21'h0;
+    upper_q = 18'h0;
+    lower_q = 18'h0;
+    pairs_valid_q = 1'h0;
+    pairs_first_q = 1'h0;
+    lanes_q = 18'h0;
+    lanes_valid_q = 1'h0;
+    lanes_first_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    acc_q <= acc_d;
+    upper_q <= upper_d;
+    lower_q <= lower_d;
+    pairs_valid_q <= pairs_valid_d;
+    pairs_first_q <= pairs_first_d;
+    lanes_q <= lanes_d;
+    lanes_valid_q <= lanes_valid_d;
+    lanes_first_q <= lanes_first_d;
+  end
+
+  always_comb begin
+    acc_d = acc_q;
+    upper_d = upper_q;
+    lower_d = lower_q;
+    pairs_valid_d = pairs_valid_q;
+    pairs_first_d = pairs_first_q;
+    lanes_d = lanes_q;
+    lanes_valid_d = lanes_valid_q;
+    lanes_first_d = lanes_first_q;
+    m = 64'h0;
+    m = m << 8;
+    if (mask[7]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[6]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[5]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[4]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[3]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[2]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[1]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[0]) begin
+      m = m | c_byte;
+    end
+    w = data & m;
+    l0 = {2'h0, w[15:0]};
+    l1 = {2'h0, w[31:16]};
+    l2 = {2'h0, w[47:32]};
+    l3 = {2'h0, w[63:48]};
+    lower_d = l0 + l1;
+    upper_d = l2 + l3;
+    pairs_valid_d = valid;
+    pairs_first_d = first;
+    lanes_d = lower_q + upper_q;
+    lanes_valid_d = pairs_valid_q;
+    lanes_first_d = pairs_first_q;
+    base = acc_q;
+    if (lanes_first_q) begin
+      base = 21'h0;
+    end
+    if (lanes_valid_q) begin
+      acc_d = base + {3'h0, lanes_q};
+    end
+    sum = acc_q;
+  end
+endmodule
+
+module ipos_nic_card_front_rx_verify_l4_sum (
     input  logic clock,
     input  logic valid,
     input  logic first,
@@ -1569,6 +1680,126 @@ module ipos_nic_card_front_rx_verify_ip_sum (
   end
 endmodule
 
+module ipos_nic_card_front_rx_verify_ipos_sum (
+    input  logic clock,
+    input  logic valid,
+    input  logic first,
+    input  logic [63:0] data,
+    input  logic [7:0] mask,
+    output logic [22:0] sum
+);
+  localparam logic [63:0] c_byte = 64'hff;
+  logic [63:0] m;
+  logic [63:0] w;
+  logic [17:0] l0;
+  logic [17:0] l1;
+  logic [17:0] l2;
+  logic [17:0] l3;
+  logic [22:0] base;
+  logic [22:0] acc_d;
+  logic [22:0] acc_q;
+  logic [17:0] upper_d;
+  logic [17:0] upper_q;
+  logic [17:0] lower_d;
+  logic [17:0] lower_q;
+  logic pairs_valid_d;
+  logic pairs_valid_q;
+  logic pairs_first_d;
+  logic pairs_first_q;
+  logic [17:0] lanes_d;
+  logic [17:0] lanes_q;
+  logic lanes_valid_d;
+  logic lanes_valid_q;
+  logic lanes_first_d;
+  logic lanes_first_q;
+
+  initial begin
+    acc_q = 23'h0;
+    upper_q = 18'h0;
+    lower_q = 18'h0;
+    pairs_valid_q = 1'h0;
+    pairs_first_q = 1'h0;
+    lanes_q = 18'h0;
+    lanes_valid_q = 1'h0;
+    lanes_first_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    acc_q <= acc_d;
+    upper_q <= upper_d;
+    lower_q <= lower_d;
+    pairs_valid_q <= pairs_valid_d;
+    pairs_first_q <= pairs_first_d;
+    lanes_q <= lanes_d;
+    lanes_valid_q <= lanes_valid_d;
+    lanes_first_q <= lanes_first_d;
+  end
+
+  always_comb begin
+    acc_d = acc_q;
+    upper_d = upper_q;
+    lower_d = lower_q;
+    pairs_valid_d = pairs_valid_q;
+    pairs_first_d = pairs_first_q;
+    lanes_d = lanes_q;
+    lanes_valid_d = lanes_valid_q;
+    lanes_first_d = lanes_first_q;
+    m = 64'h0;
+    m = m << 8;
+    if (mask[7]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[6]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[5]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[4]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[3]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[2]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[1]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[0]) begin
+      m = m | c_byte;
+    end
+    w = data & m;
+    l0 = {2'h0, w[15:0]};
+    l1 = {2'h0, w[31:16]};
+    l2 = {2'h0, w[47:32]};
+    l3 = {2'h0, w[63:48]};
+    lower_d = l0 + l1;
+    upper_d = l2 + l3;
+    pairs_valid_d = valid;
+    pairs_first_d = first;
+    lanes_d = lower_q + upper_q;
+    lanes_valid_d = pairs_valid_q;
+    lanes_first_d = pairs_first_q;
+    base = acc_q;
+    if (lanes_first_q) begin
+      base = 23'h0;
+    end
+    if (lanes_valid_q) begin
+      acc_d = base + {5'h0, lanes_q};
+    end
+    sum = acc_q;
+  end
+endmodule
+
 module ipos_nic_card_front_rx_verify_ip_fold (
     input  logic clock,
     input  logic [31:0] sum,
@@ -1616,8 +1847,9 @@ module ipos_nic_card_front_rx_verify (
     input  logic [12:0] long,
     input  logic [3:0] port_beat,
     input  logic odd,
-    input  logic [15:0] total,
+    input  logic [16:0] upto,
     input  logic [7:0] covered,
+    input  logic back,
     input  logic [16:0] pseudo,
     output logic ip_ok,
     output logic ipos_ok,
@@ -1631,7 +1863,7 @@ module ipos_nic_card_front_rx_verify (
   logic [12:0] masks_long;
   logic [3:0] masks_port_beat;
   logic masks_odd;
-  logic [15:0] masks_total;
+  logic [16:0] masks_last;
   logic [7:0] masks_covered;
   logic [7:0] masks_ip;
   logic [7:0] masks_l4;
@@ -1640,7 +1872,7 @@ module ipos_nic_card_front_rx_verify (
   logic ip_sum_first;
   logic [63:0] ip_sum_data;
   logic [7:0] ip_sum_mask;
-  logic [31:0] ip_sum_sum;
+  logic [20:0] ip_sum_sum;
   logic l4_sum_valid;
   logic l4_sum_first;
   logic [63:0] l4_sum_data;
@@ -1650,7 +1882,7 @@ module ipos_nic_card_front_rx_verify (
   logic ipos_sum_first;
   logic [63:0] ipos_sum_data;
   logic [7:0] ipos_sum_mask;
-  logic [31:0] ipos_sum_sum;
+  logic [22:0] ipos_sum_sum;
   logic [31:0] ip_fold_sum;
   logic ip_fold_valid;
   logic [31:0] l4_fold_sum;
@@ -1739,7 +1971,7 @@ module ipos_nic_card_front_rx_verify (
       .long(masks_long),
       .port_beat(masks_port_beat),
       .odd(masks_odd),
-      .total(masks_total),
+      .last(masks_last),
       .covered(masks_covered),
       .ip(masks_ip),
       .l4(masks_l4),
@@ -1755,7 +1987,7 @@ module ipos_nic_card_front_rx_verify (
       .sum(ip_sum_sum)
   );
 
-  ipos_nic_card_front_rx_verify_ip_sum l4_sum (
+  ipos_nic_card_front_rx_verify_l4_sum l4_sum (
       .clock(clock),
       .valid(l4_sum_valid),
       .first(l4_sum_first),
@@ -1764,7 +1996,7 @@ module ipos_nic_card_front_rx_verify (
       .sum(l4_sum_sum)
   );
 
-  ipos_nic_card_front_rx_verify_ip_sum ipos_sum (
+  ipos_nic_card_front_rx_verify_ipos_sum ipos_sum (
       .clock(clock),
       .valid(ipos_sum_valid),
       .first(ipos_sum_first),
@@ -1814,7 +2046,7 @@ module ipos_nic_card_front_rx_verify (
     masks_long = long;
     masks_port_beat = port_beat;
     masks_odd = odd;
-    masks_total = total;
+    masks_last = upto;
     masks_covered = covered;
     data1_d = data;
     data2_d = data1_q;
@@ -1832,7 +2064,7 @@ module ipos_nic_card_front_rx_verify (
     l4_sum_first = start2_q;
     l4_sum_data = data2_q;
     l4_sum_mask = masks_l4;
-    ipos_sum_valid = valid2_q;
+    ipos_sum_valid = valid2_q & back;
     ipos_sum_first = start2_q;
     ipos_sum_data = data2_q;
     ipos_sum_mask = masks_ipos;
@@ -1843,8 +2075,8 @@ module ipos_nic_card_front_rx_verify (
     pseudo5_d = pseudo4_q;
     l4_total_d = l4_sum_sum + {15'h0, pseudo5_q};
     l4_fold_sum = l4_total_q;
-    ip_fold_sum = ip_sum_sum;
-    ipos_fold_sum = ipos_sum_sum;
+    ip_fold_sum = {11'h0, ip_sum_sum};
+    ipos_fold_sum = {9'h0, ipos_sum_sum};
     ipos_ok8_d = ipos_fold_valid;
     dones_d = dones_q << 1;
     if (done) begin
@@ -1974,16 +2206,154 @@ module ipos_nic_card_front_rx_beats (
   end
 endmodule
 
-module ipos_nic_card_front_rx_metas_ram (
+module ipos_nic_card_front_rx_ahead (
+    input  logic clock,
+    input  logic reset,
+    input  logic [68:0] s_data,
+    input  logic s_valid,
+    output logic s_read,
+    output logic [68:0] m_data,
+    output logic m_valid,
+    input  logic m_read
+);
+  logic go;
+  logic [68:0] data_d;
+  logic [68:0] data_q;
+  logic full_d;
+  logic full_q;
+
+  initial begin
+    data_q = 69'h0;
+    full_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    data_q <= data_d;
+    full_q <= full_d;
+  end
+
+  always_comb begin
+    data_d = data_q;
+    full_d = full_q;
+    go = m_read | (~full_q);
+    s_read = go & s_valid;
+    if (go) begin
+      data_d = s_data;
+      full_d = s_valid;
+    end
+    m_data = data_q;
+    m_valid = full_q;
+    if (reset) begin
+      full_d = 1'h0;
+    end
+  end
+endmodule
+
+module ipos_nic_card_front_rx_keys_ram (
+    input  logic clock,
     input  logic [3:0] read_address,
-    input  logic read_clock,
-    output logic [217:0] read_data,
+    output logic [96:0] read_data,
     input  logic [3:0] write_address,
-    input  logic write_clock,
-    input  logic [217:0] write_data,
+    input  logic [96:0] write_data,
     input  logic write_enable
 );
-  reg[217:0] mem[15:0];
+  logic [96:0] mem [15:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
+endmodule
+
+module ipos_nic_card_front_rx_keys (
+    input  logic clock,
+    input  logic reset,
+    input  logic [96:0] data_in,
+    input  logic write,
+    output logic [96:0] data_out,
+    output logic valid,
+    input  logic read,
+    output logic [4:0] level
+);
+  logic [3:0] ram_read_address;
+  logic [96:0] ram_read_data;
+  logic [3:0] ram_write_address;
+  logic [96:0] ram_write_data;
+  logic ram_write_enable;
+  logic [3:0] wr_d;
+  logic [3:0] wr_q;
+  logic [3:0] rd_d;
+  logic [3:0] rd_q;
+  logic [4:0] count_d;
+  logic [4:0] count_q;
+  logic some_d;
+  logic some_q;
+
+  initial begin
+    wr_q = 4'h0;
+    rd_q = 4'h0;
+    count_q = 5'h0;
+    some_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    wr_q <= wr_d;
+    rd_q <= rd_d;
+    count_q <= count_d;
+    some_q <= some_d;
+  end
+
+  ipos_nic_card_front_rx_keys_ram ram (
+      .clock(clock),
+      .read_address(ram_read_address),
+      .read_data(ram_read_data),
+      .write_address(ram_write_address),
+      .write_data(ram_write_data),
+      .write_enable(ram_write_enable)
+  );
+
+  always_comb begin
+    wr_d = wr_q;
+    rd_d = rd_q;
+    count_d = count_q;
+    some_d = some_q;
+    ram_write_address = wr_q;
+    ram_write_data = data_in;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
+    data_out = ram_read_data;
+    valid = some_q;
+    level = count_q;
+    if (read) begin
+      rd_d = rd_q + 4'h1;
+      some_d = count_q != 5'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 4'h1;
+      some_d = 1'h1;
+    end
+    if (write & (~read)) begin
+      count_d = count_q + 5'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 5'h1;
+    end
+    if (reset) begin
+      wr_d = 4'h0;
+      rd_d = 4'h0;
+      count_d = 5'h0;
+      some_d = 1'h0;
+    end
+  end
+endmodule
+
+module ipos_nic_card_front_rx_metas_ram (
+    input  logic [5:0] read_address,
+    input  logic read_clock,
+    output logic [122:0] read_data,
+    input  logic [5:0] write_address,
+    input  logic write_clock,
+    input  logic [122:0] write_data,
+    input  logic write_enable
+);
+  reg[122:0] mem[63:0];
   always @(posedge read_clock) begin
      read_data <= mem[read_address];
   end
@@ -1997,33 +2367,33 @@ endmodule
 module ipos_nic_card_front_rx_metas (
     input  logic clock,
     input  logic reset,
-    input  logic [217:0] data_in,
+    input  logic [122:0] data_in,
     input  logic write,
-    output logic [217:0] data_out,
+    output logic [122:0] data_out,
     output logic valid,
     input  logic read,
-    output logic [4:0] level
+    output logic [6:0] level
 );
-  logic [4:0] rd_next;
-  logic [3:0] ram_read_address;
-  logic [217:0] ram_read_data;
-  logic [3:0] ram_write_address;
-  logic [217:0] ram_write_data;
+  logic [6:0] rd_next;
+  logic [5:0] ram_read_address;
+  logic [122:0] ram_read_data;
+  logic [5:0] ram_write_address;
+  logic [122:0] ram_write_data;
   logic ram_write_enable;
-  logic [4:0] wr_d;
-  logic [4:0] wr_q;
-  logic [4:0] rd_d;
-  logic [4:0] rd_q;
+  logic [6:0] wr_d;
+  logic [6:0] wr_q;
+  logic [6:0] rd_d;
+  logic [6:0] rd_q;
   logic full_word_d;
   logic full_word_q;
-  logic [4:0] count_d;
-  logic [4:0] count_q;
+  logic [6:0] count_d;
+  logic [6:0] count_q;
 
   initial begin
-    wr_q = 5'h0;
-    rd_q = 5'h0;
+    wr_q = 7'h0;
+    rd_q = 7'h0;
     full_word_q = 1'h0;
-    count_q = 5'h0;
+    count_q = 7'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -2050,53 +2420,46 @@ module ipos_nic_card_front_rx_metas (
     count_d = count_q;
     rd_next = rd_q;
     if (read) begin
-      rd_next = rd_q + 5'h1;
+      rd_next = rd_q + 7'h1;
     end
     rd_d = rd_next;
     if (write) begin
-      wr_d = wr_q + 5'h1;
+      wr_d = wr_q + 7'h1;
     end
-    ram_write_address = wr_q[3:0];
+    ram_write_address = wr_q[5:0];
     ram_write_data = data_in;
     ram_write_enable = write;
-    ram_read_address = rd_next[3:0];
+    ram_read_address = rd_next[5:0];
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
     if (write & (~read)) begin
-      count_d = count_q + 5'h1;
+      count_d = count_q + 7'h1;
     end
     if (read & (~write)) begin
-      count_d = count_q - 5'h1;
+      count_d = count_q - 7'h1;
     end
     if (reset) begin
-      wr_d = 5'h0;
-      rd_d = 5'h0;
+      wr_d = 7'h0;
+      rd_d = 7'h0;
       full_word_d = 1'h0;
-      count_d = 5'h0;
+      count_d = 7'h0;
     end
   end
 endmodule
 
 module ipos_nic_card_front_rx_pairs_ram (
-    input  logic [4:0] read_address,
-    input  logic read_clock,
+    input  logic clock,
+    input  logic [3:0] read_address,
     output logic [1:0] read_data,
-    input  logic [4:0] write_address,
-    input  logic write_clock,
+    input  logic [3:0] write_address,
     input  logic [1:0] write_data,
     input  logic write_enable
 );
-  reg[1:0] mem[31:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
-  end
+  logic [1:0] mem [15:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
 
 module ipos_nic_card_front_rx_pairs (
@@ -2107,43 +2470,41 @@ module ipos_nic_card_front_rx_pairs (
     output logic [1:0] data_out,
     output logic valid,
     input  logic read,
-    output logic [5:0] level
+    output logic [4:0] level
 );
-  logic [5:0] rd_next;
-  logic [4:0] ram_read_address;
+  logic [3:0] ram_read_address;
   logic [1:0] ram_read_data;
-  logic [4:0] ram_write_address;
+  logic [3:0] ram_write_address;
   logic [1:0] ram_write_data;
   logic ram_write_enable;
-  logic [5:0] wr_d;
-  logic [5:0] wr_q;
-  logic [5:0] rd_d;
-  logic [5:0] rd_q;
-  logic full_word_d;
-  logic full_word_q;
-  logic [5:0] count_d;
-  logic [5:0] count_q;
+  logic [3:0] wr_d;
+  logic [3:0] wr_q;
+  logic [3:0] rd_d;
+  logic [3:0] rd_q;
+  logic [4:0] count_d;
+  logic [4:0] count_q;
+  logic some_d;
+  logic some_q;
 
   initial begin
-    wr_q = 6'h0;
-    rd_q = 6'h0;
-    full_word_q = 1'h0;
-    count_q = 6'h0;
+    wr_q = 4'h0;
+    rd_q = 4'h0;
+    count_q = 5'h0;
+    some_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
-    full_word_q <= full_word_d;
     count_q <= count_d;
+    some_q <= some_d;
   end
 
   ipos_nic_card_front_rx_pairs_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -2151,24 +2512,118 @@ module ipos_nic_card_front_rx_pairs (
   always_comb begin
     wr_d = wr_q;
     rd_d = rd_q;
-    full_word_d = full_word_q;
     count_d = count_q;
-    rd_next = rd_q;
-    if (read) begin
-      rd_next = rd_q + 6'h1;
-    end
-    rd_d = rd_next;
-    if (write) begin
-      wr_d = wr_q + 6'h1;
-    end
-    ram_write_address = wr_q[4:0];
+    some_d = some_q;
+    ram_write_address = wr_q;
     ram_write_data = data_in;
-    ram_write_enable = write;
-    ram_read_address = rd_next[4:0];
-    full_word_d = rd_next != wr_q;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
     data_out = ram_read_data;
-    valid = full_word_q;
+    valid = some_q;
     level = count_q;
+    if (read) begin
+      rd_d = rd_q + 4'h1;
+      some_d = count_q != 5'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 4'h1;
+      some_d = 1'h1;
+    end
+    if (write & (~read)) begin
+      count_d = count_q + 5'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 5'h1;
+    end
+    if (reset) begin
+      wr_d = 4'h0;
+      rd_d = 4'h0;
+      count_d = 5'h0;
+      some_d = 1'h0;
+    end
+  end
+endmodule
+
+module ipos_nic_card_front_rx_tails_ram (
+    input  logic clock,
+    input  logic [4:0] read_address,
+    output logic [1:0] read_data,
+    input  logic [4:0] write_address,
+    input  logic [1:0] write_data,
+    input  logic write_enable
+);
+  logic [1:0] mem [31:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
+endmodule
+
+module ipos_nic_card_front_rx_tails (
+    input  logic clock,
+    input  logic reset,
+    input  logic [1:0] data_in,
+    input  logic write,
+    output logic [1:0] data_out,
+    output logic valid,
+    input  logic read,
+    output logic [5:0] level
+);
+  logic [4:0] ram_read_address;
+  logic [1:0] ram_read_data;
+  logic [4:0] ram_write_address;
+  logic [1:0] ram_write_data;
+  logic ram_write_enable;
+  logic [4:0] wr_d;
+  logic [4:0] wr_q;
+  logic [4:0] rd_d;
+  logic [4:0] rd_q;
+  logic [5:0] count_d;
+  logic [5:0] count_q;
+  logic some_d;
+  logic some_q;
+
+  initial begin
+    wr_q = 5'h0;
+    rd_q = 5'h0;
+    count_q = 6'h0;
+    some_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    wr_q <= wr_d;
+    rd_q <= rd_d;
+    count_q <= count_d;
+    some_q <= some_d;
+  end
+
+  ipos_nic_card_front_rx_tails_ram ram (
+      .clock(clock),
+      .read_address(ram_read_address),
+      .read_data(ram_read_data),
+      .write_address(ram_write_address),
+      .write_data(ram_write_data),
+      .write_enable(ram_write_enable)
+  );
+
+  always_comb begin
+    wr_d = wr_q;
+    rd_d = rd_q;
+    count_d = count_q;
+    some_d = some_q;
+    ram_write_address = wr_q;
+    ram_write_data = data_in;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
+    data_out = ram_read_data;
+    valid = some_q;
+    level = count_q;
+    if (read) begin
+      rd_d = rd_q + 5'h1;
+      some_d = count_q != 6'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 5'h1;
+      some_d = 1'h1;
+    end
     if (write & (~read)) begin
       count_d = count_q + 6'h1;
     end
@@ -2176,10 +2631,10 @@ module ipos_nic_card_front_rx_pairs (
       count_d = count_q - 6'h1;
     end
     if (reset) begin
-      wr_d = 6'h0;
-      rd_d = 6'h0;
-      full_word_d = 1'h0;
+      wr_d = 5'h0;
+      rd_d = 5'h0;
       count_d = 6'h0;
+      some_d = 1'h0;
     end
   end
 endmodule
@@ -2194,9 +2649,11 @@ module ipos_nic_card_front_rx (
     input  logic promiscuous,
     input  logic [15:0] ethertype,
     input  logic back,
-    output logic [217:0] meta,
-    output logic head_valid,
-    input  logic head_read,
+    output logic [96:0] key,
+    output logic key_valid,
+    input  logic key_read,
+    output logic [122:0] meta,
+    input  logic meta_read,
     output logic ip_ok,
     output logic ipos_ok,
     output logic sums_valid,
@@ -2236,15 +2693,16 @@ module ipos_nic_card_front_rx (
   logic fields_promiscuous;
   logic [15:0] fields_ethertype;
   logic fields_back;
-  logic [217:0] fields_meta;
+  logic [122:0] fields_meta;
   logic fields_meta_valid;
+  logic [96:0] fields_key;
   logic fields_done1;
   logic [4:0] fields_k1;
   logic [3:0] fields_v1;
   logic [12:0] fields_long1;
   logic [3:0] fields_port_beat;
   logic fields_odd;
-  logic [15:0] fields_total1;
+  logic [16:0] fields_upto;
   logic [7:0] fields_cover1;
   logic [16:0] fields_pseudo;
   logic verify_reset;
@@ -2257,8 +2715,9 @@ module ipos_nic_card_front_rx (
   logic [12:0] verify_long;
   logic [3:0] verify_port_beat;
   logic verify_odd;
-  logic [15:0] verify_total;
+  logic [16:0] verify_upto;
   logic [7:0] verify_covered;
+  logic verify_back;
   logic [16:0] verify_pseudo;
   logic verify_ip_ok;
   logic verify_ipos_ok;
@@ -2273,20 +2732,34 @@ module ipos_nic_card_front_rx (
   logic beats_valid;
   logic beats_read;
   logic [6:0] beats_level;
+  logic ahead_reset;
+  logic [68:0] ahead_s_data;
+  logic ahead_s_valid;
+  logic ahead_s_read;
+  logic [68:0] ahead_m_data;
+  logic ahead_m_valid;
+  logic ahead_m_read;
+  logic keys_reset;
+  logic [96:0] keys_data_in;
+  logic keys_write;
+  logic [96:0] keys_data_out;
+  logic keys_valid;
+  logic keys_read;
+  logic [4:0] keys_level;
   logic metas_reset;
-  logic [217:0] metas_data_in;
+  logic [122:0] metas_data_in;
   logic metas_write;
-  logic [217:0] metas_data_out;
+  logic [122:0] metas_data_out;
   logic metas_valid;
   logic metas_read;
-  logic [4:0] metas_level;
+  logic [6:0] metas_level;
   logic pairs_reset;
   logic [1:0] pairs_data_in;
   logic pairs_write;
   logic [1:0] pairs_data_out;
   logic pairs_valid;
   logic pairs_read;
-  logic [5:0] pairs_level;
+  logic [4:0] pairs_level;
   logic tails_reset;
   logic [1:0] tails_data_in;
   logic tails_write;
@@ -2352,13 +2825,14 @@ module ipos_nic_card_front_rx (
       .back(fields_back),
       .meta(fields_meta),
       .meta_valid(fields_meta_valid),
+      .key(fields_key),
       .done1(fields_done1),
       .k1(fields_k1),
       .v1(fields_v1),
       .long1(fields_long1),
       .port_beat(fields_port_beat),
       .odd(fields_odd),
-      .total1(fields_total1),
+      .upto(fields_upto),
       .cover1(fields_cover1),
       .pseudo(fields_pseudo)
   );
@@ -2375,8 +2849,9 @@ module ipos_nic_card_front_rx (
       .long(verify_long),
       .port_beat(verify_port_beat),
       .odd(verify_odd),
-      .total(verify_total),
+      .upto(verify_upto),
       .covered(verify_covered),
+      .back(verify_back),
       .pseudo(verify_pseudo),
       .ip_ok(verify_ip_ok),
       .ipos_ok(verify_ipos_ok),
@@ -2395,6 +2870,28 @@ module ipos_nic_card_front_rx (
       .valid(beats_valid),
       .read(beats_read),
       .level(beats_level)
+  );
+
+  ipos_nic_card_front_rx_ahead ahead (
+      .clock(clock),
+      .reset(ahead_reset),
+      .s_data(ahead_s_data),
+      .s_valid(ahead_s_valid),
+      .s_read(ahead_s_read),
+      .m_data(ahead_m_data),
+      .m_valid(ahead_m_valid),
+      .m_read(ahead_m_read)
+  );
+
+  ipos_nic_card_front_rx_keys keys (
+      .clock(clock),
+      .reset(keys_reset),
+      .data_in(keys_data_in),
+      .write(keys_write),
+      .data_out(keys_data_out),
+      .valid(keys_valid),
+      .read(keys_read),
+      .level(keys_level)
   );
 
   ipos_nic_card_front_rx_metas metas (
@@ -2419,7 +2916,7 @@ module ipos_nic_card_front_rx (
       .level(pairs_level)
   );
 
-  ipos_nic_card_front_rx_pairs tails (
+  ipos_nic_card_front_rx_tails tails (
       .clock(clock),
       .reset(tails_reset),
       .data_in(tails_data_in),
@@ -2439,13 +2936,15 @@ module ipos_nic_card_front_rx (
     fields_reset = reset;
     verify_reset = reset;
     beats_reset = reset;
+    ahead_reset = reset;
+    keys_reset = reset;
     metas_reset = reset;
     pairs_reset = reset;
     tails_reset = reset;
     vlan_s_beat = s_beat;
     vlan_s_valid = s_valid;
     s_ready = vlan_s_ready;
-    room_d = (((beats_level < 7'h3c) & (metas_level < 5'ha)) & (pairs_level < 6'h14)) & (tails_level < 6'h14);
+    room_d = (((beats_level < 7'h38) & (keys_level < 5'h8)) & (metas_level < 7'h8)) & (tails_level < 6'h10);
     vlan_m_ready = room_q;
     fire = vlan_m_valid & room_q;
     beats_data_in = vlan_m_beat;
@@ -2462,6 +2961,8 @@ module ipos_nic_card_front_rx (
     fields_promiscuous = promiscuous;
     fields_ethertype = ethertype;
     fields_back = back;
+    keys_data_in = fields_key;
+    keys_write = fields_done1;
     metas_data_in = fields_meta;
     metas_write = fields_meta_valid;
     data1_d = rev_o;
@@ -2476,9 +2977,10 @@ module ipos_nic_card_front_rx (
     verify_long = fields_long1;
     verify_port_beat = fields_port_beat;
     verify_odd = fields_odd;
-    verify_total = fields_total1;
+    verify_upto = fields_upto;
     verify_covered = fields_cover1;
     verify_pseudo = fields_pseudo;
+    verify_back = back;
     pair = 2'h0;
     if (verify_ip_ok) begin
       pair = pair | 2'h1;
@@ -2497,9 +2999,11 @@ module ipos_nic_card_front_rx (
     end
     tails_data_in = tail;
     tails_write = verify_tail_done;
+    key = keys_data_out;
+    key_valid = keys_valid;
+    keys_read = key_read;
     meta = metas_data_out;
-    head_valid = metas_valid;
-    metas_read = head_read;
+    metas_read = meta_read;
     ip_ok = pairs_data_out[0];
     ipos_ok = pairs_data_out[1];
     sums_valid = pairs_valid;
@@ -2508,9 +3012,12 @@ module ipos_nic_card_front_rx (
     cover_ok = tails_data_out[1];
     tail_valid = tails_valid;
     tails_read = tail_read;
-    beat = beats_data_out;
-    beat_valid = beats_valid;
-    beats_read = beat_read;
+    ahead_s_data = beats_data_out;
+    ahead_s_valid = beats_valid;
+    beats_read = ahead_s_read;
+    beat = ahead_m_data;
+    beat_valid = ahead_m_valid;
+    ahead_m_read = beat_read;
     if (reset) begin
       room_d = 1'h0;
       fire1_d = 1'h0;
@@ -2524,54 +3031,54 @@ module ipos_nic_card_classify_hash (
     input  logic [96:0] key,
     output logic [47:0] bits
 );
-  localparam logic [96:0] mask_0 = 97'h78918ef18604456572d649d0;
-  localparam logic [96:0] mask_1 = 97'h12f7b6c8a18099d6a664d3776;
-  localparam logic [96:0] mask_10 = 97'hbbefc190f53d620b08475dc1;
-  localparam logic [96:0] mask_11 = 97'hddcc7cd5c44bb7f2b103112e;
-  localparam logic [96:0] mask_12 = 97'h824d78a954927537ca5ea94a;
-  localparam logic [96:0] mask_13 = 97'h13153ea9c08aa9566f53cd7a5;
-  localparam logic [96:0] mask_14 = 97'hb091acd51ed34e16999bfbd9;
-  localparam logic [96:0] mask_15 = 97'h191d644ffcc5a315a019c6fe2;
-  localparam logic [96:0] mask_16 = 97'h18b42a739a4f472e763886ade;
-  localparam logic [96:0] mask_17 = 97'h1912db1ad9f7d2f0760e8c147;
-  localparam logic [96:0] mask_18 = 97'h6e365a5d3ebecc64995edf6b;
-  localparam logic [96:0] mask_19 = 97'hdd0b6ed7dad16164d16b132;
-  localparam logic [96:0] mask_2 = 97'h8f42520150d88acfbe95947c;
-  localparam logic [96:0] mask_20 = 97'hea278b623e9f5d204ae35c6;
-  localparam logic [96:0] mask_21 = 97'ha87d92ee8a892119e699b1db;
-  localparam logic [96:0] mask_22 = 97'h12b8060ca231b0b8babe8284b;
-  localparam logic [96:0] mask_23 = 97'hf9edf082ee2d69975b117af7;
-  localparam logic [96:0] mask_24 = 97'h146a752bfe673e55978947e61;
-  localparam logic [96:0] mask_25 = 97'h1c2647e3cfecfeaa576ba2ed6;
-  localparam logic [96:0] mask_26 = 97'h19e68d1e516b941c711fd39e7;
-  localparam logic [96:0] mask_27 = 97'h981596d188f82495a77480ca;
-  localparam logic [96:0] mask_28 = 97'h15a1d8d19e93d13ae155ec285;
-  localparam logic [96:0] mask_29 = 97'h1a18b5ef748d4e02a30452859;
-  localparam logic [96:0] mask_3 = 97'h623f1618ad395d44a6fbf864;
-  localparam logic [96:0] mask_30 = 97'h1a9deb31d35b463311ea2bb6;
-  localparam logic [96:0] mask_31 = 97'h1d32b4bc6ae9ea494fa4d91f1;
-  localparam logic [96:0] mask_32 = 97'h2d7c371b513e16efef8ebe7f;
-  localparam logic [96:0] mask_33 = 97'h1761bd5d31182554dc3a33935;
-  localparam logic [96:0] mask_34 = 97'h1913196263f5271fdbd588ece;
-  localparam logic [96:0] mask_35 = 97'hd6ea55418040b69a88039898;
-  localparam logic [96:0] mask_36 = 97'h101fb27bab674d0da11c6d71d;
-  localparam logic [96:0] mask_37 = 97'h100406effd387412f9a86d6f0;
-  localparam logic [96:0] mask_38 = 97'h2cfe86c9dbf2031a6236a34f;
-  localparam logic [96:0] mask_39 = 97'hb638fec8f42a14db0eed6587;
-  localparam logic [96:0] mask_4 = 97'ha73fb298d03142c9e122eb4;
-  localparam logic [96:0] mask_40 = 97'hc556e29662d44b6b603ce97c;
-  localparam logic [96:0] mask_41 = 97'h91b77a42ee8ab077462add2b;
-  localparam logic [96:0] mask_42 = 97'h1fb218df38361b2f1299725c4;
-  localparam logic [96:0] mask_43 = 97'h18c8dbad9113a04471d830cc0;
-  localparam logic [96:0] mask_44 = 97'hd7f5c114cd17db0af81e7f22;
-  localparam logic [96:0] mask_45 = 97'h1cda2b1e0b3030730e7f3e82c;
-  localparam logic [96:0] mask_46 = 97'h526521cbe6982e6f46b748af;
-  localparam logic [96:0] mask_47 = 97'h167b5174c1698683ff5ba39fe;
-  localparam logic [96:0] mask_5 = 97'h7a42e1cfe07dcb4f335a2996;
-  localparam logic [96:0] mask_6 = 97'h182ccffba77a73394f2b94d;
-  localparam logic [96:0] mask_7 = 97'h18c63850adb9fb28e1dc3b18d;
-  localparam logic [96:0] mask_8 = 97'ha7c6b31a12f6116fadeb0145;
-  localparam logic [96:0] mask_9 = 97'h1590f90abbc4fcaa0232f9ca7;
+  localparam logic [96:0] mask_0 = 97'h800002c0020032001074a012;
+  localparam logic [96:0] mask_1 = 97'h15005004600105a0104080e40;
+  localparam logic [96:0] mask_10 = 97'h8000100040a00040200200;
+  localparam logic [96:0] mask_11 = 97'h31880000880100008401000;
+  localparam logic [96:0] mask_12 = 97'h50560800200500451000044;
+  localparam logic [96:0] mask_13 = 97'he32020008080061c040a710;
+  localparam logic [96:0] mask_14 = 97'h10120110e8126001802040020;
+  localparam logic [96:0] mask_15 = 97'h4001a0008028480800942b2;
+  localparam logic [96:0] mask_16 = 97'h1100c801004005a8800212020;
+  localparam logic [96:0] mask_17 = 97'h8848687430080268301004;
+  localparam logic [96:0] mask_18 = 97'h6002008010c1019204028000;
+  localparam logic [96:0] mask_19 = 97'h810a0c042001020000880800;
+  localparam logic [96:0] mask_2 = 97'h20931200048844e2882d02a;
+  localparam logic [96:0] mask_20 = 97'h20c00021100022001094801d;
+  localparam logic [96:0] mask_21 = 97'h124010110a80000000200100;
+  localparam logic [96:0] mask_22 = 97'h82004008400000420100;
+  localparam logic [96:0] mask_23 = 97'h40c080000400000000101000;
+  localparam logic [96:0] mask_24 = 97'h18200018040c040040a02c002;
+  localparam logic [96:0] mask_25 = 97'h818000200004970808a1005c;
+  localparam logic [96:0] mask_26 = 97'h10c4001808a841200000388;
+  localparam logic [96:0] mask_27 = 97'h500a00048210007005484321;
+  localparam logic [96:0] mask_28 = 97'h401a9002080220980300c30;
+  localparam logic [96:0] mask_29 = 97'h1077000081122100882002051;
+  localparam logic [96:0] mask_3 = 97'h14800a04e4004010100020000;
+  localparam logic [96:0] mask_30 = 97'h4402011010060080020;
+  localparam logic [96:0] mask_31 = 97'h20212000960482415840c80;
+  localparam logic [96:0] mask_32 = 97'hac0000120600009220101284;
+  localparam logic [96:0] mask_33 = 97'h2220049001000000000000;
+  localparam logic [96:0] mask_34 = 97'h100008800006800408081041;
+  localparam logic [96:0] mask_35 = 97'h400001880045000000000000;
+  localparam logic [96:0] mask_36 = 97'h42081003461011002210088;
+  localparam logic [96:0] mask_37 = 97'h12010803802828204014038b4;
+  localparam logic [96:0] mask_38 = 97'h423140020110088046080543;
+  localparam logic [96:0] mask_39 = 97'h409034001204020880020441;
+  localparam logic [96:0] mask_4 = 97'h180080e106a184200108;
+  localparam logic [96:0] mask_40 = 97'hc00c04546800510834a00;
+  localparam logic [96:0] mask_41 = 97'h1b90206040800500208408024;
+  localparam logic [96:0] mask_42 = 97'h860008619400341220041200;
+  localparam logic [96:0] mask_43 = 97'hc042820028000000102100;
+  localparam logic [96:0] mask_44 = 97'h904000202026600880004;
+  localparam logic [96:0] mask_45 = 97'h11404010549000004400;
+  localparam logic [96:0] mask_46 = 97'h40020088000000900000;
+  localparam logic [96:0] mask_47 = 97'h4008a0100000400000400000;
+  localparam logic [96:0] mask_5 = 97'h28180404001581222088c00d;
+  localparam logic [96:0] mask_6 = 97'h1814210280201001000010010;
+  localparam logic [96:0] mask_7 = 97'h262048083008608843540084;
+  localparam logic [96:0] mask_8 = 97'h40a082112d12402400010006;
+  localparam logic [96:0] mask_9 = 97'h2082003008000000281a1000;
   logic [47:0] h;
 
   always_comb begin
@@ -2699,6 +3206,14 @@ module ipos_nic_card_classify_forward (
   logic [9:0] ram_3_write_address;
   logic [107:0] ram_3_write_data;
   logic ram_3_write_enable;
+  logic [107:0] word_0_d;
+  logic [107:0] word_0_q;
+  logic [107:0] word_1_d;
+  logic [107:0] word_1_q;
+  logic [107:0] word_2_d;
+  logic [107:0] word_2_q;
+  logic [107:0] word_3_d;
+  logic [107:0] word_3_q;
   logic [48:0] near_0_d;
   logic [48:0] near_0_q;
   logic [48:0] near_1_d;
@@ -2737,6 +3252,8 @@ module ipos_nic_card_classify_forward (
   logic [47:0] hash2_q;
   logic [47:0] hash3_d;
   logic [47:0] hash3_q;
+  logic [47:0] hash4_d;
+  logic [47:0] hash4_q;
   logic found_d;
   logic found_q;
   logic [13:0] spot_d;
@@ -2745,6 +3262,10 @@ module ipos_nic_card_classify_forward (
   logic [9:0] result_q;
 
   initial begin
+    word_0_q = 108'h0;
+    word_1_q = 108'h0;
+    word_2_q = 108'h0;
+    word_3_q = 108'h0;
     near_0_q = 49'h0;
     near_1_q = 49'h0;
     near_2_q = 49'h0;
@@ -2764,12 +3285,17 @@ module ipos_nic_card_classify_forward (
     hash1_q = 48'h0;
     hash2_q = 48'h0;
     hash3_q = 48'h0;
+    hash4_q = 48'h0;
     found_q = 1'h0;
     spot_q = 14'h0;
     result_q = 10'h0;
   end
 
   always_ff @(posedge clock) begin
+    word_0_q <= word_0_d;
+    word_1_q <= word_1_d;
+    word_2_q <= word_2_d;
+    word_3_q <= word_3_d;
     near_0_q <= near_0_d;
     near_1_q <= near_1_d;
     near_2_q <= near_2_d;
@@ -2789,6 +3315,7 @@ module ipos_nic_card_classify_forward (
     hash1_q <= hash1_d;
     hash2_q <= hash2_d;
     hash3_q <= hash3_d;
+    hash4_q <= hash4_d;
     found_q <= found_d;
     spot_q <= spot_d;
     result_q <= result_d;
@@ -2838,14 +3365,16 @@ module ipos_nic_card_classify_forward (
     hash1_d = hash1_q;
     hash2_d = hash2_q;
     hash3_d = hash3_q;
+    hash4_d = hash4_q;
     found_d = found_q;
     spot_d = spot_q;
     result_d = result_q;
     hash1_d = hash;
     hash2_d = hash1_q;
     hash3_d = hash2_q;
+    hash4_d = hash3_q;
     entry_in = ({98'h0, commit_value} << 98) | {11'h0, commit_key};
-    if (commit_valid) begin
+    if (commit_valid & (~sweep)) begin
       entry_in = (({98'h0, commit_value} << 98) | {11'h0, commit_key}) | (108'h1 << 97);
     end
     select = c_one << commit_bank;
@@ -2859,10 +3388,10 @@ module ipos_nic_card_classify_forward (
     ram_0_write_enable = commit & select[0];
     if (sweep) begin
       ram_0_write_address = sweep_slot[9:0];
-      ram_0_write_data = 108'h0;
       ram_0_write_enable = 1'h1;
     end
-    read = ram_0_read_data;
+    word_0_d = ram_0_read_data;
+    read = word_0_q;
     unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
     alike = 49'h0;
     alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
@@ -2918,7 +3447,7 @@ module ipos_nic_card_classify_forward (
     early_0_d = read[107:98];
     same_0_d = &near_0_q;
     entry_0_d = early_0_q;
-    old_hash = hash3_q[11:0];
+    old_hash = hash4_q[11:0];
     old_slot = old_hash[9:0];
     if (same_0_q) begin
       any = 1'h1;
@@ -2932,10 +3461,10 @@ module ipos_nic_card_classify_forward (
     ram_1_write_enable = commit & select[1];
     if (sweep) begin
       ram_1_write_address = sweep_slot[9:0];
-      ram_1_write_data = 108'h0;
       ram_1_write_enable = 1'h1;
     end
-    read = ram_1_read_data;
+    word_1_d = ram_1_read_data;
+    read = word_1_q;
     unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
     alike = 49'h0;
     alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
@@ -2991,7 +3520,7 @@ module ipos_nic_card_classify_forward (
     early_1_d = read[107:98];
     same_1_d = &near_1_q;
     entry_1_d = early_1_q;
-    old_hash = hash3_q[23:12];
+    old_hash = hash4_q[23:12];
     old_slot = old_hash[9:0];
     if (same_1_q) begin
       any = 1'h1;
@@ -3005,10 +3534,10 @@ module ipos_nic_card_classify_forward (
     ram_2_write_enable = commit & select[2];
     if (sweep) begin
       ram_2_write_address = sweep_slot[9:0];
-      ram_2_write_data = 108'h0;
       ram_2_write_enable = 1'h1;
     end
-    read = ram_2_read_data;
+    word_2_d = ram_2_read_data;
+    read = word_2_q;
     unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
     alike = 49'h0;
     alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
@@ -3064,7 +3593,7 @@ module ipos_nic_card_classify_forward (
     early_2_d = read[107:98];
     same_2_d = &near_2_q;
     entry_2_d = early_2_q;
-    old_hash = hash3_q[35:24];
+    old_hash = hash4_q[35:24];
     old_slot = old_hash[9:0];
     if (same_2_q) begin
       any = 1'h1;
@@ -3078,10 +3607,10 @@ module ipos_nic_card_classify_forward (
     ram_3_write_enable = commit & select[3];
     if (sweep) begin
       ram_3_write_address = sweep_slot[9:0];
-      ram_3_write_data = 108'h0;
       ram_3_write_enable = 1'h1;
     end
-    read = ram_3_read_data;
+    word_3_d = ram_3_read_data;
+    read = word_3_q;
     unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
     alike = 49'h0;
     alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
@@ -3137,7 +3666,7 @@ module ipos_nic_card_classify_forward (
     early_3_d = read[107:98];
     same_3_d = &near_3_q;
     entry_3_d = early_3_q;
-    old_hash = hash3_q[47:36];
+    old_hash = hash4_q[47:36];
     old_slot = old_hash[9:0];
     if (same_3_q) begin
       any = 1'h1;
@@ -3231,6 +3760,14 @@ module ipos_nic_card_classify_endpoint (
   logic [8:0] ram_3_write_address;
   logic [129:0] ram_3_write_data;
   logic ram_3_write_enable;
+  logic [129:0] word_0_d;
+  logic [129:0] word_0_q;
+  logic [129:0] word_1_d;
+  logic [129:0] word_1_q;
+  logic [129:0] word_2_d;
+  logic [129:0] word_2_q;
+  logic [129:0] word_3_d;
+  logic [129:0] word_3_q;
   logic [48:0] near_0_d;
   logic [48:0] near_0_q;
   logic [48:0] near_1_d;
@@ -3269,6 +3806,8 @@ module ipos_nic_card_classify_endpoint (
   logic [47:0] hash2_q;
   logic [47:0] hash3_d;
   logic [47:0] hash3_q;
+  logic [47:0] hash4_d;
+  logic [47:0] hash4_q;
   logic found_d;
   logic found_q;
   logic [13:0] spot_d;
@@ -3277,6 +3816,10 @@ module ipos_nic_card_classify_endpoint (
   logic [31:0] result_q;
 
   initial begin
+    word_0_q = 130'h0;
+    word_1_q = 130'h0;
+    word_2_q = 130'h0;
+    word_3_q = 130'h0;
     near_0_q = 49'h0;
     near_1_q = 49'h0;
     near_2_q = 49'h0;
@@ -3296,12 +3839,17 @@ module ipos_nic_card_classify_endpoint (
     hash1_q = 48'h0;
     hash2_q = 48'h0;
     hash3_q = 48'h0;
+    hash4_q = 48'h0;
     found_q = 1'h0;
     spot_q = 14'h0;
     result_q = 32'h0;
   end
 
   always_ff @(posedge clock) begin
+    word_0_q <= word_0_d;
+    word_1_q <= word_1_d;
+    word_2_q <= word_2_d;
+    word_3_q <= word_3_d;
     near_0_q <= near_0_d;
     near_1_q <= near_1_d;
     near_2_q <= near_2_d;
@@ -3321,6 +3869,7 @@ module ipos_nic_card_classify_endpoint (
     hash1_q <= hash1_d;
     hash2_q <= hash2_d;
     hash3_q <= hash3_d;
+    hash4_q <= hash4_d;
     found_q <= found_d;
     spot_q <= spot_d;
     result_q <= result_d;
@@ -3370,14 +3919,16 @@ module ipos_nic_card_classify_endpoint (
     hash1_d = hash1_q;
     hash2_d = hash2_q;
     hash3_d = hash3_q;
+    hash4_d = hash4_q;
     found_d = found_q;
     spot_d = spot_q;
     result_d = result_q;
     hash1_d = hash;
     hash2_d = hash1_q;
     hash3_d = hash2_q;
+    hash4_d = hash3_q;
     entry_in = ({98'h0, commit_value} << 98) | {33'h0, commit_key};
-    if (commit_valid) begin
+    if (commit_valid & (~sweep)) begin
       entry_in = (({98'h0, commit_value} << 98) | {33'h0, commit_key}) | (130'h1 << 97);
     end
     select = c_one << commit_bank;
@@ -3391,10 +3942,10 @@ module ipos_nic_card_classify_endpoint (
     ram_0_write_enable = commit & select[0];
     if (sweep) begin
       ram_0_write_address = sweep_slot[8:0];
-      ram_0_write_data = 130'h0;
       ram_0_write_enable = 1'h1;
     end
-    read = ram_0_read_data;
+    word_0_d = ram_0_read_data;
+    read = word_0_q;
     unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
     alike = 49'h0;
     alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
@@ -3450,7 +4001,7 @@ module ipos_nic_card_classify_endpoint (
     early_0_d = read[129:98];
     same_0_d = &near_0_q;
     entry_0_d = early_0_q;
-    old_hash = hash3_q[11:0];
+    old_hash = hash4_q[11:0];
     old_slot = old_hash[8:0];
     if (same_0_q) begin
       any = 1'h1;
@@ -3464,10 +4015,10 @@ module ipos_nic_card_classify_endpoint (
     ram_1_write_enable = commit & select[1];
     if (sweep) begin
       ram_1_write_address = sweep_slot[8:0];
-      ram_1_write_data = 130'h0;
       ram_1_write_enable = 1'h1;
     end
-    read = ram_1_read_data;
+    word_1_d = ram_1_read_data;
+    read = word_1_q;
     unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
     alike = 49'h0;
     alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
@@ -3523,7 +4074,7 @@ module ipos_nic_card_classify_endpoint (
     early_1_d = read[129:98];
     same_1_d = &near_1_q;
     entry_1_d = early_1_q;
-    old_hash = hash3_q[23:12];
+    old_hash = hash4_q[23:12];
     old_slot = old_hash[8:0];
     if (same_1_q) begin
       any = 1'h1;
@@ -3537,10 +4088,10 @@ module ipos_nic_card_classify_endpoint (
     ram_2_write_enable = commit & select[2];
     if (sweep) begin
       ram_2_write_address = sweep_slot[8:0];
-      ram_2_write_data = 130'h0;
       ram_2_write_enable = 1'h1;
     end
-    read = ram_2_read_data;
+    word_2_d = ram_2_read_data;
+    read = word_2_q;
     unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
     alike = 49'h0;
     alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
@@ -3596,7 +4147,7 @@ module ipos_nic_card_classify_endpoint (
     early_2_d = read[129:98];
     same_2_d = &near_2_q;
     entry_2_d = early_2_q;
-    old_hash = hash3_q[35:24];
+    old_hash = hash4_q[35:24];
     old_slot = old_hash[8:0];
     if (same_2_q) begin
       any = 1'h1;
@@ -3610,10 +4161,10 @@ module ipos_nic_card_classify_endpoint (
     ram_3_write_enable = commit & select[3];
     if (sweep) begin
       ram_3_write_address = sweep_slot[8:0];
-      ram_3_write_data = 130'h0;
       ram_3_write_enable = 1'h1;
     end
-    read = ram_3_read_data;
+    word_3_d = ram_3_read_data;
+    read = word_3_q;
     unlike = (read[97:0] ^ {1'h0, key}) ^ c_valid;
     alike = 49'h0;
     alike = (alike & ~(49'h1 << 0)) | ({48'h0, unlike[1:0] == 2'h0} << 0);
@@ -3669,7 +4220,7 @@ module ipos_nic_card_classify_endpoint (
     early_3_d = read[129:98];
     same_3_d = &near_3_q;
     entry_3_d = early_3_q;
-    old_hash = hash3_q[47:36];
+    old_hash = hash4_q[47:36];
     old_slot = old_hash[8:0];
     if (same_3_q) begin
       any = 1'h1;
@@ -3801,7 +4352,9 @@ module ipos_nic_card_classify_neighbours (
 endmodule
 
 module ipos_nic_card_classify_decide (
-    input  logic [217:0] meta,
+    input  logic [122:0] meta,
+    input  logic [31:0] src_ip,
+    input  logic [15:0] src_port,
     input  logic back,
     input  logic ip_ok,
     input  logic ipos_ok,
@@ -3816,7 +4369,8 @@ module ipos_nic_card_classify_decide (
     input  logic [15:0] dest_port,
     input  logic [47:0] neighbour,
     input  logic neighbour_valid,
-    output logic [254:0] verdict
+    output logic [165:0] verdict,
+    output logic [88:0] detail
 );
   localparam logic [1:0] c_act_forward = 2'h0;
   localparam logic [1:0] c_act_host = 2'h1;
@@ -3850,14 +4404,15 @@ module ipos_nic_card_classify_decide (
   logic no_key;
   logic vlan_ok;
   logic [2:0] l3;
-  logic [254:0] v;
+  logic [165:0] v;
+  logic [88:0] d;
 
   always_comb begin
     inner = back & meta[3];
     no_key = ((((meta[24:22] != 3'h0) | meta[25]) | meta[29]) | meta[30]) | (meta[28:26] != 3'h0);
-    vlan_ok = ~meta[201];
+    vlan_ok = ~meta[106];
     if (vlan_enable) begin
-      vlan_ok = meta[201] & (12'(meta[217:202]) == vlan);
+      vlan_ok = meta[106] & (12'(meta[122:107]) == vlan);
     end
     l3 = c_l3_ok;
     if (meta[24:22] != 3'h0) begin
@@ -3872,224 +4427,117 @@ module ipos_nic_card_classify_decide (
     v[0] = 1'h0;
     v[1] = 1'h0;
     v[2] = 1'h0;
+    d[4:0] = 5'h0;
     v[3] = 1'h0;
-    v[8:4] = 5'h0;
-    v[9] = 1'h0;
-    v[12:10] = 3'h0;
-    v[13] = 1'h0;
-    v[14] = meta[31] | no_key;
-    v[22:15] = 8'h0;
-    v[38:23] = meta[152:137];
-    v[39] = meta[201];
-    v[55:40] = meta[217:202];
-    v[87:56] = 32'h0;
-    v[101:88] = place;
-    v[109:102] = meta[136:129];
-    v[110] = meta[32];
-    v[142:111] = meta[64:33];
-    v[158:143] = meta[112:97];
-    v[190:159] = dest_ip;
-    v[206:191] = dest_port;
-    v[254:207] = neighbour;
+    d[7:5] = 3'h0;
+    d[8] = 1'h0;
+    d[9] = meta[31] | no_key;
+    d[17:10] = 8'h0;
+    v[20:4] = meta[57:41];
+    d[18] = meta[106];
+    d[34:19] = meta[122:107];
+    d[66:35] = 32'h0;
+    d[80:67] = place;
+    d[88:81] = meta[40:33];
+    v[21] = meta[32];
+    v[53:22] = src_ip;
+    v[69:54] = src_port;
+    v[101:70] = dest_ip;
+    v[117:102] = dest_port;
+    v[165:118] = neighbour;
     if (meta[0]) begin
-      v[0] = 1'h1;
-      v[8:4] = c_runt;
+      d[4:0] = c_runt;
     end else if (~meta[1]) begin
-      v[0] = 1'h1;
-      v[8:4] = c_mac;
+      d[4:0] = c_mac;
     end else if (meta[3] & (~back)) begin
-      v[0] = 1'h1;
-      v[8:4] = c_ipos_front;
+      d[4:0] = c_ipos_front;
     end else if (meta[2]) begin
-      v[2] = 1'h1;
-      v[8:4] = r_group;
+      v[1] = 1'h1;
+      d[4:0] = r_group;
     end else if (inner & meta[4]) begin
-      v[2] = 1'h1;
-      v[8:4] = r_short;
-      v[12:10] = c_l3_truncated;
+      v[1] = 1'h1;
+      d[4:0] = r_short;
+      d[7:5] = c_l3_truncated;
     end else if ((inner & (meta[12:5] == 8'h2)) & (~ipos_ok)) begin
-      v[0] = 1'h1;
-      v[8:4] = c_ipos_sum;
+      d[4:0] = c_ipos_sum;
     end else if (inner & (((meta[12:5] == 8'h1) | (meta[12:5] == 8'h3)) | 1'(meta[12:5] >> 7))) begin
-      v[3] = 1'h1;
-      v[8:4] = r_control;
-      v[22:15] = meta[20:13];
+      v[2] = 1'h1;
+      d[4:0] = r_control;
+      d[17:10] = meta[20:13];
     end else if (inner & (meta[12:5] != 8'h2)) begin
-      v[2] = 1'h1;
-      v[8:4] = r_unknown;
+      v[1] = 1'h1;
+      d[4:0] = r_unknown;
     end else if (~meta[21]) begin
-      v[2] = 1'h1;
-      v[8:4] = r_not_ipv4;
+      v[1] = 1'h1;
+      d[4:0] = r_not_ipv4;
     end else begin
-      v[9] = inner;
-      v[12:10] = l3;
-      v[13] = l3 == c_l3_ok;
-      v[2] = 1'h1;
+      v[3] = inner;
+      d[7:5] = l3;
+      d[8] = l3 == c_l3_ok;
+      v[1] = 1'h1;
       if ((meta[24:22] != 3'h0) | meta[25]) begin
-        v[8:4] = r_header;
+        d[4:0] = r_header;
       end else if (meta[29]) begin
-        v[8:4] = r_fragment;
+        d[4:0] = r_fragment;
       end else if (meta[30]) begin
-        v[8:4] = r_protocol;
+        d[4:0] = r_protocol;
       end else if (meta[28:26] != 3'h0) begin
-        v[8:4] = r_header;
+        d[4:0] = r_header;
       end else if (back & (~inner)) begin
-        v[8:4] = r_back;
+        d[4:0] = r_back;
       end else if (~vlan_ok) begin
-        v[8:4] = r_vlan;
+        d[4:0] = r_vlan;
       end else if (inner & endpoint_hit) begin
-        v[8:4] = r_endpoint;
-        v[87:56] = endpoint;
+        d[4:0] = r_endpoint;
+        d[66:35] = endpoint;
       end else if (~forward_hit) begin
-        v[8:4] = r_miss;
+        d[4:0] = r_miss;
         if (inner) begin
-          v[8:4] = r_encap_miss;
+          d[4:0] = r_encap_miss;
         end
       end else if (action == c_act_forward) begin
-        v[2] = 1'h0;
-        v[0] = 1'h1;
+        v[1] = 1'h0;
         if (~ip_ok) begin
-          v[8:4] = c_header;
+          d[4:0] = c_header;
         end else if (~neighbour_valid) begin
-          v[8:4] = c_neighbour;
-        end else if (inner & (neighbour == meta[200:153])) begin
-          v[8:4] = c_loop;
+          d[4:0] = c_neighbour;
+        end else if (inner & (neighbour == meta[105:58])) begin
+          d[4:0] = c_loop;
         end else begin
-          v[0] = 1'h0;
-          v[1] = 1'h1;
+          v[0] = 1'h1;
         end
       end else if (action == c_act_host) begin
-        v[8:4] = r_action;
+        d[4:0] = r_action;
       end else begin
-        v[2] = 1'h0;
-        v[0] = 1'h1;
-        v[8:4] = c_table;
+        v[1] = 1'h0;
+        d[4:0] = c_table;
       end
     end
     verdict = v;
-  end
-endmodule
-
-module ipos_nic_card_classify_flights_ram (
-    input  logic [3:0] read_address,
-    input  logic read_clock,
-    output logic [218:0] read_data,
-    input  logic [3:0] write_address,
-    input  logic write_clock,
-    input  logic [218:0] write_data,
-    input  logic write_enable
-);
-  reg[218:0] mem[15:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
-  end
-endmodule
-
-module ipos_nic_card_classify_flights (
-    input  logic clock,
-    input  logic reset,
-    input  logic [218:0] data_in,
-    input  logic write,
-    output logic [218:0] data_out,
-    output logic valid,
-    input  logic read,
-    output logic [4:0] level
-);
-  logic [4:0] rd_next;
-  logic [3:0] ram_read_address;
-  logic [218:0] ram_read_data;
-  logic [3:0] ram_write_address;
-  logic [218:0] ram_write_data;
-  logic ram_write_enable;
-  logic [4:0] wr_d;
-  logic [4:0] wr_q;
-  logic [4:0] rd_d;
-  logic [4:0] rd_q;
-  logic full_word_d;
-  logic full_word_q;
-  logic [4:0] count_d;
-  logic [4:0] count_q;
-
-  initial begin
-    wr_q = 5'h0;
-    rd_q = 5'h0;
-    full_word_q = 1'h0;
-    count_q = 5'h0;
-  end
-
-  always_ff @(posedge clock) begin
-    wr_q <= wr_d;
-    rd_q <= rd_d;
-    full_word_q <= full_word_d;
-    count_q <= count_d;
-  end
-
-  ipos_nic_card_classify_flights_ram ram (
-      .read_address(ram_read_address),
-      .read_clock(clock),
-      .read_data(ram_read_data),
-      .write_address(ram_write_address),
-      .write_clock(clock),
-      .write_data(ram_write_data),
-      .write_enable(ram_write_enable)
-  );
-
-  always_comb begin
-    wr_d = wr_q;
-    rd_d = rd_q;
-    full_word_d = full_word_q;
-    count_d = count_q;
-    rd_next = rd_q;
-    if (read) begin
-      rd_next = rd_q + 5'h1;
-    end
-    rd_d = rd_next;
-    if (write) begin
-      wr_d = wr_q + 5'h1;
-    end
-    ram_write_address = wr_q[3:0];
-    ram_write_data = data_in;
-    ram_write_enable = write;
-    ram_read_address = rd_next[3:0];
-    full_word_d = rd_next != wr_q;
-    data_out = ram_read_data;
-    valid = full_word_q;
-    level = count_q;
-    if (write & (~read)) begin
-      count_d = count_q + 5'h1;
-    end
-    if (read & (~write)) begin
-      count_d = count_q - 5'h1;
-    end
-    if (reset) begin
-      wr_d = 5'h0;
-      rd_d = 5'h0;
-      full_word_d = 1'h0;
-      count_d = 5'h0;
-    end
+    detail = d;
   end
 endmodule
 
 module ipos_nic_card_classify (
     input  logic clock,
     input  logic reset,
-    input  logic [217:0] front_meta,
+    input  logic [96:0] front_key,
     input  logic front_valid,
     output logic front_read,
-    input  logic [217:0] back_meta,
+    input  logic [96:0] back_key,
     input  logic back_valid,
     output logic back_read,
+    input  logic [122:0] front_meta,
+    output logic front_meta_read,
+    input  logic [122:0] back_meta,
+    output logic back_meta_read,
     input  logic front_ip_ok,
     output logic front_sums_read,
     input  logic back_ip_ok,
     input  logic back_ipos_ok,
     output logic back_sums_read,
-    output logic [254:0] verdict,
+    output logic [165:0] verdict,
+    output logic [88:0] detail,
     output logic front_write,
     output logic back_write,
     input  logic [4:0] front_level,
@@ -4118,9 +4566,8 @@ module ipos_nic_card_classify (
   logic pick_back;
   logic commits;
   logic take;
-  logic [218:0] flight;
-  logic [217:0] picked;
-  logic [96:0] k;
+  logic back8;
+  logic back9;
   logic hash_valid;
   logic [96:0] hash_key;
   logic [47:0] hash_bits;
@@ -4160,7 +4607,9 @@ module ipos_nic_card_classify (
   logic neighbours_commit;
   logic [3:0] neighbours_commit_index;
   logic [48:0] neighbours_commit_value;
-  logic [217:0] decide_meta;
+  logic [122:0] decide_meta;
+  logic [31:0] decide_src_ip;
+  logic [15:0] decide_src_port;
   logic decide_back;
   logic decide_ip_ok;
   logic decide_ipos_ok;
@@ -4175,14 +4624,8 @@ module ipos_nic_card_classify (
   logic [15:0] decide_dest_port;
   logic [47:0] decide_neighbour;
   logic decide_neighbour_valid;
-  logic [254:0] decide_verdict;
-  logic flights_reset;
-  logic [218:0] flights_data_in;
-  logic flights_write;
-  logic [218:0] flights_data_out;
-  logic flights_valid;
-  logic flights_read;
-  logic [4:0] flights_level;
+  logic [165:0] decide_verdict;
+  logic [88:0] decide_detail;
   logic turn_d;
   logic turn_q;
   logic [96:0] key1_d;
@@ -4191,6 +4634,18 @@ module ipos_nic_card_classify (
   logic [96:0] key2_q;
   logic [96:0] key3_d;
   logic [96:0] key3_q;
+  logic [96:0] key4_d;
+  logic [96:0] key4_q;
+  logic [47:0] source5_d;
+  logic [47:0] source5_q;
+  logic [47:0] source6_d;
+  logic [47:0] source6_q;
+  logic [47:0] source7_d;
+  logic [47:0] source7_q;
+  logic [47:0] source8_d;
+  logic [47:0] source8_q;
+  logic [47:0] source9_d;
+  logic [47:0] source9_q;
   logic [47:0] hash2_d;
   logic [47:0] hash2_q;
   logic valid1_d;
@@ -4209,6 +4664,12 @@ module ipos_nic_card_classify (
   logic valid7_q;
   logic valid8_d;
   logic valid8_q;
+  logic valid9_d;
+  logic valid9_q;
+  logic [8:0] backs_d;
+  logic [8:0] backs_q;
+  logic [122:0] meta9_d;
+  logic [122:0] meta9_q;
   logic commit_f1_d;
   logic commit_f1_q;
   logic commit_f2_d;
@@ -4217,40 +4678,40 @@ module ipos_nic_card_classify (
   logic commit_e1_q;
   logic commit_e2_d;
   logic commit_e2_q;
-  logic hit7_d;
-  logic hit7_q;
   logic hit8_d;
   logic hit8_q;
-  logic [1:0] action7_d;
-  logic [1:0] action7_q;
+  logic hit9_d;
+  logic hit9_q;
   logic [1:0] action8_d;
   logic [1:0] action8_q;
-  logic [13:0] place7_d;
-  logic [13:0] place7_q;
+  logic [1:0] action9_d;
+  logic [1:0] action9_q;
   logic [13:0] place8_d;
   logic [13:0] place8_q;
-  logic ehit7_d;
-  logic ehit7_q;
+  logic [13:0] place9_d;
+  logic [13:0] place9_q;
   logic ehit8_d;
   logic ehit8_q;
-  logic [31:0] eref7_d;
-  logic [31:0] eref7_q;
+  logic ehit9_d;
+  logic ehit9_q;
   logic [31:0] eref8_d;
   logic [31:0] eref8_q;
-  logic [47:0] dest8_d;
-  logic [47:0] dest8_q;
-  logic [254:0] out_d;
-  logic [254:0] out_q;
-  logic out_front_d;
-  logic out_front_q;
-  logic out_back_d;
-  logic out_back_q;
+  logic [31:0] eref9_d;
+  logic [31:0] eref9_q;
+  logic [47:0] dest9_d;
+  logic [47:0] dest9_q;
 
   initial begin
     turn_q = 1'h0;
     key1_q = 97'h0;
     key2_q = 97'h0;
     key3_q = 97'h0;
+    key4_q = 97'h0;
+    source5_q = 48'h0;
+    source6_q = 48'h0;
+    source7_q = 48'h0;
+    source8_q = 48'h0;
+    source9_q = 48'h0;
     hash2_q = 48'h0;
     valid1_q = 1'h0;
     valid2_q = 1'h0;
@@ -4260,24 +4721,24 @@ module ipos_nic_card_classify (
     valid6_q = 1'h0;
     valid7_q = 1'h0;
     valid8_q = 1'h0;
+    valid9_q = 1'h0;
+    backs_q = 9'h0;
+    meta9_q = 123'h0;
     commit_f1_q = 1'h0;
     commit_f2_q = 1'h0;
     commit_e1_q = 1'h0;
     commit_e2_q = 1'h0;
-    hit7_q = 1'h0;
     hit8_q = 1'h0;
-    action7_q = 2'h0;
+    hit9_q = 1'h0;
     action8_q = 2'h0;
-    place7_q = 14'h0;
+    action9_q = 2'h0;
     place8_q = 14'h0;
-    ehit7_q = 1'h0;
+    place9_q = 14'h0;
     ehit8_q = 1'h0;
-    eref7_q = 32'h0;
+    ehit9_q = 1'h0;
     eref8_q = 32'h0;
-    dest8_q = 48'h0;
-    out_q = 255'h0;
-    out_front_q = 1'h0;
-    out_back_q = 1'h0;
+    eref9_q = 32'h0;
+    dest9_q = 48'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -4285,6 +4746,12 @@ module ipos_nic_card_classify (
     key1_q <= key1_d;
     key2_q <= key2_d;
     key3_q <= key3_d;
+    key4_q <= key4_d;
+    source5_q <= source5_d;
+    source6_q <= source6_d;
+    source7_q <= source7_d;
+    source8_q <= source8_d;
+    source9_q <= source9_d;
     hash2_q <= hash2_d;
     valid1_q <= valid1_d;
     valid2_q <= valid2_d;
@@ -4294,24 +4761,24 @@ module ipos_nic_card_classify (
     valid6_q <= valid6_d;
     valid7_q <= valid7_d;
     valid8_q <= valid8_d;
+    valid9_q <= valid9_d;
+    backs_q <= backs_d;
+    meta9_q <= meta9_d;
     commit_f1_q <= commit_f1_d;
     commit_f2_q <= commit_f2_d;
     commit_e1_q <= commit_e1_d;
     commit_e2_q <= commit_e2_d;
-    hit7_q <= hit7_d;
     hit8_q <= hit8_d;
-    action7_q <= action7_d;
+    hit9_q <= hit9_d;
     action8_q <= action8_d;
-    place7_q <= place7_d;
+    action9_q <= action9_d;
     place8_q <= place8_d;
-    ehit7_q <= ehit7_d;
+    place9_q <= place9_d;
     ehit8_q <= ehit8_d;
-    eref7_q <= eref7_d;
+    ehit9_q <= ehit9_d;
     eref8_q <= eref8_d;
-    dest8_q <= dest8_d;
-    out_q <= out_d;
-    out_front_q <= out_front_d;
-    out_back_q <= out_back_d;
+    eref9_q <= eref9_d;
+    dest9_q <= dest9_d;
   end
 
   ipos_nic_card_classify_hash hash (
@@ -4374,6 +4841,8 @@ module ipos_nic_card_classify (
 
   ipos_nic_card_classify_decide decide (
       .meta(decide_meta),
+      .src_ip(decide_src_ip),
+      .src_port(decide_src_port),
       .back(decide_back),
       .ip_ok(decide_ip_ok),
       .ipos_ok(decide_ipos_ok),
@@ -4388,18 +4857,8 @@ module ipos_nic_card_classify (
       .dest_port(decide_dest_port),
       .neighbour(decide_neighbour),
       .neighbour_valid(decide_neighbour_valid),
-      .verdict(decide_verdict)
-  );
-
-  ipos_nic_card_classify_flights flights (
-      .clock(clock),
-      .reset(flights_reset),
-      .data_in(flights_data_in),
-      .write(flights_write),
-      .data_out(flights_data_out),
-      .valid(flights_valid),
-      .read(flights_read),
-      .level(flights_level)
+      .verdict(decide_verdict),
+      .detail(decide_detail)
   );
 
   always_comb begin
@@ -4407,6 +4866,12 @@ module ipos_nic_card_classify (
     key1_d = key1_q;
     key2_d = key2_q;
     key3_d = key3_q;
+    key4_d = key4_q;
+    source5_d = source5_q;
+    source6_d = source6_q;
+    source7_d = source7_q;
+    source8_d = source8_q;
+    source9_d = source9_q;
     hash2_d = hash2_q;
     valid1_d = valid1_q;
     valid2_d = valid2_q;
@@ -4416,28 +4881,27 @@ module ipos_nic_card_classify (
     valid6_d = valid6_q;
     valid7_d = valid7_q;
     valid8_d = valid8_q;
+    valid9_d = valid9_q;
+    backs_d = backs_q;
+    meta9_d = meta9_q;
     commit_f1_d = commit_f1_q;
     commit_f2_d = commit_f2_q;
     commit_e1_d = commit_e1_q;
     commit_e2_d = commit_e2_q;
-    hit7_d = hit7_q;
     hit8_d = hit8_q;
-    action7_d = action7_q;
+    hit9_d = hit9_q;
     action8_d = action8_q;
-    place7_d = place7_q;
+    action9_d = action9_q;
     place8_d = place8_q;
-    ehit7_d = ehit7_q;
+    place9_d = place9_q;
     ehit8_d = ehit8_q;
-    eref7_d = eref7_q;
+    ehit9_d = ehit9_q;
     eref8_d = eref8_q;
-    dest8_d = dest8_q;
-    out_d = out_q;
-    out_front_d = out_front_q;
-    out_back_d = out_back_q;
-    flights_reset = reset;
+    eref9_d = eref9_q;
+    dest9_d = dest9_q;
     commits = (commit_forward | commit_endpoint) & (~(((commit_f1_q | commit_e1_q) | commit_f2_q) | commit_e2_q));
-    front_ok = front_valid & (front_level < 5'h6);
-    back_ok = back_valid & (back_level < 5'h6);
+    front_ok = front_valid & (front_level < 5'h4);
+    back_ok = back_valid & (back_level < 5'h4);
     pick_back = back_ok & ((~front_ok) | turn_q);
     take = (front_ok | back_ok) & (~commits);
     front_read = take & (~pick_back);
@@ -4445,23 +4909,20 @@ module ipos_nic_card_classify (
     if (take) begin
       turn_d = ~pick_back;
     end
-    picked = front_meta;
-    flight[218] = pick_back;
+    backs_d = backs_q << 1;
     if (pick_back) begin
-      picked = back_meta;
+      backs_d = (backs_q << 1) | 9'h1;
     end
-    flight[217:0] = picked;
-    flights_data_in = flight;
-    flights_write = take;
-    k = ((({65'h0, picked[64:33]} << 64) | ({81'h0, picked[112:97]} << 48)) | ({65'h0, picked[96:65]} << 16)) | {81'h0, picked[128:113]};
-    if (picked[32]) begin
-      k = (k & ~(97'h1 << 96)) | ({96'h0, 1'h1} << 96);
-    end
+    back8 = backs_q[7];
+    back9 = backs_q[8];
     valid1_d = take;
     commit_f1_d = commits & commit_forward;
     commit_e1_d = commits & commit_endpoint;
     if (take) begin
-      key1_d = k;
+      key1_d = front_key;
+      if (pick_back) begin
+        key1_d = back_key;
+      end
     end
     hash_valid = valid1_q;
     hash_key = key1_q;
@@ -4471,12 +4932,19 @@ module ipos_nic_card_classify (
     commit_f2_d = commit_f1_q;
     commit_e2_d = commit_e1_q;
     key3_d = key2_q;
+    key4_d = key3_q;
+    source5_d = key4_q[95:48];
+    source6_d = source5_q;
+    source7_d = source6_q;
+    source8_d = source7_q;
+    source9_d = source8_q;
     valid3_d = valid2_q;
     valid4_d = valid3_q;
     valid5_d = valid4_q;
     valid6_d = valid5_q;
+    valid7_d = valid6_q;
     forward_hash = hash2_q;
-    forward_key = key3_q;
+    forward_key = key4_q;
     forward_commit = commit_f2_q;
     forward_commit_bank = bank;
     forward_commit_slot = slot;
@@ -4484,7 +4952,7 @@ module ipos_nic_card_classify (
     forward_commit_key = key;
     forward_commit_value = value[9:0];
     endpoint_hash = hash2_q;
-    endpoint_key = key3_q;
+    endpoint_key = key4_q;
     endpoint_commit = commit_e2_q;
     endpoint_commit_bank = bank;
     endpoint_commit_slot = slot;
@@ -4504,14 +4972,13 @@ module ipos_nic_card_classify (
     if (sweep) begin
       dests_commit = 1'h1;
       dests_commit_index = sweep_slot[7:0];
-      dests_commit_value = 52'h0;
     end
-    hit7_d = forward_hit;
-    action7_d = forward_value[9:8];
-    place7_d = forward_place;
-    ehit7_d = endpoint_hit;
-    eref7_d = endpoint_value;
-    valid7_d = valid6_q;
+    hit8_d = forward_hit;
+    action8_d = forward_value[9:8];
+    place8_d = forward_place;
+    ehit8_d = endpoint_hit;
+    eref8_d = endpoint_value;
+    valid8_d = valid7_q;
     neighbours_index = dests_value[51:48];
     neighbours_commit = commit_neighbour;
     neighbours_commit_index = index[3:0];
@@ -4519,46 +4986,48 @@ module ipos_nic_card_classify (
     if (sweep) begin
       neighbours_commit = 1'h1;
       neighbours_commit_index = sweep_slot[3:0];
-      neighbours_commit_value = 49'h0;
     end
-    dest8_d = dests_value[47:0];
-    hit8_d = hit7_q;
-    action8_d = action7_q;
-    place8_d = place7_q;
-    ehit8_d = ehit7_q;
-    eref8_d = eref7_q;
-    valid8_d = valid7_q;
-    decide_meta = flights_data_out[217:0];
+    dest9_d = dests_value[47:0];
+    hit9_d = hit8_q;
+    action9_d = action8_q;
+    place9_d = place8_q;
+    ehit9_d = ehit8_q;
+    eref9_d = eref8_q;
+    valid9_d = valid8_q;
+    front_meta_read = valid8_q & (~back8);
+    back_meta_read = valid8_q & back8;
+    meta9_d = front_meta;
+    if (back8) begin
+      meta9_d = back_meta;
+    end
+    decide_meta = meta9_q;
+    decide_src_ip = source9_q[47:16];
+    decide_src_port = source9_q[15:0];
     decide_ip_ok = front_ip_ok;
     decide_ipos_ok = back_ipos_ok;
-    decide_back = flights_data_out[218];
+    decide_back = back9;
     decide_vlan = front_vlan[11:0];
     decide_vlan_enable = front_vlan[31];
-    if (flights_data_out[218]) begin
+    if (back9) begin
       decide_ip_ok = back_ip_ok;
       decide_vlan = back_vlan[11:0];
       decide_vlan_enable = back_vlan[31];
     end
-    decide_forward_hit = hit8_q;
-    decide_action = action8_q;
-    decide_place = place8_q;
-    decide_endpoint_hit = ehit8_q;
-    decide_endpoint = eref8_q;
-    decide_dest_ip = dest8_q[31:0];
-    decide_dest_port = dest8_q[47:32];
+    decide_forward_hit = hit9_q;
+    decide_action = action9_q;
+    decide_place = place9_q;
+    decide_endpoint_hit = ehit9_q;
+    decide_endpoint = eref9_q;
+    decide_dest_ip = dest9_q[31:0];
+    decide_dest_port = dest9_q[47:32];
     decide_neighbour = neighbours_value[47:0];
     decide_neighbour_valid = neighbours_value[48];
-    flights_read = valid8_q;
-    front_sums_read = valid8_q & (~flights_data_out[218]);
-    back_sums_read = valid8_q & flights_data_out[218];
-    out_front_d = valid8_q & (~flights_data_out[218]);
-    out_back_d = valid8_q & flights_data_out[218];
-    if (valid8_q) begin
-      out_d = decide_verdict;
-    end
-    verdict = out_q;
-    front_write = out_front_q;
-    back_write = out_back_q;
+    front_sums_read = valid9_q & (~back9);
+    back_sums_read = valid9_q & back9;
+    verdict = decide_verdict;
+    detail = decide_detail;
+    front_write = valid9_q & (~back9);
+    back_write = valid9_q & back9;
     if (reset) begin
       valid1_d = 1'h0;
       valid2_d = 1'h0;
@@ -4568,26 +5037,120 @@ module ipos_nic_card_classify (
       valid6_d = 1'h0;
       valid7_d = 1'h0;
       valid8_d = 1'h0;
+      valid9_d = 1'h0;
       commit_f1_d = 1'h0;
       commit_f2_d = 1'h0;
       commit_e1_d = 1'h0;
       commit_e2_d = 1'h0;
-      out_front_d = 1'h0;
-      out_back_d = 1'h0;
     end
   end
 endmodule
 
 module ipos_nic_card_front_verdicts_ram (
+    input  logic clock,
     input  logic [3:0] read_address,
-    input  logic read_clock,
-    output logic [254:0] read_data,
+    output logic [165:0] read_data,
     input  logic [3:0] write_address,
-    input  logic write_clock,
-    input  logic [254:0] write_data,
+    input  logic [165:0] write_data,
     input  logic write_enable
 );
-  reg[254:0] mem[15:0];
+  logic [165:0] mem [15:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
+endmodule
+
+module ipos_nic_card_front_verdicts (
+    input  logic clock,
+    input  logic reset,
+    input  logic [165:0] data_in,
+    input  logic write,
+    output logic [165:0] data_out,
+    output logic valid,
+    input  logic read,
+    output logic [4:0] level
+);
+  logic [3:0] ram_read_address;
+  logic [165:0] ram_read_data;
+  logic [3:0] ram_write_address;
+  logic [165:0] ram_write_data;
+  logic ram_write_enable;
+  logic [3:0] wr_d;
+  logic [3:0] wr_q;
+  logic [3:0] rd_d;
+  logic [3:0] rd_q;
+  logic [4:0] count_d;
+  logic [4:0] count_q;
+  logic some_d;
+  logic some_q;
+
+  initial begin
+    wr_q = 4'h0;
+    rd_q = 4'h0;
+    count_q = 5'h0;
+    some_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    wr_q <= wr_d;
+    rd_q <= rd_d;
+    count_q <= count_d;
+    some_q <= some_d;
+  end
+
+  ipos_nic_card_front_verdicts_ram ram (
+      .clock(clock),
+      .read_address(ram_read_address),
+      .read_data(ram_read_data),
+      .write_address(ram_write_address),
+      .write_data(ram_write_data),
+      .write_enable(ram_write_enable)
+  );
+
+  always_comb begin
+    wr_d = wr_q;
+    rd_d = rd_q;
+    count_d = count_q;
+    some_d = some_q;
+    ram_write_address = wr_q;
+    ram_write_data = data_in;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
+    data_out = ram_read_data;
+    valid = some_q;
+    level = count_q;
+    if (read) begin
+      rd_d = rd_q + 4'h1;
+      some_d = count_q != 5'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 4'h1;
+      some_d = 1'h1;
+    end
+    if (write & (~read)) begin
+      count_d = count_q + 5'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 5'h1;
+    end
+    if (reset) begin
+      wr_d = 4'h0;
+      rd_d = 4'h0;
+      count_d = 5'h0;
+      some_d = 1'h0;
+    end
+  end
+endmodule
+
+module ipos_nic_card_front_details_ram (
+    input  logic [5:0] read_address,
+    input  logic read_clock,
+    output logic [88:0] read_data,
+    input  logic [5:0] write_address,
+    input  logic write_clock,
+    input  logic [88:0] write_data,
+    input  logic write_enable
+);
+  reg[88:0] mem[63:0];
   always @(posedge read_clock) begin
      read_data <= mem[read_address];
   end
@@ -4598,36 +5161,36 @@ module ipos_nic_card_front_verdicts_ram (
   end
 endmodule
 
-module ipos_nic_card_front_verdicts (
+module ipos_nic_card_front_details (
     input  logic clock,
     input  logic reset,
-    input  logic [254:0] data_in,
+    input  logic [88:0] data_in,
     input  logic write,
-    output logic [254:0] data_out,
+    output logic [88:0] data_out,
     output logic valid,
     input  logic read,
-    output logic [4:0] level
+    output logic [6:0] level
 );
-  logic [4:0] rd_next;
-  logic [3:0] ram_read_address;
-  logic [254:0] ram_read_data;
-  logic [3:0] ram_write_address;
-  logic [254:0] ram_write_data;
+  logic [6:0] rd_next;
+  logic [5:0] ram_read_address;
+  logic [88:0] ram_read_data;
+  logic [5:0] ram_write_address;
+  logic [88:0] ram_write_data;
   logic ram_write_enable;
-  logic [4:0] wr_d;
-  logic [4:0] wr_q;
-  logic [4:0] rd_d;
-  logic [4:0] rd_q;
+  logic [6:0] wr_d;
+  logic [6:0] wr_q;
+  logic [6:0] rd_d;
+  logic [6:0] rd_q;
   logic full_word_d;
   logic full_word_q;
-  logic [4:0] count_d;
-  logic [4:0] count_q;
+  logic [6:0] count_d;
+  logic [6:0] count_q;
 
   initial begin
-    wr_q = 5'h0;
-    rd_q = 5'h0;
+    wr_q = 7'h0;
+    rd_q = 7'h0;
     full_word_q = 1'h0;
-    count_q = 5'h0;
+    count_q = 7'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -4637,7 +5200,7 @@ module ipos_nic_card_front_verdicts (
     count_q <= count_d;
   end
 
-  ipos_nic_card_front_verdicts_ram ram (
+  ipos_nic_card_front_details_ram ram (
       .read_address(ram_read_address),
       .read_clock(clock),
       .read_data(ram_read_data),
@@ -4654,68 +5217,57 @@ module ipos_nic_card_front_verdicts (
     count_d = count_q;
     rd_next = rd_q;
     if (read) begin
-      rd_next = rd_q + 5'h1;
+      rd_next = rd_q + 7'h1;
     end
     rd_d = rd_next;
     if (write) begin
-      wr_d = wr_q + 5'h1;
+      wr_d = wr_q + 7'h1;
     end
-    ram_write_address = wr_q[3:0];
+    ram_write_address = wr_q[5:0];
     ram_write_data = data_in;
     ram_write_enable = write;
-    ram_read_address = rd_next[3:0];
+    ram_read_address = rd_next[5:0];
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
     if (write & (~read)) begin
-      count_d = count_q + 5'h1;
+      count_d = count_q + 7'h1;
     end
     if (read & (~write)) begin
-      count_d = count_q - 5'h1;
+      count_d = count_q - 7'h1;
     end
     if (reset) begin
-      wr_d = 5'h0;
-      rd_d = 5'h0;
+      wr_d = 7'h0;
+      rd_d = 7'h0;
       full_word_d = 1'h0;
-      count_d = 5'h0;
+      count_d = 7'h0;
     end
   end
 endmodule
 
 module ipos_nic_card_front_route_normal (
     input  logic clock,
-    input  logic reset,
     input  logic [68:0] s_beat,
-    input  logic fire,
+    input  logic valid,
+    input  logic [1:0] k,
+    input  logic fourth,
     input  logic decapsulate,
     input  logic [47:0] front_mac,
-    output logic [63:0] data,
-    output logic emit,
-    output logic first,
-    output logic [13:0] number,
-    output logic [13:0] raw
+    output logic [63:0] data
 );
   localparam logic [63:0] c_ipv4 = 64'h800000000;
   localparam logic [63:0] c_top = 64'hffff000000000000;
   logic [63:0] rev_i;
   logic [63:0] rev_o;
-  logic [13:0] k_d;
-  logic [13:0] k_q;
-  logic [13:0] n_d;
-  logic [13:0] n_q;
   logic [31:0] source_d;
   logic [31:0] source_q;
 
   initial begin
-    k_q = 14'h0;
-    n_q = 14'h0;
     source_q = 32'h0;
   end
 
   always_ff @(posedge clock) begin
-    k_q <= k_d;
-    n_q <= n_d;
     source_q <= source_d;
   end
 
@@ -4725,44 +5277,16 @@ module ipos_nic_card_front_route_normal (
   );
 
   always_comb begin
-    k_d = k_q;
-    n_d = n_q;
     source_d = source_q;
     rev_i = {16'h0, front_mac} << 16;
     data = s_beat[63:0];
-    emit = 1'h1;
-    number = n_q;
-    if (decapsulate) begin
-      if (k_q == 14'h0) begin
-        data = rev_o | (s_beat[63:0] & c_top);
-      end else if (k_q < 14'h3) begin
-        emit = 1'h0;
-      end else begin
-        if (k_q == 14'h3) begin
-          data = ({32'h0, source_q} | c_ipv4) | (s_beat[63:0] & c_top);
-        end
-      end
+    if (decapsulate & (k == 2'h0)) begin
+      data = rev_o | (s_beat[63:0] & c_top);
+    end else if (decapsulate & fourth) begin
+      data = ({32'h0, source_q} | c_ipv4) | (s_beat[63:0] & c_top);
     end
-    first = k_q == 14'h0;
-    raw = k_q;
-    if (fire) begin
-      if (~k_q[13]) begin
-        k_d = k_q + 14'h1;
-        if ((~decapsulate) | (k_q > 14'h1)) begin
-          n_d = n_q + 14'h1;
-        end
-      end
-      if (s_beat[67]) begin
-        k_d = 14'h0;
-        n_d = 14'h0;
-      end
-      if (k_q == 14'h1) begin
-        source_d = 32'(s_beat[63:0]);
-      end
-    end
-    if (reset) begin
-      k_d = 14'h0;
-      n_d = 14'h0;
+    if (valid & (k == 2'h1)) begin
+      source_d = 32'(s_beat[63:0]);
     end
   end
 endmodule
@@ -4772,21 +5296,23 @@ module ipos_nic_card_front_route (
     input  logic reset,
     input  logic back,
     input  logic [47:0] front_mac,
-    input  logic [254:0] verdict,
+    input  logic [165:0] verdict,
     input  logic verdict_valid,
     input  logic [68:0] beat,
     input  logic beat_valid,
     input  logic l4_ok,
     input  logic cover_ok,
     input  logic tail_valid,
+    input  logic [88:0] detail,
+    output logic detail_read,
     output logic take,
     output logic take_last,
     output logic [68:0] fwd_beat,
     output logic fwd_write,
-    input  logic [9:0] fwd_level,
+    input  logic [10:0] fwd_level,
     output logic [144:0] fwd_route,
     output logic fwd_route_write,
-    input  logic [5:0] fwd_route_level,
+    input  logic [4:0] fwd_route_level,
     output logic [68:0] out_beat,
     output logic [127:0] out_meta,
     output logic host_write,
@@ -4806,7 +5332,6 @@ module ipos_nic_card_front_route (
     output logic outcome_valid
 );
   localparam logic [3:0] c_control = 4'h2;
-  localparam logic [13:0] c_depth = 14'h200;
   localparam logic [3:0] c_error = 4'hd;
   localparam logic [3:0] c_forwarded = 4'h0;
   localparam logic [3:0] c_full = 4'hb;
@@ -4818,23 +5343,20 @@ module ipos_nic_card_front_route (
   localparam logic [2:0] c_l3_truncated = 3'h3;
   localparam logic [1:0] c_l4_bad = 2'h2;
   localparam logic [1:0] c_l4_valid = 2'h1;
-  localparam logic [13:0] c_longest = 14'hff;
   localparam logic [31:0] c_one = 32'h1;
   localparam logic [3:0] c_rate = 4'hf;
   localparam logic [3:0] c_short = 4'he;
   logic go;
-  logic ends;
-  logic [16:0] stop;
-  logic [13:0] last_beat;
-  logic [2:0] last_cnt;
-  logic [13:0] room;
-  logic admit;
+  logic inner;
+  logic begins;
   logic fast;
+  logic admit;
+  logic [13:0] last_beat;
+  logic [144:0] route;
+  logic ends1;
   logic short;
-  logic [16:0] place;
   logic [68:0] fwd;
   logic [16:0] bytes;
-  logic [16:0] raw_bytes;
   logic [68:0] host;
   logic over;
   logic [2:0] l3;
@@ -4842,28 +5364,60 @@ module ipos_nic_card_front_route (
   logic [31:0] flags;
   logic [31:0] word0;
   logic kept;
-  logic [144:0] route;
   logic [3:0] code;
-  logic normal_reset;
   logic [68:0] normal_s_beat;
-  logic normal_fire;
+  logic normal_valid;
+  logic [1:0] normal_k;
+  logic normal_fourth;
   logic normal_decapsulate;
   logic [47:0] normal_front_mac;
   logic [63:0] normal_data;
-  logic normal_emit;
-  logic normal_first;
-  logic [13:0] normal_number;
-  logic [13:0] normal_raw;
+  logic [1:0] k_d;
+  logic [1:0] k_q;
+  logic [13:0] n_d;
+  logic [13:0] n_q;
+  logic roomy_d;
+  logic roomy_q;
   logic admitted_d;
   logic admitted_q;
+  logic too_fast_d;
+  logic too_fast_q;
+  logic valid1_d;
+  logic valid1_q;
+  logic [68:0] beat1_d;
+  logic [68:0] beat1_q;
+  logic forward1_d;
+  logic forward1_q;
+  logic host1_d;
+  logic host1_q;
+  logic control1_d;
+  logic control1_q;
+  logic inner1_d;
+  logic inner1_q;
+  logic [16:0] stop1_d;
+  logic [16:0] stop1_q;
+  logic l4_1_d;
+  logic l4_1_q;
+  logic cover_1_d;
+  logic cover_1_q;
+  logic [1:0] k1_d;
+  logic [1:0] k1_q;
+  logic [13:0] n1_d;
+  logic [13:0] n1_q;
+  logic fourth1_d;
+  logic fourth1_q;
+  logic emit1_d;
+  logic emit1_q;
+  logic body1_d;
+  logic body1_q;
+  logic before1_d;
+  logic before1_q;
+  logic at1_d;
+  logic at1_q;
   logic [63:0] pending_d;
   logic [63:0] pending_q;
   logic [31:0] sequence_d;
   logic [31:0] sequence_q;
-  logic [3:0] outcome_reg_d;
-  logic [3:0] outcome_reg_q;
-  logic outcome_strobe_d;
-  logic outcome_strobe_q;
   logic ended_d;
   logic ended_q;
   logic [3:0] judged_d;
@@ -4890,6 +5444,10 @@ module ipos_nic_card_front_route (
   logic [15:0] bytes_early_q;
   logic [7:0] flags_early_d;
   logic [7:0] flags_early_q;
+  logic [3:0] outcome_reg_d;
+  logic [3:0] outcome_reg_q;
+  logic outcome_strobe_d;
+  logic outcome_strobe_q;
   logic hit_reg_d;
   logic hit_reg_q;
   logic [13:0] place_reg_d;
@@ -4898,15 +5456,31 @@ module ipos_nic_card_front_route (
   logic [15:0] bytes_reg_q;
   logic [7:0] flags_reg_d;
   logic [7:0] flags_reg_q;
-  logic too_fast_d;
-  logic too_fast_q;
 
   initial begin
+    k_q = 2'h0;
+    n_q = 14'h0;
+    roomy_q = 1'h0;
     admitted_q = 1'h0;
+    too_fast_q = 1'h0;
+    valid1_q = 1'h0;
+    beat1_q = 69'h0;
+    forward1_q = 1'h0;
+    host1_q = 1'h0;
+    control1_q = 1'h0;
+    inner1_q = 1'h0;
+    stop1_q = 17'h0;
+    l4_1_q = 1'h0;
+    cover_1_q = 1'h0;
+    k1_q = 2'h0;
+    n1_q = 14'h0;
+    fourth1_q = 1'h0;
+    emit1_q = 1'h0;
+    body1_q = 1'h0;
+    before1_q = 1'h0;
+    at1_q = 1'h0;
     pending_q = 64'h0;
     sequence_q = 32'h0;
-    outcome_reg_q = 4'h0;
-    outcome_strobe_q = 1'h0;
     ended_q = 1'h0;
     judged_q = 4'h0;
     to_wire_q = 1'h0;
@@ -4920,19 +5494,38 @@ module ipos_nic_card_front_route (
     place_early_q = 14'h0;
     bytes_early_q = 16'h0;
     flags_early_q = 8'h0;
+    outcome_reg_q = 4'h0;
+    outcome_strobe_q = 1'h0;
     hit_reg_q = 1'h0;
     place_reg_q = 14'h0;
     bytes_reg_q = 16'h0;
     flags_reg_q = 8'h0;
-    too_fast_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
+    k_q <= k_d;
+    n_q <= n_d;
+    roomy_q <= roomy_d;
     admitted_q <= admitted_d;
+    too_fast_q <= too_fast_d;
+    valid1_q <= valid1_d;
+    beat1_q <= beat1_d;
+    forward1_q <= forward1_d;
+    host1_q <= host1_d;
+    control1_q <= control1_d;
+    inner1_q <= inner1_d;
+    stop1_q <= stop1_d;
+    l4_1_q <= l4_1_d;
+    cover_1_q <= cover_1_d;
+    k1_q <= k1_d;
+    n1_q <= n1_d;
+    fourth1_q <= fourth1_d;
+    emit1_q <= emit1_d;
+    body1_q <= body1_d;
+    before1_q <= before1_d;
+    at1_q <= at1_d;
     pending_q <= pending_d;
     sequence_q <= sequence_d;
-    outcome_reg_q <= outcome_reg_d;
-    outcome_strobe_q <= outcome_strobe_d;
     ended_q <= ended_d;
     judged_q <= judged_d;
     to_wire_q <= to_wire_d;
@@ -4946,33 +5539,49 @@ module ipos_nic_card_front_route (
     place_early_q <= place_early_d;
     bytes_early_q <= bytes_early_d;
     flags_early_q <= flags_early_d;
+    outcome_reg_q <= outcome_reg_d;
+    outcome_strobe_q <= outcome_strobe_d;
     hit_reg_q <= hit_reg_d;
     place_reg_q <= place_reg_d;
     bytes_reg_q <= bytes_reg_d;
     flags_reg_q <= flags_reg_d;
-    too_fast_q <= too_fast_d;
   end
 
   ipos_nic_card_front_route_normal normal (
       .clock(clock),
-      .reset(normal_reset),
       .s_beat(normal_s_beat),
-      .fire(normal_fire),
+      .valid(normal_valid),
+      .k(normal_k),
+      .fourth(normal_fourth),
       .decapsulate(normal_decapsulate),
       .front_mac(normal_front_mac),
-      .data(normal_data),
-      .emit(normal_emit),
-      .first(normal_first),
-      .number(normal_number),
-      .raw(normal_raw)
+      .data(normal_data)
   );
 
   always_comb begin
+    k_d = k_q;
+    n_d = n_q;
+    roomy_d = roomy_q;
     admitted_d = admitted_q;
+    too_fast_d = too_fast_q;
+    valid1_d = valid1_q;
+    beat1_d = beat1_q;
+    forward1_d = forward1_q;
+    host1_d = host1_q;
+    control1_d = control1_q;
+    inner1_d = inner1_q;
+    stop1_d = stop1_q;
+    l4_1_d = l4_1_q;
+    cover_1_d = cover_1_q;
+    k1_d = k1_q;
+    n1_d = n1_q;
+    fourth1_d = fourth1_q;
+    emit1_d = emit1_q;
+    body1_d = body1_q;
+    before1_d = before1_q;
+    at1_d = at1_q;
     pending_d = pending_q;
     sequence_d = sequence_q;
-    outcome_reg_d = outcome_reg_q;
-    outcome_strobe_d = outcome_strobe_q;
     ended_d = ended_q;
     judged_d = judged_q;
     to_wire_d = to_wire_q;
@@ -4986,126 +5595,146 @@ module ipos_nic_card_front_route (
     place_early_d = place_early_q;
     bytes_early_d = bytes_early_q;
     flags_early_d = flags_early_q;
+    outcome_reg_d = outcome_reg_q;
+    outcome_strobe_d = outcome_strobe_q;
     hit_reg_d = hit_reg_q;
     place_reg_d = place_reg_q;
     bytes_reg_d = bytes_reg_q;
     flags_reg_d = flags_reg_q;
-    too_fast_d = too_fast_q;
     go = (verdict_valid & beat_valid) & ((~beat[67]) | tail_valid);
-    ends = go & beat[67];
     take = go;
-    take_last = ends;
-    normal_reset = reset;
-    normal_s_beat = beat;
-    normal_fire = go;
-    normal_decapsulate = verdict[9];
-    normal_front_mac = front_mac;
-    place = ({3'h0, normal_number} << 3) | {14'h0, beat[66:64]};
-    bytes = place + 17'h1;
-    raw_bytes = (({3'h0, normal_raw} << 3) + {14'h0, beat[66:64]}) + 17'h1;
-    stop = {1'h0, verdict[38:23]} + 17'hd;
-    last_beat = stop[16:3];
-    last_cnt = stop[2:0];
-    short = place < stop;
-    room = c_depth - {4'h0, fwd_level};
-    admit = admitted_q;
-    fast = too_fast_q;
-    if (normal_first) begin
-      fast = verdict[9] & (~allow);
-      admit = (((~fast) & (last_beat <= room)) & (last_beat <= c_longest)) & (fwd_route_level < 6'h1e);
-    end
+    take_last = go & beat[67];
+    inner = back & verdict[3];
     if (go) begin
+      if (k_q != 2'h3) begin
+        k_d = k_q + 2'h1;
+      end
+      if ((~n_q[13]) & ((~inner) | k_q[1])) begin
+        n_d = n_q + 14'h1;
+      end
+      if (beat[67]) begin
+        k_d = 2'h0;
+        n_d = 14'h0;
+      end
+    end
+    roomy_d = (((~fwd_level[10]) & (~(fwd_level[9] & (fwd_level[8:7] != 2'h0)))) & (~fwd_route_level[4])) & (fwd_route_level[3:2] != 2'h3);
+    begins = go & (k_q == 2'h0);
+    fast = inner & (~allow);
+    admit = ((~fast) & roomy_q) & (6'(verdict[20:4] >> 11) == 6'h0);
+    if (begins) begin
       admitted_d = admit;
       too_fast_d = fast;
     end
-    fwd_route_write = 1'h0;
-    fwd_write = 1'h0;
-    if ((go & verdict[1]) & admit) begin
-      fwd_route_write = normal_first;
-      if (normal_emit & (normal_number != 14'h0)) begin
-        fwd_write = (normal_number < last_beat) | beat[67];
-      end
-    end
+    route[47:0] = verdict[165:118];
+    route[79:48] = verdict[53:22];
+    route[95:80] = verdict[69:54];
+    route[127:96] = verdict[101:70];
+    route[143:128] = verdict[117:102];
+    route[144] = verdict[21];
+    fwd_route = route;
+    fwd_route_write = (begins & verdict[0]) & admit;
+    reforward = ((begins & verdict[0]) & admit) & inner;
+    valid1_d = go;
+    beat1_d = beat;
+    forward1_d = verdict[0];
+    host1_d = verdict[1];
+    control1_d = back & verdict[2];
+    inner1_d = inner;
+    stop1_d = verdict[20:4];
+    l4_1_d = l4_ok;
+    cover_1_d = cover_ok;
+    k1_d = k_q;
+    n1_d = n_q;
+    fourth1_d = (k_q == 2'h3) & (n_q == 14'h1);
+    emit1_d = ~(inner & ((k_q == 2'h1) | (k_q == 2'h2)));
+    body1_d = n_q != 14'h0;
+    last_beat = 14'(verdict[20:4] >> 3);
+    before1_d = n_q < last_beat;
+    at1_d = n_q == last_beat;
+    ends1 = valid1_q & beat1_q[67];
+    detail_read = ends1;
+    normal_s_beat = beat1_q;
+    normal_valid = valid1_q;
+    normal_k = k1_q;
+    normal_fourth = fourth1_q;
+    normal_decapsulate = inner1_q;
+    normal_front_mac = front_mac;
+    short = before1_q | (at1_q & (beat1_q[66:64] < stop1_q[2:0]));
+    fwd_write = ((((valid1_q & forward1_q) & admitted_q) & emit1_q) & body1_q) & (before1_q | beat1_q[67]);
     fwd[63:0] = normal_data;
+    if (~(before1_q | at1_q)) begin
+      fwd[63:0] = pending_q;
+    end
     fwd[66:64] = 3'h7;
-    fwd[67] = beat[67];
-    fwd[68] = beat[67] & (beat[68] | short);
-    if (beat[67]) begin
-      fwd[66:64] = last_cnt;
+    fwd[67] = beat1_q[67];
+    fwd[68] = beat1_q[67] & (beat1_q[68] | short);
+    if (beat1_q[67]) begin
+      fwd[66:64] = stop1_q[2:0];
       if (short) begin
-        fwd[66:64] = beat[66:64];
-      end
-      if (normal_number > last_beat) begin
-        fwd[63:0] = pending_q;
+        fwd[66:64] = beat1_q[66:64];
       end
     end
-    if (go & (normal_number == last_beat)) begin
+    if (valid1_q & at1_q) begin
       pending_d = normal_data;
     end
     fwd_beat = fwd;
-    route[47:0] = verdict[254:207];
-    route[79:48] = verdict[142:111];
-    route[95:80] = verdict[158:143];
-    route[127:96] = verdict[190:159];
-    route[143:128] = verdict[206:191];
-    route[144] = verdict[110];
-    fwd_route = route;
+    bytes = (({3'h0, n1_q} << 3) + {14'h0, beat1_q[66:64]}) + 17'h1;
     host[63:0] = normal_data;
-    host[66:64] = beat[66:64];
-    host[67] = beat[67];
+    host[66:64] = beat1_q[66:64];
+    host[67] = beat1_q[67];
     host[68] = 1'h0;
     out_beat = host;
-    host_write = (go & verdict[2]) & normal_emit;
-    host_end = ends & verdict[2];
-    control_write = go & verdict[3];
-    control_end = ends & verdict[3];
-    over = (verdict[2] & host_overflow) | (verdict[3] & control_overflow);
-    kept = (~beat[68]) & (~over);
+    host_write = (valid1_q & host1_q) & emit1_q;
+    host_end = ends1 & host1_q;
+    control_write = valid1_q & control1_q;
+    control_end = ends1 & control1_q;
+    over = (host1_q & host_overflow) | (control1_q & control_overflow);
+    kept = (~beat1_q[68]) & (~over);
     keep = kept;
-    if ((ends & (verdict[2] | verdict[3])) & kept) begin
+    if ((ends1 & (host1_q | control1_q)) & kept) begin
       sequence_d = sequence_q + c_one;
     end
-    l3 = verdict[12:10];
+    l3 = detail[7:5];
     l4 = 2'h0;
-    if (verdict[13]) begin
+    if (detail[8]) begin
       if (short) begin
         l3 = c_l3_short;
-      end else if (~verdict[14]) begin
+      end else if (~detail[9]) begin
         l4 = c_l4_bad;
-        if (l4_ok) begin
+        if (l4_1_q) begin
           l4 = c_l4_valid;
         end
       end
     end
-    if (verdict[3] & (verdict[22:15] != 8'h0)) begin
-      if (raw_bytes < ({9'h0, verdict[22:15]} + 17'he)) begin
+    if (control1_q & (detail[17:10] != 8'h0)) begin
+      if (bytes < ({9'h0, detail[17:10]} + 17'he)) begin
         l3 = c_l3_truncated;
-      end else if (cover_ok) begin
+      end else if (cover_1_q) begin
         l3 = c_l3_ok;
       end else begin
         l3 = c_l3_bad;
       end
     end
-    flags = ({27'h0, verdict[8:4]} | ({29'h0, l3} << 8)) | ({30'h0, l4} << 12);
-    if (verdict[39]) begin
+    flags = ({27'h0, detail[4:0]} | ({29'h0, l3} << 8)) | ({30'h0, l4} << 12);
+    if (detail[18]) begin
       flags = flags | (c_one << 16);
     end
-    if (verdict[9]) begin
+    if (inner1_q) begin
       flags = flags | (c_one << 17);
     end
     if (back) begin
       flags = flags | (c_one << 18);
     end
-    word0 = {16'h0, bytes[15:0]} | ({16'h0, verdict[55:40]} << 16);
-    out_meta = ((({96'h0, flags} << 96) | ({96'h0, verdict[87:56]} << 64)) | ({96'h0, sequence_q} << 32)) | {96'h0, word0};
-    ended_d = ends;
-    judged_d = 4'(verdict[8:4]);
-    to_wire_d = verdict[1];
-    to_host_d = ~verdict[0];
-    to_control_d = verdict[3];
-    faulty_d = beat[68];
-    was_fast_d = fast;
-    was_admitted_d = admit;
+    word0 = {16'h0, bytes[15:0]} | ({16'h0, detail[34:19]} << 16);
+    out_meta = ((({96'h0, flags} << 96) | ({96'h0, detail[66:35]} << 64)) | ({96'h0, sequence_q} << 32)) | {96'h0, word0};
+    ended_d = ends1;
+    judged_d = 4'(detail[4:0]);
+    to_wire_d = forward1_q;
+    to_host_d = host1_q | control1_q;
+    to_control_d = control1_q;
+    faulty_d = beat1_q[68];
+    was_fast_d = too_fast_q;
+    was_admitted_d = admitted_q;
     was_short_d = short;
     was_over_d = over;
     code = judged_q;
@@ -5133,11 +5762,10 @@ module ipos_nic_card_front_route (
     end
     outcome_reg_d = code;
     outcome_strobe_d = ended_q;
-    reforward = (((go & normal_first) & verdict[1]) & verdict[9]) & admit;
     hit_reg_d = (ended_q & to_wire_q) & (code == c_forwarded);
-    place_early_d = verdict[101:88];
-    bytes_early_d = verdict[38:23];
-    flags_early_d = verdict[109:102];
+    place_early_d = detail[80:67];
+    bytes_early_d = 16'(stop1_q - 17'hd);
+    flags_early_d = detail[88:81];
     place_reg_d = place_early_q;
     bytes_reg_d = bytes_early_q;
     flags_reg_d = flags_early_q;
@@ -5148,6 +5776,10 @@ module ipos_nic_card_front_route (
     outcome = outcome_reg_q;
     outcome_valid = outcome_strobe_q;
     if (reset) begin
+      k_d = 2'h0;
+      n_d = 14'h0;
+      roomy_d = 1'h0;
+      valid1_d = 1'h0;
       sequence_d = 32'h0;
       ended_d = 1'h0;
       outcome_strobe_d = 1'h0;
@@ -5156,16 +5788,16 @@ module ipos_nic_card_front_route (
   end
 endmodule
 
-module ipos_nic_card_front_fwd_ram (
-    input  logic [8:0] read_address,
+module ipos_nic_card_front_fwd_fifo_ram (
+    input  logic [9:0] read_address,
     input  logic read_clock,
     output logic [68:0] read_data,
-    input  logic [8:0] write_address,
+    input  logic [9:0] write_address,
     input  logic write_clock,
     input  logic [68:0] write_data,
     input  logic write_enable
 );
-  reg[68:0] mem[511:0];
+  reg[68:0] mem[1023:0];
   always @(posedge read_clock) begin
      read_data <= mem[read_address];
   end
@@ -5173,6 +5805,91 @@ module ipos_nic_card_front_fwd_ram (
      if (write_enable) begin
         mem[write_address] <= write_data;
      end
+  end
+endmodule
+
+module ipos_nic_card_front_fwd_fifo (
+    input  logic clock,
+    input  logic reset,
+    input  logic [68:0] data_in,
+    input  logic write,
+    output logic [68:0] data_out,
+    output logic valid,
+    input  logic read,
+    output logic [10:0] level
+);
+  logic [10:0] rd_next;
+  logic [9:0] ram_read_address;
+  logic [68:0] ram_read_data;
+  logic [9:0] ram_write_address;
+  logic [68:0] ram_write_data;
+  logic ram_write_enable;
+  logic [10:0] wr_d;
+  logic [10:0] wr_q;
+  logic [10:0] rd_d;
+  logic [10:0] rd_q;
+  logic full_word_d;
+  logic full_word_q;
+  logic [10:0] count_d;
+  logic [10:0] count_q;
+
+  initial begin
+    wr_q = 11'h0;
+    rd_q = 11'h0;
+    full_word_q = 1'h0;
+    count_q = 11'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    wr_q <= wr_d;
+    rd_q <= rd_d;
+    full_word_q <= full_word_d;
+    count_q <= count_d;
+  end
+
+  ipos_nic_card_front_fwd_fifo_ram ram (
+      .read_address(ram_read_address),
+      .read_clock(clock),
+      .read_data(ram_read_data),
+      .write_address(ram_write_address),
+      .write_clock(clock),
+      .write_data(ram_write_data),
+      .write_enable(ram_write_enable)
+  );
+
+  always_comb begin
+    wr_d = wr_q;
+    rd_d = rd_q;
+    full_word_d = full_word_q;
+    count_d = count_q;
+    rd_next = rd_q;
+    if (read) begin
+      rd_next = rd_q + 11'h1;
+    end
+    rd_d = rd_next;
+    if (write) begin
+      wr_d = wr_q + 11'h1;
+    end
+    ram_write_address = wr_q[9:0];
+    ram_write_data = data_in;
+    ram_write_enable = write;
+    ram_read_address = rd_next[9:0];
+    full_word_d = rd_next != wr_q;
+    data_out = ram_read_data;
+    valid = full_word_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 11'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 11'h1;
+    end
+    if (reset) begin
+      wr_d = 11'h0;
+      rd_d = 11'h0;
+      full_word_d = 1'h0;
+      count_d = 11'h0;
+    end
   end
 endmodule
 
@@ -5184,101 +5901,105 @@ module ipos_nic_card_front_fwd (
     output logic [68:0] data_out,
     output logic valid,
     input  logic read,
-    output logic [9:0] level
+    output logic [10:0] level
 );
-  logic [9:0] rd_next;
-  logic [8:0] ram_read_address;
-  logic [68:0] ram_read_data;
-  logic [8:0] ram_write_address;
-  logic [68:0] ram_write_data;
-  logic ram_write_enable;
-  logic [9:0] wr_d;
-  logic [9:0] wr_q;
-  logic [9:0] rd_d;
-  logic [9:0] rd_q;
-  logic full_word_d;
-  logic full_word_q;
-  logic [9:0] count_d;
-  logic [9:0] count_q;
+  logic go;
+  logic pops;
+  logic pass;
+  logic aside;
+  logic fifo_reset;
+  logic [68:0] fifo_data_in;
+  logic fifo_write;
+  logic [68:0] fifo_data_out;
+  logic fifo_valid;
+  logic fifo_read;
+  logic [10:0] fifo_level;
+  logic [68:0] data_d;
+  logic [68:0] data_q;
+  logic full_d;
+  logic full_q;
+  logic [68:0] spare_d;
+  logic [68:0] spare_q;
+  logic waits_d;
+  logic waits_q;
 
   initial begin
-    wr_q = 10'h0;
-    rd_q = 10'h0;
-    full_word_q = 1'h0;
-    count_q = 10'h0;
+    data_q = 69'h0;
+    full_q = 1'h0;
+    spare_q = 69'h0;
+    waits_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
-    wr_q <= wr_d;
-    rd_q <= rd_d;
-    full_word_q <= full_word_d;
-    count_q <= count_d;
+    data_q <= data_d;
+    full_q <= full_d;
+    spare_q <= spare_d;
+    waits_q <= waits_d;
   end
 
-  ipos_nic_card_front_fwd_ram ram (
-      .read_address(ram_read_address),
-      .read_clock(clock),
-      .read_data(ram_read_data),
-      .write_address(ram_write_address),
-      .write_clock(clock),
-      .write_data(ram_write_data),
-      .write_enable(ram_write_enable)
+  ipos_nic_card_front_fwd_fifo fifo (
+      .clock(clock),
+      .reset(fifo_reset),
+      .data_in(fifo_data_in),
+      .write(fifo_write),
+      .data_out(fifo_data_out),
+      .valid(fifo_valid),
+      .read(fifo_read),
+      .level(fifo_level)
   );
 
   always_comb begin
-    wr_d = wr_q;
-    rd_d = rd_q;
-    full_word_d = full_word_q;
-    count_d = count_q;
-    rd_next = rd_q;
-    if (read) begin
-      rd_next = rd_q + 10'h1;
+    data_d = data_q;
+    full_d = full_q;
+    spare_d = spare_q;
+    waits_d = waits_q;
+    fifo_reset = reset;
+    go = read | (~full_q);
+    pops = (go & (~waits_q)) & fifo_valid;
+    pass = (go & (~waits_q)) & (fifo_level == 11'h0);
+    aside = ((~pass) & (go | (~waits_q))) & ((fifo_level == 11'h0) | (pops & (fifo_level == 11'h1)));
+    fifo_data_in = data_in;
+    fifo_write = (write & (~pass)) & (~aside);
+    fifo_read = pops;
+    if (go) begin
+      waits_d = 1'h0;
+      data_d = data_in;
+      full_d = write & pass;
+      if (waits_q) begin
+        data_d = spare_q;
+        full_d = 1'h1;
+      end else if (fifo_valid) begin
+        data_d = fifo_data_out;
+        full_d = 1'h1;
+      end
     end
-    rd_d = rd_next;
-    if (write) begin
-      wr_d = wr_q + 10'h1;
+    if (aside) begin
+      spare_d = data_in;
+      if (write) begin
+        waits_d = 1'h1;
+      end
     end
-    ram_write_address = wr_q[8:0];
-    ram_write_data = data_in;
-    ram_write_enable = write;
-    ram_read_address = rd_next[8:0];
-    full_word_d = rd_next != wr_q;
-    data_out = ram_read_data;
-    valid = full_word_q;
-    level = count_q;
-    if (write & (~read)) begin
-      count_d = count_q + 10'h1;
-    end
-    if (read & (~write)) begin
-      count_d = count_q - 10'h1;
-    end
+    data_out = data_q;
+    valid = full_q;
+    level = fifo_level;
     if (reset) begin
-      wr_d = 10'h0;
-      rd_d = 10'h0;
-      full_word_d = 1'h0;
-      count_d = 10'h0;
+      full_d = 1'h0;
+      waits_d = 1'h0;
     end
   end
 endmodule
 
 module ipos_nic_card_front_routes_ram (
-    input  logic [4:0] read_address,
-    input  logic read_clock,
+    input  logic clock,
+    input  logic [3:0] read_address,
     output logic [144:0] read_data,
-    input  logic [4:0] write_address,
-    input  logic write_clock,
+    input  logic [3:0] write_address,
     input  logic [144:0] write_data,
     input  logic write_enable
 );
-  reg[144:0] mem[31:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
-  end
+  logic [144:0] mem [15:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
 
 module ipos_nic_card_front_routes (
@@ -5289,43 +6010,41 @@ module ipos_nic_card_front_routes (
     output logic [144:0] data_out,
     output logic valid,
     input  logic read,
-    output logic [5:0] level
+    output logic [4:0] level
 );
-  logic [5:0] rd_next;
-  logic [4:0] ram_read_address;
+  logic [3:0] ram_read_address;
   logic [144:0] ram_read_data;
-  logic [4:0] ram_write_address;
+  logic [3:0] ram_write_address;
   logic [144:0] ram_write_data;
   logic ram_write_enable;
-  logic [5:0] wr_d;
-  logic [5:0] wr_q;
-  logic [5:0] rd_d;
-  logic [5:0] rd_q;
-  logic full_word_d;
-  logic full_word_q;
-  logic [5:0] count_d;
-  logic [5:0] count_q;
+  logic [3:0] wr_d;
+  logic [3:0] wr_q;
+  logic [3:0] rd_d;
+  logic [3:0] rd_q;
+  logic [4:0] count_d;
+  logic [4:0] count_q;
+  logic some_d;
+  logic some_q;
 
   initial begin
-    wr_q = 6'h0;
-    rd_q = 6'h0;
-    full_word_q = 1'h0;
-    count_q = 6'h0;
+    wr_q = 4'h0;
+    rd_q = 4'h0;
+    count_q = 5'h0;
+    some_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
-    full_word_q <= full_word_d;
     count_q <= count_d;
+    some_q <= some_d;
   end
 
   ipos_nic_card_front_routes_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -5333,135 +6052,48 @@ module ipos_nic_card_front_routes (
   always_comb begin
     wr_d = wr_q;
     rd_d = rd_q;
-    full_word_d = full_word_q;
     count_d = count_q;
-    rd_next = rd_q;
-    if (read) begin
-      rd_next = rd_q + 6'h1;
-    end
-    rd_d = rd_next;
-    if (write) begin
-      wr_d = wr_q + 6'h1;
-    end
-    ram_write_address = wr_q[4:0];
+    some_d = some_q;
+    ram_write_address = wr_q;
     ram_write_data = data_in;
-    ram_write_enable = write;
-    ram_read_address = rd_next[4:0];
-    full_word_d = rd_next != wr_q;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
     data_out = ram_read_data;
-    valid = full_word_q;
+    valid = some_q;
     level = count_q;
+    if (read) begin
+      rd_d = rd_q + 4'h1;
+      some_d = count_q != 5'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 4'h1;
+      some_d = 1'h1;
+    end
     if (write & (~read)) begin
-      count_d = count_q + 6'h1;
+      count_d = count_q + 5'h1;
     end
     if (read & (~write)) begin
-      count_d = count_q - 6'h1;
+      count_d = count_q - 5'h1;
     end
     if (reset) begin
-      wr_d = 6'h0;
-      rd_d = 6'h0;
-      full_word_d = 1'h0;
-      count_d = 6'h0;
+      wr_d = 4'h0;
+      rd_d = 4'h0;
+      count_d = 5'h0;
+      some_d = 1'h0;
     end
   end
 endmodule
 
-module ipos_nic_card_fwd_arbiter (
-    input  logic clock,
-    input  logic reset,
-    input  logic [68:0] a_beat,
-    input  logic [144:0] a_meta,
-    input  logic a_valid,
-    output logic a_ready,
-    input  logic [68:0] b_beat,
-    input  logic [144:0] b_meta,
-    input  logic b_valid,
-    output logic b_ready,
-    output logic [68:0] m_beat,
-    output logic [144:0] m_meta,
-    output logic m_valid,
-    input  logic m_ready
-);
-  logic pick;
-  logic go;
-  logic [68:0] taken;
-  logic take;
-  logic [68:0] beat_d;
-  logic [68:0] beat_q;
-  logic [144:0] meta_d;
-  logic [144:0] meta_q;
-  logic full_d;
-  logic full_q;
-  logic busy_d;
-  logic busy_q;
-  logic owner_d;
-  logic owner_q;
-
-  initial begin
-    beat_q = 69'h0;
-    meta_q = 145'h0;
-    full_q = 1'h0;
-    busy_q = 1'h0;
-    owner_q = 1'h0;
-  end
-
-  always_ff @(posedge clock) begin
-    beat_q <= beat_d;
-    meta_q <= meta_d;
-    full_q <= full_d;
-    busy_q <= busy_d;
-    owner_q <= owner_d;
-  end
-
-  always_comb begin
-    beat_d = beat_q;
-    meta_d = meta_q;
-    full_d = full_q;
-    busy_d = busy_q;
-    owner_d = owner_q;
-    m_beat = beat_q;
-    m_meta = meta_q;
-    m_valid = full_q;
-    go = m_ready | (~full_q);
-    pick = owner_q;
-    if (~busy_q) begin
-      pick = b_valid & ((~a_valid) | (~owner_q));
-    end
-    a_ready = go & (~pick);
-    b_ready = go & pick;
-    taken = a_beat;
-    take = go & a_valid;
-    meta_d = meta_q;
-    if (pick) begin
-      taken = b_beat;
-      take = go & b_valid;
-    end
-    if (go) begin
-      full_d = take;
-    end
-    if (take) begin
-      beat_d = taken;
-      meta_d = a_meta;
-      if (pick) begin
-        meta_d = b_meta;
-      end
-      owner_d = pick;
-      busy_d = ~taken[67];
-    end
-    if (reset) begin
-      full_d = 1'h0;
-      busy_d = 1'h0;
-    end
-  end
-endmodule
-
-module ipos_nic_card_encap (
+module ipos_nic_card_forward_encap (
     input  logic clock,
     input  logic reset,
     input  logic [47:0] mac,
     input  logic [15:0] ethertype,
     input  logic [68:0] s_beat,
     input  logic [144:0] s_route,
+    input  logic s_route_valid,
+    output logic s_route_read,
+    output logic s_begin,
     input  logic s_valid,
     output logic s_ready,
     output logic [68:0] m_beat,
@@ -5470,9 +6102,20 @@ module ipos_nic_card_encap (
 );
   localparam logic [16:0] c_low = 17'hffff;
   localparam logic [15:0] c_tcp = 16'h201;
-  localparam logic [63:0] c_top = 64'hffff000000000000;
   localparam logic [15:0] c_udp = 16'h202;
   logic go;
+  logic first;
+  logic heads;
+  logic ready;
+  logic [63:0] head0;
+  logic [63:0] head1;
+  logic [63:0] head2;
+  logic [63:0] head3;
+  logic [63:0] now0;
+  logic [63:0] now1;
+  logic [63:0] now2;
+  logic [63:0] now3;
+  logic [63:0] rest;
   logic [63:0] head;
   logic [15:0] protocol;
   logic [17:0] w_src_hi;
@@ -5487,8 +6130,8 @@ module ipos_nic_card_encap (
   logic [68:0] o;
   logic [63:0] rev_i;
   logic [63:0] rev_o;
-  logic [2:0] state_d;
-  logic [2:0] state_q;
+  logic [3:0] state_d;
+  logic [3:0] state_q;
   logic [68:0] out_d;
   logic [68:0] out_q;
   logic full_d;
@@ -5503,7 +6146,7 @@ module ipos_nic_card_encap (
   logic [15:0] check_q;
 
   initial begin
-    state_q = 3'h0;
+    state_q = 4'h0;
     out_q = 69'h0;
     full_q = 1'h0;
     sum_a_q = 18'h0;
@@ -5553,90 +6196,207 @@ module ipos_nic_card_encap (
     twice = (once & c_low) + (once >> 16);
     check_d = ~twice[15:0];
     go = m_ready | (~full_q);
-    s_ready = go & (state_q >= 3'h3);
-    case (state_q)
-      3'h0: begin
-        head = ({16'h0, s_route[47:0]} << 16) | {48'h0, mac[47:32]};
-      end
-      3'h1: begin
-        head = (({32'h0, mac[31:0]} << 32) | ({48'h0, ethertype} << 16)) | {48'h0, 16'(s_route[79:48] >> 16)};
-      end
-      3'h2: begin
-        head = (({48'h0, 16'(s_route[79:48])} << 48) | ({48'h0, s_route[95:80]} << 32)) | {32'h0, s_route[127:96]};
-      end
-      default: begin
-        head = (({48'h0, s_route[143:128]} << 48) | ({48'h0, protocol} << 32)) | ({48'h0, check_q} << 16);
-      end
-    endcase
+    first = state_q == 4'h0;
+    heads = state_q[3:2] == 2'h0;
+    s_ready = go & (~heads);
+    s_begin = (go & first) & s_route_valid;
+    s_route_read = (go & state_q[2]) & s_valid;
+    ready = s_valid;
+    if (heads) begin
+      ready = s_route_valid;
+    end
+    head0 = ({16'h0, s_route[47:0]} << 16) | {48'h0, mac[47:32]};
+    head1 = (({32'h0, mac[31:0]} << 32) | ({48'h0, ethertype} << 16)) | {48'h0, 16'(s_route[79:48] >> 16)};
+    head2 = (({48'h0, 16'(s_route[79:48])} << 48) | ({48'h0, s_route[95:80]} << 32)) | {32'h0, s_route[127:96]};
+    head3 = (((({48'h0, s_route[143:128]} << 48) | ({48'h0, protocol} << 32)) | ({48'h0, check_q} << 16)) | ({56'h0, 8'(s_beat[63:0] >> 48)} << 8)) | {56'h0, 8'(s_beat[63:0] >> 56)};
+    now0 = 64'h0;
+    now1 = 64'h0;
+    now2 = 64'h0;
+    now3 = 64'h0;
+    rest = 64'h0;
+    if (first) begin
+      now0 = head0;
+    end
+    if (state_q[0]) begin
+      now1 = head1;
+    end
+    if (state_q[1]) begin
+      now2 = head2;
+    end
+    if (state_q[2]) begin
+      now3 = head3;
+    end
+    if (state_q[3]) begin
+      rest = s_beat[63:0];
+    end
+    head = (now0 | now1) | (now2 | now3);
     rev_i = head;
     o = s_beat;
-    if (state_q < 3'h3) begin
-      o[63:0] = rev_o;
+    o[63:0] = rev_o | rest;
+    if (heads) begin
       o[66:64] = 3'h7;
       o[67] = 1'h0;
       o[68] = 1'h0;
-    end else if (state_q == 3'h3) begin
-      o[63:0] = rev_o | (s_beat[63:0] & c_top);
     end
     if (go) begin
-      full_d = s_valid;
-      if (s_valid) begin
+      full_d = ready;
+      if (ready) begin
         out_d = o;
-        if (state_q < 3'h4) begin
-          state_d = state_q + 3'h1;
+        state_d = state_q << 1;
+        if (first) begin
+          state_d = 4'h1;
         end
-        if ((state_q >= 3'h3) & s_beat[67]) begin
-          state_d = 3'h0;
+        if (state_q[3]) begin
+          state_d = 4'h8;
+        end
+        if ((~heads) & s_beat[67]) begin
+          state_d = 4'h0;
         end
       end
     end
     m_beat = out_q;
     m_valid = full_q;
     if (reset) begin
-      state_d = 3'h0;
+      state_d = 4'h0;
       full_d = 1'h0;
     end
   end
 endmodule
 
-module ipos_nic_card_front_host_ram (
-    input  logic [9:0] read_address,
-    input  logic read_clock,
-    output logic [68:0] read_data,
-    input  logic [9:0] write_address,
-    input  logic write_clock,
-    input  logic [68:0] write_data,
-    input  logic write_enable
+module ipos_nic_card_forward (
+    input  logic clock,
+    input  logic reset,
+    input  logic [47:0] mac,
+    input  logic [15:0] ethertype,
+    input  logic [144:0] a_route,
+    input  logic a_route_valid,
+    output logic a_route_read,
+    input  logic [68:0] a_beat,
+    input  logic a_valid,
+    output logic a_read,
+    input  logic [144:0] b_route,
+    input  logic b_route_valid,
+    output logic b_route_read,
+    input  logic [68:0] b_beat,
+    input  logic b_valid,
+    output logic b_read,
+    output logic [68:0] m_beat,
+    output logic m_valid,
+    input  logic m_ready
 );
-  reg[68:0] mem[1023:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
+  logic pick;
+  logic take;
+  logic encap_reset;
+  logic [47:0] encap_mac;
+  logic [15:0] encap_ethertype;
+  logic [68:0] encap_s_beat;
+  logic [144:0] encap_s_route;
+  logic encap_s_route_valid;
+  logic encap_s_route_read;
+  logic encap_s_begin;
+  logic encap_s_valid;
+  logic encap_s_ready;
+  logic [68:0] encap_m_beat;
+  logic encap_m_valid;
+  logic encap_m_ready;
+  logic [144:0] route_d;
+  logic [144:0] route_q;
+  logic full_d;
+  logic full_q;
+  logic owner_d;
+  logic owner_q;
+  logic passing_d;
+  logic passing_q;
+
+  initial begin
+    route_q = 145'h0;
+    full_q = 1'h0;
+    owner_q = 1'h0;
+    passing_q = 1'h0;
   end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+
+  always_ff @(posedge clock) begin
+    route_q <= route_d;
+    full_q <= full_d;
+    owner_q <= owner_d;
+    passing_q <= passing_d;
+  end
+
+  ipos_nic_card_forward_encap encap (
+      .clock(clock),
+      .reset(encap_reset),
+      .mac(encap_mac),
+      .ethertype(encap_ethertype),
+      .s_beat(encap_s_beat),
+      .s_route(encap_s_route),
+      .s_route_valid(encap_s_route_valid),
+      .s_route_read(encap_s_route_read),
+      .s_begin(encap_s_begin),
+      .s_valid(encap_s_valid),
+      .s_ready(encap_s_ready),
+      .m_beat(encap_m_beat),
+      .m_valid(encap_m_valid),
+      .m_ready(encap_m_ready)
+  );
+
+  always_comb begin
+    route_d = route_q;
+    full_d = full_q;
+    owner_d = owner_q;
+    passing_d = passing_q;
+    encap_reset = reset;
+    encap_mac = mac;
+    encap_ethertype = ethertype;
+    pick = b_route_valid & ((~a_route_valid) | (~owner_q));
+    take = (~full_q) & (a_route_valid | b_route_valid);
+    a_route_read = take & (~pick);
+    b_route_read = take & pick;
+    if (encap_s_route_read) begin
+      full_d = 1'h0;
+    end
+    if (~full_q) begin
+      route_d = a_route;
+      if (pick) begin
+        route_d = b_route;
+      end
+    end
+    if (take) begin
+      full_d = 1'h1;
+      owner_d = pick;
+    end
+    encap_s_route = route_q;
+    encap_s_route_valid = full_q;
+    if (encap_s_begin) begin
+      passing_d = owner_q;
+    end
+    encap_s_beat = a_beat;
+    encap_s_valid = a_valid;
+    a_read = (a_valid & encap_s_ready) & (~passing_q);
+    b_read = (b_valid & encap_s_ready) & passing_q;
+    if (passing_q) begin
+      encap_s_beat = b_beat;
+      encap_s_valid = b_valid;
+    end
+    m_beat = encap_m_beat;
+    m_valid = encap_m_valid;
+    encap_m_ready = m_ready;
+    if (reset) begin
+      full_d = 1'h0;
+    end
   end
 endmodule
 
 module ipos_nic_card_front_host_metas_ram (
+    input  logic clock,
     input  logic [4:0] read_address,
-    input  logic read_clock,
     output logic [127:0] read_data,
     input  logic [4:0] write_address,
-    input  logic write_clock,
     input  logic [127:0] write_data,
     input  logic write_enable
 );
-  reg[127:0] mem[31:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
-  end
+  logic [127:0] mem [31:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
 
 module ipos_nic_card_front_host_metas (
@@ -5649,41 +6409,39 @@ module ipos_nic_card_front_host_metas (
     input  logic read,
     output logic [5:0] level
 );
-  logic [5:0] rd_next;
   logic [4:0] ram_read_address;
   logic [127:0] ram_read_data;
   logic [4:0] ram_write_address;
   logic [127:0] ram_write_data;
   logic ram_write_enable;
-  logic [5:0] wr_d;
-  logic [5:0] wr_q;
-  logic [5:0] rd_d;
-  logic [5:0] rd_q;
-  logic full_word_d;
-  logic full_word_q;
+  logic [4:0] wr_d;
+  logic [4:0] wr_q;
+  logic [4:0] rd_d;
+  logic [4:0] rd_q;
   logic [5:0] count_d;
   logic [5:0] count_q;
+  logic some_d;
+  logic some_q;
 
   initial begin
-    wr_q = 6'h0;
-    rd_q = 6'h0;
-    full_word_q = 1'h0;
+    wr_q = 5'h0;
+    rd_q = 5'h0;
     count_q = 6'h0;
+    some_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
-    full_word_q <= full_word_d;
     count_q <= count_d;
+    some_q <= some_d;
   end
 
   ipos_nic_card_front_host_metas_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -5691,24 +6449,23 @@ module ipos_nic_card_front_host_metas (
   always_comb begin
     wr_d = wr_q;
     rd_d = rd_q;
-    full_word_d = full_word_q;
     count_d = count_q;
-    rd_next = rd_q;
-    if (read) begin
-      rd_next = rd_q + 6'h1;
-    end
-    rd_d = rd_next;
-    if (write) begin
-      wr_d = wr_q + 6'h1;
-    end
-    ram_write_address = wr_q[4:0];
+    some_d = some_q;
+    ram_write_address = wr_q;
     ram_write_data = data_in;
-    ram_write_enable = write;
-    ram_read_address = rd_next[4:0];
-    full_word_d = rd_next != wr_q;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
     data_out = ram_read_data;
-    valid = full_word_q;
+    valid = some_q;
     level = count_q;
+    if (read) begin
+      rd_d = rd_q + 5'h1;
+      some_d = count_q != 6'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 5'h1;
+      some_d = 1'h1;
+    end
     if (write & (~read)) begin
       count_d = count_q + 6'h1;
     end
@@ -5716,10 +6473,10 @@ module ipos_nic_card_front_host_metas (
       count_d = count_q - 6'h1;
     end
     if (reset) begin
-      wr_d = 6'h0;
-      rd_d = 6'h0;
-      full_word_d = 1'h0;
+      wr_d = 5'h0;
+      rd_d = 5'h0;
       count_d = 6'h0;
+      some_d = 1'h0;
     end
   end
 endmodule
@@ -5798,7 +6555,7 @@ module ipos_nic_card_front_host (
     held_q <= held_d;
   end
 
-  ipos_nic_card_front_host_ram ram (
+  ipos_nic_card_front_fwd_fifo_ram ram (
       .read_address(ram_read_address),
       .read_clock(clock),
       .read_data(ram_read_data),
@@ -5892,6 +6649,26 @@ module ipos_nic_card_front_host (
   end
 endmodule
 
+module ipos_nic_card_back_control_ram (
+    input  logic [8:0] read_address,
+    input  logic read_clock,
+    output logic [68:0] read_data,
+    input  logic [8:0] write_address,
+    input  logic write_clock,
+    input  logic [68:0] write_data,
+    input  logic write_enable
+);
+  reg[68:0] mem[511:0];
+  always @(posedge read_clock) begin
+     read_data <= mem[read_address];
+  end
+  always @(posedge write_clock) begin
+     if (write_enable) begin
+        mem[write_address] <= write_data;
+     end
+  end
+endmodule
+
 module ipos_nic_card_back_control (
     input  logic clock,
     input  logic reset,
@@ -5966,7 +6743,7 @@ module ipos_nic_card_back_control (
     held_q <= held_d;
   end
 
-  ipos_nic_card_front_fwd_ram ram (
+  ipos_nic_card_back_control_ram ram (
       .read_address(ram_read_address),
       .read_clock(clock),
       .read_data(ram_read_data),
@@ -6150,23 +6927,16 @@ module ipos_nic_card_host_arbiter (
 endmodule
 
 module ipos_nic_card_front_sends_frames_metas_ram (
+    input  logic clock,
     input  logic [4:0] read_address,
-    input  logic read_clock,
     output logic [28:0] read_data,
     input  logic [4:0] write_address,
-    input  logic write_clock,
     input  logic [28:0] write_data,
     input  logic write_enable
 );
-  reg[28:0] mem[31:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
-  end
+  logic [28:0] mem [31:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
 
 module ipos_nic_card_front_sends_frames_metas (
@@ -6179,41 +6949,39 @@ module ipos_nic_card_front_sends_frames_metas (
     input  logic read,
     output logic [5:0] level
 );
-  logic [5:0] rd_next;
   logic [4:0] ram_read_address;
   logic [28:0] ram_read_data;
   logic [4:0] ram_write_address;
   logic [28:0] ram_write_data;
   logic ram_write_enable;
-  logic [5:0] wr_d;
-  logic [5:0] wr_q;
-  logic [5:0] rd_d;
-  logic [5:0] rd_q;
-  logic full_word_d;
-  logic full_word_q;
+  logic [4:0] wr_d;
+  logic [4:0] wr_q;
+  logic [4:0] rd_d;
+  logic [4:0] rd_q;
   logic [5:0] count_d;
   logic [5:0] count_q;
+  logic some_d;
+  logic some_q;
 
   initial begin
-    wr_q = 6'h0;
-    rd_q = 6'h0;
-    full_word_q = 1'h0;
+    wr_q = 5'h0;
+    rd_q = 5'h0;
     count_q = 6'h0;
+    some_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
-    full_word_q <= full_word_d;
     count_q <= count_d;
+    some_q <= some_d;
   end
 
   ipos_nic_card_front_sends_frames_metas_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -6221,24 +6989,23 @@ module ipos_nic_card_front_sends_frames_metas (
   always_comb begin
     wr_d = wr_q;
     rd_d = rd_q;
-    full_word_d = full_word_q;
     count_d = count_q;
-    rd_next = rd_q;
-    if (read) begin
-      rd_next = rd_q + 6'h1;
-    end
-    rd_d = rd_next;
-    if (write) begin
-      wr_d = wr_q + 6'h1;
-    end
-    ram_write_address = wr_q[4:0];
+    some_d = some_q;
+    ram_write_address = wr_q;
     ram_write_data = data_in;
-    ram_write_enable = write;
-    ram_read_address = rd_next[4:0];
-    full_word_d = rd_next != wr_q;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
     data_out = ram_read_data;
-    valid = full_word_q;
+    valid = some_q;
     level = count_q;
+    if (read) begin
+      rd_d = rd_q + 5'h1;
+      some_d = count_q != 6'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 5'h1;
+      some_d = 1'h1;
+    end
     if (write & (~read)) begin
       count_d = count_q + 6'h1;
     end
@@ -6246,10 +7013,10 @@ module ipos_nic_card_front_sends_frames_metas (
       count_d = count_q - 6'h1;
     end
     if (reset) begin
-      wr_d = 6'h0;
-      rd_d = 6'h0;
-      full_word_d = 1'h0;
+      wr_d = 5'h0;
+      rd_d = 5'h0;
       count_d = 6'h0;
+      some_d = 1'h0;
     end
   end
 endmodule
@@ -6328,7 +7095,7 @@ module ipos_nic_card_front_sends_frames (
     held_q <= held_d;
   end
 
-  ipos_nic_card_front_fwd_ram ram (
+  ipos_nic_card_back_control_ram ram (
       .read_address(ram_read_address),
       .read_clock(clock),
       .read_data(ram_read_data),
@@ -6588,7 +7355,7 @@ module ipos_nic_card_front_sends (
       .o(rev_o)
   );
 
-  ipos_nic_card_front_rx_verify_ip_sum lanes (
+  ipos_nic_card_front_rx_verify_l4_sum lanes (
       .clock(clock),
       .valid(lanes_valid),
       .first(lanes_first),
@@ -7716,23 +8483,16 @@ module ipos_nic_card_entries (
 endmodule
 
 module ipos_nic_card_events_ram (
+    input  logic clock,
     input  logic [3:0] read_address,
-    input  logic read_clock,
     output logic [31:0] read_data,
     input  logic [3:0] write_address,
-    input  logic write_clock,
     input  logic [31:0] write_data,
     input  logic write_enable
 );
-  reg[31:0] mem[15:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
-  end
+  logic [31:0] mem [15:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
 
 module ipos_nic_card_events (
@@ -7745,41 +8505,39 @@ module ipos_nic_card_events (
     input  logic read,
     output logic [4:0] level
 );
-  logic [4:0] rd_next;
   logic [3:0] ram_read_address;
   logic [31:0] ram_read_data;
   logic [3:0] ram_write_address;
   logic [31:0] ram_write_data;
   logic ram_write_enable;
-  logic [4:0] wr_d;
-  logic [4:0] wr_q;
-  logic [4:0] rd_d;
-  logic [4:0] rd_q;
-  logic full_word_d;
-  logic full_word_q;
+  logic [3:0] wr_d;
+  logic [3:0] wr_q;
+  logic [3:0] rd_d;
+  logic [3:0] rd_q;
   logic [4:0] count_d;
   logic [4:0] count_q;
+  logic some_d;
+  logic some_q;
 
   initial begin
-    wr_q = 5'h0;
-    rd_q = 5'h0;
-    full_word_q = 1'h0;
+    wr_q = 4'h0;
+    rd_q = 4'h0;
     count_q = 5'h0;
+    some_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
-    full_word_q <= full_word_d;
     count_q <= count_d;
+    some_q <= some_d;
   end
 
   ipos_nic_card_events_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -7787,24 +8545,23 @@ module ipos_nic_card_events (
   always_comb begin
     wr_d = wr_q;
     rd_d = rd_q;
-    full_word_d = full_word_q;
     count_d = count_q;
-    rd_next = rd_q;
-    if (read) begin
-      rd_next = rd_q + 5'h1;
-    end
-    rd_d = rd_next;
-    if (write) begin
-      wr_d = wr_q + 5'h1;
-    end
-    ram_write_address = wr_q[3:0];
+    some_d = some_q;
+    ram_write_address = wr_q;
     ram_write_data = data_in;
-    ram_write_enable = write;
-    ram_read_address = rd_next[3:0];
-    full_word_d = rd_next != wr_q;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
     data_out = ram_read_data;
-    valid = full_word_q;
+    valid = some_q;
     level = count_q;
+    if (read) begin
+      rd_d = rd_q + 4'h1;
+      some_d = count_q != 5'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 4'h1;
+      some_d = 1'h1;
+    end
     if (write & (~read)) begin
       count_d = count_q + 5'h1;
     end
@@ -7812,10 +8569,10 @@ module ipos_nic_card_events (
       count_d = count_q - 5'h1;
     end
     if (reset) begin
-      wr_d = 5'h0;
-      rd_d = 5'h0;
-      full_word_d = 1'h0;
+      wr_d = 4'h0;
+      rd_d = 4'h0;
       count_d = 5'h0;
+      some_d = 1'h0;
     end
   end
 endmodule
@@ -7977,10 +8734,6 @@ module ipos_nic_card (
 );
   logic swept;
   logic hold;
-  logic front_fwd_ready;
-  logic back_fwd_ready;
-  logic front_fwd_take;
-  logic back_fwd_take;
   logic registers_reset;
   logic [15:0] registers_address;
   logic [31:0] registers_wdata;
@@ -8054,9 +8807,11 @@ module ipos_nic_card (
   logic front_rx_promiscuous;
   logic [15:0] front_rx_ethertype;
   logic front_rx_back;
-  logic [217:0] front_rx_meta;
-  logic front_rx_head_valid;
-  logic front_rx_head_read;
+  logic [96:0] front_rx_key;
+  logic front_rx_key_valid;
+  logic front_rx_key_read;
+  logic [122:0] front_rx_meta;
+  logic front_rx_meta_read;
   logic front_rx_ip_ok;
   logic front_rx_ipos_ok;
   logic front_rx_sums_valid;
@@ -8076,9 +8831,11 @@ module ipos_nic_card (
   logic back_rx_promiscuous;
   logic [15:0] back_rx_ethertype;
   logic back_rx_back;
-  logic [217:0] back_rx_meta;
-  logic back_rx_head_valid;
-  logic back_rx_head_read;
+  logic [96:0] back_rx_key;
+  logic back_rx_key_valid;
+  logic back_rx_key_read;
+  logic [122:0] back_rx_meta;
+  logic back_rx_meta_read;
   logic back_rx_ip_ok;
   logic back_rx_ipos_ok;
   logic back_rx_sums_valid;
@@ -8091,18 +8848,23 @@ module ipos_nic_card (
   logic back_rx_beat_valid;
   logic back_rx_beat_read;
   logic classify_reset;
-  logic [217:0] classify_front_meta;
+  logic [96:0] classify_front_key;
   logic classify_front_valid;
   logic classify_front_read;
-  logic [217:0] classify_back_meta;
+  logic [96:0] classify_back_key;
   logic classify_back_valid;
   logic classify_back_read;
+  logic [122:0] classify_front_meta;
+  logic classify_front_meta_read;
+  logic [122:0] classify_back_meta;
+  logic classify_back_meta_read;
   logic classify_front_ip_ok;
   logic classify_front_sums_read;
   logic classify_back_ip_ok;
   logic classify_back_ipos_ok;
   logic classify_back_sums_read;
-  logic [254:0] classify_verdict;
+  logic [165:0] classify_verdict;
+  logic [88:0] classify_detail;
   logic classify_front_write;
   logic classify_back_write;
   logic [4:0] classify_front_level;
@@ -8126,37 +8888,53 @@ module ipos_nic_card (
   logic classify_commit_neighbour;
   logic [7:0] classify_index;
   logic front_verdicts_reset;
-  logic [254:0] front_verdicts_data_in;
+  logic [165:0] front_verdicts_data_in;
   logic front_verdicts_write;
-  logic [254:0] front_verdicts_data_out;
+  logic [165:0] front_verdicts_data_out;
   logic front_verdicts_valid;
   logic front_verdicts_read;
   logic [4:0] front_verdicts_level;
   logic back_verdicts_reset;
-  logic [254:0] back_verdicts_data_in;
+  logic [165:0] back_verdicts_data_in;
   logic back_verdicts_write;
-  logic [254:0] back_verdicts_data_out;
+  logic [165:0] back_verdicts_data_out;
   logic back_verdicts_valid;
   logic back_verdicts_read;
   logic [4:0] back_verdicts_level;
+  logic front_details_reset;
+  logic [88:0] front_details_data_in;
+  logic front_details_write;
+  logic [88:0] front_details_data_out;
+  logic front_details_valid;
+  logic front_details_read;
+  logic [6:0] front_details_level;
+  logic back_details_reset;
+  logic [88:0] back_details_data_in;
+  logic back_details_write;
+  logic [88:0] back_details_data_out;
+  logic back_details_valid;
+  logic back_details_read;
+  logic [6:0] back_details_level;
   logic front_route_reset;
   logic front_route_back;
   logic [47:0] front_route_front_mac;
-  logic [254:0] front_route_verdict;
+  logic [165:0] front_route_verdict;
   logic front_route_verdict_valid;
   logic [68:0] front_route_beat;
   logic front_route_beat_valid;
   logic front_route_l4_ok;
   logic front_route_cover_ok;
   logic front_route_tail_valid;
+  logic [88:0] front_route_detail;
+  logic front_route_detail_read;
   logic front_route_take;
   logic front_route_take_last;
   logic [68:0] front_route_fwd_beat;
   logic front_route_fwd_write;
-  logic [9:0] front_route_fwd_level;
+  logic [10:0] front_route_fwd_level;
   logic [144:0] front_route_fwd_route;
   logic front_route_fwd_route_write;
-  logic [5:0] front_route_fwd_route_level;
+  logic [4:0] front_route_fwd_route_level;
   logic [68:0] front_route_out_beat;
   logic [127:0] front_route_out_meta;
   logic front_route_host_write;
@@ -8177,21 +8955,23 @@ module ipos_nic_card (
   logic back_route_reset;
   logic back_route_back;
   logic [47:0] back_route_front_mac;
-  logic [254:0] back_route_verdict;
+  logic [165:0] back_route_verdict;
   logic back_route_verdict_valid;
   logic [68:0] back_route_beat;
   logic back_route_beat_valid;
   logic back_route_l4_ok;
   logic back_route_cover_ok;
   logic back_route_tail_valid;
+  logic [88:0] back_route_detail;
+  logic back_route_detail_read;
   logic back_route_take;
   logic back_route_take_last;
   logic [68:0] back_route_fwd_beat;
   logic back_route_fwd_write;
-  logic [9:0] back_route_fwd_level;
+  logic [10:0] back_route_fwd_level;
   logic [144:0] back_route_fwd_route;
   logic back_route_fwd_route_write;
-  logic [5:0] back_route_fwd_route_level;
+  logic [4:0] back_route_fwd_route_level;
   logic [68:0] back_route_out_beat;
   logic [127:0] back_route_out_meta;
   logic back_route_host_write;
@@ -8215,51 +8995,46 @@ module ipos_nic_card (
   logic [68:0] front_fwd_data_out;
   logic front_fwd_valid;
   logic front_fwd_read;
-  logic [9:0] front_fwd_level;
+  logic [10:0] front_fwd_level;
   logic front_routes_reset;
   logic [144:0] front_routes_data_in;
   logic front_routes_write;
   logic [144:0] front_routes_data_out;
   logic front_routes_valid;
   logic front_routes_read;
-  logic [5:0] front_routes_level;
+  logic [4:0] front_routes_level;
   logic back_fwd_reset;
   logic [68:0] back_fwd_data_in;
   logic back_fwd_write;
   logic [68:0] back_fwd_data_out;
   logic back_fwd_valid;
   logic back_fwd_read;
-  logic [9:0] back_fwd_level;
+  logic [10:0] back_fwd_level;
   logic back_routes_reset;
   logic [144:0] back_routes_data_in;
   logic back_routes_write;
   logic [144:0] back_routes_data_out;
   logic back_routes_valid;
   logic back_routes_read;
-  logic [5:0] back_routes_level;
-  logic fwd_arbiter_reset;
-  logic [68:0] fwd_arbiter_a_beat;
-  logic [144:0] fwd_arbiter_a_meta;
-  logic fwd_arbiter_a_valid;
-  logic fwd_arbiter_a_ready;
-  logic [68:0] fwd_arbiter_b_beat;
-  logic [144:0] fwd_arbiter_b_meta;
-  logic fwd_arbiter_b_valid;
-  logic fwd_arbiter_b_ready;
-  logic [68:0] fwd_arbiter_m_beat;
-  logic [144:0] fwd_arbiter_m_meta;
-  logic fwd_arbiter_m_valid;
-  logic fwd_arbiter_m_ready;
-  logic encap_reset;
-  logic [47:0] encap_mac;
-  logic [15:0] encap_ethertype;
-  logic [68:0] encap_s_beat;
-  logic [144:0] encap_s_route;
-  logic encap_s_valid;
-  logic encap_s_ready;
-  logic [68:0] encap_m_beat;
-  logic encap_m_valid;
-  logic encap_m_ready;
+  logic [4:0] back_routes_level;
+  logic forward_reset;
+  logic [47:0] forward_mac;
+  logic [15:0] forward_ethertype;
+  logic [144:0] forward_a_route;
+  logic forward_a_route_valid;
+  logic forward_a_route_read;
+  logic [68:0] forward_a_beat;
+  logic forward_a_valid;
+  logic forward_a_read;
+  logic [144:0] forward_b_route;
+  logic forward_b_route_valid;
+  logic forward_b_route_read;
+  logic [68:0] forward_b_beat;
+  logic forward_b_valid;
+  logic forward_b_read;
+  logic [68:0] forward_m_beat;
+  logic forward_m_valid;
+  logic forward_m_ready;
   logic front_host_reset;
   logic [68:0] front_host_beat_in;
   logic front_host_write;
@@ -8527,9 +9302,11 @@ module ipos_nic_card (
       .promiscuous(front_rx_promiscuous),
       .ethertype(front_rx_ethertype),
       .back(front_rx_back),
+      .key(front_rx_key),
+      .key_valid(front_rx_key_valid),
+      .key_read(front_rx_key_read),
       .meta(front_rx_meta),
-      .head_valid(front_rx_head_valid),
-      .head_read(front_rx_head_read),
+      .meta_read(front_rx_meta_read),
       .ip_ok(front_rx_ip_ok),
       .ipos_ok(front_rx_ipos_ok),
       .sums_valid(front_rx_sums_valid),
@@ -8553,9 +9330,11 @@ module ipos_nic_card (
       .promiscuous(back_rx_promiscuous),
       .ethertype(back_rx_ethertype),
       .back(back_rx_back),
+      .key(back_rx_key),
+      .key_valid(back_rx_key_valid),
+      .key_read(back_rx_key_read),
       .meta(back_rx_meta),
-      .head_valid(back_rx_head_valid),
-      .head_read(back_rx_head_read),
+      .meta_read(back_rx_meta_read),
       .ip_ok(back_rx_ip_ok),
       .ipos_ok(back_rx_ipos_ok),
       .sums_valid(back_rx_sums_valid),
@@ -8572,18 +9351,23 @@ module ipos_nic_card (
   ipos_nic_card_classify classify (
       .clock(clock),
       .reset(classify_reset),
-      .front_meta(classify_front_meta),
+      .front_key(classify_front_key),
       .front_valid(classify_front_valid),
       .front_read(classify_front_read),
-      .back_meta(classify_back_meta),
+      .back_key(classify_back_key),
       .back_valid(classify_back_valid),
       .back_read(classify_back_read),
+      .front_meta(classify_front_meta),
+      .front_meta_read(classify_front_meta_read),
+      .back_meta(classify_back_meta),
+      .back_meta_read(classify_back_meta_read),
       .front_ip_ok(classify_front_ip_ok),
       .front_sums_read(classify_front_sums_read),
       .back_ip_ok(classify_back_ip_ok),
       .back_ipos_ok(classify_back_ipos_ok),
       .back_sums_read(classify_back_sums_read),
       .verdict(classify_verdict),
+      .detail(classify_detail),
       .front_write(classify_front_write),
       .back_write(classify_back_write),
       .front_level(classify_front_level),
@@ -8630,6 +9414,28 @@ module ipos_nic_card (
       .level(back_verdicts_level)
   );
 
+  ipos_nic_card_front_details front_details (
+      .clock(clock),
+      .reset(front_details_reset),
+      .data_in(front_details_data_in),
+      .write(front_details_write),
+      .data_out(front_details_data_out),
+      .valid(front_details_valid),
+      .read(front_details_read),
+      .level(front_details_level)
+  );
+
+  ipos_nic_card_front_details back_details (
+      .clock(clock),
+      .reset(back_details_reset),
+      .data_in(back_details_data_in),
+      .write(back_details_write),
+      .data_out(back_details_data_out),
+      .valid(back_details_valid),
+      .read(back_details_read),
+      .level(back_details_level)
+  );
+
   ipos_nic_card_front_route front_route (
       .clock(clock),
       .reset(front_route_reset),
@@ -8642,6 +9448,8 @@ module ipos_nic_card (
       .l4_ok(front_route_l4_ok),
       .cover_ok(front_route_cover_ok),
       .tail_valid(front_route_tail_valid),
+      .detail(front_route_detail),
+      .detail_read(front_route_detail_read),
       .take(front_route_take),
       .take_last(front_route_take_last),
       .fwd_beat(front_route_fwd_beat),
@@ -8681,6 +9489,8 @@ module ipos_nic_card (
       .l4_ok(back_route_l4_ok),
       .cover_ok(back_route_cover_ok),
       .tail_valid(back_route_tail_valid),
+      .detail(back_route_detail),
+      .detail_read(back_route_detail_read),
       .take(back_route_take),
       .take_last(back_route_take_last),
       .fwd_beat(back_route_fwd_beat),
@@ -8752,35 +9562,26 @@ module ipos_nic_card (
       .level(back_routes_level)
   );
 
-  ipos_nic_card_fwd_arbiter fwd_arbiter (
+  ipos_nic_card_forward forward (
       .clock(clock),
-      .reset(fwd_arbiter_reset),
-      .a_beat(fwd_arbiter_a_beat),
-      .a_meta(fwd_arbiter_a_meta),
-      .a_valid(fwd_arbiter_a_valid),
-      .a_ready(fwd_arbiter_a_ready),
-      .b_beat(fwd_arbiter_b_beat),
-      .b_meta(fwd_arbiter_b_meta),
-      .b_valid(fwd_arbiter_b_valid),
-      .b_ready(fwd_arbiter_b_ready),
-      .m_beat(fwd_arbiter_m_beat),
-      .m_meta(fwd_arbiter_m_meta),
-      .m_valid(fwd_arbiter_m_valid),
-      .m_ready(fwd_arbiter_m_ready)
-  );
-
-  ipos_nic_card_encap encap (
-      .clock(clock),
-      .reset(encap_reset),
-      .mac(encap_mac),
-      .ethertype(encap_ethertype),
-      .s_beat(encap_s_beat),
-      .s_route(encap_s_route),
-      .s_valid(encap_s_valid),
-      .s_ready(encap_s_ready),
-      .m_beat(encap_m_beat),
-      .m_valid(encap_m_valid),
-      .m_ready(encap_m_ready)
+      .reset(forward_reset),
+      .mac(forward_mac),
+      .ethertype(forward_ethertype),
+      .a_route(forward_a_route),
+      .a_route_valid(forward_a_route_valid),
+      .a_route_read(forward_a_route_read),
+      .a_beat(forward_a_beat),
+      .a_valid(forward_a_valid),
+      .a_read(forward_a_read),
+      .b_route(forward_b_route),
+      .b_route_valid(forward_b_route_valid),
+      .b_route_read(forward_b_route_read),
+      .b_beat(forward_b_beat),
+      .b_valid(forward_b_valid),
+      .b_read(forward_b_read),
+      .m_beat(forward_m_beat),
+      .m_valid(forward_m_valid),
+      .m_ready(forward_m_ready)
   );
 
   ipos_nic_card_front_host front_host (
@@ -9048,14 +9849,15 @@ module ipos_nic_card (
     classify_reset = hold;
     front_verdicts_reset = hold;
     back_verdicts_reset = hold;
+    front_details_reset = hold;
+    back_details_reset = hold;
     front_route_reset = hold;
     back_route_reset = hold;
     front_fwd_reset = hold;
     front_routes_reset = hold;
     back_fwd_reset = hold;
     back_routes_reset = hold;
-    fwd_arbiter_reset = hold;
-    encap_reset = hold;
+    forward_reset = hold;
     front_host_reset = hold;
     back_host_reset = hold;
     back_control_reset = hold;
@@ -9102,7 +9904,8 @@ module ipos_nic_card (
     front_rx_promiscuous = registers_front_promiscuous;
     front_rx_ethertype = registers_ethertype;
     front_rx_back = 1'h0;
-    front_rx_head_read = classify_front_read;
+    front_rx_key_read = classify_front_read;
+    front_rx_meta_read = classify_front_meta_read;
     front_rx_beat_read = front_route_take;
     front_rx_tail_read = front_route_take_last;
     front_rx_count_strobe = ((front_rx_tvalid & front_rx_s_ready) & swept) & front_rx_tlast;
@@ -9119,7 +9922,8 @@ module ipos_nic_card (
     back_rx_promiscuous = registers_back_promiscuous;
     back_rx_ethertype = registers_ethertype;
     back_rx_back = 1'h1;
-    back_rx_head_read = classify_back_read;
+    back_rx_key_read = classify_back_read;
+    back_rx_meta_read = classify_back_meta_read;
     back_rx_beat_read = back_route_take;
     back_rx_tail_read = back_route_take_last;
     back_rx_count_strobe = ((back_rx_tvalid & back_rx_s_ready) & swept) & back_rx_tlast;
@@ -9128,19 +9932,29 @@ module ipos_nic_card (
     classify_front_meta = front_rx_meta;
     classify_front_ip_ok = front_rx_ip_ok;
     front_rx_sums_read = classify_front_sums_read;
-    classify_front_valid = front_rx_head_valid;
+    classify_front_key = front_rx_key;
+    classify_front_valid = front_rx_key_valid;
     classify_front_level = front_verdicts_level;
     front_verdicts_data_in = classify_verdict;
     front_verdicts_write = classify_front_write;
     front_verdicts_read = front_route_take_last;
+    front_details_data_in = classify_detail;
+    front_details_write = classify_front_write;
+    front_details_read = front_route_detail_read;
+    front_route_detail = front_details_data_out;
     classify_back_meta = back_rx_meta;
     classify_back_ip_ok = back_rx_ip_ok;
     back_rx_sums_read = classify_back_sums_read;
-    classify_back_valid = back_rx_head_valid;
+    classify_back_key = back_rx_key;
+    classify_back_valid = back_rx_key_valid;
     classify_back_level = back_verdicts_level;
     back_verdicts_data_in = classify_verdict;
     back_verdicts_write = classify_back_write;
     back_verdicts_read = back_route_take_last;
+    back_details_data_in = classify_detail;
+    back_details_write = classify_back_write;
+    back_details_read = back_route_detail_read;
+    back_route_detail = back_details_data_out;
     classify_back_ipos_ok = back_rx_ipos_ok;
     front_route_back = 1'h0;
     front_route_front_mac = registers_front_mac;
@@ -9223,31 +10037,25 @@ module ipos_nic_card (
     registers_selected = entries_selected;
     registers_select_done = entries_done;
     events_data_in = entries_event_data;
-    events_write = entries_event_valid & (~events_level[4]);
-    event_lost = entries_event_valid & events_level[4];
+    events_write = entries_event_valid & (events_level != 5'hf);
+    event_lost = entries_event_valid & (events_level == 5'hf);
     event_data = events_data_out;
     event_valid = events_valid;
     events_read = events_valid & event_ready;
-    front_fwd_ready = front_fwd_valid & front_routes_valid;
-    front_fwd_take = front_fwd_ready & fwd_arbiter_a_ready;
-    fwd_arbiter_a_beat = front_fwd_data_out;
-    fwd_arbiter_a_meta = front_routes_data_out;
-    fwd_arbiter_a_valid = front_fwd_ready;
-    front_fwd_read = front_fwd_take;
-    front_routes_read = front_fwd_take & front_fwd_data_out[67];
-    back_fwd_ready = back_fwd_valid & back_routes_valid;
-    back_fwd_take = back_fwd_ready & fwd_arbiter_b_ready;
-    fwd_arbiter_b_beat = back_fwd_data_out;
-    fwd_arbiter_b_meta = back_routes_data_out;
-    fwd_arbiter_b_valid = back_fwd_ready;
-    back_fwd_read = back_fwd_take;
-    back_routes_read = back_fwd_take & back_fwd_data_out[67];
-    encap_mac = registers_back_mac;
-    encap_ethertype = registers_ethertype;
-    encap_s_beat = fwd_arbiter_m_beat;
-    encap_s_route = fwd_arbiter_m_meta;
-    encap_s_valid = fwd_arbiter_m_valid;
-    fwd_arbiter_m_ready = encap_s_ready;
+    forward_a_route = front_routes_data_out;
+    forward_a_route_valid = front_routes_valid;
+    front_routes_read = forward_a_route_read;
+    forward_a_beat = front_fwd_data_out;
+    forward_a_valid = front_fwd_valid;
+    front_fwd_read = forward_a_read;
+    forward_b_route = back_routes_data_out;
+    forward_b_route_valid = back_routes_valid;
+    back_routes_read = forward_b_route_read;
+    forward_b_beat = back_fwd_data_out;
+    forward_b_valid = back_fwd_valid;
+    back_fwd_read = forward_b_read;
+    forward_mac = registers_back_mac;
+    forward_ethertype = registers_ethertype;
     front_host_in_tdata = front_send_tdata;
     front_host_in_tkeep = front_send_tkeep;
     front_host_in_tlast = front_send_tlast;
@@ -9268,10 +10076,10 @@ module ipos_nic_card (
     back_sends_s_checksum = back_send_checksum;
     back_sends_s_valid = back_send_tvalid & swept;
     back_send_tready = back_sends_s_ready & swept;
-    back_arbiter_a_beat = encap_m_beat;
+    back_arbiter_a_beat = forward_m_beat;
     back_arbiter_a_meta = 1'h0;
-    back_arbiter_a_valid = encap_m_valid;
-    encap_m_ready = back_arbiter_a_ready;
+    back_arbiter_a_valid = forward_m_valid;
+    forward_m_ready = back_arbiter_a_ready;
     back_arbiter_b_beat = back_sends_m_beat;
     back_arbiter_b_meta = 1'h0;
     back_arbiter_b_valid = back_sends_m_valid;
@@ -9514,6 +10322,111 @@ module ipos_nic_host_receive_control (
   end
 endmodule
 
+module ipos_nic_host_receive_ring_fifo_ram (
+    input  logic [4:0] read_address,
+    input  logic read_clock,
+    output logic [127:0] read_data,
+    input  logic [4:0] write_address,
+    input  logic write_clock,
+    input  logic [127:0] write_data,
+    input  logic write_enable
+);
+  reg[127:0] mem[31:0];
+  always @(posedge read_clock) begin
+     read_data <= mem[read_address];
+  end
+  always @(posedge write_clock) begin
+     if (write_enable) begin
+        mem[write_address] <= write_data;
+     end
+  end
+endmodule
+
+module ipos_nic_host_receive_ring_fifo (
+    input  logic clock,
+    input  logic reset,
+    input  logic [127:0] data_in,
+    input  logic write,
+    output logic [127:0] data_out,
+    output logic valid,
+    input  logic read,
+    output logic [5:0] level
+);
+  logic [5:0] rd_next;
+  logic [4:0] ram_read_address;
+  logic [127:0] ram_read_data;
+  logic [4:0] ram_write_address;
+  logic [127:0] ram_write_data;
+  logic ram_write_enable;
+  logic [5:0] wr_d;
+  logic [5:0] wr_q;
+  logic [5:0] rd_d;
+  logic [5:0] rd_q;
+  logic full_word_d;
+  logic full_word_q;
+  logic [5:0] count_d;
+  logic [5:0] count_q;
+
+  initial begin
+    wr_q = 6'h0;
+    rd_q = 6'h0;
+    full_word_q = 1'h0;
+    count_q = 6'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    wr_q <= wr_d;
+    rd_q <= rd_d;
+    full_word_q <= full_word_d;
+    count_q <= count_d;
+  end
+
+  ipos_nic_host_receive_ring_fifo_ram ram (
+      .read_address(ram_read_address),
+      .read_clock(clock),
+      .read_data(ram_read_data),
+      .write_address(ram_write_address),
+      .write_clock(clock),
+      .write_data(ram_write_data),
+      .write_enable(ram_write_enable)
+  );
+
+  always_comb begin
+    wr_d = wr_q;
+    rd_d = rd_q;
+    full_word_d = full_word_q;
+    count_d = count_q;
+    rd_next = rd_q;
+    if (read) begin
+      rd_next = rd_q + 6'h1;
+    end
+    rd_d = rd_next;
+    if (write) begin
+      wr_d = wr_q + 6'h1;
+    end
+    ram_write_address = wr_q[4:0];
+    ram_write_data = data_in;
+    ram_write_enable = write;
+    ram_read_address = rd_next[4:0];
+    full_word_d = rd_next != wr_q;
+    data_out = ram_read_data;
+    valid = full_word_q;
+    level = count_q;
+    if (write & (~read)) begin
+      count_d = count_q + 6'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 6'h1;
+    end
+    if (reset) begin
+      wr_d = 6'h0;
+      rd_d = 6'h0;
+      full_word_d = 1'h0;
+      count_d = 6'h0;
+    end
+  end
+endmodule
+
 module ipos_nic_host_receive_ring (
     input  logic clock,
     input  logic reset,
@@ -9636,7 +10549,7 @@ module ipos_nic_host_receive_ring (
     settled_q <= settled_d;
   end
 
-  ipos_nic_card_front_host_metas fifo (
+  ipos_nic_host_receive_ring_fifo fifo (
       .clock(clock),
       .reset(fifo_reset),
       .data_in(fifo_data_in),

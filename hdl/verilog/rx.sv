@@ -199,15 +199,16 @@ module rx_fields (
     input  logic promiscuous,
     input  logic [15:0] ethertype,
     input  logic back,
-    output logic [217:0] meta,
+    output logic [122:0] meta,
     output logic meta_valid,
+    output logic [96:0] key,
     output logic done1,
     output logic [4:0] k1,
     output logic [3:0] v1,
     output logic [12:0] long1,
     output logic [3:0] port_beat,
     output logic odd,
-    output logic [15:0] total1,
+    output logic [16:0] upto,
     output logic [7:0] cover1,
     output logic [16:0] pseudo
 );
@@ -227,10 +228,12 @@ module rx_fields (
   logic udp;
   logic enough;
   logic finish;
-  logic [15:0] header;
+  logic [16:0] header;
+  logic brief;
   logic [7:0] covered;
   logic is_ipos;
-  logic [217:0] m;
+  logic [122:0] m;
+  logic [96:0] tuple;
   logic [4:0] k_d;
   logic [4:0] k_q;
   logic [3:0] v_d;
@@ -305,20 +308,18 @@ module rx_fields (
   logic was_tagged_q;
   logic [15:0] was_tci_d;
   logic [15:0] was_tci_q;
-  logic [217:0] out_d;
-  logic [217:0] out_q;
+  logic [122:0] out_d;
+  logic [122:0] out_q;
   logic out_valid_d;
   logic out_valid_q;
   logic mac_same_d;
   logic mac_same_q;
-  logic [15:0] payload_d;
-  logic [15:0] payload_q;
-  logic [15:0] need_d;
-  logic [15:0] need_q;
+  logic [16:0] left_d;
+  logic [16:0] left_q;
+  logic [16:0] until_d;
+  logic [16:0] until_q;
   logic l4_d;
   logic l4_q;
-  logic small_d;
-  logic small_q;
   logic malformed_d;
   logic malformed_q;
 
@@ -360,13 +361,12 @@ module rx_fields (
     was_runt_q = 1'h0;
     was_tagged_q = 1'h0;
     was_tci_q = 16'h0;
-    out_q = 218'h0;
+    out_q = 123'h0;
     out_valid_q = 1'h0;
     mac_same_q = 1'h0;
-    payload_q = 16'h0;
-    need_q = 16'h0;
+    left_q = 17'h0;
+    until_q = 17'h0;
     l4_q = 1'h0;
-    small_q = 1'h0;
     malformed_q = 1'h0;
   end
 
@@ -411,10 +411,9 @@ module rx_fields (
     out_q <= out_d;
     out_valid_q <= out_valid_d;
     mac_same_q <= mac_same_d;
-    payload_q <= payload_d;
-    need_q <= need_d;
+    left_q <= left_d;
+    until_q <= until_d;
     l4_q <= l4_d;
-    small_q <= small_d;
     malformed_q <= malformed_d;
   end
 
@@ -431,10 +430,9 @@ module rx_fields (
     vd_d = vd_q;
     longd_d = longd_q;
     mac_same_d = mac_same_q;
-    payload_d = payload_q;
-    need_d = need_q;
+    left_d = left_q;
+    until_d = until_q;
     l4_d = l4_q;
-    small_d = small_q;
     malformed_d = malformed_q;
     dst_d = dst_q;
     src_d = src_q;
@@ -579,14 +577,11 @@ module rx_fields (
       was_tci_d = tci;
     end
     mac_same_d = dst_q == mac;
-    header = {12'h0, ihl_q} << 2;
-    need_d = header + 16'h8;
-    if (tcp) begin
-      need_d = header + 16'h14;
-    end
-    payload_d = total_q - header;
-    small_d = total_q < header;
-    malformed_d = total_q < need_q;
+    header = {13'h0, ihl_q} << 2;
+    left_d = {1'h0, total_q} - header;
+    brief = left_q[16];
+    malformed_d = brief | ((left_q[15:5] == 11'h0) & ((left_q[4:3] == 2'h0) | (tcp & ((~left_q[4]) | (left_q[3:2] == 2'h0)))));
+    until_d = {1'h0, total_q} + 17'hd;
     l4_d = (frag_q[13:0] == 14'h0) & (tcp | udp);
     covered = 8'h0;
     if ((itype_q == 8'h2) | (itype_q == 8'h3)) begin
@@ -614,7 +609,7 @@ module rx_fields (
     end else if (cut_options_q) begin
       m[24:22] = c_truncated;
     end
-    m[25] = small_q;
+    m[25] = brief;
     m[28:26] = 3'h0;
     if (l4_q) begin
       if (cut_l4_q) begin
@@ -625,36 +620,37 @@ module rx_fields (
     end
     m[29] = frag_q[13:0] != 14'h0;
     m[30] = ~(tcp | udp);
-    m[31] = udp & ((usum_q == 16'h0) | (ulen_q != payload_q));
+    m[31] = udp & ((usum_q == 16'h0) | (ulen_q != left_q[15:0]));
     m[32] = udp;
-    m[64:33] = sip_q;
-    m[96:65] = dip_q;
-    m[112:97] = sport_q;
-    m[128:113] = dport_q;
-    m[136:129] = 8'h0;
+    m[40:33] = 8'h0;
     if (tcp) begin
-      m[136:129] = flags_q;
+      m[40:33] = flags_q;
     end
-    m[152:137] = total_q;
-    m[200:153] = src_q;
-    m[201] = was_tagged_q;
-    m[217:202] = was_tci_q;
+    m[57:41] = until_q;
+    m[105:58] = src_q;
+    m[106] = was_tagged_q;
+    m[122:107] = was_tci_q;
     if (~was_tagged_q) begin
-      m[217:202] = 16'h0;
+      m[122:107] = 16'h0;
     end
     out_d = m;
     out_valid_d = done_q;
     meta = out_q;
     meta_valid = out_valid_q;
+    tuple = ((({65'h0, sip_q} << 64) | ({81'h0, sport_q} << 48)) | ({65'h0, dip_q} << 16)) | {81'h0, dport_q};
+    if (udp) begin
+      tuple = (tuple & ~(97'h1 << 96)) | ({96'h0, 1'h1} << 96);
+    end
+    key = tuple;
     done1 = done_q;
     k1 = kd_q;
     v1 = vd_q;
     port_beat = pb_q;
     odd = ihl_q[0];
-    total1 = total_q;
+    upto = until_q;
     cover1 = covered;
     long1 = longd_q;
-    pseudo = {9'h0, proto_q} + {1'h0, payload_q};
+    pseudo = {9'h0, proto_q} + {1'h0, left_q[15:0]};
     if (reset) begin
       k_d = 5'h0;
       v_d = 4'h0;
@@ -673,7 +669,7 @@ module rx_verify_masks (
     input  logic [12:0] long,
     input  logic [3:0] port_beat,
     input  logic odd,
-    input  logic [15:0] total,
+    input  logic [16:0] last,
     input  logic [7:0] covered,
     output logic [7:0] ip,
     output logic [7:0] l4,
@@ -681,13 +677,12 @@ module rx_verify_masks (
 );
   localparam logic [7:0] c_all = 8'hff;
   localparam logic [7:0] c_head = 8'h3;
+  localparam logic [7:0] c_rest = 8'h7f;
   logic [12:0] end_beat;
   logic [7:0] upto;
   logic [7:0] from;
   logic [4:0] iend_beat;
   logic [7:0] options;
-  logic [16:0] stop_d;
-  logic [16:0] stop_q;
   logic [8:0] iend_d;
   logic [8:0] iend_q;
   logic [4:0] k1_d;
@@ -722,7 +717,6 @@ module rx_verify_masks (
   logic [7:0] ipos2_q;
 
   initial begin
-    stop_q = 17'h0;
     iend_q = 9'h0;
     k1_q = 5'h0;
     one1_q = 1'h0;
@@ -742,7 +736,6 @@ module rx_verify_masks (
   end
 
   always_ff @(posedge clock) begin
-    stop_q <= stop_d;
     iend_q <= iend_d;
     k1_q <= k1_d;
     one1_q <= one1_d;
@@ -762,7 +755,6 @@ module rx_verify_masks (
   end
 
   always_comb begin
-    stop_d = stop_q;
     iend_d = iend_q;
     k1_d = k1_q;
     one1_d = one1_q;
@@ -779,9 +771,8 @@ module rx_verify_masks (
     ip2_d = ip2_q;
     l42_d = l42_q;
     ipos2_d = ipos2_q;
-    stop_d = {1'h0, total} + 17'he;
     iend_d = {1'h0, covered} + 9'he;
-    end_beat = 13'(stop_q[16:3]);
+    end_beat = 13'(last[16:3]);
     k1_d = k;
     one1_d = v == 4'h1;
     three1_d = v == 4'h3;
@@ -792,7 +783,7 @@ module rx_verify_masks (
     body1_d = v > port_beat;
     inside1_d = long < end_beat;
     end1_d = long == end_beat;
-    pos1_d = stop_q[2:0];
+    pos1_d = last[2:0];
     odd1_d = odd;
     options = 8'hfc;
     if (odd1_q) begin
@@ -810,7 +801,7 @@ module rx_verify_masks (
     if (inside1_q) begin
       upto = c_all;
     end else if (end1_q) begin
-      upto = ~(c_all >> pos1_q);
+      upto = ~(c_rest >> pos1_q);
     end
     from = 8'h0;
     if (body1_q) begin
@@ -844,6 +835,126 @@ module rx_verify_masks (
 endmodule
 
 module rx_verify_ip_sum (
+    input  logic clock,
+    input  logic valid,
+    input  logic first,
+    input  logic [63:0] data,
+    input  logic [7:0] mask,
+    output logic [20:0] sum
+);
+  localparam logic [63:0] c_byte = 64'hff;
+  logic [63:0] m;
+  logic [63:0] w;
+  logic [17:0] l0;
+  logic [17:0] l1;
+  logic [17:0] l2;
+  logic [17:0] l3;
+  logic [20:0] base;
+  logic [20:0] acc_d;
+  logic [20:0] acc_q;
+  logic [17:0] upper_d;
+  logic [17:0] upper_q;
+  logic [17:0] lower_d;
+  logic [17:0] lower_q;
+  logic pairs_valid_d;
+  logic pairs_valid_q;
+  logic pairs_first_d;
+  logic pairs_first_q;
+  logic [17:0] lanes_d;
+  logic [17:0] lanes_q;
+  logic lanes_valid_d;
+  logic lanes_valid_q;
+  logic lanes_first_d;
+  logic lanes_first_q;
+
+  initial begin
+    acc_q = 21'h0;
+    upper_q = 18'h0;
+    lower_q = 18'h0;
+    pairs_valid_q = 1'h0;
+    pairs_first_q = 1'h0;
+    lanes_q = 18'h0;
+    lanes_valid_q = 1'h0;
+    lanes_first_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    acc_q <= acc_d;
+    upper_q <= upper_d;
+    lower_q <= lower_d;
+    pairs_valid_q <= pairs_valid_d;
+    pairs_first_q <= pairs_first_d;
+    lanes_q <= lanes_d;
+    lanes_valid_q <= lanes_valid_d;
+    lanes_first_q <= lanes_first_d;
+  end
+
+  always_comb begin
+    acc_d = acc_q;
+    upper_d = upper_q;
+    lower_d = lower_q;
+    pairs_valid_d = pairs_valid_q;
+    pairs_first_d = pairs_first_q;
+    lanes_d = lanes_q;
+    lanes_valid_d = lanes_valid_q;
+    lanes_first_d = lanes_first_q;
+    m = 64'h0;
+    m = m << 8;
+    if (mask[7]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[6]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[5]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[4]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[3]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[2]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[1]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[0]) begin
+      m = m | c_byte;
+    end
+    w = data & m;
+    l0 = {2'h0, w[15:0]};
+    l1 = {2'h0, w[31:16]};
+    l2 = {2'h0, w[47:32]};
+    l3 = {2'h0, w[63:48]};
+    lower_d = l0 + l1;
+    upper_d = l2 + l3;
+    pairs_valid_d = valid;
+    pairs_first_d = first;
+    lanes_d = lower_q + upper_q;
+    lanes_valid_d = pairs_valid_q;
+    lanes_first_d = pairs_first_q;
+    base = acc_q;
+    if (lanes_first_q) begin
+      base = 21'h0;
+    end
+    if (lanes_valid_q) begin
+      acc_d = base + {3'h0, lanes_q};
+    end
+    sum = acc_q;
+  end
+endmodule
+
+module rx_verify_l4_sum (
     input  logic clock,
     input  logic valid,
     input  logic first,
@@ -963,6 +1074,126 @@ module rx_verify_ip_sum (
   end
 endmodule
 
+module rx_verify_ipos_sum (
+    input  logic clock,
+    input  logic valid,
+    input  logic first,
+    input  logic [63:0] data,
+    input  logic [7:0] mask,
+    output logic [22:0] sum
+);
+  localparam logic [63:0] c_byte = 64'hff;
+  logic [63:0] m;
+  logic [63:0] w;
+  logic [17:0] l0;
+  logic [17:0] l1;
+  logic [17:0] l2;
+  logic [17:0] l3;
+  logic [22:0] base;
+  logic [22:0] acc_d;
+  logic [22:0] acc_q;
+  logic [17:0] upper_d;
+  logic [17:0] upper_q;
+  logic [17:0] lower_d;
+  logic [17:0] lower_q;
+  logic pairs_valid_d;
+  logic pairs_valid_q;
+  logic pairs_first_d;
+  logic pairs_first_q;
+  logic [17:0] lanes_d;
+  logic [17:0] lanes_q;
+  logic lanes_valid_d;
+  logic lanes_valid_q;
+  logic lanes_first_d;
+  logic lanes_first_q;
+
+  initial begin
+    acc_q = 23'h0;
+    upper_q = 18'h0;
+    lower_q = 18'h0;
+    pairs_valid_q = 1'h0;
+    pairs_first_q = 1'h0;
+    lanes_q = 18'h0;
+    lanes_valid_q = 1'h0;
+    lanes_first_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    acc_q <= acc_d;
+    upper_q <= upper_d;
+    lower_q <= lower_d;
+    pairs_valid_q <= pairs_valid_d;
+    pairs_first_q <= pairs_first_d;
+    lanes_q <= lanes_d;
+    lanes_valid_q <= lanes_valid_d;
+    lanes_first_q <= lanes_first_d;
+  end
+
+  always_comb begin
+    acc_d = acc_q;
+    upper_d = upper_q;
+    lower_d = lower_q;
+    pairs_valid_d = pairs_valid_q;
+    pairs_first_d = pairs_first_q;
+    lanes_d = lanes_q;
+    lanes_valid_d = lanes_valid_q;
+    lanes_first_d = lanes_first_q;
+    m = 64'h0;
+    m = m << 8;
+    if (mask[7]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[6]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[5]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[4]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[3]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[2]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[1]) begin
+      m = m | c_byte;
+    end
+    m = m << 8;
+    if (mask[0]) begin
+      m = m | c_byte;
+    end
+    w = data & m;
+    l0 = {2'h0, w[15:0]};
+    l1 = {2'h0, w[31:16]};
+    l2 = {2'h0, w[47:32]};
+    l3 = {2'h0, w[63:48]};
+    lower_d = l0 + l1;
+    upper_d = l2 + l3;
+    pairs_valid_d = valid;
+    pairs_first_d = first;
+    lanes_d = lower_q + upper_q;
+    lanes_valid_d = pairs_valid_q;
+    lanes_first_d = pairs_first_q;
+    base = acc_q;
+    if (lanes_first_q) begin
+      base = 23'h0;
+    end
+    if (lanes_valid_q) begin
+      acc_d = base + {5'h0, lanes_q};
+    end
+    sum = acc_q;
+  end
+endmodule
+
 module rx_verify_ip_fold (
     input  logic clock,
     input  logic [31:0] sum,
@@ -1010,8 +1241,9 @@ module rx_verify (
     input  logic [12:0] long,
     input  logic [3:0] port_beat,
     input  logic odd,
-    input  logic [15:0] total,
+    input  logic [16:0] upto,
     input  logic [7:0] covered,
+    input  logic back,
     input  logic [16:0] pseudo,
     output logic ip_ok,
     output logic ipos_ok,
@@ -1025,7 +1257,7 @@ module rx_verify (
   logic [12:0] masks_long;
   logic [3:0] masks_port_beat;
   logic masks_odd;
-  logic [15:0] masks_total;
+  logic [16:0] masks_last;
   logic [7:0] masks_covered;
   logic [7:0] masks_ip;
   logic [7:0] masks_l4;
@@ -1034,7 +1266,7 @@ module rx_verify (
   logic ip_sum_first;
   logic [63:0] ip_sum_data;
   logic [7:0] ip_sum_mask;
-  logic [31:0] ip_sum_sum;
+  logic [20:0] ip_sum_sum;
   logic l4_sum_valid;
   logic l4_sum_first;
   logic [63:0] l4_sum_data;
@@ -1044,7 +1276,7 @@ module rx_verify (
   logic ipos_sum_first;
   logic [63:0] ipos_sum_data;
   logic [7:0] ipos_sum_mask;
-  logic [31:0] ipos_sum_sum;
+  logic [22:0] ipos_sum_sum;
   logic [31:0] ip_fold_sum;
   logic ip_fold_valid;
   logic [31:0] l4_fold_sum;
@@ -1133,7 +1365,7 @@ module rx_verify (
       .long(masks_long),
       .port_beat(masks_port_beat),
       .odd(masks_odd),
-      .total(masks_total),
+      .last(masks_last),
       .covered(masks_covered),
       .ip(masks_ip),
       .l4(masks_l4),
@@ -1149,7 +1381,7 @@ module rx_verify (
       .sum(ip_sum_sum)
   );
 
-  rx_verify_ip_sum l4_sum (
+  rx_verify_l4_sum l4_sum (
       .clock(clock),
       .valid(l4_sum_valid),
       .first(l4_sum_first),
@@ -1158,7 +1390,7 @@ module rx_verify (
       .sum(l4_sum_sum)
   );
 
-  rx_verify_ip_sum ipos_sum (
+  rx_verify_ipos_sum ipos_sum (
       .clock(clock),
       .valid(ipos_sum_valid),
       .first(ipos_sum_first),
@@ -1208,7 +1440,7 @@ module rx_verify (
     masks_long = long;
     masks_port_beat = port_beat;
     masks_odd = odd;
-    masks_total = total;
+    masks_last = upto;
     masks_covered = covered;
     data1_d = data;
     data2_d = data1_q;
@@ -1226,7 +1458,7 @@ module rx_verify (
     l4_sum_first = start2_q;
     l4_sum_data = data2_q;
     l4_sum_mask = masks_l4;
-    ipos_sum_valid = valid2_q;
+    ipos_sum_valid = valid2_q & back;
     ipos_sum_first = start2_q;
     ipos_sum_data = data2_q;
     ipos_sum_mask = masks_ipos;
@@ -1237,8 +1469,8 @@ module rx_verify (
     pseudo5_d = pseudo4_q;
     l4_total_d = l4_sum_sum + {15'h0, pseudo5_q};
     l4_fold_sum = l4_total_q;
-    ip_fold_sum = ip_sum_sum;
-    ipos_fold_sum = ipos_sum_sum;
+    ip_fold_sum = {11'h0, ip_sum_sum};
+    ipos_fold_sum = {9'h0, ipos_sum_sum};
     ipos_ok8_d = ipos_fold_valid;
     dones_d = dones_q << 1;
     if (done) begin
@@ -1368,16 +1600,154 @@ module rx_beats (
   end
 endmodule
 
-module rx_metas_ram (
+module rx_ahead (
+    input  logic clock,
+    input  logic reset,
+    input  logic [68:0] s_data,
+    input  logic s_valid,
+    output logic s_read,
+    output logic [68:0] m_data,
+    output logic m_valid,
+    input  logic m_read
+);
+  logic go;
+  logic [68:0] data_d;
+  logic [68:0] data_q;
+  logic full_d;
+  logic full_q;
+
+  initial begin
+    data_q = 69'h0;
+    full_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    data_q <= data_d;
+    full_q <= full_d;
+  end
+
+  always_comb begin
+    data_d = data_q;
+    full_d = full_q;
+    go = m_read | (~full_q);
+    s_read = go & s_valid;
+    if (go) begin
+      data_d = s_data;
+      full_d = s_valid;
+    end
+    m_data = data_q;
+    m_valid = full_q;
+    if (reset) begin
+      full_d = 1'h0;
+    end
+  end
+endmodule
+
+module rx_keys_ram (
+    input  logic clock,
     input  logic [3:0] read_address,
-    input  logic read_clock,
-    output logic [217:0] read_data,
+    output logic [96:0] read_data,
     input  logic [3:0] write_address,
-    input  logic write_clock,
-    input  logic [217:0] write_data,
+    input  logic [96:0] write_data,
     input  logic write_enable
 );
-  reg[217:0] mem[15:0];
+  logic [96:0] mem [15:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
+endmodule
+
+module rx_keys (
+    input  logic clock,
+    input  logic reset,
+    input  logic [96:0] data_in,
+    input  logic write,
+    output logic [96:0] data_out,
+    output logic valid,
+    input  logic read,
+    output logic [4:0] level
+);
+  logic [3:0] ram_read_address;
+  logic [96:0] ram_read_data;
+  logic [3:0] ram_write_address;
+  logic [96:0] ram_write_data;
+  logic ram_write_enable;
+  logic [3:0] wr_d;
+  logic [3:0] wr_q;
+  logic [3:0] rd_d;
+  logic [3:0] rd_q;
+  logic [4:0] count_d;
+  logic [4:0] count_q;
+  logic some_d;
+  logic some_q;
+
+  initial begin
+    wr_q = 4'h0;
+    rd_q = 4'h0;
+    count_q = 5'h0;
+    some_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    wr_q <= wr_d;
+    rd_q <= rd_d;
+    count_q <= count_d;
+    some_q <= some_d;
+  end
+
+  rx_keys_ram ram (
+      .clock(clock),
+      .read_address(ram_read_address),
+      .read_data(ram_read_data),
+      .write_address(ram_write_address),
+      .write_data(ram_write_data),
+      .write_enable(ram_write_enable)
+  );
+
+  always_comb begin
+    wr_d = wr_q;
+    rd_d = rd_q;
+    count_d = count_q;
+    some_d = some_q;
+    ram_write_address = wr_q;
+    ram_write_data = data_in;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
+    data_out = ram_read_data;
+    valid = some_q;
+    level = count_q;
+    if (read) begin
+      rd_d = rd_q + 4'h1;
+      some_d = count_q != 5'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 4'h1;
+      some_d = 1'h1;
+    end
+    if (write & (~read)) begin
+      count_d = count_q + 5'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 5'h1;
+    end
+    if (reset) begin
+      wr_d = 4'h0;
+      rd_d = 4'h0;
+      count_d = 5'h0;
+      some_d = 1'h0;
+    end
+  end
+endmodule
+
+module rx_metas_ram (
+    input  logic [5:0] read_address,
+    input  logic read_clock,
+    output logic [122:0] read_data,
+    input  logic [5:0] write_address,
+    input  logic write_clock,
+    input  logic [122:0] write_data,
+    input  logic write_enable
+);
+  reg[122:0] mem[63:0];
   always @(posedge read_clock) begin
      read_data <= mem[read_address];
   end
@@ -1391,33 +1761,33 @@ endmodule
 module rx_metas (
     input  logic clock,
     input  logic reset,
-    input  logic [217:0] data_in,
+    input  logic [122:0] data_in,
     input  logic write,
-    output logic [217:0] data_out,
+    output logic [122:0] data_out,
     output logic valid,
     input  logic read,
-    output logic [4:0] level
+    output logic [6:0] level
 );
-  logic [4:0] rd_next;
-  logic [3:0] ram_read_address;
-  logic [217:0] ram_read_data;
-  logic [3:0] ram_write_address;
-  logic [217:0] ram_write_data;
+  logic [6:0] rd_next;
+  logic [5:0] ram_read_address;
+  logic [122:0] ram_read_data;
+  logic [5:0] ram_write_address;
+  logic [122:0] ram_write_data;
   logic ram_write_enable;
-  logic [4:0] wr_d;
-  logic [4:0] wr_q;
-  logic [4:0] rd_d;
-  logic [4:0] rd_q;
+  logic [6:0] wr_d;
+  logic [6:0] wr_q;
+  logic [6:0] rd_d;
+  logic [6:0] rd_q;
   logic full_word_d;
   logic full_word_q;
-  logic [4:0] count_d;
-  logic [4:0] count_q;
+  logic [6:0] count_d;
+  logic [6:0] count_q;
 
   initial begin
-    wr_q = 5'h0;
-    rd_q = 5'h0;
+    wr_q = 7'h0;
+    rd_q = 7'h0;
     full_word_q = 1'h0;
-    count_q = 5'h0;
+    count_q = 7'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -1444,53 +1814,46 @@ module rx_metas (
     count_d = count_q;
     rd_next = rd_q;
     if (read) begin
-      rd_next = rd_q + 5'h1;
+      rd_next = rd_q + 7'h1;
     end
     rd_d = rd_next;
     if (write) begin
-      wr_d = wr_q + 5'h1;
+      wr_d = wr_q + 7'h1;
     end
-    ram_write_address = wr_q[3:0];
+    ram_write_address = wr_q[5:0];
     ram_write_data = data_in;
     ram_write_enable = write;
-    ram_read_address = rd_next[3:0];
+    ram_read_address = rd_next[5:0];
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
     if (write & (~read)) begin
-      count_d = count_q + 5'h1;
+      count_d = count_q + 7'h1;
     end
     if (read & (~write)) begin
-      count_d = count_q - 5'h1;
+      count_d = count_q - 7'h1;
     end
     if (reset) begin
-      wr_d = 5'h0;
-      rd_d = 5'h0;
+      wr_d = 7'h0;
+      rd_d = 7'h0;
       full_word_d = 1'h0;
-      count_d = 5'h0;
+      count_d = 7'h0;
     end
   end
 endmodule
 
 module rx_pairs_ram (
-    input  logic [4:0] read_address,
-    input  logic read_clock,
+    input  logic clock,
+    input  logic [3:0] read_address,
     output logic [1:0] read_data,
-    input  logic [4:0] write_address,
-    input  logic write_clock,
+    input  logic [3:0] write_address,
     input  logic [1:0] write_data,
     input  logic write_enable
 );
-  reg[1:0] mem[31:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
-  end
+  logic [1:0] mem [15:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
 
 module rx_pairs (
@@ -1501,43 +1864,41 @@ module rx_pairs (
     output logic [1:0] data_out,
     output logic valid,
     input  logic read,
-    output logic [5:0] level
+    output logic [4:0] level
 );
-  logic [5:0] rd_next;
-  logic [4:0] ram_read_address;
+  logic [3:0] ram_read_address;
   logic [1:0] ram_read_data;
-  logic [4:0] ram_write_address;
+  logic [3:0] ram_write_address;
   logic [1:0] ram_write_data;
   logic ram_write_enable;
-  logic [5:0] wr_d;
-  logic [5:0] wr_q;
-  logic [5:0] rd_d;
-  logic [5:0] rd_q;
-  logic full_word_d;
-  logic full_word_q;
-  logic [5:0] count_d;
-  logic [5:0] count_q;
+  logic [3:0] wr_d;
+  logic [3:0] wr_q;
+  logic [3:0] rd_d;
+  logic [3:0] rd_q;
+  logic [4:0] count_d;
+  logic [4:0] count_q;
+  logic some_d;
+  logic some_q;
 
   initial begin
-    wr_q = 6'h0;
-    rd_q = 6'h0;
-    full_word_q = 1'h0;
-    count_q = 6'h0;
+    wr_q = 4'h0;
+    rd_q = 4'h0;
+    count_q = 5'h0;
+    some_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
-    full_word_q <= full_word_d;
     count_q <= count_d;
+    some_q <= some_d;
   end
 
   rx_pairs_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -1545,24 +1906,118 @@ module rx_pairs (
   always_comb begin
     wr_d = wr_q;
     rd_d = rd_q;
-    full_word_d = full_word_q;
     count_d = count_q;
-    rd_next = rd_q;
-    if (read) begin
-      rd_next = rd_q + 6'h1;
-    end
-    rd_d = rd_next;
-    if (write) begin
-      wr_d = wr_q + 6'h1;
-    end
-    ram_write_address = wr_q[4:0];
+    some_d = some_q;
+    ram_write_address = wr_q;
     ram_write_data = data_in;
-    ram_write_enable = write;
-    ram_read_address = rd_next[4:0];
-    full_word_d = rd_next != wr_q;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
     data_out = ram_read_data;
-    valid = full_word_q;
+    valid = some_q;
     level = count_q;
+    if (read) begin
+      rd_d = rd_q + 4'h1;
+      some_d = count_q != 5'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 4'h1;
+      some_d = 1'h1;
+    end
+    if (write & (~read)) begin
+      count_d = count_q + 5'h1;
+    end
+    if (read & (~write)) begin
+      count_d = count_q - 5'h1;
+    end
+    if (reset) begin
+      wr_d = 4'h0;
+      rd_d = 4'h0;
+      count_d = 5'h0;
+      some_d = 1'h0;
+    end
+  end
+endmodule
+
+module rx_tails_ram (
+    input  logic clock,
+    input  logic [4:0] read_address,
+    output logic [1:0] read_data,
+    input  logic [4:0] write_address,
+    input  logic [1:0] write_data,
+    input  logic write_enable
+);
+  logic [1:0] mem [31:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
+endmodule
+
+module rx_tails (
+    input  logic clock,
+    input  logic reset,
+    input  logic [1:0] data_in,
+    input  logic write,
+    output logic [1:0] data_out,
+    output logic valid,
+    input  logic read,
+    output logic [5:0] level
+);
+  logic [4:0] ram_read_address;
+  logic [1:0] ram_read_data;
+  logic [4:0] ram_write_address;
+  logic [1:0] ram_write_data;
+  logic ram_write_enable;
+  logic [4:0] wr_d;
+  logic [4:0] wr_q;
+  logic [4:0] rd_d;
+  logic [4:0] rd_q;
+  logic [5:0] count_d;
+  logic [5:0] count_q;
+  logic some_d;
+  logic some_q;
+
+  initial begin
+    wr_q = 5'h0;
+    rd_q = 5'h0;
+    count_q = 6'h0;
+    some_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    wr_q <= wr_d;
+    rd_q <= rd_d;
+    count_q <= count_d;
+    some_q <= some_d;
+  end
+
+  rx_tails_ram ram (
+      .clock(clock),
+      .read_address(ram_read_address),
+      .read_data(ram_read_data),
+      .write_address(ram_write_address),
+      .write_data(ram_write_data),
+      .write_enable(ram_write_enable)
+  );
+
+  always_comb begin
+    wr_d = wr_q;
+    rd_d = rd_q;
+    count_d = count_q;
+    some_d = some_q;
+    ram_write_address = wr_q;
+    ram_write_data = data_in;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
+    data_out = ram_read_data;
+    valid = some_q;
+    level = count_q;
+    if (read) begin
+      rd_d = rd_q + 5'h1;
+      some_d = count_q != 6'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 5'h1;
+      some_d = 1'h1;
+    end
     if (write & (~read)) begin
       count_d = count_q + 6'h1;
     end
@@ -1570,10 +2025,10 @@ module rx_pairs (
       count_d = count_q - 6'h1;
     end
     if (reset) begin
-      wr_d = 6'h0;
-      rd_d = 6'h0;
-      full_word_d = 1'h0;
+      wr_d = 5'h0;
+      rd_d = 5'h0;
       count_d = 6'h0;
+      some_d = 1'h0;
     end
   end
 endmodule
@@ -1588,9 +2043,11 @@ module rx (
     input  logic promiscuous,
     input  logic [15:0] ethertype,
     input  logic back,
-    output logic [217:0] meta,
-    output logic head_valid,
-    input  logic head_read,
+    output logic [96:0] key,
+    output logic key_valid,
+    input  logic key_read,
+    output logic [122:0] meta,
+    input  logic meta_read,
     output logic ip_ok,
     output logic ipos_ok,
     output logic sums_valid,
@@ -1630,15 +2087,16 @@ module rx (
   logic fields_promiscuous;
   logic [15:0] fields_ethertype;
   logic fields_back;
-  logic [217:0] fields_meta;
+  logic [122:0] fields_meta;
   logic fields_meta_valid;
+  logic [96:0] fields_key;
   logic fields_done1;
   logic [4:0] fields_k1;
   logic [3:0] fields_v1;
   logic [12:0] fields_long1;
   logic [3:0] fields_port_beat;
   logic fields_odd;
-  logic [15:0] fields_total1;
+  logic [16:0] fields_upto;
   logic [7:0] fields_cover1;
   logic [16:0] fields_pseudo;
   logic verify_reset;
@@ -1651,8 +2109,9 @@ module rx (
   logic [12:0] verify_long;
   logic [3:0] verify_port_beat;
   logic verify_odd;
-  logic [15:0] verify_total;
+  logic [16:0] verify_upto;
   logic [7:0] verify_covered;
+  logic verify_back;
   logic [16:0] verify_pseudo;
   logic verify_ip_ok;
   logic verify_ipos_ok;
@@ -1667,20 +2126,34 @@ module rx (
   logic beats_valid;
   logic beats_read;
   logic [6:0] beats_level;
+  logic ahead_reset;
+  logic [68:0] ahead_s_data;
+  logic ahead_s_valid;
+  logic ahead_s_read;
+  logic [68:0] ahead_m_data;
+  logic ahead_m_valid;
+  logic ahead_m_read;
+  logic keys_reset;
+  logic [96:0] keys_data_in;
+  logic keys_write;
+  logic [96:0] keys_data_out;
+  logic keys_valid;
+  logic keys_read;
+  logic [4:0] keys_level;
   logic metas_reset;
-  logic [217:0] metas_data_in;
+  logic [122:0] metas_data_in;
   logic metas_write;
-  logic [217:0] metas_data_out;
+  logic [122:0] metas_data_out;
   logic metas_valid;
   logic metas_read;
-  logic [4:0] metas_level;
+  logic [6:0] metas_level;
   logic pairs_reset;
   logic [1:0] pairs_data_in;
   logic pairs_write;
   logic [1:0] pairs_data_out;
   logic pairs_valid;
   logic pairs_read;
-  logic [5:0] pairs_level;
+  logic [4:0] pairs_level;
   logic tails_reset;
   logic [1:0] tails_data_in;
   logic tails_write;
@@ -1746,13 +2219,14 @@ module rx (
       .back(fields_back),
       .meta(fields_meta),
       .meta_valid(fields_meta_valid),
+      .key(fields_key),
       .done1(fields_done1),
       .k1(fields_k1),
       .v1(fields_v1),
       .long1(fields_long1),
       .port_beat(fields_port_beat),
       .odd(fields_odd),
-      .total1(fields_total1),
+      .upto(fields_upto),
       .cover1(fields_cover1),
       .pseudo(fields_pseudo)
   );
@@ -1769,8 +2243,9 @@ module rx (
       .long(verify_long),
       .port_beat(verify_port_beat),
       .odd(verify_odd),
-      .total(verify_total),
+      .upto(verify_upto),
       .covered(verify_covered),
+      .back(verify_back),
       .pseudo(verify_pseudo),
       .ip_ok(verify_ip_ok),
       .ipos_ok(verify_ipos_ok),
@@ -1789,6 +2264,28 @@ module rx (
       .valid(beats_valid),
       .read(beats_read),
       .level(beats_level)
+  );
+
+  rx_ahead ahead (
+      .clock(clock),
+      .reset(ahead_reset),
+      .s_data(ahead_s_data),
+      .s_valid(ahead_s_valid),
+      .s_read(ahead_s_read),
+      .m_data(ahead_m_data),
+      .m_valid(ahead_m_valid),
+      .m_read(ahead_m_read)
+  );
+
+  rx_keys keys (
+      .clock(clock),
+      .reset(keys_reset),
+      .data_in(keys_data_in),
+      .write(keys_write),
+      .data_out(keys_data_out),
+      .valid(keys_valid),
+      .read(keys_read),
+      .level(keys_level)
   );
 
   rx_metas metas (
@@ -1813,7 +2310,7 @@ module rx (
       .level(pairs_level)
   );
 
-  rx_pairs tails (
+  rx_tails tails (
       .clock(clock),
       .reset(tails_reset),
       .data_in(tails_data_in),
@@ -1833,13 +2330,15 @@ module rx (
     fields_reset = reset;
     verify_reset = reset;
     beats_reset = reset;
+    ahead_reset = reset;
+    keys_reset = reset;
     metas_reset = reset;
     pairs_reset = reset;
     tails_reset = reset;
     vlan_s_beat = s_beat;
     vlan_s_valid = s_valid;
     s_ready = vlan_s_ready;
-    room_d = (((beats_level < 7'h3c) & (metas_level < 5'ha)) & (pairs_level < 6'h14)) & (tails_level < 6'h14);
+    room_d = (((beats_level < 7'h38) & (keys_level < 5'h8)) & (metas_level < 7'h8)) & (tails_level < 6'h10);
     vlan_m_ready = room_q;
     fire = vlan_m_valid & room_q;
     beats_data_in = vlan_m_beat;
@@ -1856,6 +2355,8 @@ module rx (
     fields_promiscuous = promiscuous;
     fields_ethertype = ethertype;
     fields_back = back;
+    keys_data_in = fields_key;
+    keys_write = fields_done1;
     metas_data_in = fields_meta;
     metas_write = fields_meta_valid;
     data1_d = rev_o;
@@ -1870,9 +2371,10 @@ module rx (
     verify_long = fields_long1;
     verify_port_beat = fields_port_beat;
     verify_odd = fields_odd;
-    verify_total = fields_total1;
+    verify_upto = fields_upto;
     verify_covered = fields_cover1;
     verify_pseudo = fields_pseudo;
+    verify_back = back;
     pair = 2'h0;
     if (verify_ip_ok) begin
       pair = pair | 2'h1;
@@ -1891,9 +2393,11 @@ module rx (
     end
     tails_data_in = tail;
     tails_write = verify_tail_done;
+    key = keys_data_out;
+    key_valid = keys_valid;
+    keys_read = key_read;
     meta = metas_data_out;
-    head_valid = metas_valid;
-    metas_read = head_read;
+    metas_read = meta_read;
     ip_ok = pairs_data_out[0];
     ipos_ok = pairs_data_out[1];
     sums_valid = pairs_valid;
@@ -1902,9 +2406,12 @@ module rx (
     cover_ok = tails_data_out[1];
     tail_valid = tails_valid;
     tails_read = tail_read;
-    beat = beats_data_out;
-    beat_valid = beats_valid;
-    beats_read = beat_read;
+    ahead_s_data = beats_data_out;
+    ahead_s_valid = beats_valid;
+    beats_read = ahead_s_read;
+    beat = ahead_m_data;
+    beat_valid = ahead_m_valid;
+    ahead_m_read = beat_read;
     if (reset) begin
       room_d = 1'h0;
       fire1_d = 1'h0;

@@ -80,7 +80,7 @@ async def encap_byte_for_byte(dut):
 async def rx_without_undefined_bits(dut):
     rnd = generator("rx")
     await begin(dut, mac=int.from_bytes(mac(BACK), "big"), promiscuous=0, ethertype=ETHERTYPE, back=1, s_valid=0, s_beat=0,
-                head_read=0, sums_read=0, tail_read=0, beat_read=0)
+                key_read=0, meta_read=0, sums_read=0, tail_read=0, beat_read=0)
     frames = []
     for i in range(40):
         ip = packet(rnd, "10.0.0.9", 1000 + i, "10.0.0.1", 80, i % 2 == 1)
@@ -93,20 +93,21 @@ async def rx_without_undefined_bits(dut):
         dut.s_valid.value = int(bool(pending) and rnd.random() < 0.8)
         dut.s_beat.value = pending[0] if pending else 0
         await ReadOnly()
-        defined(dut, "s_ready", "head_valid", "sums_valid", "tail_valid", "beat_valid")
+        defined(dut, "s_ready", "key_valid", "sums_valid", "tail_valid", "beat_valid")
         taken = dut.s_valid.value == 1 and dut.s_ready.value == 1
         reads = {}
-        for name, strobe, values in (("head", "head_read", ["meta"]), ("sums", "sums_read", ["ip_ok", "ipos_ok"]),
+        for name, strobe, values in (("key", "key_read", ["key"]), ("sums", "sums_read", ["meta", "ip_ok", "ipos_ok"]),
                                      ("tail", "tail_read", ["l4_ok", "cover_ok"]), ("beat", "beat_read", ["beat"])):
             reads[strobe] = int(getattr(dut, f"{name}_valid").value == 1)
             if reads[strobe]:
                 defined(dut, *values)
-        heads, tails = heads + reads["head_read"], tails + reads["tail_read"]
+        heads, tails = heads + reads["key_read"], tails + reads["tail_read"]
         if reads["sums_read"]:
             sums.append(int(dut.ip_ok.value))
         if reads["beat_read"]:
             got.append(int(dut.beat.value))
         await FallingEdge(dut.clock)
+        reads["meta_read"] = reads["sums_read"]
         for strobe, value in reads.items():
             getattr(dut, strobe).value = value
         await RisingEdge(dut.clock)

@@ -2,9 +2,9 @@
 //! board size where the test's is smaller.
 
 use crate::parse::Rx;
-use crate::route::{Dispatch, Encap, Route};
-use crate::stream::{Beat, Fifo};
-use crate::table::{Classify, Verdict};
+use crate::route::{Dispatch, Forward, Route};
+use crate::stream::{Beat, Fifo, SmallFifo, Through};
+use crate::table::{Classify, Detail, Verdict};
 use rust_hdl_core::prelude::*;
 
 block! {
@@ -52,26 +52,27 @@ block! {
         pub outcome_valid: Signal<Out, Bit>,
         rx: Rx,
         classify: Classify<10, 9>,
-        verdicts: Fifo<Verdict, 4, 5>,
+        verdicts: SmallFifo<Verdict, 4, 5>,
+        details: Fifo<Detail, 6, 7>,
         dispatch: Dispatch,
-        fwd: Fifo<Beat, 9, 10>,
-        routes: Fifo<Route, 5, 6>,
-        encap: Encap,
-        take: Signal<Local, Bit>,
+        fwd: Through<Beat, 10, 11>,
+        routes: SmallFifo<Route, 4, 5>,
+        forward: Forward,
     }
 }
 
 impl Logic for Front {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, rx, classify, verdicts, dispatch, fwd, routes, encap);
+        clock!(self, clock, rx, classify, verdicts, details, dispatch, fwd, routes, forward);
         self.rx.reset.next = self.reset.val();
         self.classify.reset.next = self.reset.val();
         self.verdicts.reset.next = self.reset.val();
+        self.details.reset.next = self.reset.val();
         self.dispatch.reset.next = self.reset.val();
         self.fwd.reset.next = self.reset.val();
         self.routes.reset.next = self.reset.val();
-        self.encap.reset.next = self.reset.val();
+        self.forward.reset.next = self.reset.val();
 
         self.rx.s_beat.next = self.s_beat.val();
         self.rx.s_valid.next = self.s_valid.val();
@@ -80,15 +81,18 @@ impl Logic for Front {
         self.rx.promiscuous.next = self.promiscuous.val();
         self.rx.ethertype.next = self.ethertype.val();
         self.rx.back.next = false;
-        self.rx.head_read.next = self.classify.front_read.val();
+        self.rx.key_read.next = self.classify.front_read.val();
+        self.rx.meta_read.next = self.classify.front_meta_read.val();
         self.rx.beat_read.next = self.dispatch.take.val();
         self.rx.tail_read.next = self.dispatch.take_last.val();
 
         self.classify.front_meta.next = self.rx.meta.val();
         self.classify.front_ip_ok.next = self.rx.ip_ok.val();
         self.rx.sums_read.next = self.classify.front_sums_read.val();
-        self.classify.front_valid.next = self.rx.head_valid.val();
+        self.classify.front_key.next = self.rx.key.val();
+        self.classify.front_valid.next = self.rx.key_valid.val();
         self.classify.front_level.next = self.verdicts.level.val();
+        self.classify.back_key.next = self.rx.key.val();
         self.classify.back_meta.next = self.rx.meta.val();
         self.classify.back_ip_ok.next = false;
         self.classify.back_ipos_ok.next = false;
@@ -115,6 +119,10 @@ impl Logic for Front {
         self.verdicts.data_in.next = self.classify.verdict.val();
         self.verdicts.write.next = self.classify.front_write.val();
         self.verdicts.read.next = self.dispatch.take_last.val();
+        self.details.data_in.next = self.classify.detail.val();
+        self.details.write.next = self.classify.front_write.val();
+        self.details.read.next = self.dispatch.detail_read.val();
+        self.dispatch.detail.next = self.details.data_out.val();
         self.dispatch.back.next = false;
         self.dispatch.front_mac.next = self.mac.val();
         self.dispatch.verdict.next = self.verdicts.data_out.val();
@@ -145,16 +153,20 @@ impl Logic for Front {
         self.fwd.write.next = self.dispatch.fwd_write.val();
         self.routes.data_in.next = self.dispatch.fwd_route.val();
         self.routes.write.next = self.dispatch.fwd_route_write.val();
-        self.take.next = self.fwd.valid.val() & self.routes.valid.val() & self.encap.s_ready.val();
-        self.fwd.read.next = self.take.val();
-        self.routes.read.next = self.take.val() & self.fwd.data_out.val().last;
-        self.encap.mac.next = self.back_mac.val();
-        self.encap.ethertype.next = self.ethertype.val();
-        self.encap.s_beat.next = self.fwd.data_out.val();
-        self.encap.s_route.next = self.routes.data_out.val();
-        self.encap.s_valid.next = self.fwd.valid.val() & self.routes.valid.val();
-        self.m_beat.next = self.encap.m_beat.val();
-        self.m_valid.next = self.encap.m_valid.val();
-        self.encap.m_ready.next = self.m_ready.val();
+        self.forward.a_route.next = self.routes.data_out.val();
+        self.forward.a_route_valid.next = self.routes.valid.val();
+        self.routes.read.next = self.forward.a_route_read.val();
+        self.forward.a_beat.next = self.fwd.data_out.val();
+        self.forward.a_valid.next = self.fwd.valid.val();
+        self.fwd.read.next = self.forward.a_read.val();
+        self.forward.b_route.next = self.routes.data_out.val();
+        self.forward.b_route_valid.next = false;
+        self.forward.b_beat.next = self.fwd.data_out.val();
+        self.forward.b_valid.next = false;
+        self.forward.mac.next = self.back_mac.val();
+        self.forward.ethertype.next = self.ethertype.val();
+        self.m_beat.next = self.forward.m_beat.val();
+        self.m_valid.next = self.forward.m_valid.val();
+        self.forward.m_ready.next = self.m_ready.val();
     }
 }

@@ -12,7 +12,7 @@ use crate::measured::Front;
 use crate::parse::{Fold, LaneSum, Rx, Vlan};
 use crate::pcie;
 use crate::route::{Dispatch, Encap, Rate};
-use crate::stream::{Arbiter, Beat, Fifo, FrameFifo, FromAxis, Inlet, Outlet, ToAxis};
+use crate::stream::{Ahead, Arbiter, Beat, Fifo, FrameFifo, FromAxis, Inlet, Outlet, SmallFifo, Through, ToAxis};
 use crate::table::{Cuckoo, Entries, Hash};
 use crate::wide;
 
@@ -38,6 +38,9 @@ pub fn tops() -> Vec<Top> {
         "fifo" = Fifo<Beat, 4, 5>,
         // narrow: for proofs about data
         "fifo_narrow" = Fifo<Bits<8>, 2, 3>,
+        "small_fifo" = SmallFifo<Bits<8>, 2, 3>,
+        "through" = Through<Bits<8>, 2, 3>,
+        "ahead" = Ahead<Bits<8>>,
         "frame_fifo_narrow" = FrameFifo<Bits<4>, 3, 4>,
         "cuckoo_narrow" = Cuckoo<2, 10, 108>,
         "frame_fifo" = FrameFifo<Bits<128>, 6, 7>,
@@ -123,7 +126,7 @@ block! {
         pub fold_in: Signal<In, Bits<32>>,
         pub fold_ok: Signal<Out, Bit>,
         pub ok: Signal<Out, Bit>,
-        lanes: LaneSum,
+        lanes: LaneSum<32>,
         fold: Fold,
         other: Fold,
     }

@@ -9,7 +9,7 @@ include!(concat!(env!("OUT_DIR"), "/models.rs"));
 pub mod layout;
 pub mod stream;
 
-pub use layout::{Beat, Meta, Route, Verdict};
+pub use layout::{Beat, Detail, Meta, Route, Verdict};
 
 use rand::SeedableRng;
 use rand::rngs::SmallRng;

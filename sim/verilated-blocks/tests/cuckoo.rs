@@ -145,7 +145,7 @@ fn lookups_see_each_commit_whole() {
     let mut host = Host::default();
     let mut map: HashMap<Key, u16> = HashMap::new(); // as committed
     let mut filling = true;
-    let mut flight: VecDeque<Option<(Key, Option<u16>)>> = VecDeque::from([None; 4]); // newest first
+    let mut flight: VecDeque<Option<(Key, Option<u16>)>> = VecDeque::from([None; 5]); // newest first
     let (mut lookups, mut hits, mut moves, mut fullest, mut refused) = (0u32, 0u32, 0u32, 0, Vec::new());
     for cycle in 0..CYCLES {
         if host.commits.is_empty() && rng.random_range(0..4) == 0 {
@@ -172,10 +172,10 @@ fn lookups_see_each_commit_whole() {
             }
             lookup = Some((key, map.get(&key).copied()));
         }
-        // the key of the last cycle's hash
-        block.set_key(&words(flight[0].map_or_else(|| rng.random::<u128>() >> (128 - KEY_BITS), |(key, _)| key)));
+        // the key of the hash two cycles ago
+        block.set_key(&words(flight[1].map_or_else(|| rng.random::<u128>() >> (128 - KEY_BITS), |(key, _)| key)));
         block.low();
-        if let Some((key, expected)) = flight[3] {
+        if let Some((key, expected)) = flight[4] {
             let found = (block.hit() != 0).then(|| block.value());
             assert_eq!(found, expected, "cycle {cycle}, key {key:#x}");
             lookups += 1;

@@ -5,22 +5,24 @@ use std::collections::VecDeque;
 
 use ipos_abi::rx::{L3, L4, Outcome, Reason, RxInfo, RxMeta};
 use ipos_verilated_blocks::stream::{Frames, Source, Stalls};
-use ipos_verilated_blocks::{Beat, Clocked, Route, Verdict, dispatch, seeded};
+use ipos_verilated_blocks::{Beat, Clocked, Detail, Route, Verdict, dispatch, seeded};
 use rand::Rng;
 use rand::rngs::SmallRng;
 
 const FRAMES: u32 = 60_000;
 const FRONT_MAC: [u8; 6] = [0x02, 0xaa, 0xbb, 0xcc, 0xdd, 0xee];
-const BUFFER_BEATS: usize = 512;
+/// Below these there is room for any packet.
+const ROOMY_BEATS: usize = 640;
+const ROOMY_ROUTES: u8 = 12;
 /// More than a host queue holds.
 const HOST_BEATS: u32 = 1024;
-const ROUTES: u64 = 30;
 const LONGEST: usize = 2048;
 
 struct Job {
     frame: Vec<u8>,
     user: bool,
     verdict: Verdict,
+    detail: Detail,
     l4_ok: bool,
     cover_ok: bool,
 }
@@ -40,40 +42,42 @@ impl Job {
 
     /// Where the IPv4 packet ends in the frame.
     fn end(&self) -> usize {
-        14 + self.verdict.total as usize
+        1 + self.verdict.stop as usize
     }
 }
 
 /// A frame with a verdict that the lookup could give it.
 fn job(rng: &mut SmallRng, back: bool) -> Job {
     let mut verdict = Verdict {
-        code: rng.random_range(0..14),
-        l3: rng.random_range(0..5),
-        l4_skip: rng.random_range(0..2),
-        tagged: rng.random_range(0..2),
         udp: rng.random_range(0..2),
-        endpoint: rng.random::<u32>().into(),
         src_ip: rng.random::<u32>().into(),
         src_port: rng.random::<u16>().into(),
         dst_ip: rng.random::<u32>().into(),
         dst_port: rng.random::<u16>().into(),
         mac: rng.random::<u64>() >> 16,
+        ..Default::default()
+    };
+    let mut detail = Detail {
+        code: rng.random_range(0..14),
+        l3: rng.random_range(0..5),
+        l4_skip: rng.random_range(0..2),
+        tagged: rng.random_range(0..2),
+        endpoint: rng.random::<u32>().into(),
         place: rng.random_range(0..1 << 14),
         tcp_flags: rng.random::<u8>().into(),
         ..Default::default()
     };
-    verdict.tci = if verdict.tagged == 1 { rng.random::<u16>().into() } else { 0 };
+    detail.tci = if detail.tagged == 1 { rng.random::<u16>().into() } else { 0 };
     let mut least = 14;
     match rng.random_range(0..10) {
         0 => {
-            verdict.drop = 1;
-            verdict.code = rng.random_range(3..15);
+            detail.code = rng.random_range(3..15);
             least = 1;
         }
         1 if back => {
             verdict.control = 1;
-            verdict.l3 = 0;
-            verdict.cover = [0, 16, 22, 162][rng.random_range(0..4)];
+            detail.l3 = 0;
+            detail.cover = [0, 16, 22, 162][rng.random_range(0..4)];
             least = 30;
         }
         2..5 => verdict.host = 1,
@@ -86,7 +90,7 @@ fn job(rng: &mut SmallRng, back: bool) -> Job {
         verdict.decapsulate = 1;
         least = least.max(14) + 16;
     }
-    verdict.judge = u64::from(verdict.host == 1 && verdict.l3 == L3::Ok as u64);
+    detail.judge = u64::from(verdict.host == 1 && detail.l3 == L3::Ok as u64);
     let length = match rng.random_range(0..40) {
         0 => rng.random_range(least..=1600),
         1 => rng.random_range(1900..2200),
@@ -96,13 +100,14 @@ fn job(rng: &mut SmallRng, back: bool) -> Job {
     rng.fill(&mut frame[..]);
     let packet = length.saturating_sub(14 + 16 * verdict.decapsulate as usize);
     let low = if verdict.forward == 1 { 28 } else { 0 };
-    verdict.total = match rng.random_range(0..8) {
-        0 => rng.random_range(low as u64..0x1_0000),             // too long, mostly
-        1 => (packet + rng.random_range(0..10)) as u64,          // by a little
-        2 | 3 => rng.random_range(low..=packet.max(low)) as u64, // padded
-        _ => packet as u64,
-    };
-    Job { frame, user: rng.random_range(0..12) == 0, verdict, l4_ok: rng.random(), cover_ok: rng.random() }
+    verdict.stop = 13
+        + match rng.random_range(0..8) {
+            0 => rng.random_range(low as u64..0x1_0000),             // too long, mostly
+            1 => (packet + rng.random_range(0..10)) as u64,          // by a little
+            2 | 3 => rng.random_range(low..=packet.max(low)) as u64, // padded
+            _ => packet as u64,
+        };
+    Job { frame, user: rng.random_range(0..12) == 0, verdict, detail, l4_ok: rng.random(), cover_ok: rng.random() }
 }
 
 /// What became of a frame.
@@ -116,11 +121,11 @@ struct Fate {
 }
 
 fn expected(job: &Job, back: bool, admitted: Result<(), Outcome>, overflow: [bool; 2], sequence: u32) -> Fate {
-    let v = &job.verdict;
+    let (v, d) = (&job.verdict, &job.detail);
     let normal = job.normal();
     let mut result = Fate { outcome: Outcome::Forwarded, forwarded: None, host: None, control: None, kept: None };
-    if v.drop == 1 {
-        result.outcome = Outcome::from_code(v.code as u8).expect("an outcome");
+    if v.forward | v.host | v.control == 0 {
+        result.outcome = Outcome::from_code(d.code as u8).expect("an outcome");
         return result;
     }
     if v.forward == 1 {
@@ -146,14 +151,14 @@ fn expected(job: &Job, back: bool, admitted: Result<(), Outcome>, overflow: [boo
         result.outcome = Outcome::DropHostFull;
     } else {
         result.outcome = if control { Outcome::ToControl } else { Outcome::ToHost };
-        let (mut l3, mut l4) = (L3::from_code(v.l3 as u8).expect("a verdict"), L4::NotChecked);
-        if v.judge == 1 && job.short() {
+        let (mut l3, mut l4) = (L3::from_code(d.l3 as u8).expect("a verdict"), L4::NotChecked);
+        if d.judge == 1 && job.short() {
             l3 = L3::Short;
-        } else if v.judge == 1 && v.l4_skip == 0 {
+        } else if d.judge == 1 && d.l4_skip == 0 {
             l4 = if job.l4_ok { L4::Valid } else { L4::Bad };
         }
-        if v.cover > 0 {
-            l3 = if job.frame.len() < 14 + v.cover as usize {
+        if d.cover > 0 {
+            l3 = if job.frame.len() < 14 + d.cover as usize {
                 L3::Truncated
             } else if job.cover_ok {
                 L3::Ok
@@ -163,10 +168,10 @@ fn expected(job: &Job, back: bool, admitted: Result<(), Outcome>, overflow: [boo
         }
         result.kept = Some(RxMeta::from(RxInfo {
             length,
-            vlan: (v.tagged == 1).then_some(v.tci as u16),
+            vlan: (d.tagged == 1).then_some(d.tci as u16),
             sequence,
-            endpoint: v.endpoint as u32,
-            reason: Reason::from_code(v.code as u8).expect("a reason"),
+            endpoint: d.endpoint as u32,
+            reason: Reason::from_code(d.code as u8).expect("a reason"),
             l3,
             l4,
             decapsulated: v.decapsulate == 1,
@@ -197,6 +202,10 @@ fn run(back: bool, count: u32, stalls: fn() -> Stalls, job: fn(&mut SmallRng, bo
     let mut buffers: [Frames; 3] = Default::default(); // forward, host, control
     let mut ended: [Option<(Vec<u8>, bool)>; 3] = Default::default();
     let (mut admitted, mut route, mut number) = (Ok(()), None, 0u32);
+    // of the beat that was taken in the cycle before: whether it was its frame's last; then the frame, and what became of it so far
+    let mut taken_before: Option<bool> = None;
+    let mut leaving: Option<(Job, Result<(), Outcome>)> = None;
+    let (mut number1, mut roomy) = (0u32, false);
     let mut overflow = [false; 2];
     let mut sequence = 0u32;
     // of the frame that ended one and two cycles ago: its outcome, and the entry that it hit
@@ -223,22 +232,24 @@ fn run(back: bool, count: u32, stalls: fn() -> Stalls, job: fn(&mut SmallRng, bo
         block.set_beat(
             &beat.unwrap_or_else(|| Beat { data: rng.random(), cnt: 7, last: rng.random_range(0..2), user: 1 }).pack(),
         );
-        block.set_verdict(&verdict.unwrap_or(Verdict { host: 1, total: 20, ..Default::default() }).pack());
+        block.set_verdict(&verdict.unwrap_or(Verdict { host: 1, stop: 33, ..Default::default() }).pack());
+        let job1 = leaving.as_ref().map(|(job, _)| job).or(jobs.front()).filter(|_| taken_before.is_some());
+        block.set_detail(&job1.map_or(Detail { code: 31, cover: 16, ..Default::default() }, |job| job.detail).pack());
         let (l4_ok, cover_ok) = tail.unwrap_or_else(|| rng.random());
         block.set_l4_ok(l4_ok.into());
         block.set_cover_ok(cover_ok.into());
         if rng.random_range(0..64) == 0 {
             scarce = rng.random();
         }
-        let level = if scarce { rng.random_range(400..=BUFFER_BEATS) } else { rng.random_range(0..100) };
-        let routes = if scarce { rng.random_range(24..=32) } else { 0 };
+        let level = if scarce { rng.random_range(500..=1024) } else { rng.random_range(0..100) };
+        let routes = if scarce { rng.random_range(8..=15) } else { 0 };
         block.set_fwd_level(level as u16);
-        block.set_fwd_route_level(routes as u8);
+        block.set_fwd_route_level(routes);
         // once over, over to the frame's end
         if scarce && rng.random_range(0..16) == 0 {
             overflow[rng.random_range(0..2)] = true;
         }
-        if number > HOST_BEATS {
+        if number1 > HOST_BEATS {
             overflow = [true; 2];
         }
         let allow = rng.random_range(0..8) != 0;
@@ -257,7 +268,8 @@ fn run(back: bool, count: u32, stalls: fn() -> Stalls, job: fn(&mut SmallRng, bo
         let writes = [block.fwd_write(), block.host_write(), block.control_write()].map(|w| w != 0);
         let taken = beat.is_some() && verdict.is_some() && beat.is_some_and(|b| b.last == 0 || tail.is_some());
         assert_eq!((block.take() != 0, block.take_last() != 0), (taken, taken && beat.is_some_and(|b| b.last == 1)));
-        assert!(taken || !(writes.contains(&true) || block.fwd_route_write() != 0), "a write without a beat");
+        assert!(taken_before.is_some() || !writes.contains(&true), "a write without a beat");
+        assert!(taken || block.fwd_route_write() == 0, "a route without a beat");
         if writes[0] {
             ended[0] = buffers[0].add(&Beat::unpack(block.fwd_beat()));
         }
@@ -266,28 +278,10 @@ fn run(back: bool, count: u32, stalls: fn() -> Stalls, job: fn(&mut SmallRng, bo
                 ended[i] = buffers[i].add(&Beat::unpack(block.out_beat()));
             }
         }
-        if block.fwd_route_write() != 0 {
-            assert_eq!(route.replace(Route::unpack(block.fwd_route())), None, "one route a frame");
-        }
-        if taken {
-            let job = jobs.front().expect("a frame is due");
-            if number == 0 {
-                let beats = (job.end() - 1) / 8; // without the first
-                admitted = if job.verdict.decapsulate == 1 && !allow {
-                    Err(Outcome::DropRate)
-                } else if job.end() <= LONGEST && beats <= BUFFER_BEATS - level && routes < ROUTES {
-                    Ok(())
-                } else {
-                    Err(Outcome::DropForwardFull)
-                };
-                let again = job.verdict.forward & job.verdict.decapsulate == 1 && admitted.is_ok();
-                assert_eq!(block.reforward() != 0, again);
-            }
-            number += 1;
-            beats.taken();
-        }
-        if block.take_last() != 0 {
-            let job = jobs.pop_front().expect("a frame is due");
+        number1 += u32::from(taken_before.is_some());
+        assert_eq!(block.detail_read() != 0, taken_before == Some(true));
+        if taken_before == Some(true) {
+            let (job, admitted) = leaving.take().expect("a frame is leaving");
             let ends = [block.host_end() != 0, block.control_end() != 0];
             assert_eq!(ends, [job.verdict.host == 1, job.verdict.control == 1]);
             let keep = ends.contains(&true) && block.keep() != 0;
@@ -306,14 +300,47 @@ fn run(back: bool, count: u32, stalls: fn() -> Stalls, job: fn(&mut SmallRng, bo
             let sent = Route { mac, src_ip, src_port, dst_ip: v.dst_ip, dst_port: v.dst_port, udp: v.udp };
             assert_eq!(route.take(), expected.forwarded.as_ref().map(|_| sent));
             tally[expected.outcome as usize] += 1;
-            let hit = (expected.outcome == Outcome::Forwarded).then_some((v.place, v.total, v.tcp_flags));
+            let hit = (expected.outcome == Outcome::Forwarded).then_some((
+                job.detail.place,
+                v.stop - 13,
+                job.detail.tcp_flags,
+            ));
             ends_seen[1] = (Some(expected.outcome), hit);
             sequence += u32::from(expected.kept.is_some());
             overflow = [false; 2];
+            number1 = 0;
+            done += 1;
+        } else {
+            assert_eq!([block.host_end(), block.control_end()], [0, 0]);
+        }
+        taken_before = taken.then(|| beat.is_some_and(|b| b.last == 1));
+        // the route of the next frame may come in the cycle in which this one ends
+        if block.fwd_route_write() != 0 {
+            assert_eq!(route.replace(Route::unpack(block.fwd_route())), None, "one route a frame");
+        }
+        if taken {
+            let job = jobs.front().expect("a frame is due");
+            if number == 0 {
+                admitted = if job.verdict.decapsulate == 1 && !allow {
+                    Err(Outcome::DropRate)
+                } else if job.end() <= LONGEST && roomy {
+                    Ok(())
+                } else {
+                    Err(Outcome::DropForwardFull)
+                };
+                let again = job.verdict.forward & job.verdict.decapsulate == 1 && admitted.is_ok();
+                assert_eq!(block.reforward() != 0, again);
+            }
+            number += 1;
+            beats.taken();
+        }
+        // levels are judged a cycle before they count
+        roomy = level < ROOMY_BEATS && routes < ROOMY_ROUTES;
+        if block.take_last() != 0 {
+            leaving = jobs.pop_front().map(|job| (job, admitted));
             number = 0;
             verdicts.taken();
             tails.taken();
-            done += 1;
         }
         block.rise();
         cycle += 1;
@@ -339,7 +366,7 @@ fn back_port() {
 #[test]
 fn a_beat_each_cycle() {
     let (beats, cycles, _) = run(true, 10_000, Stalls::never, job);
-    assert_eq!(cycles, beats);
+    assert_eq!(cycles, beats + 1);
 }
 
 /// A MAC that lost the end: 160 KiB behind a packet are padding like any other.

@@ -63,6 +63,7 @@ fn run(lengths: impl Iterator<Item = usize>, stalls: fn() -> Stalls) -> u64 {
         }
         let shown = source.show(&mut rng);
         block.set_s_valid(shown.is_some().into());
+        block.set_s_route_valid(shown.is_some().into());
         if let Some((beat, route)) = shown {
             block.set_s_beat(&beat.pack());
             block.set_s_route(&route.pack());
@@ -111,7 +112,8 @@ fn offers_before_anyone_is_ready() {
     let mut block = encap::Model::new(None);
     block.restart();
     block.set_m_ready(0);
-    block.set_s_valid(1);
+    // headers need no beat
+    block.set_s_route_valid(1);
     for _ in 0..1 {
         block.low();
         assert_eq!(block.m_valid(), 0);

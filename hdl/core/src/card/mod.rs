@@ -15,9 +15,9 @@ pub use top::Card;
 
 use crate::checksum::Insert;
 use crate::parse::Rx;
-use crate::route::{Dispatch, Encap, Rate, Route};
-use crate::stream::{Arbiter, Beat, Fifo, FrameFifo, FromAxis, ToAxis};
-use crate::table::{Classify, Verdict};
+use crate::route::{Dispatch, Forward, Rate, Route};
+use crate::stream::{Arbiter, Beat, Fifo, FrameFifo, FromAxis, SmallFifo, Through, ToAxis};
+use crate::table::{Classify, Detail, Verdict};
 use rust_hdl_core::prelude::Bits;
 
 // what `top` takes from the module it stands in: here at 64 bits, in `wide` at 512
@@ -27,6 +27,8 @@ pub const WIDTH: usize = 64;
 pub type Data = Bits<64>;
 pub type Keep = Bits<8>;
 pub type SendUsed = Bits<10>;
-pub type ForwardBuffer = Fifo<Beat, 9, 10>;
+pub type Details = Fifo<Detail, 6, 7>;
+pub type ForwardBuffer = Through<Beat, 10, 11>;
+pub type Routes = SmallFifo<Route, 4, 5>;
 pub type ReceiveBuffer = FrameFifo<Bits<128>, 10, 11>;
 pub type ControlBuffer = FrameFifo<Bits<128>, 9, 10>;

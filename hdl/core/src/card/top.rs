@@ -1,9 +1,10 @@
 //! The whole card: two receive sides, one lookup, two dispatchers, one encapsulator, and the borders.
 //! `docs/datapath.md` has the picture.
 use super::{
-    Arbiter, ControlBuffer, Data, Encap, Entries, ForwardBuffer, FromAxis, Insert, Keep, ReceiveBuffer, SendUsed,
+    Arbiter, ControlBuffer, Data, Details, Entries, Forward, ForwardBuffer, FromAxis, Insert, Keep, ReceiveBuffer,
+    SendUsed,
 };
-use super::{Classify, Counter, Dispatch, Fifo, Outcomes, Rate, Registers, Route, Rx, ToAxis, Verdict, WIDTH};
+use super::{Classify, Counter, Dispatch, Outcomes, Rate, Registers, Routes, Rx, SmallFifo, ToAxis, Verdict, WIDTH};
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -89,16 +90,17 @@ block! {
         front_rx: Rx,
         back_rx: Rx,
         classify: Classify<10, 9>,
-        front_verdicts: Fifo<Verdict, 4, 5>,
-        back_verdicts: Fifo<Verdict, 4, 5>,
+        front_verdicts: SmallFifo<Verdict, 4, 5>,
+        back_verdicts: SmallFifo<Verdict, 4, 5>,
+        front_details: Details,
+        back_details: Details,
         front_route: Dispatch,
         back_route: Dispatch,
         front_fwd: ForwardBuffer,
-        front_routes: Fifo<Route, 5, 6>,
+        front_routes: Routes,
         back_fwd: ForwardBuffer,
-        back_routes: Fifo<Route, 5, 6>,
-        fwd_arbiter: Arbiter<Route>,
-        encap: Encap,
+        back_routes: Routes,
+        forward: Forward,
         front_host: ReceiveBuffer,
         back_host: ReceiveBuffer,
         back_control: ControlBuffer,
@@ -113,7 +115,7 @@ block! {
         front_outcomes: Outcomes,
         back_outcomes: Outcomes,
         entries: Entries<10>,
-        events: Fifo<Bits<32>, 4, 5>,
+        events: SmallFifo<Bits<32>, 4, 5>,
         rate: Rate,
         front_rx_count: Counter<32, 64>,
         front_tx_count: Counter<32, 64>,
@@ -122,10 +124,6 @@ block! {
         sweep: DFF<Bits<11>>,
         swept: Signal<Local, Bit>,
         hold: Signal<Local, Bit>,
-        front_fwd_ready: Signal<Local, Bit>,
-        back_fwd_ready: Signal<Local, Bit>,
-        front_fwd_take: Signal<Local, Bit>,
-        back_fwd_take: Signal<Local, Bit>,
     }
 }
 
@@ -141,14 +139,15 @@ impl Logic for Card {
             classify,
             front_verdicts,
             back_verdicts,
+            front_details,
+            back_details,
             front_route,
             back_route,
             front_fwd,
             front_routes,
             back_fwd,
             back_routes,
-            fwd_arbiter,
-            encap,
+            forward,
             front_host,
             back_host,
             back_control,
@@ -190,14 +189,15 @@ impl Logic for Card {
         self.classify.reset.next = self.hold.val();
         self.front_verdicts.reset.next = self.hold.val();
         self.back_verdicts.reset.next = self.hold.val();
+        self.front_details.reset.next = self.hold.val();
+        self.back_details.reset.next = self.hold.val();
         self.front_route.reset.next = self.hold.val();
         self.back_route.reset.next = self.hold.val();
         self.front_fwd.reset.next = self.hold.val();
         self.front_routes.reset.next = self.hold.val();
         self.back_fwd.reset.next = self.hold.val();
         self.back_routes.reset.next = self.hold.val();
-        self.fwd_arbiter.reset.next = self.hold.val();
-        self.encap.reset.next = self.hold.val();
+        self.forward.reset.next = self.hold.val();
         self.front_host.reset.next = self.hold.val();
         self.back_host.reset.next = self.hold.val();
         self.back_control.reset.next = self.hold.val();
@@ -248,7 +248,8 @@ impl Logic for Card {
         self.front_rx.promiscuous.next = self.registers.front_promiscuous.val();
         self.front_rx.ethertype.next = self.registers.ethertype.val();
         self.front_rx.back.next = false;
-        self.front_rx.head_read.next = self.classify.front_read.val();
+        self.front_rx.key_read.next = self.classify.front_read.val();
+        self.front_rx.meta_read.next = self.classify.front_meta_read.val();
         self.front_rx.beat_read.next = self.front_route.take.val();
         self.front_rx.tail_read.next = self.front_route.take_last.val();
         self.front_rx_count.strobe.next =
@@ -267,7 +268,8 @@ impl Logic for Card {
         self.back_rx.promiscuous.next = self.registers.back_promiscuous.val();
         self.back_rx.ethertype.next = self.registers.ethertype.val();
         self.back_rx.back.next = true;
-        self.back_rx.head_read.next = self.classify.back_read.val();
+        self.back_rx.key_read.next = self.classify.back_read.val();
+        self.back_rx.meta_read.next = self.classify.back_meta_read.val();
         self.back_rx.beat_read.next = self.back_route.take.val();
         self.back_rx.tail_read.next = self.back_route.take_last.val();
         self.back_rx_count.strobe.next =
@@ -279,19 +281,29 @@ impl Logic for Card {
         self.classify.front_meta.next = self.front_rx.meta.val();
         self.classify.front_ip_ok.next = self.front_rx.ip_ok.val();
         self.front_rx.sums_read.next = self.classify.front_sums_read.val();
-        self.classify.front_valid.next = self.front_rx.head_valid.val();
+        self.classify.front_key.next = self.front_rx.key.val();
+        self.classify.front_valid.next = self.front_rx.key_valid.val();
         self.classify.front_level.next = self.front_verdicts.level.val();
         self.front_verdicts.data_in.next = self.classify.verdict.val();
         self.front_verdicts.write.next = self.classify.front_write.val();
         self.front_verdicts.read.next = self.front_route.take_last.val();
+        self.front_details.data_in.next = self.classify.detail.val();
+        self.front_details.write.next = self.classify.front_write.val();
+        self.front_details.read.next = self.front_route.detail_read.val();
+        self.front_route.detail.next = self.front_details.data_out.val();
         self.classify.back_meta.next = self.back_rx.meta.val();
         self.classify.back_ip_ok.next = self.back_rx.ip_ok.val();
         self.back_rx.sums_read.next = self.classify.back_sums_read.val();
-        self.classify.back_valid.next = self.back_rx.head_valid.val();
+        self.classify.back_key.next = self.back_rx.key.val();
+        self.classify.back_valid.next = self.back_rx.key_valid.val();
         self.classify.back_level.next = self.back_verdicts.level.val();
         self.back_verdicts.data_in.next = self.classify.verdict.val();
         self.back_verdicts.write.next = self.classify.back_write.val();
         self.back_verdicts.read.next = self.back_route.take_last.val();
+        self.back_details.data_in.next = self.classify.detail.val();
+        self.back_details.write.next = self.classify.back_write.val();
+        self.back_details.read.next = self.back_route.detail_read.val();
+        self.back_route.detail.next = self.back_details.data_out.val();
         self.classify.back_ipos_ok.next = self.back_rx.ipos_ok.val();
 
         // dispatch
@@ -384,33 +396,27 @@ impl Logic for Card {
         self.registers.selected.next = self.entries.selected.val();
         self.registers.select_done.next = self.entries.done.val();
         self.events.data_in.next = self.entries.event_data.val();
-        self.events.write.next = self.entries.event_valid.val() & !self.events.level.val().get_bit(4);
-        self.event_lost.next = self.entries.event_valid.val() & self.events.level.val().get_bit(4);
+        self.events.write.next = self.entries.event_valid.val() & (self.events.level.val() != 15);
+        self.event_lost.next = self.entries.event_valid.val() & (self.events.level.val() == 15);
         self.event_data.next = self.events.data_out.val();
         self.event_valid.next = self.events.valid.val();
         self.events.read.next = self.events.valid.val() & self.event_ready.val();
 
         // forward buffers, one encapsulator
-        self.front_fwd_ready.next = self.front_fwd.valid.val() & self.front_routes.valid.val();
-        self.front_fwd_take.next = self.front_fwd_ready.val() & self.fwd_arbiter.a_ready.val();
-        self.fwd_arbiter.a_beat.next = self.front_fwd.data_out.val();
-        self.fwd_arbiter.a_meta.next = self.front_routes.data_out.val();
-        self.fwd_arbiter.a_valid.next = self.front_fwd_ready.val();
-        self.front_fwd.read.next = self.front_fwd_take.val();
-        self.front_routes.read.next = self.front_fwd_take.val() & self.front_fwd.data_out.val().last;
-        self.back_fwd_ready.next = self.back_fwd.valid.val() & self.back_routes.valid.val();
-        self.back_fwd_take.next = self.back_fwd_ready.val() & self.fwd_arbiter.b_ready.val();
-        self.fwd_arbiter.b_beat.next = self.back_fwd.data_out.val();
-        self.fwd_arbiter.b_meta.next = self.back_routes.data_out.val();
-        self.fwd_arbiter.b_valid.next = self.back_fwd_ready.val();
-        self.back_fwd.read.next = self.back_fwd_take.val();
-        self.back_routes.read.next = self.back_fwd_take.val() & self.back_fwd.data_out.val().last;
-        self.encap.mac.next = self.registers.back_mac.val();
-        self.encap.ethertype.next = self.registers.ethertype.val();
-        self.encap.s_beat.next = self.fwd_arbiter.m_beat.val();
-        self.encap.s_route.next = self.fwd_arbiter.m_meta.val();
-        self.encap.s_valid.next = self.fwd_arbiter.m_valid.val();
-        self.fwd_arbiter.m_ready.next = self.encap.s_ready.val();
+        self.forward.a_route.next = self.front_routes.data_out.val();
+        self.forward.a_route_valid.next = self.front_routes.valid.val();
+        self.front_routes.read.next = self.forward.a_route_read.val();
+        self.forward.a_beat.next = self.front_fwd.data_out.val();
+        self.forward.a_valid.next = self.front_fwd.valid.val();
+        self.front_fwd.read.next = self.forward.a_read.val();
+        self.forward.b_route.next = self.back_routes.data_out.val();
+        self.forward.b_route_valid.next = self.back_routes.valid.val();
+        self.back_routes.read.next = self.forward.b_route_read.val();
+        self.forward.b_beat.next = self.back_fwd.data_out.val();
+        self.forward.b_valid.next = self.back_fwd.valid.val();
+        self.back_fwd.read.next = self.forward.b_read.val();
+        self.forward.mac.next = self.registers.back_mac.val();
+        self.forward.ethertype.next = self.registers.ethertype.val();
 
         // host to wire
         self.front_host_in.tdata.next = self.front_send_tdata.val();
@@ -433,10 +439,10 @@ impl Logic for Card {
         self.back_sends.s_checksum.next = self.back_send_checksum.val();
         self.back_sends.s_valid.next = self.back_send_tvalid.val() & self.swept.val();
         self.back_send_tready.next = self.back_sends.s_ready.val() & self.swept.val();
-        self.back_arbiter.a_beat.next = self.encap.m_beat.val();
+        self.back_arbiter.a_beat.next = self.forward.m_beat.val();
         self.back_arbiter.a_meta.next = 0.into();
-        self.back_arbiter.a_valid.next = self.encap.m_valid.val();
-        self.encap.m_ready.next = self.back_arbiter.a_ready.val();
+        self.back_arbiter.a_valid.next = self.forward.m_valid.val();
+        self.forward.m_ready.next = self.back_arbiter.a_ready.val();
         self.back_arbiter.b_beat.next = self.back_sends.m_beat.val();
         self.back_arbiter.b_meta.next = 0.into();
         self.back_arbiter.b_valid.next = self.back_sends.m_valid.val();

@@ -22,7 +22,7 @@ block! {
         pub m_valid: Signal<Out, Bit>,
         pub m_ready: Signal<In, Bit>,
         rev: ByteRev,
-        lanes: LaneSum,
+        lanes: LaneSum<32>,
         // bit 28: insert, 27:16 place, 15:0 checksum
         frames: FrameFifo<Bits<29>, 9, 10>,
         number: DFF<Bits<9>>, // beats so far, up to one more than the longest frame has

@@ -28,6 +28,8 @@ block! {
         pub back: Signal<In, Bit>,
         pub meta: Signal<Out, Meta>,
         pub meta_valid: Signal<Out, Bit>,
+        /// The five-tuple (`ipos_abi::table`), with `done1`: a cycle before `meta_valid`.
+        pub key: Signal<Out, Bits<97>>,
         pub done1: Signal<Out, Bit>,
         pub k1: Signal<Out, Bits<5>>,
         pub v1: Signal<Out, Bits<4>>,
@@ -36,7 +38,8 @@ block! {
         /// Beat of the first transport byte in the `v` numbering; it is byte 2 of it (odd IHL) or byte 6.
         pub port_beat: Signal<Out, Bits<4>>,
         pub odd: Signal<Out, Bit>,
-        pub total1: Signal<Out, Bits<16>>,
+        /// Where the packet's last byte stands: 13 + total length, a cycle after the total has come.
+        pub upto: Signal<Out, Bits<17>>,
         pub cover1: Signal<Out, Bits<8>>,
         /// Protocol number plus transport length: the pseudo-header without its addresses.
         pub pseudo: Signal<Out, Bits<17>>,
@@ -81,20 +84,22 @@ block! {
         out_valid: DFF<Bit>,
         // what follows from the fields, a cycle behind them
         mac_same: DFF<Bit>,
-        payload: DFF<Bits<16>>,
-        need: DFF<Bits<16>>,
+        // transport bytes, negative where the packet ends before its header does
+        left: DFF<Bits<17>>,
+        until: DFF<Bits<17>>, // the packet's last byte
         l4: DFF<Bit>,
-        small: DFF<Bit>,
         malformed: DFF<Bit>,
         port_pos: Signal<Local, Bits<3>>,
         tcp: Signal<Local, Bit>,
         udp: Signal<Local, Bit>,
         enough: Signal<Local, Bit>,
         finish: Signal<Local, Bit>,
-        header: Signal<Local, Bits<16>>,
+        header: Signal<Local, Bits<17>>,
+        brief: Signal<Local, Bit>,
         covered: Signal<Local, Bits<8>>,
         is_ipos: Signal<Local, Bit>,
         m: Signal<Local, Meta>,
+        tuple: Signal<Local, Bits<97>>,
         c_ipv4: Constant<Bits<16>> = 0x0800u64,
         c_tcp: Constant<Bits<8>> = 6u64,
         c_udp: Constant<Bits<8>> = 17u64,
@@ -128,10 +133,9 @@ impl Logic for Fields {
             vd,
             longd,
             mac_same,
-            payload,
-            need,
+            left,
+            until,
             l4,
-            small,
             malformed,
             dst,
             src,
@@ -289,14 +293,15 @@ impl Logic for Fields {
         // One cycle later all fields stand in their registers. Those of beat 3 and before have stood longer in a frame that
         // reaches beat 4, so what follows from them stands too; in a shorter one nobody asks for it.
         self.mac_same.d.next = self.dst.q.val() == self.mac.val();
-        self.header.next = bit_cast::<16, 4>(self.ihl.q.val()) << 2;
-        self.need.d.next = self.header.val() + 8;
-        if self.tcp.val() {
-            self.need.d.next = self.header.val() + 20;
-        }
-        self.payload.d.next = self.total.q.val() - self.header.val();
-        self.small.d.next = self.total.q.val() < self.header.val();
-        self.malformed.d.next = self.total.q.val() < self.need.q.val();
+        self.header.next = bit_cast::<17, 4>(self.ihl.q.val()) << 2;
+        self.left.d.next = bit_cast::<17, 16>(self.total.q.val()) - self.header.val();
+        self.brief.next = self.left.q.val().get_bit(16);
+        // TCP needs 20 bytes, UDP 8
+        self.malformed.d.next = self.brief.val()
+            | ((self.left.q.val().get_bits::<11>(5) == 0)
+                & ((self.left.q.val().get_bits::<2>(3) == 0)
+                    | (self.tcp.val() & (!self.left.q.val().get_bit(4) | (self.left.q.val().get_bits::<2>(2) == 0)))));
+        self.until.d.next = bit_cast::<17, 16>(self.total.q.val()) + 13;
         self.l4.d.next = (self.frag.q.val().get_bits::<14>(0) == 0) & (self.tcp.val() | self.udp.val());
         self.covered.next = 0.into();
         if (self.itype.q.val() == 2) | (self.itype.q.val() == 3) {
@@ -324,7 +329,7 @@ impl Logic for Fields {
         } else if self.cut_options.q.val() {
             self.m.next.early = self.c_truncated.val();
         }
-        self.m.next.small_total = self.small.q.val();
+        self.m.next.small_total = self.brief.val();
         self.m.next.late = 0.into();
         if self.l4.q.val() {
             if self.cut_l4.q.val() {
@@ -335,17 +340,14 @@ impl Logic for Fields {
         }
         self.m.next.fragment = self.frag.q.val().get_bits::<14>(0) != 0;
         self.m.next.other_protocol = !(self.tcp.val() | self.udp.val());
-        self.m.next.l4_skip = self.udp.val() & ((self.usum.q.val() == 0) | (self.ulen.q.val() != self.payload.q.val()));
+        self.m.next.l4_skip =
+            self.udp.val() & ((self.usum.q.val() == 0) | (self.ulen.q.val() != self.left.q.val().get_bits::<16>(0)));
         self.m.next.udp = self.udp.val();
-        self.m.next.src_ip = self.sip.q.val();
-        self.m.next.dst_ip = self.dip.q.val();
-        self.m.next.src_port = self.sport.q.val();
-        self.m.next.dst_port = self.dport.q.val();
         self.m.next.tcp_flags = 0.into();
         if self.tcp.val() {
             self.m.next.tcp_flags = self.flags.q.val();
         }
-        self.m.next.total = self.total.q.val();
+        self.m.next.stop = self.until.q.val();
         self.m.next.src_mac = self.src.q.val();
         self.m.next.tagged = self.was_tagged.q.val();
         self.m.next.tci = self.was_tci.q.val();
@@ -357,15 +359,24 @@ impl Logic for Fields {
         self.meta.next = self.out.q.val();
         self.meta_valid.next = self.out_valid.q.val();
 
+        self.tuple.next = (bit_cast::<97, 32>(self.sip.q.val()) << 64)
+            | (bit_cast::<97, 16>(self.sport.q.val()) << 48)
+            | (bit_cast::<97, 32>(self.dip.q.val()) << 16)
+            | bit_cast::<97, 16>(self.dport.q.val());
+        if self.udp.val() {
+            self.tuple.next = self.tuple.val().replace_bit(96, true);
+        }
+        self.key.next = self.tuple.val();
         self.done1.next = self.done.q.val();
         self.k1.next = self.kd.q.val();
         self.v1.next = self.vd.q.val();
         self.port_beat.next = self.pb.q.val();
         self.odd.next = self.ihl.q.val().get_bit(0);
-        self.total1.next = self.total.q.val();
+        self.upto.next = self.until.q.val();
         self.cover1.next = self.covered.val();
         self.long1.next = self.longd.q.val();
-        self.pseudo.next = bit_cast::<17, 8>(self.proto.q.val()) + bit_cast::<17, 16>(self.payload.q.val());
+        self.pseudo.next =
+            bit_cast::<17, 8>(self.proto.q.val()) + bit_cast::<17, 16>(self.left.q.val().get_bits::<16>(0));
         if self.reset.val() {
             self.k.d.next = 0.into();
             self.v.d.next = 0.into();

@@ -11,7 +11,8 @@ block! {
         pub long: Signal<In, Bits<13>>,
         pub port_beat: Signal<In, Bits<4>>,
         pub odd: Signal<In, Bit>,
-        pub total: Signal<In, Bits<16>>,
+        /// Where the packet's last byte stands: known for a cycle when its beat 4 comes.
+        pub last: Signal<In, Bits<17>>,
         pub covered: Signal<In, Bits<8>>,
         /// IPv4 header: bytes 14 … 14 + 4 IHL.
         pub ip: Signal<Out, Bits<8>>,
@@ -19,8 +20,6 @@ block! {
         pub l4: Signal<Out, Bits<8>>,
         /// ipOS: 14 … 14 + covered length.
         pub ipos: Signal<Out, Bits<8>>,
-        // where the packet ends: known for two cycles when its beat 4 comes
-        stop: DFF<Bits<17>>,
         iend: DFF<Bits<9>>,
         // 1: how the beat lies to each border
         k1: DFF<Bits<5>>,
@@ -45,6 +44,7 @@ block! {
         iend_beat: Signal<Local, Bits<5>>,
         options: Signal<Local, Bits<8>>,
         c_all: Constant<Bits<8>> = 0xffu64,
+        c_rest: Constant<Bits<8>> = 0x7fu64, // behind the first byte
         c_head: Constant<Bits<8>> = 0x03u64, // bytes 14 and 15
     }
 }
@@ -53,13 +53,12 @@ impl Logic for Masks {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
-            self, clock, stop, iend, k1, one1, three1, four1, late1, head1, port1, body1, inside1, end1, pos1, odd1,
-            ip2, l42, ipos2
+            self, clock, iend, k1, one1, three1, four1, late1, head1, port1, body1, inside1, end1, pos1, odd1, ip2,
+            l42, ipos2
         );
-        self.stop.d.next = bit_cast::<17, 16>(self.total.val()) + 14;
         self.iend.d.next = bit_cast::<9, 8>(self.covered.val()) + 14;
 
-        self.end_beat.next = bit_cast::<13, 14>(self.stop.q.val().get_bits::<14>(3));
+        self.end_beat.next = bit_cast::<13, 14>(self.last.val().get_bits::<14>(3));
         self.k1.d.next = self.k.val();
         self.one1.d.next = self.v.val() == 1;
         self.three1.d.next = self.v.val() == 3;
@@ -70,7 +69,7 @@ impl Logic for Masks {
         self.body1.d.next = self.v.val() > self.port_beat.val();
         self.inside1.d.next = self.long.val() < self.end_beat.val();
         self.end1.d.next = self.long.val() == self.end_beat.val();
-        self.pos1.d.next = self.stop.q.val().get_bits::<3>(0);
+        self.pos1.d.next = self.last.val().get_bits::<3>(0);
         self.odd1.d.next = self.odd.val();
 
         // where the options end and the transport header begins: byte 2 or 6 of its beat
@@ -90,7 +89,7 @@ impl Logic for Masks {
         if self.inside1.q.val() {
             self.upto.next = self.c_all.val();
         } else if self.end1.q.val() {
-            self.upto.next = !(self.c_all.val() >> self.pos1.q.val());
+            self.upto.next = !(self.c_rest.val() >> self.pos1.q.val());
         }
         self.from.next = 0.into();
         if self.body1.q.val() {

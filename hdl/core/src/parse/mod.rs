@@ -47,14 +47,10 @@ pub struct Meta {
     /// The transport checksum is not to be judged (UDP without one, or of another length).
     pub l4_skip: Bit,
     pub udp: Bit,
-    pub src_ip: Bits<32>,
-    pub dst_ip: Bits<32>,
-    pub src_port: Bits<16>,
-    pub dst_port: Bits<16>,
     /// Of a TCP packet, else zero.
     pub tcp_flags: Bits<8>,
-    /// IPv4 total length.
-    pub total: Bits<16>,
+    /// Where the IPv4 packet's last byte stands in the frame: 13 + total length.
+    pub stop: Bits<17>,
     pub src_mac: Bits<48>,
     pub tagged: Bit,
     pub tci: Bits<16>,

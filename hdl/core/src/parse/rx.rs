@@ -1,7 +1,7 @@
-//! A port's receive side: from the MAC to three queues with one entry a frame: what its headers say, whether its header
-//! checksums hold, whether its whole-frame checksums hold; and its beats.
+//! A port's receive side: from the MAC to four queues with one entry a frame: its five-tuple, what its headers say, whether its
+//! header checksums hold, whether its whole-frame checksums hold; and its beats.
 use super::{ByteRev, Fields, Meta, Verify, Vlan};
-use crate::stream::{Beat, Fifo};
+use crate::stream::{Ahead, Beat, Fifo, SmallFifo};
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -17,11 +17,14 @@ block! {
         pub promiscuous: Signal<In, Bit>,
         pub ethertype: Signal<In, Bits<16>>,
         pub back: Signal<In, Bit>,
-        /// Headers.
+        /// The five-tuple, whatever it is worth.
+        pub key: Signal<Out, Bits<97>>,
+        pub key_valid: Signal<Out, Bit>,
+        pub key_read: Signal<In, Bit>,
+        /// Headers: within a cycle of `key_valid`.
         pub meta: Signal<Out, Meta>,
-        pub head_valid: Signal<Out, Bit>,
-        pub head_read: Signal<In, Bit>,
-        /// Their checksums: within seven cycles of `head_valid`.
+        pub meta_read: Signal<In, Bit>,
+        /// Their checksums: within seven cycles of `key_valid`.
         pub ip_ok: Signal<Out, Bit>,
         pub ipos_ok: Signal<Out, Bit>,
         pub sums_valid: Signal<Out, Bit>,
@@ -40,9 +43,11 @@ block! {
         fields: Fields,
         verify: Verify,
         beats: Fifo<Beat, 6, 7>,
-        metas: Fifo<Meta, 4, 5>,
-        pairs: Fifo<Bits<2>, 5, 6>,
-        tails: Fifo<Bits<2>, 5, 6>,
+        ahead: Ahead<Beat>,
+        keys: SmallFifo<Bits<97>, 4, 5>,
+        metas: Fifo<Meta, 6, 7>,
+        pairs: SmallFifo<Bits<2>, 4, 5>,
+        tails: SmallFifo<Bits<2>, 5, 6>,
         room: DFF<Bit>,
         fire: Signal<Local, Bit>,
         data1: DFF<Bits<64>>,
@@ -57,11 +62,13 @@ impl Logic for Rx {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, room, data1, fire1, last1);
-        clock!(self, clock, vlan, fields, verify, beats, metas, pairs, tails);
+        clock!(self, clock, vlan, fields, verify, beats, ahead, keys, metas, pairs, tails);
         self.vlan.reset.next = self.reset.val();
         self.fields.reset.next = self.reset.val();
         self.verify.reset.next = self.reset.val();
         self.beats.reset.next = self.reset.val();
+        self.ahead.reset.next = self.reset.val();
+        self.keys.reset.next = self.reset.val();
         self.metas.reset.next = self.reset.val();
         self.pairs.reset.next = self.reset.val();
         self.tails.reset.next = self.reset.val();
@@ -70,10 +77,10 @@ impl Logic for Rx {
         self.s_ready.next = self.vlan.s_ready.val();
 
         // room for everything that the beats under way may still push
-        self.room.d.next = (self.beats.level.val() < 60)
-            & (self.metas.level.val() < 10)
-            & (self.pairs.level.val() < 20)
-            & (self.tails.level.val() < 20);
+        self.room.d.next = (self.beats.level.val() < 56)
+            & (self.keys.level.val() < 8)
+            & (self.metas.level.val() < 8)
+            & (self.tails.level.val() < 16);
         self.vlan.m_ready.next = self.room.q.val();
         self.fire.next = self.vlan.m_valid.val() & self.room.q.val();
         self.beats.data_in.next = self.vlan.m_beat.val();
@@ -91,6 +98,8 @@ impl Logic for Rx {
         self.fields.promiscuous.next = self.promiscuous.val();
         self.fields.ethertype.next = self.ethertype.val();
         self.fields.back.next = self.back.val();
+        self.keys.data_in.next = self.fields.key.val();
+        self.keys.write.next = self.fields.done1.val();
         self.metas.data_in.next = self.fields.meta.val();
         self.metas.write.next = self.fields.meta_valid.val();
 
@@ -107,9 +116,10 @@ impl Logic for Rx {
         self.verify.long.next = self.fields.long1.val();
         self.verify.port_beat.next = self.fields.port_beat.val();
         self.verify.odd.next = self.fields.odd.val();
-        self.verify.total.next = self.fields.total1.val();
+        self.verify.upto.next = self.fields.upto.val();
         self.verify.covered.next = self.fields.cover1.val();
         self.verify.pseudo.next = self.fields.pseudo.val();
+        self.verify.back.next = self.back.val();
         self.pair.next = 0.into();
         if self.verify.ip_ok.val() {
             self.pair.next = self.pair.val() | 1;
@@ -129,9 +139,11 @@ impl Logic for Rx {
         self.tails.data_in.next = self.tail.val();
         self.tails.write.next = self.verify.tail_done.val();
 
+        self.key.next = self.keys.data_out.val();
+        self.key_valid.next = self.keys.valid.val();
+        self.keys.read.next = self.key_read.val();
         self.meta.next = self.metas.data_out.val();
-        self.head_valid.next = self.metas.valid.val();
-        self.metas.read.next = self.head_read.val();
+        self.metas.read.next = self.meta_read.val();
         self.ip_ok.next = self.pairs.data_out.val().get_bit(0);
         self.ipos_ok.next = self.pairs.data_out.val().get_bit(1);
         self.sums_valid.next = self.pairs.valid.val();
@@ -140,9 +152,12 @@ impl Logic for Rx {
         self.cover_ok.next = self.tails.data_out.val().get_bit(1);
         self.tail_valid.next = self.tails.valid.val();
         self.tails.read.next = self.tail_read.val();
-        self.beat.next = self.beats.data_out.val();
-        self.beat_valid.next = self.beats.valid.val();
-        self.beats.read.next = self.beat_read.val();
+        self.ahead.s_data.next = self.beats.data_out.val();
+        self.ahead.s_valid.next = self.beats.valid.val();
+        self.beats.read.next = self.ahead.s_read.val();
+        self.beat.next = self.ahead.m_data.val();
+        self.beat_valid.next = self.ahead.m_valid.val();
+        self.ahead.m_read.next = self.beat_read.val();
         if self.reset.val() {
             self.room.d.next = false;
             self.fire1.d.next = false;

@@ -4,15 +4,15 @@ use rust_hdl_widgets::prelude::*;
 
 block! {
     /// Adds the four 16-bit lanes of `data` (network order) under a byte mask, bit 7 for the first byte on the
-    /// wire. `first` restarts the sum. The sum holds three cycles after the word.
-    pub struct LaneSum {
+    /// wire. `first` restarts the sum, of `W` bits. The sum holds three cycles after the word.
+    pub struct LaneSum[const W: usize][W] {
         pub clock: Signal<In, Clock>,
         pub valid: Signal<In, Bit>,
         pub first: Signal<In, Bit>,
         pub data: Signal<In, Bits<64>>,
         pub mask: Signal<In, Bits<8>>,
-        pub sum: Signal<Out, Bits<32>>,
-        acc: DFF<Bits<32>>,
+        pub sum: Signal<Out, Bits<W>>,
+        acc: DFF<Bits<W>>,
         upper: DFF<Bits<18>>,
         lower: DFF<Bits<18>>,
         pairs_valid: DFF<Bit>,
@@ -26,12 +26,12 @@ block! {
         l1: Signal<Local, Bits<18>>,
         l2: Signal<Local, Bits<18>>,
         l3: Signal<Local, Bits<18>>,
-        base: Signal<Local, Bits<32>>,
+        base: Signal<Local, Bits<W>>,
         c_byte: Constant<Bits<64>> = 0xffu64,
     }
 }
 
-impl Logic for LaneSum {
+impl<const W: usize> Logic for LaneSum<W> {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, acc, upper, lower, pairs_valid, pairs_first, lanes, lanes_valid, lanes_first);
@@ -59,7 +59,7 @@ impl Logic for LaneSum {
             self.base.next = 0.into();
         }
         if self.lanes_valid.q.val() {
-            self.acc.d.next = self.base.val() + bit_cast::<32, 18>(self.lanes.q.val());
+            self.acc.d.next = self.base.val() + bit_cast::<W, 18>(self.lanes.q.val());
         }
         self.sum.next = self.acc.q.val();
     }

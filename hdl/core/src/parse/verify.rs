@@ -20,8 +20,10 @@ block! {
         pub long: Signal<In, Bits<13>>,
         pub port_beat: Signal<In, Bits<4>>,
         pub odd: Signal<In, Bit>,
-        pub total: Signal<In, Bits<16>>,
+        pub upto: Signal<In, Bits<17>>,
         pub covered: Signal<In, Bits<8>>,
+        /// There are ipOS headers.
+        pub back: Signal<In, Bit>,
         pub pseudo: Signal<In, Bits<17>>,
         pub ip_ok: Signal<Out, Bit>,
         pub ipos_ok: Signal<Out, Bit>,
@@ -30,9 +32,10 @@ block! {
         pub cover_ok: Signal<Out, Bit>,
         pub tail_done: Signal<Out, Bit>,
         masks: Masks,
-        ip_sum: LaneSum,
-        l4_sum: LaneSum,
-        ipos_sum: LaneSum,
+        // 8, 8,192 and 24 beats at most
+        ip_sum: LaneSum<21>,
+        l4_sum: LaneSum<32>,
+        ipos_sum: LaneSum<23>,
         ip_fold: Fold,
         l4_fold: Fold,
         ipos_fold: Fold,
@@ -70,7 +73,7 @@ impl Logic for Verify {
         self.masks.long.next = self.long.val();
         self.masks.port_beat.next = self.port_beat.val();
         self.masks.odd.next = self.odd.val();
-        self.masks.total.next = self.total.val();
+        self.masks.last.next = self.upto.val();
         self.masks.covered.next = self.covered.val();
 
         self.data1.d.next = self.data.val();
@@ -90,7 +93,7 @@ impl Logic for Verify {
         self.l4_sum.first.next = self.start2.q.val();
         self.l4_sum.data.next = self.data2.q.val();
         self.l4_sum.mask.next = self.masks.l4.val();
-        self.ipos_sum.valid.next = self.valid2.q.val();
+        self.ipos_sum.valid.next = self.valid2.q.val() & self.back.val();
         self.ipos_sum.first.next = self.start2.q.val();
         self.ipos_sum.data.next = self.data2.q.val();
         self.ipos_sum.mask.next = self.masks.ipos.val();
@@ -102,8 +105,8 @@ impl Logic for Verify {
         self.pseudo5.d.next = self.pseudo4.q.val();
         self.l4_total.d.next = self.l4_sum.sum.val() + bit_cast::<32, 17>(self.pseudo5.q.val());
         self.l4_fold.sum.next = self.l4_total.q.val();
-        self.ip_fold.sum.next = self.ip_sum.sum.val();
-        self.ipos_fold.sum.next = self.ipos_sum.sum.val();
+        self.ip_fold.sum.next = bit_cast::<32, 21>(self.ip_sum.sum.val());
+        self.ipos_fold.sum.next = bit_cast::<32, 23>(self.ipos_sum.sum.val());
         self.ipos_ok8.d.next = self.ipos_fold.valid.val();
         self.dones.d.next = self.dones.q.val() << 1;
         if self.done.val() {

@@ -1,13 +1,14 @@
 //! Carries each frame where its verdict says, and gives it its one outcome (`docs/datapath.md`, steps 12 and 13).
 use super::{Normal, Route};
 use crate::stream::Beat;
-use crate::table::Verdict;
+use crate::table::{Detail, Verdict};
 use ipos_abi::rx::{L3, L4, Outcome};
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
 block! {
-    /// Takes a beat each cycle. Nothing downstream can stop it: what has no room is dropped whole.
+    /// Takes a beat each cycle. Nothing downstream can stop it: what has no room is dropped whole. The route of a frame that is
+    /// forwarded leaves with its first beat; beats leave a cycle after they were taken, and an outcome two cycles after that.
     pub struct Dispatch {
         pub clock: Signal<In, Clock>,
         pub reset: Signal<In, Bit>,
@@ -20,16 +21,19 @@ block! {
         pub l4_ok: Signal<In, Bit>,
         pub cover_ok: Signal<In, Bit>,
         pub tail_valid: Signal<In, Bit>,
+        /// Of the beat that was taken in the cycle before.
+        pub detail: Signal<In, Detail>,
+        pub detail_read: Signal<Out, Bit>,
         /// Takes a beat; on the last one also verdict and tail.
         pub take: Signal<Out, Bit>,
         pub take_last: Signal<Out, Bit>,
         /// Forward buffer: beats from the second on, cut at the IPv4 total length.
         pub fwd_beat: Signal<Out, Beat>,
         pub fwd_write: Signal<Out, Bit>,
-        pub fwd_level: Signal<In, Bits<10>>,
+        pub fwd_level: Signal<In, Bits<11>>,
         pub fwd_route: Signal<Out, Route>,
         pub fwd_route_write: Signal<Out, Bit>,
-        pub fwd_route_level: Signal<In, Bits<6>>,
+        pub fwd_route_level: Signal<In, Bits<5>>,
         /// Host buffers.
         pub out_beat: Signal<Out, Beat>,
         pub out_meta: Signal<Out, Bits<128>>,
@@ -51,12 +55,32 @@ block! {
         pub outcome: Signal<Out, Bits<4>>,
         pub outcome_valid: Signal<Out, Bit>,
         normal: Normal,
+        // 0: the beat that is offered; its number in the frame as it came, up to 3, and in the frame that results
+        k: DFF<Bits<2>>,
+        n: DFF<Bits<14>>,
+        roomy: DFF<Bit>,
         admitted: DFF<Bit>,
+        too_fast: DFF<Bit>,
+        // 1: the beat that was taken, and how it lies to the packet's last one
+        valid1: DFF<Bit>,
+        beat1: DFF<Beat>,
+        forward1: DFF<Bit>,
+        host1: DFF<Bit>,
+        control1: DFF<Bit>,
+        inner1: DFF<Bit>,
+        stop1: DFF<Bits<17>>,
+        l4_1: DFF<Bit>,
+        cover_1: DFF<Bit>,
+        k1: DFF<Bits<2>>,
+        n1: DFF<Bits<14>>,
+        fourth1: DFF<Bit>,
+        emit1: DFF<Bit>,
+        body1: DFF<Bit>,
+        before1: DFF<Bit>,
+        at1: DFF<Bit>,
         pending: DFF<Bits<64>>, // the last beat of a padded packet waits for the frame's end
         sequence: DFF<Bits<32>>,
-        outcome_reg: DFF<Bits<4>>,
-        outcome_strobe: DFF<Bit>,
-        // what the outcome follows from
+        // 2: what the outcome follows from
         ended: DFF<Bit>,
         judged: DFF<Bits<4>>,
         to_wire: DFF<Bit>,
@@ -70,24 +94,24 @@ block! {
         place_early: DFF<Bits<14>>,
         bytes_early: DFF<Bits<16>>,
         flags_early: DFF<Bits<8>>,
+        // 3
+        outcome_reg: DFF<Bits<4>>,
+        outcome_strobe: DFF<Bit>,
         hit_reg: DFF<Bit>,
         place_reg: DFF<Bits<14>>,
         bytes_reg: DFF<Bits<16>>,
         flags_reg: DFF<Bits<8>>,
-        too_fast: DFF<Bit>,
         go: Signal<Local, Bit>,
-        ends: Signal<Local, Bit>,
-        stop: Signal<Local, Bits<17>>,
-        last_beat: Signal<Local, Bits<14>>,
-        last_cnt: Signal<Local, Bits<3>>,
-        room: Signal<Local, Bits<14>>,
-        admit: Signal<Local, Bit>,
+        inner: Signal<Local, Bit>,
+        begins: Signal<Local, Bit>,
         fast: Signal<Local, Bit>,
+        admit: Signal<Local, Bit>,
+        last_beat: Signal<Local, Bits<14>>,
+        route: Signal<Local, Route>,
+        ends1: Signal<Local, Bit>,
         short: Signal<Local, Bit>,
-        place: Signal<Local, Bits<17>>, // of the beat's last byte
         fwd: Signal<Local, Beat>,
         bytes: Signal<Local, Bits<17>>,
-        raw_bytes: Signal<Local, Bits<17>>,
         host: Signal<Local, Beat>,
         over: Signal<Local, Bit>,
         l3: Signal<Local, Bits<3>>,
@@ -95,10 +119,7 @@ block! {
         flags: Signal<Local, Bits<32>>,
         word0: Signal<Local, Bits<32>>,
         kept: Signal<Local, Bit>,
-        route: Signal<Local, Route>,
         code: Signal<Local, Bits<4>>,
-        c_depth: Constant<Bits<14>> = 512u64,
-        c_longest: Constant<Bits<14>> = 255u64, // 2,048 bytes
         c_forwarded: Constant<Bits<4>> = Outcome::Forwarded as u64,
         c_host: Constant<Bits<4>> = Outcome::ToHost as u64,
         c_control: Constant<Bits<4>> = Outcome::ToControl as u64,
@@ -123,11 +144,29 @@ impl Logic for Dispatch {
         dff_setup!(
             self,
             clock,
+            k,
+            n,
+            roomy,
             admitted,
+            too_fast,
+            valid1,
+            beat1,
+            forward1,
+            host1,
+            control1,
+            inner1,
+            stop1,
+            l4_1,
+            cover_1,
+            k1,
+            n1,
+            fourth1,
+            emit1,
+            body1,
+            before1,
+            at1,
             pending,
             sequence,
-            outcome_reg,
-            outcome_strobe,
             ended,
             judged,
             to_wire,
@@ -141,72 +180,48 @@ impl Logic for Dispatch {
             place_early,
             bytes_early,
             flags_early,
+            outcome_reg,
+            outcome_strobe,
             hit_reg,
             place_reg,
             bytes_reg,
-            flags_reg,
-            too_fast
+            flags_reg
         );
         clock!(self, clock, normal);
+
+        // 0: take a beat; with the first one, admit the frame to the forward buffer or not
         self.go.next =
             self.verdict_valid.val() & self.beat_valid.val() & (!self.beat.val().last | self.tail_valid.val());
-        self.ends.next = self.go.val() & self.beat.val().last;
         self.take.next = self.go.val();
-        self.take_last.next = self.ends.val();
-        self.normal.reset.next = self.reset.val();
-        self.normal.s_beat.next = self.beat.val();
-        self.normal.fire.next = self.go.val();
-        self.normal.decapsulate.next = self.verdict.val().decapsulate;
-        self.normal.front_mac.next = self.front_mac.val();
-        self.place.next = (bit_cast::<17, 14>(self.normal.number.val()) << 3) | bit_cast::<17, 3>(self.beat.val().cnt);
-        self.bytes.next = self.place.val() + 1;
-        self.raw_bytes.next =
-            (bit_cast::<17, 14>(self.normal.raw.val()) << 3) + bit_cast::<17, 3>(self.beat.val().cnt) + 1;
-
-        // forward: the packet's last byte is 13 + total length
-        self.stop.next = bit_cast::<17, 16>(self.verdict.val().total) + 13;
-        self.last_beat.next = self.stop.val().get_bits::<14>(3);
-        self.last_cnt.next = self.stop.val().get_bits::<3>(0);
-        self.short.next = self.place.val() < self.stop.val();
-        self.room.next = self.c_depth.val() - bit_cast::<14, 10>(self.fwd_level.val());
-        self.admit.next = self.admitted.q.val();
-        self.fast.next = self.too_fast.q.val();
-        if self.normal.first.val() {
-            self.fast.next = self.verdict.val().decapsulate & !self.allow.val();
-            self.admit.next = !self.fast.val()
-                & (self.last_beat.val() <= self.room.val())
-                & (self.last_beat.val() <= self.c_longest.val())
-                & (self.fwd_route_level.val() < 30);
-        }
+        self.take_last.next = self.go.val() & self.beat.val().last;
+        self.inner.next = self.back.val() & self.verdict.val().decapsulate;
         if self.go.val() {
+            if self.k.q.val() != 3 {
+                self.k.d.next = self.k.q.val() + 1;
+            }
+            // the second and third beat of a frame that is decapsulated vanish; from 64 KiB on, more than any buffer takes, the
+            // number stands
+            if !self.n.q.val().get_bit(13) & (!self.inner.val() | self.k.q.val().get_bit(1)) {
+                self.n.d.next = self.n.q.val() + 1;
+            }
+            if self.beat.val().last {
+                self.k.d.next = 0.into();
+                self.n.d.next = 0.into();
+            }
+        }
+        // below 640 of 1,024 beats, below 12 of 16 routes: room for the longest packet, 256 beats, and for what is under way
+        self.roomy.d.next = !self.fwd_level.val().get_bit(10)
+            & !(self.fwd_level.val().get_bit(9) & (self.fwd_level.val().get_bits::<2>(7) != 0))
+            & !self.fwd_route_level.val().get_bit(4)
+            & (self.fwd_route_level.val().get_bits::<2>(2) != 3);
+        self.begins.next = self.go.val() & (self.k.q.val() == 0);
+        self.fast.next = self.inner.val() & !self.allow.val();
+        // up to 2,048 bytes
+        self.admit.next = !self.fast.val() & self.roomy.q.val() & (self.verdict.val().stop.get_bits::<6>(11) == 0);
+        if self.begins.val() {
             self.admitted.d.next = self.admit.val();
             self.too_fast.d.next = self.fast.val();
         }
-        self.fwd_route_write.next = false;
-        self.fwd_write.next = false;
-        if self.go.val() & self.verdict.val().forward & self.admit.val() {
-            self.fwd_route_write.next = self.normal.first.val();
-            if self.normal.emit.val() & (self.normal.number.val() != 0) {
-                self.fwd_write.next = (self.normal.number.val() < self.last_beat.val()) | self.beat.val().last;
-            }
-        }
-        self.fwd.next.data = self.normal.data.val();
-        self.fwd.next.cnt = 7.into();
-        self.fwd.next.last = self.beat.val().last;
-        self.fwd.next.user = self.beat.val().last & (self.beat.val().user | self.short.val());
-        if self.beat.val().last {
-            self.fwd.next.cnt = self.last_cnt.val();
-            if self.short.val() {
-                self.fwd.next.cnt = self.beat.val().cnt;
-            }
-            if self.normal.number.val() > self.last_beat.val() {
-                self.fwd.next.data = self.pending.q.val();
-            }
-        }
-        if self.go.val() & (self.normal.number.val() == self.last_beat.val()) {
-            self.pending.d.next = self.normal.data.val();
-        }
-        self.fwd_beat.next = self.fwd.val();
         self.route.next.mac = self.verdict.val().mac;
         self.route.next.src_ip = self.verdict.val().src_ip;
         self.route.next.src_port = self.verdict.val().src_port;
@@ -214,73 +229,129 @@ impl Logic for Dispatch {
         self.route.next.dst_port = self.verdict.val().dst_port;
         self.route.next.udp = self.verdict.val().udp;
         self.fwd_route.next = self.route.val();
+        self.fwd_route_write.next = self.begins.val() & self.verdict.val().forward & self.admit.val();
+        self.reforward.next = self.begins.val() & self.verdict.val().forward & self.admit.val() & self.inner.val();
 
-        // host queues
+        self.valid1.d.next = self.go.val();
+        self.beat1.d.next = self.beat.val();
+        self.forward1.d.next = self.verdict.val().forward;
+        self.host1.d.next = self.verdict.val().host;
+        self.control1.d.next = self.back.val() & self.verdict.val().control;
+        self.inner1.d.next = self.inner.val();
+        self.stop1.d.next = self.verdict.val().stop;
+        self.l4_1.d.next = self.l4_ok.val();
+        self.cover_1.d.next = self.cover_ok.val();
+        self.k1.d.next = self.k.q.val();
+        self.n1.d.next = self.n.q.val();
+        self.fourth1.d.next = (self.k.q.val() == 3) & (self.n.q.val() == 1);
+        self.emit1.d.next = !(self.inner.val() & ((self.k.q.val() == 1) | (self.k.q.val() == 2)));
+        self.body1.d.next = self.n.q.val() != 0;
+        self.last_beat.next = self.verdict.val().stop.get_bits::<14>(3);
+        self.before1.d.next = self.n.q.val() < self.last_beat.val();
+        self.at1.d.next = self.n.q.val() == self.last_beat.val();
+
+        // 1: into the forward buffer
+        self.ends1.next = self.valid1.q.val() & self.beat1.q.val().last;
+        self.detail_read.next = self.ends1.val();
+        self.normal.s_beat.next = self.beat1.q.val();
+        self.normal.valid.next = self.valid1.q.val();
+        self.normal.k.next = self.k1.q.val();
+        self.normal.fourth.next = self.fourth1.q.val();
+        self.normal.decapsulate.next = self.inner1.q.val();
+        self.normal.front_mac.next = self.front_mac.val();
+        self.short.next =
+            self.before1.q.val() | (self.at1.q.val() & (self.beat1.q.val().cnt < self.stop1.q.val().get_bits::<3>(0)));
+        self.fwd_write.next = self.valid1.q.val()
+            & self.forward1.q.val()
+            & self.admitted.q.val()
+            & self.emit1.q.val()
+            & self.body1.q.val()
+            & (self.before1.q.val() | self.beat1.q.val().last);
+        self.fwd.next.data = self.normal.data.val();
+        if !(self.before1.q.val() | self.at1.q.val()) {
+            self.fwd.next.data = self.pending.q.val();
+        }
+        self.fwd.next.cnt = 7.into();
+        self.fwd.next.last = self.beat1.q.val().last;
+        self.fwd.next.user = self.beat1.q.val().last & (self.beat1.q.val().user | self.short.val());
+        if self.beat1.q.val().last {
+            self.fwd.next.cnt = self.stop1.q.val().get_bits::<3>(0);
+            if self.short.val() {
+                self.fwd.next.cnt = self.beat1.q.val().cnt;
+            }
+        }
+        if self.valid1.q.val() & self.at1.q.val() {
+            self.pending.d.next = self.normal.data.val();
+        }
+        self.fwd_beat.next = self.fwd.val();
+
+        // and into the host's
+        self.bytes.next = (bit_cast::<17, 14>(self.n1.q.val()) << 3) + bit_cast::<17, 3>(self.beat1.q.val().cnt) + 1;
         self.host.next.data = self.normal.data.val();
-        self.host.next.cnt = self.beat.val().cnt;
-        self.host.next.last = self.beat.val().last;
+        self.host.next.cnt = self.beat1.q.val().cnt;
+        self.host.next.last = self.beat1.q.val().last;
         self.host.next.user = false;
         self.out_beat.next = self.host.val();
-        self.host_write.next = self.go.val() & self.verdict.val().host & self.normal.emit.val();
-        self.host_end.next = self.ends.val() & self.verdict.val().host;
-        self.control_write.next = self.go.val() & self.verdict.val().control;
-        self.control_end.next = self.ends.val() & self.verdict.val().control;
-        self.over.next = (self.verdict.val().host & self.host_overflow.val())
-            | (self.verdict.val().control & self.control_overflow.val());
-        self.kept.next = !self.beat.val().user & !self.over.val();
+        self.host_write.next = self.valid1.q.val() & self.host1.q.val() & self.emit1.q.val();
+        self.host_end.next = self.ends1.val() & self.host1.q.val();
+        self.control_write.next = self.valid1.q.val() & self.control1.q.val();
+        self.control_end.next = self.ends1.val() & self.control1.q.val();
+        self.over.next =
+            (self.host1.q.val() & self.host_overflow.val()) | (self.control1.q.val() & self.control_overflow.val());
+        self.kept.next = !self.beat1.q.val().user & !self.over.val();
         self.keep.next = self.kept.val();
-        if self.ends.val() & (self.verdict.val().host | self.verdict.val().control) & self.kept.val() {
+        if self.ends1.val() & (self.host1.q.val() | self.control1.q.val()) & self.kept.val() {
             self.sequence.d.next = self.sequence.q.val() + self.c_one.val();
         }
-        self.l3.next = self.verdict.val().l3;
+        self.l3.next = self.detail.val().l3;
         self.l4.next = 0.into();
-        if self.verdict.val().judge {
+        if self.detail.val().judge {
             if self.short.val() {
                 self.l3.next = self.c_l3_short.val();
-            } else if !self.verdict.val().l4_skip {
+            } else if !self.detail.val().l4_skip {
                 self.l4.next = self.c_l4_bad.val();
-                if self.l4_ok.val() {
+                if self.l4_1.q.val() {
                     self.l4.next = self.c_l4_valid.val();
                 }
             }
         }
-        if self.verdict.val().control & (self.verdict.val().cover != 0) {
-            if self.raw_bytes.val() < (bit_cast::<17, 8>(self.verdict.val().cover) + 14) {
+        if self.control1.q.val() & (self.detail.val().cover != 0) {
+            if self.bytes.val() < (bit_cast::<17, 8>(self.detail.val().cover) + 14) {
                 self.l3.next = self.c_l3_truncated.val();
-            } else if self.cover_ok.val() {
+            } else if self.cover_1.q.val() {
                 self.l3.next = self.c_l3_ok.val();
             } else {
                 self.l3.next = self.c_l3_bad.val();
             }
         }
-        self.flags.next = bit_cast::<32, 5>(self.verdict.val().code)
+        self.flags.next = bit_cast::<32, 5>(self.detail.val().code)
             | (bit_cast::<32, 3>(self.l3.val()) << 8)
             | (bit_cast::<32, 2>(self.l4.val()) << 12);
-        if self.verdict.val().tagged {
+        if self.detail.val().tagged {
             self.flags.next = self.flags.val() | (self.c_one.val() << 16);
         }
-        if self.verdict.val().decapsulate {
+        if self.inner1.q.val() {
             self.flags.next = self.flags.val() | (self.c_one.val() << 17);
         }
         if self.back.val() {
             self.flags.next = self.flags.val() | (self.c_one.val() << 18);
         }
         self.word0.next =
-            bit_cast::<32, 16>(self.bytes.val().get_bits::<16>(0)) | (bit_cast::<32, 16>(self.verdict.val().tci) << 16);
+            bit_cast::<32, 16>(self.bytes.val().get_bits::<16>(0)) | (bit_cast::<32, 16>(self.detail.val().tci) << 16);
         self.out_meta.next = (bit_cast::<128, 32>(self.flags.val()) << 96)
-            | (bit_cast::<128, 32>(self.verdict.val().endpoint) << 64)
+            | (bit_cast::<128, 32>(self.detail.val().endpoint) << 64)
             | (bit_cast::<128, 32>(self.sequence.q.val()) << 32)
             | bit_cast::<128, 32>(self.word0.val());
 
-        // the one outcome, a cycle after the end
-        self.ended.d.next = self.ends.val();
-        self.judged.d.next = bit_cast::<4, 5>(self.verdict.val().code);
-        self.to_wire.d.next = self.verdict.val().forward;
-        self.to_host.d.next = !self.verdict.val().drop;
-        self.to_control.d.next = self.verdict.val().control;
-        self.faulty.d.next = self.beat.val().user;
-        self.was_fast.d.next = self.fast.val();
-        self.was_admitted.d.next = self.admit.val();
+        // 2: the one outcome
+        self.ended.d.next = self.ends1.val();
+        self.judged.d.next = bit_cast::<4, 5>(self.detail.val().code);
+        self.to_wire.d.next = self.forward1.q.val();
+        self.to_host.d.next = self.host1.q.val() | self.control1.q.val();
+        self.to_control.d.next = self.control1.q.val();
+        self.faulty.d.next = self.beat1.q.val().user;
+        self.was_fast.d.next = self.too_fast.q.val();
+        self.was_admitted.d.next = self.admitted.q.val();
         self.was_short.d.next = self.short.val();
         self.was_over.d.next = self.over.val();
         self.code.next = self.judged.q.val();
@@ -308,15 +379,10 @@ impl Logic for Dispatch {
         }
         self.outcome_reg.d.next = self.code.val();
         self.outcome_strobe.d.next = self.ended.q.val();
-        self.reforward.next = self.go.val()
-            & self.normal.first.val()
-            & self.verdict.val().forward
-            & self.verdict.val().decapsulate
-            & self.admit.val();
         self.hit_reg.d.next = self.ended.q.val() & self.to_wire.q.val() & (self.code.val() == self.c_forwarded.val());
-        self.place_early.d.next = self.verdict.val().place;
-        self.bytes_early.d.next = self.verdict.val().total;
-        self.flags_early.d.next = self.verdict.val().tcp_flags;
+        self.place_early.d.next = self.detail.val().place;
+        self.bytes_early.d.next = bit_cast::<16, 17>(self.stop1.q.val() - 13);
+        self.flags_early.d.next = self.detail.val().tcp_flags;
         self.place_reg.d.next = self.place_early.q.val();
         self.bytes_reg.d.next = self.bytes_early.q.val();
         self.flags_reg.d.next = self.flags_early.q.val();
@@ -327,6 +393,10 @@ impl Logic for Dispatch {
         self.outcome.next = self.outcome_reg.q.val();
         self.outcome_valid.next = self.outcome_strobe.q.val();
         if self.reset.val() {
+            self.k.d.next = 0.into();
+            self.n.d.next = 0.into();
+            self.roomy.d.next = false;
+            self.valid1.d.next = false;
             self.sequence.d.next = 0.into();
             self.ended.d.next = false;
             self.outcome_strobe.d.next = false;

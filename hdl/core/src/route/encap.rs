@@ -8,22 +8,27 @@ use rust_hdl_widgets::prelude::*;
 block! {
     /// Takes frames from their second beat on (bytes 8 …, the packet from byte 14). The new header is 30 bytes for 14,
     /// two beats more, so no byte changes its lane: three header beats, then the input with six bytes replaced.
-    /// A frame costs its output beats.
+    /// A frame costs its output beats. The header beats need the route alone.
     pub struct Encap {
         pub clock: Signal<In, Clock>,
         pub reset: Signal<In, Bit>,
         pub mac: Signal<In, Bits<48>>,
         pub ethertype: Signal<In, Bits<16>>,
         pub s_beat: Signal<In, Beat>,
-        /// Holds from the first beat to the last.
+        /// Holds until it is read, with the frame's first beat.
         pub s_route: Signal<In, Route>,
+        pub s_route_valid: Signal<In, Bit>,
+        pub s_route_read: Signal<Out, Bit>,
+        /// A frame's header begins: from the next cycle on its beats are looked at.
+        pub s_begin: Signal<Out, Bit>,
         pub s_valid: Signal<In, Bit>,
         pub s_ready: Signal<Out, Bit>,
         pub m_beat: Signal<Out, Beat>,
         pub m_valid: Signal<Out, Bit>,
         pub m_ready: Signal<In, Bit>,
         rev: ByteRev,
-        state: DFF<Bits<3>>, // 0 to 2: header beats; 3: the mixed beat; 4: the rest
+        // none: the first header beat; bit 0, 1: the next two; 2: the mixed beat; 3: the rest
+        state: DFF<Bits<4>>,
         out: DFF<Beat>,
         full: DFF<Bit>,
         // checksum, an adder tree over three cycles: the header beats give it the time
@@ -32,6 +37,18 @@ block! {
         sum: DFF<Bits<19>>,
         check: DFF<Bits<16>>,
         go: Signal<Local, Bit>,
+        first: Signal<Local, Bit>,
+        heads: Signal<Local, Bit>,
+        ready: Signal<Local, Bit>,
+        head0: Signal<Local, Bits<64>>,
+        head1: Signal<Local, Bits<64>>,
+        head2: Signal<Local, Bits<64>>,
+        head3: Signal<Local, Bits<64>>,
+        now0: Signal<Local, Bits<64>>,
+        now1: Signal<Local, Bits<64>>,
+        now2: Signal<Local, Bits<64>>,
+        now3: Signal<Local, Bits<64>>,
+        rest: Signal<Local, Bits<64>>,
         head: Signal<Local, Bits<64>>,
         protocol: Signal<Local, Bits<16>>,
         w_src_hi: Signal<Local, Bits<18>>,
@@ -47,7 +64,6 @@ block! {
         c_tcp: Constant<Bits<16>> = 0x0201u64, // type 02, protocol 01
         c_udp: Constant<Bits<16>> = 0x0202u64,
         c_low: Constant<Bits<17>> = 0xffffu64,
-        c_top: Constant<Bits<64>> = 0xffff_0000_0000_0000u64,
     }
 }
 
@@ -75,47 +91,71 @@ impl Logic for Encap {
         self.check.d.next = !bit_cast::<16, 17>(self.twice.val());
 
         self.go.next = self.m_ready.val() | !self.full.q.val();
-        self.s_ready.next = self.go.val() & (self.state.q.val() >= 3);
-        // in network order
-        match self.state.q.val().index() {
-            0 => {
-                self.head.next = (bit_cast::<64, 48>(self.s_route.val().mac) << 16)
-                    | bit_cast::<64, 16>(self.mac.val().get_bits::<16>(32));
-            }
-            1 => {
-                self.head.next = (bit_cast::<64, 32>(self.mac.val().get_bits::<32>(0)) << 32)
-                    | (bit_cast::<64, 16>(self.ethertype.val()) << 16)
-                    | bit_cast::<64, 16>(self.s_route.val().src_ip.get_bits::<16>(16));
-            }
-            2 => {
-                self.head.next = (bit_cast::<64, 16>(self.s_route.val().src_ip.get_bits::<16>(0)) << 48)
-                    | (bit_cast::<64, 16>(self.s_route.val().src_port) << 32)
-                    | bit_cast::<64, 32>(self.s_route.val().dst_ip);
-            }
-            _ => {
-                self.head.next = (bit_cast::<64, 16>(self.s_route.val().dst_port) << 48)
-                    | (bit_cast::<64, 16>(self.protocol.val()) << 32)
-                    | (bit_cast::<64, 16>(self.check.q.val()) << 16);
-            }
+        self.first.next = self.state.q.val() == 0;
+        self.heads.next = self.state.q.val().get_bits::<2>(2) == 0;
+        self.s_ready.next = self.go.val() & !self.heads.val();
+        self.s_begin.next = self.go.val() & self.first.val() & self.s_route_valid.val();
+        self.s_route_read.next = self.go.val() & self.state.q.val().get_bit(2) & self.s_valid.val();
+        self.ready.next = self.s_valid.val();
+        if self.heads.val() {
+            self.ready.next = self.s_route_valid.val();
         }
+        // in network order; two bytes of the mixed beat are the packet's
+        self.head0.next =
+            (bit_cast::<64, 48>(self.s_route.val().mac) << 16) | bit_cast::<64, 16>(self.mac.val().get_bits::<16>(32));
+        self.head1.next = (bit_cast::<64, 32>(self.mac.val().get_bits::<32>(0)) << 32)
+            | (bit_cast::<64, 16>(self.ethertype.val()) << 16)
+            | bit_cast::<64, 16>(self.s_route.val().src_ip.get_bits::<16>(16));
+        self.head2.next = (bit_cast::<64, 16>(self.s_route.val().src_ip.get_bits::<16>(0)) << 48)
+            | (bit_cast::<64, 16>(self.s_route.val().src_port) << 32)
+            | bit_cast::<64, 32>(self.s_route.val().dst_ip);
+        self.head3.next = (bit_cast::<64, 16>(self.s_route.val().dst_port) << 48)
+            | (bit_cast::<64, 16>(self.protocol.val()) << 32)
+            | (bit_cast::<64, 16>(self.check.q.val()) << 16)
+            | (bit_cast::<64, 8>(self.s_beat.val().data.get_bits::<8>(48)) << 8)
+            | bit_cast::<64, 8>(self.s_beat.val().data.get_bits::<8>(56));
+        // one of them or none, so that they can be joined by OR
+        self.now0.next = 0.into();
+        self.now1.next = 0.into();
+        self.now2.next = 0.into();
+        self.now3.next = 0.into();
+        self.rest.next = 0.into();
+        if self.first.val() {
+            self.now0.next = self.head0.val();
+        }
+        if self.state.q.val().get_bit(0) {
+            self.now1.next = self.head1.val();
+        }
+        if self.state.q.val().get_bit(1) {
+            self.now2.next = self.head2.val();
+        }
+        if self.state.q.val().get_bit(2) {
+            self.now3.next = self.head3.val();
+        }
+        if self.state.q.val().get_bit(3) {
+            self.rest.next = self.s_beat.val().data;
+        }
+        self.head.next = (self.now0.val() | self.now1.val()) | (self.now2.val() | self.now3.val());
         self.rev.i.next = self.head.val();
         self.o.next = self.s_beat.val();
-        if self.state.q.val() < 3 {
-            self.o.next.data = self.rev.o.val();
+        self.o.next.data = self.rev.o.val() | self.rest.val();
+        if self.heads.val() {
             self.o.next.cnt = 7.into();
             self.o.next.last = false;
             self.o.next.user = false;
-        } else if self.state.q.val() == 3 {
-            self.o.next.data = self.rev.o.val() | (self.s_beat.val().data & self.c_top.val());
         }
         if self.go.val() {
-            self.full.d.next = self.s_valid.val();
-            if self.s_valid.val() {
+            self.full.d.next = self.ready.val();
+            if self.ready.val() {
                 self.out.d.next = self.o.val();
-                if self.state.q.val() < 4 {
-                    self.state.d.next = self.state.q.val() + 1;
+                self.state.d.next = self.state.q.val() << 1;
+                if self.first.val() {
+                    self.state.d.next = 1.into();
                 }
-                if (self.state.q.val() >= 3) & self.s_beat.val().last {
+                if self.state.q.val().get_bit(3) {
+                    self.state.d.next = 8.into();
+                }
+                if !self.heads.val() & self.s_beat.val().last {
                     self.state.d.next = 0.into();
                 }
             }

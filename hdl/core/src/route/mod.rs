@@ -1,11 +1,13 @@
 //! Where frames go once they are judged: forward, host, control queue, or nowhere.
 mod dispatch;
 mod encap;
+mod forward;
 mod normal;
 mod rate;
 
 pub use dispatch::Dispatch;
 pub use encap::Encap;
+pub use forward::Forward;
 pub use normal::Normal;
 pub use rate::Rate;
 

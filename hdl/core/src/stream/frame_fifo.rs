@@ -1,6 +1,6 @@
 //! Store-and-forward frame buffer: a frame becomes readable when it is committed, and is
 //! taken back whole when it is not.
-use super::{Beat, Fifo};
+use super::{Beat, SmallFifo};
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -27,7 +27,7 @@ block! {
         pub m_valid: Signal<Out, Bit>,
         pub m_ready: Signal<In, Bit>,
         ram: RAM<Beat, AW>,
-        metas: Fifo<M, 5, 6>,
+        metas: SmallFifo<M, 5, 6>,
         wr: DFF<Bits<LW>>,
         start: DFF<Bits<LW>>,
         rd: DFF<Bits<LW>>,

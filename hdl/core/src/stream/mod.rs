@@ -1,15 +1,23 @@
 //! Streams: the beat, FIFOs, arbiter, gates, and the card's AXI4-Stream borders.
+mod ahead;
 mod arbiter;
 mod axis;
 mod fifo;
 mod frame_fifo;
 mod gate;
+mod lut_ram;
+mod small_fifo;
+mod through;
 
+pub use ahead::Ahead;
 pub use arbiter::Arbiter;
 pub use axis::{FromAxis, ToAxis};
 pub use fifo::Fifo;
 pub use frame_fifo::FrameFifo;
 pub use gate::{Inlet, Outlet};
+pub use lut_ram::LutRam;
+pub use small_fifo::SmallFifo;
+pub use through::Through;
 
 use rust_hdl_core::prelude::*;
 

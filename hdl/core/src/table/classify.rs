@@ -1,30 +1,26 @@
 //! The lookup pipeline that both ports share: one frame, or one table commit, a cycle.
-use super::{Cuckoo, Decide, Hash, SmallTable, Verdict};
+use super::{Cuckoo, Decide, Detail, Hash, SmallTable, Verdict};
 use crate::parse::Meta;
-use crate::stream::Fifo;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
-/// What follows a frame through the pipeline.
-#[derive(Copy, Clone, Debug, Default, PartialEq, LogicStruct)]
-pub struct Flight {
-    pub meta: Meta,
-    pub back: Bit,
-}
-
 block! {
-    /// Cycle 0 picks, 1 hashes, 2 reads the cuckoo tables, 3 and 4 compare, 5 selects, 6 reads the destination, 7 the
-    /// neighbour, 8 decides. A commit takes a frame's place in cycle 0 and writes in cycle 2.
+    /// Cycle 0 picks, 1 hashes, 2 reads the cuckoo tables, 3 takes what they give, 4 and 5 compare, 6 selects, 7 reads the
+    /// destination, 8 the neighbour and what the headers say, 9 decides. A commit takes a frame's place in cycle 0 and writes in cycle 2.
     pub struct Classify[const FW: usize, const EW: usize][FW, EW] {
         pub clock: Signal<In, Clock>,
         pub reset: Signal<In, Bit>,
-        pub front_meta: Signal<In, Meta>,
+        pub front_key: Signal<In, Bits<97>>,
         pub front_valid: Signal<In, Bit>,
         pub front_read: Signal<Out, Bit>,
-        pub back_meta: Signal<In, Meta>,
+        pub back_key: Signal<In, Bits<97>>,
         pub back_valid: Signal<In, Bit>,
         pub back_read: Signal<Out, Bit>,
-        /// Header checksums of the frame that is decided: they are there by then.
+        /// What the headers say, and whether their checksums hold, of the frame that is to be decided: they are there by then.
+        pub front_meta: Signal<In, Meta>,
+        pub front_meta_read: Signal<Out, Bit>,
+        pub back_meta: Signal<In, Meta>,
+        pub back_meta_read: Signal<Out, Bit>,
         pub front_ip_ok: Signal<In, Bit>,
         pub front_sums_read: Signal<Out, Bit>,
         pub back_ip_ok: Signal<In, Bit>,
@@ -32,6 +28,7 @@ block! {
         pub back_sums_read: Signal<Out, Bit>,
         /// Verdicts in the order of the frames of each port.
         pub verdict: Signal<Out, Verdict>,
+        pub detail: Signal<Out, Detail>,
         pub front_write: Signal<Out, Bit>,
         pub back_write: Signal<Out, Bit>,
         /// Verdicts waiting at the consumers.
@@ -50,7 +47,7 @@ block! {
         pub committed: Signal<Out, Bit>,
         /// A forward slot changes, a strobe.
         pub forward_committed: Signal<Out, Bit>,
-        /// While high, every table is emptied, slot by slot.
+        /// While high, every table is emptied, slot by slot: what is staged must be zero.
         pub sweep: Signal<In, Bit>,
         pub sweep_slot: Signal<In, Bits<12>>,
         pub dest: Signal<In, Bits<52>>,
@@ -64,11 +61,17 @@ block! {
         dests: SmallTable<8, 52>,
         neighbours: SmallTable<4, 49>,
         decide: Decide,
-        flights: Fifo<Flight, 4, 5>,
         turn: DFF<Bit>,
         key1: DFF<Bits<97>>,
         key2: DFF<Bits<97>>,
         key3: DFF<Bits<97>>,
+        key4: DFF<Bits<97>>,
+        // the client, for the ipOS header
+        source5: DFF<Bits<48>>,
+        source6: DFF<Bits<48>>,
+        source7: DFF<Bits<48>>,
+        source8: DFF<Bits<48>>,
+        source9: DFF<Bits<48>>,
         hash2: DFF<Bits<48>>,
         valid1: DFF<Bit>,
         valid2: DFF<Bit>,
@@ -78,33 +81,33 @@ block! {
         valid6: DFF<Bit>,
         valid7: DFF<Bit>,
         valid8: DFF<Bit>,
+        valid9: DFF<Bit>,
+        // the port of the frame in each cycle: true is back
+        backs: DFF<Bits<9>>,
+        meta9: DFF<Meta>,
         commit_f1: DFF<Bit>,
         commit_f2: DFF<Bit>,
         commit_e1: DFF<Bit>,
         commit_e2: DFF<Bit>,
-        // lookup results on their way to cycle 8
-        hit7: DFF<Bit>,
+        // lookup results on their way to cycle 9
         hit8: DFF<Bit>,
-        action7: DFF<Bits<2>>,
+        hit9: DFF<Bit>,
         action8: DFF<Bits<2>>,
-        place7: DFF<Bits<14>>,
+        action9: DFF<Bits<2>>,
         place8: DFF<Bits<14>>,
-        ehit7: DFF<Bit>,
+        place9: DFF<Bits<14>>,
         ehit8: DFF<Bit>,
-        eref7: DFF<Bits<32>>,
+        ehit9: DFF<Bit>,
         eref8: DFF<Bits<32>>,
-        dest8: DFF<Bits<48>>,
-        out: DFF<Verdict>,
-        out_front: DFF<Bit>,
-        out_back: DFF<Bit>,
+        eref9: DFF<Bits<32>>,
+        dest9: DFF<Bits<48>>,
         front_ok: Signal<Local, Bit>,
         back_ok: Signal<Local, Bit>,
         pick_back: Signal<Local, Bit>,
         commits: Signal<Local, Bit>,
         take: Signal<Local, Bit>,
-        flight: Signal<Local, Flight>,
-        picked: Signal<Local, Meta>,
-        k: Signal<Local, Bits<97>>,
+        back8: Signal<Local, Bit>,
+        back9: Signal<Local, Bit>,
     }
 }
 
@@ -112,18 +115,17 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
-            self, clock, turn, key1, key2, key3, hash2, valid1, valid2, valid3, valid4, valid5, valid6, valid7, valid8,
-            commit_f1, commit_f2, commit_e1, commit_e2, hit7, hit8, action7, action8, place7, place8, ehit7, ehit8,
-            eref7, eref8, dest8, out, out_front, out_back
+            self, clock, turn, key1, key2, key3, key4, source5, source6, source7, source8, source9, hash2, valid1,
+            valid2, valid3, valid4, valid5, valid6, valid7, valid8, valid9, backs, meta9, commit_f1, commit_f2,
+            commit_e1, commit_e2, hit8, hit9, action8, action9, place8, place9, ehit8, ehit9, eref8, eref9, dest9
         );
-        clock!(self, clock, forward, endpoint, dests, neighbours, flights);
-        self.flights.reset.next = self.reset.val();
+        clock!(self, clock, forward, endpoint, dests, neighbours);
 
         // 0: a commit first, else the ports in turn
         self.commits.next = (self.commit_forward.val() | self.commit_endpoint.val())
             & !(self.commit_f1.q.val() | self.commit_e1.q.val() | self.commit_f2.q.val() | self.commit_e2.q.val());
-        self.front_ok.next = self.front_valid.val() & (self.front_level.val() < 6);
-        self.back_ok.next = self.back_valid.val() & (self.back_level.val() < 6);
+        self.front_ok.next = self.front_valid.val() & (self.front_level.val() < 4);
+        self.back_ok.next = self.back_valid.val() & (self.back_level.val() < 4);
         self.pick_back.next = self.back_ok.val() & (!self.front_ok.val() | self.turn.q.val());
         self.take.next = (self.front_ok.val() | self.back_ok.val()) & !self.commits.val();
         self.front_read.next = self.take.val() & !self.pick_back.val();
@@ -131,26 +133,20 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
         if self.take.val() {
             self.turn.d.next = !self.pick_back.val();
         }
-        self.picked.next = self.front_meta.val();
-        self.flight.next.back = self.pick_back.val();
+        self.backs.d.next = self.backs.q.val() << 1;
         if self.pick_back.val() {
-            self.picked.next = self.back_meta.val();
+            self.backs.d.next = (self.backs.q.val() << 1) | 1;
         }
-        self.flight.next.meta = self.picked.val();
-        self.flights.data_in.next = self.flight.val();
-        self.flights.write.next = self.take.val();
-        self.k.next = (bit_cast::<97, 32>(self.picked.val().src_ip) << 64)
-            | (bit_cast::<97, 16>(self.picked.val().src_port) << 48)
-            | (bit_cast::<97, 32>(self.picked.val().dst_ip) << 16)
-            | bit_cast::<97, 16>(self.picked.val().dst_port);
-        if self.picked.val().udp {
-            self.k.next = self.k.val().replace_bit(96, true);
-        }
+        self.back8.next = self.backs.q.val().get_bit(7);
+        self.back9.next = self.backs.q.val().get_bit(8);
         self.valid1.d.next = self.take.val();
         self.commit_f1.d.next = self.commits.val() & self.commit_forward.val();
         self.commit_e1.d.next = self.commits.val() & self.commit_endpoint.val();
         if self.take.val() {
-            self.key1.d.next = self.k.val();
+            self.key1.d.next = self.front_key.val();
+            if self.pick_back.val() {
+                self.key1.d.next = self.back_key.val();
+            }
         }
 
         // 1
@@ -162,14 +158,21 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
         self.commit_f2.d.next = self.commit_f1.q.val();
         self.commit_e2.d.next = self.commit_e1.q.val();
 
-        // 2 to 5
+        // 2 to 6
         self.key3.d.next = self.key2.q.val();
+        self.key4.d.next = self.key3.q.val();
+        self.source5.d.next = self.key4.q.val().get_bits::<48>(48);
+        self.source6.d.next = self.source5.q.val();
+        self.source7.d.next = self.source6.q.val();
+        self.source8.d.next = self.source7.q.val();
+        self.source9.d.next = self.source8.q.val();
         self.valid3.d.next = self.valid2.q.val();
         self.valid4.d.next = self.valid3.q.val();
         self.valid5.d.next = self.valid4.q.val();
         self.valid6.d.next = self.valid5.q.val();
+        self.valid7.d.next = self.valid6.q.val();
         self.forward.hash.next = self.hash2.q.val();
-        self.forward.key.next = self.key3.q.val();
+        self.forward.key.next = self.key4.q.val();
         self.forward.commit.next = self.commit_f2.q.val();
         self.forward.commit_bank.next = self.bank.val();
         self.forward.commit_slot.next = self.slot.val();
@@ -177,7 +180,7 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
         self.forward.commit_key.next = self.key.val();
         self.forward.commit_value.next = self.value.val().get_bits::<10>(0);
         self.endpoint.hash.next = self.hash2.q.val();
-        self.endpoint.key.next = self.key3.q.val();
+        self.endpoint.key.next = self.key4.q.val();
         self.endpoint.commit.next = self.commit_e2.q.val();
         self.endpoint.commit_bank.next = self.bank.val();
         self.endpoint.commit_slot.next = self.slot.val();
@@ -191,7 +194,7 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
         self.endpoint.sweep.next = self.sweep.val();
         self.endpoint.sweep_slot.next = self.sweep_slot.val();
 
-        // 6
+        // 7
         self.dests.index.next = self.forward.value.val().get_bits::<8>(0);
         self.dests.commit.next = self.commit_dest.val();
         self.dests.commit_index.next = self.index.val();
@@ -199,16 +202,15 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
         if self.sweep.val() {
             self.dests.commit.next = true;
             self.dests.commit_index.next = bit_cast::<8, 12>(self.sweep_slot.val());
-            self.dests.commit_value.next = 0.into();
         }
-        self.hit7.d.next = self.forward.hit.val();
-        self.action7.d.next = self.forward.value.val().get_bits::<2>(8);
-        self.place7.d.next = self.forward.place.val();
-        self.ehit7.d.next = self.endpoint.hit.val();
-        self.eref7.d.next = self.endpoint.value.val();
-        self.valid7.d.next = self.valid6.q.val();
+        self.hit8.d.next = self.forward.hit.val();
+        self.action8.d.next = self.forward.value.val().get_bits::<2>(8);
+        self.place8.d.next = self.forward.place.val();
+        self.ehit8.d.next = self.endpoint.hit.val();
+        self.eref8.d.next = self.endpoint.value.val();
+        self.valid8.d.next = self.valid7.q.val();
 
-        // 7
+        // 8
         self.neighbours.index.next = self.dests.value.val().get_bits::<4>(48);
         self.neighbours.commit.next = self.commit_neighbour.val();
         self.neighbours.commit_index.next = bit_cast::<4, 8>(self.index.val());
@@ -216,48 +218,50 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
         if self.sweep.val() {
             self.neighbours.commit.next = true;
             self.neighbours.commit_index.next = bit_cast::<4, 12>(self.sweep_slot.val());
-            self.neighbours.commit_value.next = 0.into();
         }
-        self.dest8.d.next = self.dests.value.val().get_bits::<48>(0);
-        self.hit8.d.next = self.hit7.q.val();
-        self.action8.d.next = self.action7.q.val();
-        self.place8.d.next = self.place7.q.val();
-        self.ehit8.d.next = self.ehit7.q.val();
-        self.eref8.d.next = self.eref7.q.val();
-        self.valid8.d.next = self.valid7.q.val();
+        self.dest9.d.next = self.dests.value.val().get_bits::<48>(0);
+        self.hit9.d.next = self.hit8.q.val();
+        self.action9.d.next = self.action8.q.val();
+        self.place9.d.next = self.place8.q.val();
+        self.ehit9.d.next = self.ehit8.q.val();
+        self.eref9.d.next = self.eref8.q.val();
+        self.valid9.d.next = self.valid8.q.val();
+        self.front_meta_read.next = self.valid8.q.val() & !self.back8.val();
+        self.back_meta_read.next = self.valid8.q.val() & self.back8.val();
+        self.meta9.d.next = self.front_meta.val();
+        if self.back8.val() {
+            self.meta9.d.next = self.back_meta.val();
+        }
 
-        // 8
-        self.decide.meta.next = self.flights.data_out.val().meta;
+        // 9
+        self.decide.meta.next = self.meta9.q.val();
+        self.decide.src_ip.next = self.source9.q.val().get_bits::<32>(16);
+        self.decide.src_port.next = self.source9.q.val().get_bits::<16>(0);
         self.decide.ip_ok.next = self.front_ip_ok.val();
         self.decide.ipos_ok.next = self.back_ipos_ok.val();
-        self.decide.back.next = self.flights.data_out.val().back;
+        self.decide.back.next = self.back9.val();
         self.decide.vlan.next = self.front_vlan.val().get_bits::<12>(0);
         self.decide.vlan_enable.next = self.front_vlan.val().get_bit(31);
-        if self.flights.data_out.val().back {
+        if self.back9.val() {
             self.decide.ip_ok.next = self.back_ip_ok.val();
             self.decide.vlan.next = self.back_vlan.val().get_bits::<12>(0);
             self.decide.vlan_enable.next = self.back_vlan.val().get_bit(31);
         }
-        self.decide.forward_hit.next = self.hit8.q.val();
-        self.decide.action.next = self.action8.q.val();
-        self.decide.place.next = self.place8.q.val();
-        self.decide.endpoint_hit.next = self.ehit8.q.val();
-        self.decide.endpoint.next = self.eref8.q.val();
-        self.decide.dest_ip.next = self.dest8.q.val().get_bits::<32>(0);
-        self.decide.dest_port.next = self.dest8.q.val().get_bits::<16>(32);
+        self.decide.forward_hit.next = self.hit9.q.val();
+        self.decide.action.next = self.action9.q.val();
+        self.decide.place.next = self.place9.q.val();
+        self.decide.endpoint_hit.next = self.ehit9.q.val();
+        self.decide.endpoint.next = self.eref9.q.val();
+        self.decide.dest_ip.next = self.dest9.q.val().get_bits::<32>(0);
+        self.decide.dest_port.next = self.dest9.q.val().get_bits::<16>(32);
         self.decide.neighbour.next = self.neighbours.value.val().get_bits::<48>(0);
         self.decide.neighbour_valid.next = self.neighbours.value.val().get_bit(48);
-        self.flights.read.next = self.valid8.q.val();
-        self.front_sums_read.next = self.valid8.q.val() & !self.flights.data_out.val().back;
-        self.back_sums_read.next = self.valid8.q.val() & self.flights.data_out.val().back;
-        self.out_front.d.next = self.valid8.q.val() & !self.flights.data_out.val().back;
-        self.out_back.d.next = self.valid8.q.val() & self.flights.data_out.val().back;
-        if self.valid8.q.val() {
-            self.out.d.next = self.decide.verdict.val();
-        }
-        self.verdict.next = self.out.q.val();
-        self.front_write.next = self.out_front.q.val();
-        self.back_write.next = self.out_back.q.val();
+        self.front_sums_read.next = self.valid9.q.val() & !self.back9.val();
+        self.back_sums_read.next = self.valid9.q.val() & self.back9.val();
+        self.verdict.next = self.decide.verdict.val();
+        self.detail.next = self.decide.detail.val();
+        self.front_write.next = self.valid9.q.val() & !self.back9.val();
+        self.back_write.next = self.valid9.q.val() & self.back9.val();
         if self.reset.val() {
             self.valid1.d.next = false;
             self.valid2.d.next = false;
@@ -267,12 +271,11 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
             self.valid6.d.next = false;
             self.valid7.d.next = false;
             self.valid8.d.next = false;
+            self.valid9.d.next = false;
             self.commit_f1.d.next = false;
             self.commit_f2.d.next = false;
             self.commit_e1.d.next = false;
             self.commit_e2.d.next = false;
-            self.out_front.d.next = false;
-            self.out_back.d.next = false;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Four-bank cuckoo table in block RAM: one lookup a cycle, four cycles of latency.
+//! Four-bank cuckoo table in block RAM: one lookup a cycle, five cycles of latency.
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -7,16 +7,16 @@ block! {
     /// the same cycle; an idle pipeline reads slot 0, and nobody looks at the result.
     pub struct Cuckoo[const AW: usize, const VW: usize, const EW: usize][AW, VW, EW] {
         pub clock: Signal<In, Clock>,
-        /// The hashes of `key` in the next cycle's `key`, 12 bits a bank.
+        /// The hashes of the key, 12 bits a bank.
         pub hash: Signal<In, Bits<48>>,
-        /// The key looked up one cycle after its hash.
+        /// The key looked up, two cycles after its hash.
         pub key: Signal<In, Bits<97>>,
-        /// Four cycles after the hash.
+        /// Five cycles after the hash.
         pub hit: Signal<Out, Bit>,
         pub value: Signal<Out, Bits<VW>>,
         /// Slot 11:0 and bank 13:12 of the hit.
         pub place: Signal<Out, Bits<14>>,
-        /// While high, slot by slot of all banks is emptied.
+        /// While high, slot by slot of all banks is made invalid; key and value are the commit's.
         pub sweep: Signal<In, Bit>,
         pub sweep_slot: Signal<In, Bits<12>>,
         pub commit: Signal<In, Bit>,
@@ -26,6 +26,8 @@ block! {
         pub commit_key: Signal<In, Bits<97>>,
         pub commit_value: Signal<In, Bits<VW>>,
         ram: [RAM<Bits<EW>, AW>; 4],
+        // what the RAM gave: a block RAM is slow, and far from the rest
+        word: [DFF<Bits<EW>>; 4],
         // a bit for each two bits of the key, then one for all
         near: [DFF<Bits<49>>; 4],
         early: [DFF<Bits<VW>>; 4],
@@ -34,6 +36,7 @@ block! {
         hash1: DFF<Bits<48>>,
         hash2: DFF<Bits<48>>,
         hash3: DFF<Bits<48>>,
+        hash4: DFF<Bits<48>>,
         found: DFF<Bit>,
         spot: DFF<Bits<14>>,
         result: DFF<Bits<VW>>,
@@ -56,14 +59,15 @@ block! {
 impl<const AW: usize, const VW: usize, const EW: usize> Logic for Cuckoo<AW, VW, EW> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, hash1, hash2, hash3, found, spot, result);
+        dff_setup!(self, clock, hash1, hash2, hash3, hash4, found, spot, result);
         self.hash1.d.next = self.hash.val();
         self.hash2.d.next = self.hash1.q.val();
         self.hash3.d.next = self.hash2.q.val();
+        self.hash4.d.next = self.hash3.q.val();
         // an entry: key 96:0, valid 97, value from 98
         self.entry_in.next =
             (bit_cast::<EW, VW>(self.commit_value.val()) << 98) | bit_cast::<EW, 97>(self.commit_key.val());
-        if self.commit_valid.val() {
+        if self.commit_valid.val() & !self.sweep.val() {
             self.entry_in.next = (bit_cast::<EW, VW>(self.commit_value.val()) << 98)
                 | bit_cast::<EW, 97>(self.commit_key.val())
                 | (bit_cast::<EW, 1>(1.into()) << 97);
@@ -77,6 +81,7 @@ impl<const AW: usize, const VW: usize, const EW: usize> Logic for Cuckoo<AW, VW,
             self.same[b].clock.next = self.clock.val();
             self.near[b].clock.next = self.clock.val();
             self.early[b].clock.next = self.clock.val();
+            self.word[b].clock.next = self.clock.val();
             self.ram[b].read_clock.next = self.clock.val();
             self.ram[b].write_clock.next = self.clock.val();
             self.slot.next = self.hash.val().get_bits::<12>(b * 12);
@@ -86,10 +91,10 @@ impl<const AW: usize, const VW: usize, const EW: usize> Logic for Cuckoo<AW, VW,
             self.ram[b].write_enable.next = self.commit.val() & self.select.val().get_bit(b);
             if self.sweep.val() {
                 self.ram[b].write_address.next = bit_cast::<AW, 12>(self.sweep_slot.val());
-                self.ram[b].write_data.next = 0.into();
                 self.ram[b].write_enable.next = true;
             }
-            self.read.next = self.ram[b].read_data.val();
+            self.word[b].d.next = self.ram[b].read_data.val();
+            self.read.next = self.word[b].q.val();
             // bit 97: the entry is valid
             self.unlike.next =
                 (self.read.val().get_bits::<98>(0) ^ bit_cast::<98, 97>(self.key.val())) ^ self.c_valid.val();
@@ -101,7 +106,7 @@ impl<const AW: usize, const VW: usize, const EW: usize> Logic for Cuckoo<AW, VW,
             self.early[b].d.next = self.read.val().get_bits::<VW>(98);
             self.same[b].d.next = self.near[b].q.val().all();
             self.entry[b].d.next = self.early[b].q.val();
-            self.old_hash.next = self.hash3.q.val().get_bits::<12>(b * 12);
+            self.old_hash.next = self.hash4.q.val().get_bits::<12>(b * 12);
             self.old_slot.next = bit_cast::<AW, 12>(self.old_hash.val());
             if self.same[b].q.val() {
                 self.any.next = true;

@@ -1,5 +1,5 @@
 //! The decisions of `docs/datapath.md`, steps 1 to 12, in their order.
-use super::Verdict;
+use super::{Detail, Verdict};
 use crate::parse::Meta;
 use ipos_abi::rx::{L3, Outcome, Reason};
 use ipos_abi::table::Action;
@@ -9,6 +9,8 @@ block! {
     /// Purely combinational.
     pub struct Decide {
         pub meta: Signal<In, Meta>,
+        pub src_ip: Signal<In, Bits<32>>,
+        pub src_port: Signal<In, Bits<16>>,
         pub back: Signal<In, Bit>,
         pub ip_ok: Signal<In, Bit>,
         pub ipos_ok: Signal<In, Bit>,
@@ -24,11 +26,13 @@ block! {
         pub neighbour: Signal<In, Bits<48>>,
         pub neighbour_valid: Signal<In, Bit>,
         pub verdict: Signal<Out, Verdict>,
+        pub detail: Signal<Out, Detail>,
         inner: Signal<Local, Bit>,
         no_key: Signal<Local, Bit>,
         vlan_ok: Signal<Local, Bit>,
         l3: Signal<Local, Bits<3>>,
         v: Signal<Local, Verdict>,
+        d: Signal<Local, Detail>,
         c_runt: Constant<Bits<5>> = Outcome::DropRunt as u64,
         c_mac: Constant<Bits<5>> = Outcome::DropMac as u64,
         c_ipos_front: Constant<Bits<5>> = Outcome::DropIposOnFront as u64,
@@ -85,107 +89,100 @@ impl Logic for Decide {
             self.l3.next = self.meta.val().late;
         }
 
-        self.v.next.drop = false;
         self.v.next.forward = false;
         self.v.next.host = false;
         self.v.next.control = false;
-        self.v.next.code = 0.into();
+        self.d.next.code = 0.into();
         self.v.next.decapsulate = false;
-        self.v.next.l3 = 0.into();
-        self.v.next.judge = false;
-        self.v.next.l4_skip = self.meta.val().l4_skip | self.no_key.val();
-        self.v.next.cover = 0.into();
-        self.v.next.total = self.meta.val().total;
-        self.v.next.tagged = self.meta.val().tagged;
-        self.v.next.tci = self.meta.val().tci;
-        self.v.next.endpoint = 0.into();
-        self.v.next.place = self.place.val();
-        self.v.next.tcp_flags = self.meta.val().tcp_flags;
+        self.d.next.l3 = 0.into();
+        self.d.next.judge = false;
+        self.d.next.l4_skip = self.meta.val().l4_skip | self.no_key.val();
+        self.d.next.cover = 0.into();
+        self.v.next.stop = self.meta.val().stop;
+        self.d.next.tagged = self.meta.val().tagged;
+        self.d.next.tci = self.meta.val().tci;
+        self.d.next.endpoint = 0.into();
+        self.d.next.place = self.place.val();
+        self.d.next.tcp_flags = self.meta.val().tcp_flags;
         self.v.next.udp = self.meta.val().udp;
-        self.v.next.src_ip = self.meta.val().src_ip;
-        self.v.next.src_port = self.meta.val().src_port;
+        self.v.next.src_ip = self.src_ip.val();
+        self.v.next.src_port = self.src_port.val();
         self.v.next.dst_ip = self.dest_ip.val();
         self.v.next.dst_port = self.dest_port.val();
         self.v.next.mac = self.neighbour.val();
         if self.meta.val().runt {
-            self.v.next.drop = true;
-            self.v.next.code = self.c_runt.val();
+            self.d.next.code = self.c_runt.val();
         } else if !self.meta.val().mac_ok {
-            self.v.next.drop = true;
-            self.v.next.code = self.c_mac.val();
+            self.d.next.code = self.c_mac.val();
         } else if self.meta.val().ipos & !self.back.val() {
-            self.v.next.drop = true;
-            self.v.next.code = self.c_ipos_front.val();
+            self.d.next.code = self.c_ipos_front.val();
         } else if self.meta.val().group {
             self.v.next.host = true;
-            self.v.next.code = self.r_group.val();
+            self.d.next.code = self.r_group.val();
         } else if self.inner.val() & self.meta.val().ipos_short {
             self.v.next.host = true;
-            self.v.next.code = self.r_short.val();
-            self.v.next.l3 = self.c_l3_truncated.val();
+            self.d.next.code = self.r_short.val();
+            self.d.next.l3 = self.c_l3_truncated.val();
         } else if self.inner.val() & (self.meta.val().ipos_type == 2) & !self.ipos_ok.val() {
-            self.v.next.drop = true;
-            self.v.next.code = self.c_ipos_sum.val();
+            self.d.next.code = self.c_ipos_sum.val();
         } else if self.inner.val()
             & ((self.meta.val().ipos_type == 1)
                 | (self.meta.val().ipos_type == 3)
                 | self.meta.val().ipos_type.get_bit(7))
         {
             self.v.next.control = true;
-            self.v.next.code = self.r_control.val();
-            self.v.next.cover = self.meta.val().cover;
+            self.d.next.code = self.r_control.val();
+            self.d.next.cover = self.meta.val().cover;
         } else if self.inner.val() & (self.meta.val().ipos_type != 2) {
             self.v.next.host = true;
-            self.v.next.code = self.r_unknown.val();
+            self.d.next.code = self.r_unknown.val();
         } else if !self.meta.val().ipv4 {
             self.v.next.host = true;
-            self.v.next.code = self.r_not_ipv4.val();
+            self.d.next.code = self.r_not_ipv4.val();
         } else {
             self.v.next.decapsulate = self.inner.val();
-            self.v.next.l3 = self.l3.val();
-            self.v.next.judge = self.l3.val() == self.c_l3_ok.val();
+            self.d.next.l3 = self.l3.val();
+            self.d.next.judge = self.l3.val() == self.c_l3_ok.val();
             self.v.next.host = true;
             if (self.meta.val().early != 0) | self.meta.val().small_total {
-                self.v.next.code = self.r_header.val();
+                self.d.next.code = self.r_header.val();
             } else if self.meta.val().fragment {
-                self.v.next.code = self.r_fragment.val();
+                self.d.next.code = self.r_fragment.val();
             } else if self.meta.val().other_protocol {
-                self.v.next.code = self.r_protocol.val();
+                self.d.next.code = self.r_protocol.val();
             } else if self.meta.val().late != 0 {
-                self.v.next.code = self.r_header.val();
+                self.d.next.code = self.r_header.val();
             } else if self.back.val() & !self.inner.val() {
-                self.v.next.code = self.r_back.val();
+                self.d.next.code = self.r_back.val();
             } else if !self.vlan_ok.val() {
-                self.v.next.code = self.r_vlan.val();
+                self.d.next.code = self.r_vlan.val();
             } else if self.inner.val() & self.endpoint_hit.val() {
-                self.v.next.code = self.r_endpoint.val();
-                self.v.next.endpoint = self.endpoint.val();
+                self.d.next.code = self.r_endpoint.val();
+                self.d.next.endpoint = self.endpoint.val();
             } else if !self.forward_hit.val() {
-                self.v.next.code = self.r_miss.val();
+                self.d.next.code = self.r_miss.val();
                 if self.inner.val() {
-                    self.v.next.code = self.r_encap_miss.val();
+                    self.d.next.code = self.r_encap_miss.val();
                 }
             } else if self.action.val() == self.c_act_forward.val() {
                 self.v.next.host = false;
-                self.v.next.drop = true;
                 if !self.ip_ok.val() {
-                    self.v.next.code = self.c_header.val();
+                    self.d.next.code = self.c_header.val();
                 } else if !self.neighbour_valid.val() {
-                    self.v.next.code = self.c_neighbour.val();
+                    self.d.next.code = self.c_neighbour.val();
                 } else if self.inner.val() & (self.neighbour.val() == self.meta.val().src_mac) {
-                    self.v.next.code = self.c_loop.val();
+                    self.d.next.code = self.c_loop.val();
                 } else {
-                    self.v.next.drop = false;
                     self.v.next.forward = true;
                 }
             } else if self.action.val() == self.c_act_host.val() {
-                self.v.next.code = self.r_action.val();
+                self.d.next.code = self.r_action.val();
             } else {
                 self.v.next.host = false;
-                self.v.next.drop = true;
-                self.v.next.code = self.c_table.val();
+                self.d.next.code = self.c_table.val();
             }
         }
         self.verdict.next = self.v.val();
+        self.detail.next = self.d.val();
     }
 }

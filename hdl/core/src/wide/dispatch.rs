@@ -2,7 +2,7 @@
 //! (`docs/datapath.md`, steps 12 and 13).
 use super::{Beat, ByteRev, Cut};
 use crate::route::Route;
-use crate::table::Verdict;
+use crate::table::{Detail, Verdict};
 use ipos_abi::rx::{L3, L4, Outcome};
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
@@ -17,6 +17,9 @@ block! {
         pub front_mac: Signal<In, Bits<48>>,
         pub verdict: Signal<In, Verdict>,
         pub verdict_valid: Signal<In, Bit>,
+        /// Comes with the verdict.
+        pub detail: Signal<In, Detail>,
+        pub detail_read: Signal<Out, Bit>,
         pub beat: Signal<In, Beat>,
         pub beat_valid: Signal<In, Bit>,
         pub l4_ok: Signal<In, Bit>,
@@ -29,7 +32,7 @@ block! {
         /// Forward buffer: the packet behind its old link header, cut at the IPv4 total length.
         pub fwd_beat: Signal<Out, Beat>,
         pub fwd_write: Signal<Out, Bit>,
-        pub fwd_level: Signal<In, Bits<7>>,
+        pub fwd_level: Signal<In, Bits<8>>,
         pub fwd_route: Signal<Out, Route>,
         pub fwd_route_write: Signal<Out, Bit>,
         pub fwd_route_level: Signal<In, Bits<6>>,
@@ -80,6 +83,7 @@ block! {
         bytes_reg: DFF<Bits<16>>,
         flags_reg: DFF<Bits<8>>,
         too_fast: DFF<Bit>,
+        roomy: DFF<Bit>,
         due: DFF<Bits<10>>, // cycles that the counters of admitted frames still take, at most
         left: Signal<Local, Bits<10>>,
         begins: Signal<Local, Bit>,
@@ -93,7 +97,6 @@ block! {
         stop: Signal<Local, Bits<17>>,
         last_beat: Signal<Local, Bits<11>>,
         last_cnt: Signal<Local, Bits<6>>,
-        room: Signal<Local, Bits<11>>,
         admit: Signal<Local, Bit>,
         short: Signal<Local, Bit>,
         fwd: Signal<Local, Beat>,
@@ -106,7 +109,7 @@ block! {
         kept: Signal<Local, Bit>,
         route: Signal<Local, Route>,
         code: Signal<Local, Bits<4>>,
-        c_depth: Constant<Bits<11>> = 64u64,
+        c_roomy: Constant<Bits<8>> = 88u64, // of 128 beats: room for the longest packet
         c_longest: Constant<Bits<11>> = 31u64, // 2,048 bytes
         c_due: Constant<Bits<10>> = 384u64, // 48 frames
         c_forwarded: Constant<Bits<4>> = Outcome::Forwarded as u64,
@@ -159,6 +162,7 @@ impl Logic for Dispatch {
             bytes_reg,
             flags_reg,
             too_fast,
+            roomy,
             due
         );
         clock!(self, clock, cut);
@@ -173,6 +177,7 @@ impl Logic for Dispatch {
             self.cut.m_valid.val() & self.verdict_valid.val() & (!self.taken.val().last | self.tail_valid.val());
         self.ends.next = self.go.val() & self.taken.val().last;
         self.take_last.next = self.ends.val();
+        self.detail_read.next = self.ends.val();
 
         // a decapsulated frame's link header becomes one of the front network: its source stays
         self.rev.i.next = (bit_cast::<512, 48>(self.front_mac.val()) << 464) | (self.c_ipv4.val() << 400);
@@ -195,20 +200,19 @@ impl Logic for Dispatch {
         }
 
         // forward: the packet's last byte is 13 + total length
-        self.stop.next = bit_cast::<17, 16>(self.verdict.val().total) + 13;
+        self.stop.next = self.verdict.val().stop;
         self.last_beat.next = self.stop.val().get_bits::<11>(6);
         self.last_cnt.next = self.stop.val().get_bits::<6>(0);
-        self.short.next = self.bytes.val() < (bit_cast::<17, 16>(self.verdict.val().total) + 14);
-        self.room.next = self.c_depth.val() - bit_cast::<11, 7>(self.fwd_level.val());
+        self.short.next = self.bytes.val() <= self.stop.val();
+        self.roomy.d.next = (self.fwd_level.val() <= self.c_roomy.val()) & (self.fwd_route_level.val() < 28);
         self.admit.next = self.admitted.q.val();
         self.fast.next = self.too_fast.q.val();
         if self.first.val() {
             self.fast.next = self.verdict.val().decapsulate & !self.allow.val();
             self.admit.next = !self.fast.val()
-                & (self.last_beat.val() < self.room.val())
+                & self.roomy.q.val()
                 & (self.last_beat.val() <= self.c_longest.val())
-                & (self.due.q.val() < self.c_due.val())
-                & (self.fwd_route_level.val() < 30);
+                & (self.due.q.val() < self.c_due.val());
         }
         if self.go.val() {
             self.admitted.d.next = self.admit.val();
@@ -272,20 +276,20 @@ impl Logic for Dispatch {
         if self.ends.val() & (self.verdict.val().host | self.verdict.val().control) & self.kept.val() {
             self.sequence.d.next = self.sequence.q.val() + self.c_one.val();
         }
-        self.l3.next = self.verdict.val().l3;
+        self.l3.next = self.detail.val().l3;
         self.l4.next = 0.into();
-        if self.verdict.val().judge {
+        if self.detail.val().judge {
             if self.short.val() {
                 self.l3.next = self.c_l3_short.val();
-            } else if !self.verdict.val().l4_skip {
+            } else if !self.detail.val().l4_skip {
                 self.l4.next = self.c_l4_bad.val();
                 if self.l4_ok.val() {
                     self.l4.next = self.c_l4_valid.val();
                 }
             }
         }
-        if self.verdict.val().control & (self.verdict.val().cover != 0) {
-            if self.bytes.val() < (bit_cast::<17, 8>(self.verdict.val().cover) + 14) {
+        if self.verdict.val().control & (self.detail.val().cover != 0) {
+            if self.bytes.val() < (bit_cast::<17, 8>(self.detail.val().cover) + 14) {
                 self.l3.next = self.c_l3_truncated.val();
             } else if self.cover_ok.val() {
                 self.l3.next = self.c_l3_ok.val();
@@ -293,10 +297,10 @@ impl Logic for Dispatch {
                 self.l3.next = self.c_l3_bad.val();
             }
         }
-        self.flags.next = bit_cast::<32, 5>(self.verdict.val().code)
+        self.flags.next = bit_cast::<32, 5>(self.detail.val().code)
             | (bit_cast::<32, 3>(self.l3.val()) << 8)
             | (bit_cast::<32, 2>(self.l4.val()) << 12);
-        if self.verdict.val().tagged {
+        if self.detail.val().tagged {
             self.flags.next = self.flags.val() | (self.c_one.val() << 16);
         }
         if self.verdict.val().decapsulate {
@@ -306,17 +310,17 @@ impl Logic for Dispatch {
             self.flags.next = self.flags.val() | (self.c_one.val() << 18);
         }
         self.word0.next =
-            bit_cast::<32, 16>(self.bytes.val().get_bits::<16>(0)) | (bit_cast::<32, 16>(self.verdict.val().tci) << 16);
+            bit_cast::<32, 16>(self.bytes.val().get_bits::<16>(0)) | (bit_cast::<32, 16>(self.detail.val().tci) << 16);
         self.out_meta.next = (bit_cast::<128, 32>(self.flags.val()) << 96)
-            | (bit_cast::<128, 32>(self.verdict.val().endpoint) << 64)
+            | (bit_cast::<128, 32>(self.detail.val().endpoint) << 64)
             | (bit_cast::<128, 32>(self.sequence.q.val()) << 32)
             | bit_cast::<128, 32>(self.word0.val());
 
         // the one outcome, a cycle after the end
         self.ended.d.next = self.ends.val();
-        self.judged.d.next = bit_cast::<4, 5>(self.verdict.val().code);
+        self.judged.d.next = bit_cast::<4, 5>(self.detail.val().code);
         self.to_wire.d.next = self.verdict.val().forward;
-        self.to_host.d.next = !self.verdict.val().drop;
+        self.to_host.d.next = self.verdict.val().host | self.verdict.val().control;
         self.to_control.d.next = self.verdict.val().control;
         self.faulty.d.next = self.taken.val().user;
         self.was_fast.d.next = self.fast.val();
@@ -350,9 +354,9 @@ impl Logic for Dispatch {
         self.outcome_strobe.d.next = self.ended.q.val();
         self.reforward.next = self.begins.val() & self.verdict.val().decapsulate;
         self.hit_reg.d.next = self.ended.q.val() & self.to_wire.q.val() & (self.code.val() == self.c_forwarded.val());
-        self.place_early.d.next = self.verdict.val().place;
-        self.bytes_early.d.next = self.verdict.val().total;
-        self.flags_early.d.next = self.verdict.val().tcp_flags;
+        self.place_early.d.next = self.detail.val().place;
+        self.bytes_early.d.next = bit_cast::<16, 17>(self.stop.val() - 13);
+        self.flags_early.d.next = self.detail.val().tcp_flags;
         self.place_reg.d.next = self.place_early.q.val();
         self.bytes_reg.d.next = self.bytes_early.q.val();
         self.flags_reg.d.next = self.flags_early.q.val();
@@ -366,6 +370,7 @@ impl Logic for Dispatch {
             self.number.d.next = 0.into();
             self.sequence.d.next = 0.into();
             self.due.d.next = 0.into();
+            self.roomy.d.next = false;
             self.ended.d.next = false;
             self.outcome_strobe.d.next = false;
             self.hit_reg.d.next = false;

@@ -22,6 +22,9 @@ block! {
         pub back: Signal<In, Bit>,
         pub meta: Signal<Out, Meta>,
         pub meta_valid: Signal<Out, Bit>,
+        /// The five-tuple (`ipos_abi::table`), a cycle before `meta_valid`.
+        pub key: Signal<Out, Bits<97>>,
+        pub key_valid: Signal<Out, Bit>,
         /// In network order.
         pub data1: Signal<Out, Bits<512>>,
         pub number1: Signal<Out, Bits<11>>,
@@ -96,6 +99,7 @@ block! {
         udp: Signal<Local, Bit>,
         have: Signal<Local, Bits<16>>,
         m: Signal<Local, Meta>,
+        tuple: Signal<Local, Bits<97>>,
         c_ipv4: Constant<Bits<16>> = 0x0800u64,
         c_tcp: Constant<Bits<8>> = 6u64,
         c_udp: Constant<Bits<8>> = 17u64,
@@ -219,12 +223,8 @@ impl Logic for Fields {
         self.link.next.other_protocol = false;
         self.link.next.l4_skip = false;
         self.link.next.udp = false;
-        self.link.next.src_ip = 0.into();
-        self.link.next.dst_ip = 0.into();
-        self.link.next.src_port = 0.into();
-        self.link.next.dst_port = 0.into();
         self.link.next.tcp_flags = 0.into();
-        self.link.next.total = 0.into();
+        self.link.next.stop = 0.into();
         self.link2.d.next = self.link.val();
         self.packet.d.next = self.window.val().get_bits::<640>(272);
         self.n2.d.next = self.n.q.val() - 14;
@@ -313,19 +313,24 @@ impl Logic for Fields {
             & ((self.ports3.q.val().get_bits::<16>(0) == 0)
                 | (self.ports3.q.val().get_bits::<16>(16) != self.payload.val()));
         self.m.next.udp = self.udp.val();
-        self.m.next.src_ip = self.fixed3.q.val().get_bits::<32>(32);
-        self.m.next.dst_ip = self.fixed3.q.val().get_bits::<32>(0);
-        self.m.next.src_port = self.ports3.q.val().get_bits::<16>(48);
-        self.m.next.dst_port = self.ports3.q.val().get_bits::<16>(32);
         self.m.next.tcp_flags = 0.into();
         if self.tcp.val() {
             self.m.next.tcp_flags = self.flags3.q.val();
         }
-        self.m.next.total = self.total.val();
+        self.m.next.stop = bit_cast::<17, 16>(self.total.val()) + 13;
         self.out.d.next = self.m.val();
         self.out_valid.d.next = self.done3.q.val();
         self.meta.next = self.out.q.val();
         self.meta_valid.next = self.out_valid.q.val();
+        self.tuple.next = (bit_cast::<97, 32>(self.fixed3.q.val().get_bits::<32>(32)) << 64)
+            | (bit_cast::<97, 16>(self.ports3.q.val().get_bits::<16>(48)) << 48)
+            | (bit_cast::<97, 32>(self.fixed3.q.val().get_bits::<32>(0)) << 16)
+            | bit_cast::<97, 16>(self.ports3.q.val().get_bits::<16>(32));
+        if self.udp.val() {
+            self.tuple.next = self.tuple.val().replace_bit(96, true);
+        }
+        self.key.next = self.tuple.val();
+        self.key_valid.next = self.done3.q.val();
         if self.reset.val() {
             self.next_number.d.next = 0.into();
             self.fired.d.next = false;

@@ -11,6 +11,7 @@ mod cut;
 mod dispatch;
 mod encap;
 mod fields;
+mod forward;
 #[path = "../stream/frame_fifo.rs"]
 mod frame_fifo;
 mod header;
@@ -26,6 +27,7 @@ pub use cut::Cut;
 pub use dispatch::Dispatch;
 pub use encap::Encap;
 pub use fields::Fields;
+pub use forward::Forward;
 pub use frame_fifo::FrameFifo;
 pub use header::Header;
 pub use insert::Insert;
@@ -35,8 +37,8 @@ pub use top::Card;
 
 use crate::card::{Counter, Entries, Outcomes, Registers};
 use crate::route::{Rate, Route};
-use crate::stream::Fifo;
-use crate::table::{Classify, Verdict};
+use crate::stream::{Fifo, SmallFifo};
+use crate::table::{Classify, Detail, Verdict};
 use rust_hdl_core::prelude::*;
 
 /// Sizes of the card at this width, as in `card`: the same bytes.
@@ -44,7 +46,9 @@ pub const WIDTH: usize = 512;
 pub type Data = Bits<512>;
 pub type Keep = Bits<64>;
 pub type SendUsed = Bits<7>;
-pub type ForwardBuffer = Fifo<Beat, 6, 7>;
+pub type Details = SmallFifo<Detail, 4, 5>;
+pub type ForwardBuffer = Fifo<Beat, 7, 8>;
+pub type Routes = SmallFifo<Route, 5, 6>;
 pub type ReceiveBuffer = FrameFifo<Bits<128>, 7, 8>;
 pub type ControlBuffer = FrameFifo<Bits<128>, 6, 7>;
 

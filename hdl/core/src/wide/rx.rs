@@ -1,7 +1,7 @@
-//! A port's receive side, as `parse::Rx`: one entry a frame in three queues in step, and its beats.
+//! A port's receive side, as `parse::Rx`: one entry a frame in four queues, and its beats.
 use super::{Beat, Cut, Fields, Sum};
 use crate::parse::Meta;
-use crate::stream::Fifo;
+use crate::stream::{Fifo, SmallFifo};
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -17,11 +17,14 @@ block! {
         pub promiscuous: Signal<In, Bit>,
         pub ethertype: Signal<In, Bits<16>>,
         pub back: Signal<In, Bit>,
-        /// Headers.
+        /// The five-tuple, whatever it is worth.
+        pub key: Signal<Out, Bits<97>>,
+        pub key_valid: Signal<Out, Bit>,
+        pub key_read: Signal<In, Bit>,
+        /// Headers: within a cycle of `key_valid`.
         pub meta: Signal<Out, Meta>,
-        pub head_valid: Signal<Out, Bit>,
-        pub head_read: Signal<In, Bit>,
-        /// Their checksums: within seven cycles of `head_valid`.
+        pub meta_read: Signal<In, Bit>,
+        /// Their checksums: within seven cycles of `key_valid`.
         pub ip_ok: Signal<Out, Bit>,
         pub ipos_ok: Signal<Out, Bit>,
         pub sums_valid: Signal<Out, Bit>,
@@ -41,8 +44,9 @@ block! {
         l4_sum: Sum,
         ipos_sum: Sum,
         beats: Fifo<Beat, 6, 7>,
-        metas: Fifo<Meta, 5, 6>,
-        oks: Fifo<Bits<2>, 5, 6>,
+        keys: SmallFifo<Bits<97>, 5, 6>,
+        metas: SmallFifo<Meta, 5, 6>,
+        oks: SmallFifo<Bits<2>, 5, 6>,
         tails: Fifo<Bits<2>, 6, 7>,
         inside: DFF<Bit>, // past the tag of a tagged frame
         out: DFF<Beat>,
@@ -64,21 +68,22 @@ impl Logic for Rx {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, inside, out, out_valid, out_tagged, out_tci, out_runt);
-        clock!(self, clock, cut, fields, ip_sum, l4_sum, ipos_sum, beats, metas, oks, tails);
+        clock!(self, clock, cut, fields, ip_sum, l4_sum, ipos_sum, beats, keys, metas, oks, tails);
         self.cut.reset.next = self.reset.val();
         self.fields.reset.next = self.reset.val();
         self.ip_sum.reset.next = self.reset.val();
         self.l4_sum.reset.next = self.reset.val();
         self.ipos_sum.reset.next = self.reset.val();
         self.beats.reset.next = self.reset.val();
+        self.keys.reset.next = self.reset.val();
         self.metas.reset.next = self.reset.val();
         self.oks.reset.next = self.reset.val();
         self.tails.reset.next = self.reset.val();
 
         // room for everything that the beats under way may still push
         self.room.next = (self.beats.level.val() < 60)
+            & (self.keys.level.val() < 20)
             & (self.metas.level.val() < 20)
-            & (self.oks.level.val() < 20)
             & (self.tails.level.val() < 48);
         self.cut.s_beat.next = self.s_beat.val();
         self.cut.s_valid.next = self.s_valid.val();
@@ -115,6 +120,8 @@ impl Logic for Rx {
         self.fields.promiscuous.next = self.promiscuous.val();
         self.fields.ethertype.next = self.ethertype.val();
         self.fields.back.next = self.back.val();
+        self.keys.data_in.next = self.fields.key.val();
+        self.keys.write.next = self.fields.key_valid.val();
         self.metas.data_in.next = self.fields.meta.val();
         self.metas.write.next = self.fields.meta_valid.val();
 
@@ -166,12 +173,14 @@ impl Logic for Rx {
         self.tails.data_in.next = self.tail.val();
         self.tails.write.next = self.l4_sum.tail_out.val();
 
+        self.key.next = self.keys.data_out.val();
+        self.key_valid.next = self.keys.valid.val();
+        self.keys.read.next = self.key_read.val();
         self.meta.next = self.metas.data_out.val();
+        self.metas.read.next = self.meta_read.val();
         self.ip_ok.next = self.oks.data_out.val().get_bit(0);
         self.ipos_ok.next = self.oks.data_out.val().get_bit(1);
-        self.head_valid.next = self.metas.valid.val();
         self.sums_valid.next = self.oks.valid.val();
-        self.metas.read.next = self.head_read.val();
         self.oks.read.next = self.sums_read.val();
         self.l4_ok.next = self.tails.data_out.val().get_bit(0);
         self.cover_ok.next = self.tails.data_out.val().get_bit(1);

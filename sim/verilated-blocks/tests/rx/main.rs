@@ -16,7 +16,7 @@ use reference::{Parsed, Port};
 const FRAMES: u32 = 30_000;
 
 /// Verdicts on header checksums and on those of the whole frame, until all parts of a frame's description have come.
-type Sums = (bool, bool);
+type Sums = (Meta, bool, bool);
 type Tail = (bool, bool);
 
 fn run(mut rng: SmallRng, port: Port, count: u32, stalls: fn() -> Stalls) -> (u64, u64) {
@@ -35,7 +35,7 @@ fn run(mut rng: SmallRng, port: Port, count: u32, stalls: fn() -> Stalls) -> (u6
     let mut frames = Frames::default();
     let mut due: VecDeque<(Option<Vec<u8>>, bool)> = VecDeque::new();
     let mut parsed: VecDeque<(Parsed, Vec<u8>)> = VecDeque::new();
-    let (mut heads, mut sums, mut tails): (VecDeque<Meta>, VecDeque<Sums>, VecDeque<Tail>) = Default::default();
+    let (mut heads, mut sums, mut tails): (VecDeque<u128>, VecDeque<Sums>, VecDeque<Tail>) = Default::default();
     let (mut sent, mut keys, mut checksums) = (0, 0, [0; 2]);
     let (mut cycle, mut beats, mut last_in) = (0, 0, 0);
     while sent < count || !due.is_empty() || !parsed.is_empty() {
@@ -55,19 +55,24 @@ fn run(mut rng: SmallRng, port: Port, count: u32, stalls: fn() -> Stalls) -> (u6
             block.set_s_beat(&beat.pack());
         }
         // `read` only with `valid`; none of the valids depends on an input of this cycle
-        block.set_head_read(0);
+        block.set_key_read(0);
+        block.set_meta_read(0);
         block.set_sums_read(0);
         block.set_tail_read(0);
         block.set_beat_read(0);
         block.low();
-        let head = (block.head_valid() != 0).then(|| Meta::unpack(block.meta()));
-        let pair = (block.sums_valid() != 0).then(|| (block.ip_ok() != 0, block.ipos_ok() != 0));
+        let head = (block.key_valid() != 0)
+            .then(|| block.key().iter().rev().fold(0, |key, &word| key << 32 | u128::from(word)));
+        // what the headers say stands by then
+        let pair =
+            (block.sums_valid() != 0).then(|| (Meta::unpack(block.meta()), block.ip_ok() != 0, block.ipos_ok() != 0));
         let tail = (block.tail_valid() != 0).then(|| (block.l4_ok() != 0, block.cover_ok() != 0));
         let beat = (block.beat_valid() != 0).then(|| Beat::unpack(block.beat()));
         let (h, t, b) = (head_sink.ready(&mut rng), tail_sink.ready(&mut rng), beat_sink.ready(&mut rng));
         // the card reads the sums some cycles after the head
         let p = sums_sink.ready(&mut rng);
-        block.set_head_read((h && head.is_some()).into());
+        block.set_key_read((h && head.is_some()).into());
+        block.set_meta_read((p && pair.is_some()).into());
         block.set_sums_read((p && pair.is_some()).into());
         block.set_tail_read((t && tail.is_some()).into());
         block.set_beat_read((b && beat.is_some()).into());
@@ -84,7 +89,7 @@ fn run(mut rng: SmallRng, port: Port, count: u32, stalls: fn() -> Stalls) -> (u6
         }
         if let (Some(head), Some(pair), Some(tail)) = (heads.front(), sums.front(), tails.front()) {
             let (expected, frame) = parsed.pop_front().expect("a frame is due");
-            let said = reference::said(&expected, head, pair.0, pair.1, tail.0, tail.1);
+            let said = reference::said(&expected, *head, &pair.0, pair.1, pair.2, tail.0, tail.1);
             assert_eq!(said, expected, "{frame:02x?}");
             keys += u64::from(expected.key.is_some());
             expected.l4_ok.inspect(|&ok| checksums[usize::from(ok)] += 1);

@@ -191,7 +191,15 @@ fn ipv4(packet: &[u8], parsed: &mut Parsed) {
 }
 
 /// What the block said, as far as `expected` says something.
-pub fn said(expected: &Parsed, meta: &Meta, ip_ok: bool, ipos_ok: bool, l4_ok: bool, cover_ok: bool) -> Parsed {
+pub fn said(
+    expected: &Parsed,
+    key: u128,
+    meta: &Meta,
+    ip_ok: bool,
+    ipos_ok: bool,
+    l4_ok: bool,
+    cover_ok: bool,
+) -> Parsed {
     Parsed {
         runt: meta.runt == 1,
         link: expected.link.as_ref().map(|_| Link {
@@ -213,18 +221,18 @@ pub fn said(expected: &Parsed, meta: &Meta, ip_ok: bool, ipos_ok: bool, l4_ok: b
             rest: e.rest.as_ref().map(|e| Rest {
                 ip_ok,
                 small_total: meta.small_total == 1,
-                total: meta.total,
+                total: meta.stop.wrapping_sub(13),
                 fragment: meta.fragment == 1,
                 other_protocol: meta.other_protocol == 1,
                 late: e.late.map(|_| meta.late),
             }),
         }),
         key: expected.key.as_ref().map(|_| Key {
-            udp: meta.udp == 1,
-            src_ip: meta.src_ip,
-            dst_ip: meta.dst_ip,
-            src_port: meta.src_port,
-            dst_port: meta.dst_port,
+            udp: (meta.udp == 1) & (key >> 96 == 1),
+            src_ip: (key >> 64) as u64 & 0xffff_ffff,
+            dst_ip: (key >> 16) as u64 & 0xffff_ffff,
+            src_port: (key >> 48) as u64 & 0xffff,
+            dst_port: key as u64 & 0xffff,
             tcp_flags: meta.tcp_flags,
             l4_skip: meta.l4_skip == 1,
         }),

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+mod bench;
 mod card;
 mod demo;
 
@@ -28,6 +29,7 @@ struct Cli {
 enum Command {
     Demo(demo::Args),
     Card(card::Args),
+    Bench(bench::Args),
 }
 
 const AFTER_HELP: &str = "\
@@ -36,6 +38,7 @@ Examples:
   ipos demo --card model --moves 200     the reference model, many moves
   ipos demo --pcap /tmp/captures         captures of every port; open them in Wireshark
   ipos demo --json | jq .pause_us        for programs
+  ipos bench migrate                     how fast a connection moves, and where the time goes
   ipos card list                         the cards of this machine
   ipos card selftest --sim               the card's self-test on a simulated one
 
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         .init();
     let ended = match &cli.command {
         Command::Demo(args) => demo::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::Card(args) => card::run(args).map(|good| if good { demo::Ending::Good } else { demo::Ending::Bad }),
     };
     match ended {

@@ -106,7 +106,7 @@ fn rebuild(frozen: Frozen) -> TcpStream {
     let (receive, send) = (frozen.receive.clone(), frozen.send.clone());
     frozen.close_silently();
     let prepared = prepare(&tcb, client, server, &receive, send).unwrap();
-    let Live { fd, unsent } = prepared.go_live().unwrap();
+    let Live { fd, unsent, .. } = prepared.go_live().unwrap();
     assert!(unsent.is_empty(), "what fitted into the old socket fits into the new one");
     let stream = TcpStream::from(fd);
     stream.set_nonblocking(false).unwrap();

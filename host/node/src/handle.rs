@@ -10,6 +10,7 @@ use ipos_nic::Counters;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::{MoveError, NodeError};
+use crate::times::{Departure, Landing};
 use crate::wake::Wake;
 
 /// A connection that came from another server: established, live, and owned by the receiver.
@@ -23,6 +24,8 @@ pub struct Arrival {
     pub server: SocketAddrV4,
     /// What the application on the other server gave along.
     pub state: Vec<u8>,
+    /// When the move's steps were reached here.
+    pub times: Landing,
 }
 
 /// A move that succeeded.
@@ -38,6 +41,8 @@ pub struct MoveReport {
     pub total_us: u64,
     /// Packets of the client that were held and handed over.
     pub held: usize,
+    /// When its steps were reached here.
+    pub times: Departure,
 }
 
 /// A move that failed.

@@ -18,6 +18,7 @@ use crate::flows::{Away, Hold};
 use crate::frame::to_kernel;
 use crate::handle::Arrival;
 use crate::run::Runner;
+use crate::times::Landing;
 
 /// How long stray segments of a connection that ended elsewhere are dropped.
 const QUIET: Duration = Duration::from_secs(60);
@@ -28,12 +29,13 @@ pub(crate) struct Incoming {
     permit: OwnedPermit<Arrival>,
     prepared: Option<(Prepared, Tcb)>,
     state: Vec<u8>,
+    times: Landing,
 }
 
 /// A live connection whose unsent data did not fit into its socket at once.
 pub(crate) struct Finishing {
     live: Live,
-    arrival: (Flow, Vec<u8>),
+    arrival: (Flow, Vec<u8>, Landing),
     permit: OwnedPermit<Arrival>,
 }
 
@@ -55,6 +57,7 @@ impl<D: Device> Runner<D> {
     }
 
     fn try_reserve(&mut self, id: MoveId, flow: Flow) -> Result<(), Reason> {
+        let times = Landing::offered(Instant::now());
         let listener = self.inbox.listeners.get(flow.service.port()).ok_or(Reason::NoListener)?;
         let permit = listener.try_reserve_owned().map_err(|e| match e {
             TrySendError::Full(_) => Reason::NoResources,
@@ -73,15 +76,17 @@ impl<D: Device> Runner<D> {
             self.nic.endpoint_insert(&flow.key(), id.epoch as u32).map_err(no_room)?;
         }
         self.flows.entry(flow).hold = Some(Hold::default());
-        self.incoming.insert(id, Incoming { flow, permit, prepared: None, state: Vec::new() });
+        self.incoming.insert(id, Incoming { flow, permit, prepared: None, state: Vec::new(), times });
         Ok(())
     }
 
     pub fn prepare(&mut self, id: MoveId, flow: Flow, tcb: Tcb, streams: [Vec<u8>; 3]) {
         let [receive, send, state] = streams;
+        let complete = Instant::now();
         let result = match socket::prepare(&tcb, flow.client, flow.service, &receive, send) {
             Ok(prepared) => {
                 if let Some(incoming) = self.incoming.get_mut(&id) {
+                    (incoming.times.complete, incoming.times.built) = (complete, Instant::now());
                     incoming.prepared = Some((prepared, tcb));
                     incoming.state = state;
                 }
@@ -101,9 +106,12 @@ impl<D: Device> Runner<D> {
     }
 
     pub fn go_live(&mut self, id: MoveId) -> Result<(), NodeError> {
-        let Some(Incoming { flow, permit, prepared: Some((prepared, tcb)), state }) = self.incoming.remove(&id) else {
+        let Some(Incoming { flow, permit, prepared: Some((prepared, tcb)), state, mut times }) =
+            self.incoming.remove(&id)
+        else {
             return Ok(());
         };
+        times.committed = Instant::now();
         let special = self.flows.entry(flow);
         special.fenced = false;
         special.away = None;
@@ -115,7 +123,8 @@ impl<D: Device> Runner<D> {
                 if self.core.is_home(flow.service) != Some(true) {
                     self.watch.arrived(flow);
                 }
-                self.finishing.push(Finishing { live, arrival: (flow, state), permit });
+                times.speaks = live.since;
+                self.finishing.push(Finishing { live, arrival: (flow, state, times), permit });
             }
             // it was checked when it was built: only a kernel out of memory comes here
             Err(e) => {
@@ -157,8 +166,9 @@ impl<D: Device> Runner<D> {
         for mut finishing in std::mem::take(&mut self.finishing) {
             match finishing.live.write_unsent() {
                 Ok(true) => {
-                    let Finishing { live, arrival: (flow, state), permit } = finishing;
-                    permit.send(Arrival { fd: live.fd, client: flow.client, server: flow.service, state });
+                    let Finishing { live, arrival: (flow, state, mut times), permit } = finishing;
+                    times.delivered = Instant::now();
+                    permit.send(Arrival { fd: live.fd, client: flow.client, server: flow.service, state, times });
                 }
                 Ok(false) => self.finishing.push(finishing),
                 // the connection has ended: the application finds that out by reading

@@ -18,6 +18,7 @@ mod kernel;
 mod node;
 mod outgoing;
 mod run;
+mod times;
 mod wake;
 mod watch;
 
@@ -26,3 +27,4 @@ pub use error::{MoveError, NodeError};
 pub use handle::{Arrival, MoveFailed, MoveReport, NodeHandle, NodeStats};
 pub use kernel::KernelPort;
 pub use node::Node;
+pub use times::{Departure, Landing};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ipos_device::Device;
 use ipos_migrate::codec::Packet;
-use ipos_migrate::protocol::{Action, Failure, Flow, MoveId, PeerId};
+use ipos_migrate::protocol::{Action, Failure, Flow, Message, MoveId, PeerId};
 use ipos_migrate::socket::{self, Frozen};
 use ipos_nic::{Destination, Forward, NicError};
 use tokio::sync::oneshot;
@@ -15,6 +15,7 @@ use crate::error::{MoveError, NodeError};
 use crate::flows::{Away, Hold};
 use crate::handle::{MoveFailed, MoveReport};
 use crate::run::{Runner, wall};
+use crate::times::Departure;
 
 /// How long a server that is not the home passes on what still arrives for a connection that left.
 const PASS_ON: Duration = Duration::from_secs(5);
@@ -26,7 +27,7 @@ pub(crate) type Reply = oneshot::Sender<Result<MoveReport, MoveFailed>>;
 /// A socket on its way out.
 enum Socket {
     Live(OwnedFd),
-    Frozen(Frozen),
+    Frozen(Box<Frozen>),
     Gone,
 }
 
@@ -36,7 +37,6 @@ pub(crate) struct Outgoing {
     socket: Socket,
     state: Vec<u8>,
     reply: Reply,
-    begun: Instant,
     froze: Option<Instant>,
     report: MoveReport,
     /// What failed here, which the core need not know.
@@ -46,12 +46,13 @@ pub(crate) struct Outgoing {
 impl<D: Device> Runner<D> {
     /// An application wants to move a connection.
     pub fn migrate(&mut self, fd: OwnedFd, state: Vec<u8>, target: String, reply: Reply) -> Result<(), NodeError> {
+        let asked = Instant::now();
         match self.start(&fd, &state, target) {
             Ok((id, flow)) => {
                 let socket = Socket::Live(fd);
-                let report = MoveReport { epoch: id.epoch, freeze_us: 0, queue_bytes: 0, total_us: 0, held: 0 };
-                let begun = Instant::now();
-                let outgoing = Outgoing { flow, socket, state, reply, begun, froze: None, report, error: None };
+                let times = Departure::offered(asked);
+                let report = MoveReport { epoch: id.epoch, freeze_us: 0, queue_bytes: 0, total_us: 0, held: 0, times };
+                let outgoing = Outgoing { flow, socket, state, reply, froze: None, report, error: None };
                 self.outgoing.insert(id, outgoing);
             }
             Err(error) => {
@@ -85,7 +86,11 @@ impl<D: Device> Runner<D> {
             match action {
                 Action::Send { id, service, owner, message } => {
                     let MoveId { peer, client, epoch } = id;
+                    let block = matches!(message, Message::Connection(_));
                     self.send_control(peer, &Packet { client, owner, service: Some(service), epoch, message })?;
+                    if block && let Some(outgoing) = self.outgoing.get_mut(&id) {
+                        outgoing.report.times.sent = Instant::now();
+                    }
                 }
                 Action::Freeze(id) => self.freeze(id)?,
                 Action::HandOver(id) => self.hand_over(id)?,
@@ -105,6 +110,7 @@ impl<D: Device> Runner<D> {
 
     fn freeze(&mut self, id: MoveId) -> Result<(), NodeError> {
         let Some(flow) = self.outgoing.get(&id).map(|o| o.flow) else { return Ok(()) };
+        let ready = Instant::now();
         // takes the slot now, while a full table can still be refused
         if let Err(e) = self.nic.forward_insert(&flow.key(), Forward::Host) {
             self.fail_locally(id, e.into());
@@ -119,6 +125,8 @@ impl<D: Device> Runner<D> {
         self.take_received(DRAIN)?;
         // draining may have filled the hold, which ends the move
         let Some(outgoing) = self.outgoing.get_mut(&id) else { return Ok(()) };
+        let times = &mut outgoing.report.times;
+        (times.ready, times.drained) = (ready, Instant::now());
         let fd = match std::mem::replace(&mut outgoing.socket, Socket::Gone) {
             Socket::Live(fd) => fd,
             other => {
@@ -134,8 +142,9 @@ impl<D: Device> Runner<D> {
                     std::mem::take(&mut frozen.send),
                     std::mem::take(&mut outgoing.state),
                 ];
+                (outgoing.report.times.stopped, outgoing.report.times.read) = (frozen.since, Instant::now());
                 outgoing.report.queue_bytes = streams[0].len() + streams[1].len();
-                outgoing.socket = Socket::Frozen(frozen);
+                outgoing.socket = Socket::Frozen(Box::new(frozen));
                 self.take_from_kernel(DRAIN, Some((flow, &tcb)))?;
                 let now = self.now();
                 self.core.frozen(id, tcb, streams, now);
@@ -150,6 +159,7 @@ impl<D: Device> Runner<D> {
 
     fn hand_over(&mut self, id: MoveId) -> Result<(), NodeError> {
         let Some(flow) = self.outgoing.get(&id).map(|o| o.flow) else { return Ok(()) };
+        let accepted = Instant::now();
         // copies: should the entry not open, the connection stays and needs them
         let hold = self.flows.entry(flow).hold.take().unwrap_or_default();
         for (frame, tcp) in hold.iter() {
@@ -167,9 +177,12 @@ impl<D: Device> Runner<D> {
             if let Socket::Frozen(frozen) = std::mem::replace(&mut outgoing.socket, Socket::Gone) {
                 frozen.close_silently();
             }
-            outgoing.report.held = hold.len();
-            outgoing.report.freeze_us = outgoing.froze.map_or(0, |t| t.elapsed().as_micros() as u64);
-            outgoing.report.total_us = outgoing.begun.elapsed().as_micros() as u64;
+            let closed = Instant::now();
+            let report = &mut outgoing.report;
+            (report.times.accepted, report.times.closed) = (accepted, closed);
+            report.held = hold.len();
+            report.freeze_us = outgoing.froze.map_or(0, |t| (closed - t).as_micros() as u64);
+            report.total_us = (closed - report.times.asked).as_micros() as u64;
         }
         let now = self.now();
         self.core.handed_over(id, now);

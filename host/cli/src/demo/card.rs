@@ -137,7 +137,12 @@ pub struct Nodes {
 
 impl Nodes {
     /// Starts the card and the node of each server.
-    pub fn start(kind: CardKind, servers: &[ServerNet], key: [u8; 32], recording: &Recording) -> anyhow::Result<Self> {
+    pub fn start(
+        kind: CardKind,
+        servers: &[ServerNet],
+        key: Option<[u8; 32]>,
+        recording: &Recording,
+    ) -> anyhow::Result<Self> {
         let (sender, open) = mpsc::channel();
         let mut nodes = Nodes { handles: Vec::new(), open };
         for server in servers {
@@ -215,7 +220,7 @@ fn card(
     }
 }
 
-fn config(servers: &[ServerNet], own: &ServerNet, key: [u8; 32]) -> NodeConfig {
+fn config(servers: &[ServerNet], own: &ServerNet, key: Option<[u8; 32]>) -> NodeConfig {
     let peers = servers.iter().filter(|s| s.name != own.name);
     let service = |port| ServiceConfig { address: SERVICE, port, home: servers[0].name.clone() };
     NodeConfig {
@@ -226,7 +231,7 @@ fn config(servers: &[ServerNet], own: &ServerNet, key: [u8; 32]) -> NodeConfig {
         ethertype: NodeConfig::ETHERTYPE,
         peers: peers.map(|s| PeerConfig { name: s.name.clone(), back_ip: s.back_ip, back_mac: s.back_mac }).collect(),
         services: vec![service(HTTP_PORT), service(ECHO_PORT)],
-        cluster_keys: vec![key],
+        cluster_keys: key.into_iter().collect(),
         hold_bytes: NodeConfig::HOLD_BYTES,
         move_bytes: NodeConfig::MOVE_BYTES,
     }

@@ -14,16 +14,16 @@ use ipos_node::NodeHandle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-mod card;
-mod client;
+pub mod card;
+pub mod client;
 mod download;
-mod echo;
+pub mod echo;
 mod file;
-mod net;
-mod privilege;
-mod report;
+pub mod net;
+pub mod privilege;
+pub mod report;
 mod resets;
-mod server;
+pub mod server;
 mod switch;
 
 use card::{CardKind, Nodes, Recording};
@@ -42,6 +42,8 @@ const STALLED: Duration = Duration::from_secs(30);
 const MOVE_LIMIT: Duration = Duration::from_secs(30);
 /// How often the transfer's progress is looked at.
 const TICK: Duration = Duration::from_millis(1);
+/// Least time from one echo to the next.
+const ECHO_INTERVAL: Duration = Duration::from_millis(1);
 /// How long the cards get to become idle at the end.
 const SETTLE: Duration = Duration::from_secs(5);
 
@@ -161,14 +163,14 @@ async fn play(args: &Args) -> anyhow::Result<Report> {
     let part = |n: u32| (u64::from(n) * slot).min(file.size - 1);
     let (open, gate) = watch::channel(part(2));
     let shared = Shared { file, gate, pace: defaults.pace };
-    let nodes = Nodes::start(args.card, &net.servers, key, &recording)?;
+    let nodes = Nodes::start(args.card, &net.servers, Some(key), &recording)?;
     let mut servers = Vec::new();
     for (server, node) in net.servers.iter().zip(nodes.handles()) {
         let applications = Server::spawn(&server.name, &server.kernel, node.clone(), shared.clone())?;
         servers.push((server.name.clone(), applications));
     }
 
-    let mut echo_client = EchoClient::spawn(&net.client)?;
+    let mut echo_client = EchoClient::spawn(&net.client, ECHO_INTERVAL)?;
     let mut curl = Curl::spawn(&net.client)?;
     let bar = progress_bar(file.size);
     let (mut download, mut echo) = (Traveller::new(), Traveller::new());
@@ -283,7 +285,7 @@ fn progress_bar(size: u64) -> ProgressBar {
 }
 
 /// `32M` and the like.
-fn size(text: &str) -> Result<u64, String> {
+pub fn size(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match &text[digits.len()..] {
         "" => 0,

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddrV4;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
 
 use socket2::{Protocol, SockRef};
 
@@ -19,6 +20,8 @@ const READINGS: u32 = 8;
 #[derive(Debug)]
 pub struct Frozen {
     fd: OwnedFd,
+    /// When repair mode was turned on.
+    pub since: Instant,
     /// The control block; epoch, digest and state length are not the socket's and zero.
     pub tcb: Tcb,
     /// The peer of the connection.
@@ -127,20 +130,23 @@ pub fn inspect(fd: BorrowedFd<'_>) -> Result<Inspection, FreezeError> {
 /// from leaving the host. On an error the socket is as it was, but the fence is not undone.
 pub fn freeze(fd: OwnedFd, fence: impl FnOnce()) -> Result<Frozen, FreezeFailed> {
     match try_freeze(fd.as_fd(), fence) {
-        Ok((tcb, (client, server), receive, send)) => Ok(Frozen { fd, tcb, client, server, receive, send }),
+        Ok((since, tcb, (client, server), receive, send)) => {
+            Ok(Frozen { fd, since, tcb, client, server, receive, send })
+        }
         Err(error) => Err(FreezeFailed { fd, error }),
     }
 }
 
-type Dump = (Tcb, (SocketAddrV4, SocketAddrV4), Vec<u8>, Vec<u8>);
+type Dump = (Instant, Tcb, (SocketAddrV4, SocketAddrV4), Vec<u8>, Vec<u8>);
 
 fn try_freeze(fd: BorrowedFd<'_>, fence: impl FnOnce()) -> Result<Dump, FreezeError> {
     let ends = check(fd)?;
+    let since = Instant::now();
     sys::set_repair(fd, true).map_err(FreezeError::Repair)?;
     fence();
     let dumped = dump(fd);
     match dumped {
-        Ok((tcb, receive, send)) => Ok((tcb, ends, receive, send)),
+        Ok((tcb, receive, send)) => Ok((since, tcb, ends, receive, send)),
         Err(error) => {
             thaw(fd).reading("TCP_REPAIR off")?;
             Err(error)

@@ -4,7 +4,7 @@
 use std::io;
 use std::net::SocketAddrV4;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
@@ -29,6 +29,8 @@ pub struct Prepared {
 pub struct Live {
     /// The socket, non-blocking.
     pub fd: OwnedFd,
+    /// When repair mode was turned off.
+    pub since: Instant,
     /// Unsent bytes that the socket did not take: to be written before anything else.
     pub unsent: Vec<u8>,
 }
@@ -92,6 +94,7 @@ impl Prepared {
         let Prepared { fd, tcb, mut unsent } = self;
         let socket = SockRef::from(&fd);
         sys::set_repair(fd.as_fd(), false).doing("TCP_REPAIR off")?;
+        let since = Instant::now();
         // repair-off clears it, and a restarted listener could not bind its port
         socket.set_reuse_address(true).doing("SO_REUSEADDR")?;
         let written = write(fd.as_fd(), &unsent).doing("writing the unsent data")?;
@@ -100,7 +103,7 @@ impl Prepared {
         socket.set_tcp_cork(tcb.options.cork).doing("TCP_CORK")?;
         set_buffer(fd.as_fd(), Buffer::Send, tcb.send_buffer as usize).doing("SO_SNDBUF")?;
         sys::set(fd.as_fd(), libc::SOL_SOCKET, sys::SO_BUF_LOCK, &0u32).doing("SO_BUF_LOCK")?;
-        Ok(Live { fd, unsent })
+        Ok(Live { fd, since, unsent })
     }
 }
 

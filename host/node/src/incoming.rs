@@ -8,7 +8,7 @@ use ipos_abi::wire::tcb::State;
 use ipos_abi::wire::{Mac, ethernet};
 use ipos_device::Device;
 use ipos_migrate::protocol::{Flow, MoveId, PeerId, Reason, Tcb};
-use ipos_migrate::socket::{self, Live, Prepared, RestoreError, replayed_fin};
+use ipos_migrate::socket::{Blank, Live, Prepared, RestoreError, replayed_fin};
 use ipos_nic::Forward;
 use tokio::sync::mpsc::OwnedPermit;
 use tokio::sync::mpsc::error::TrySendError;
@@ -27,9 +27,28 @@ const QUIET: Duration = Duration::from_secs(60);
 pub(crate) struct Incoming {
     flow: Flow,
     permit: OwnedPermit<Arrival>,
+    /// Made beforehand, so that the client need not wait for it.
+    blank: Option<Blank>,
     prepared: Option<(Prepared, Tcb)>,
     state: Vec<u8>,
     times: Landing,
+}
+
+impl Incoming {
+    fn fill(
+        &mut self,
+        flow: Flow,
+        tcb: Tcb,
+        receive: &[u8],
+        send: Vec<u8>,
+        state: Vec<u8>,
+    ) -> Result<(), RestoreError> {
+        let blank = self.blank.take().map_or_else(|| Blank::new(flow.service), Ok)?;
+        self.prepared = Some((blank.fill(&tcb, flow.client, receive, send)?, tcb));
+        self.state = state;
+        self.times.built = Instant::now();
+        Ok(())
+    }
 }
 
 /// A live connection whose unsent data did not fit into its socket at once.
@@ -63,6 +82,7 @@ impl<D: Device> Runner<D> {
             TrySendError::Full(_) => Reason::NoResources,
             TrySendError::Closed(_) => Reason::NoListener,
         })?;
+        let blank = Blank::new(flow.service).map_err(|e| unbuilt(&self.config.name, flow, &e))?;
         let no_room = |e| {
             tracing::warn!("{e}");
             Reason::NoResources
@@ -76,37 +96,26 @@ impl<D: Device> Runner<D> {
             self.nic.endpoint_insert(&flow.key(), id.epoch as u32).map_err(no_room)?;
         }
         self.flows.entry(flow).hold = Some(Hold::default());
-        self.incoming.insert(id, Incoming { flow, permit, prepared: None, state: Vec::new(), times });
+        self.incoming
+            .insert(id, Incoming { flow, permit, blank: Some(blank), prepared: None, state: Vec::new(), times });
         Ok(())
     }
 
     pub fn prepare(&mut self, id: MoveId, flow: Flow, tcb: Tcb, streams: [Vec<u8>; 3]) {
         let [receive, send, state] = streams;
-        let complete = Instant::now();
-        let result = match socket::prepare(&tcb, flow.client, flow.service, &receive, send) {
-            Ok(prepared) => {
-                if let Some(incoming) = self.incoming.get_mut(&id) {
-                    (incoming.times.complete, incoming.times.built) = (complete, Instant::now());
-                    incoming.prepared = Some((prepared, tcb));
-                    incoming.state = state;
-                }
-                Ok(())
+        let result = match self.incoming.get_mut(&id) {
+            Some(incoming) => {
+                incoming.times.complete = Instant::now();
+                incoming.fill(flow, tcb, &receive, send, state).map_err(|e| unbuilt(&self.config.name, flow, &e))
             }
-            Err(e) => {
-                tracing::warn!(node = self.config.name, ?flow, "a connection can't be rebuilt: {e}");
-                Err(match e {
-                    RestoreError::Inconsistent(_) => Reason::Damaged,
-                    RestoreError::Buffer { .. } => Reason::NoResources,
-                    RestoreError::Io { .. } => Reason::Unsupported,
-                })
-            }
+            None => Err(Reason::NoResources),
         };
         let now = self.now();
         self.core.prepared(id, result, now);
     }
 
     pub fn go_live(&mut self, id: MoveId) -> Result<(), NodeError> {
-        let Some(Incoming { flow, permit, prepared: Some((prepared, tcb)), state, mut times }) =
+        let Some(Incoming { flow, permit, prepared: Some((prepared, tcb)), state, mut times, .. }) =
             self.incoming.remove(&id)
         else {
             return Ok(());
@@ -231,5 +240,15 @@ impl<D: Device> Runner<D> {
         special.fenced = false;
         special.quiet = Some(Instant::now() + QUIET);
         Ok(())
+    }
+}
+
+/// What the source is told of a socket that can't be built.
+fn unbuilt(node: &str, flow: Flow, error: &RestoreError) -> Reason {
+    tracing::warn!(node, ?flow, "a connection can't be rebuilt: {error}");
+    match error {
+        RestoreError::Inconsistent(_) => Reason::Damaged,
+        RestoreError::Buffer { .. } => Reason::NoResources,
+        RestoreError::Io { .. } => Reason::Unsupported,
     }
 }

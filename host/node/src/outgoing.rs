@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ipos_device::Device;
 use ipos_migrate::codec::Packet;
 use ipos_migrate::protocol::{Action, Failure, Flow, Message, MoveId, PeerId};
-use ipos_migrate::socket::{self, Frozen};
+use ipos_migrate::socket::{self, Frozen, Inspection};
 use ipos_nic::{Destination, Forward, NicError};
 use tokio::sync::oneshot;
 
@@ -34,6 +34,7 @@ enum Socket {
 /// A move that this node began.
 pub(crate) struct Outgoing {
     flow: Flow,
+    seen: Inspection,
     socket: Socket,
     state: Vec<u8>,
     reply: Reply,
@@ -48,11 +49,11 @@ impl<D: Device> Runner<D> {
     pub fn migrate(&mut self, fd: OwnedFd, state: Vec<u8>, target: String, reply: Reply) -> Result<(), NodeError> {
         let asked = Instant::now();
         match self.start(&fd, &state, target) {
-            Ok((id, flow)) => {
+            Ok((id, flow, seen)) => {
                 let socket = Socket::Live(fd);
                 let times = Departure::offered(asked);
                 let report = MoveReport { epoch: id.epoch, freeze_us: 0, queue_bytes: 0, total_us: 0, held: 0, times };
-                let outgoing = Outgoing { flow, socket, state, reply, froze: None, report, error: None };
+                let outgoing = Outgoing { flow, seen, socket, state, reply, froze: None, report, error: None };
                 self.outgoing.insert(id, outgoing);
             }
             Err(error) => {
@@ -64,7 +65,7 @@ impl<D: Device> Runner<D> {
         self.act()
     }
 
-    fn start(&mut self, fd: &OwnedFd, state: &[u8], target: String) -> Result<(MoveId, Flow), MoveError> {
+    fn start(&mut self, fd: &OwnedFd, state: &[u8], target: String) -> Result<(MoveId, Flow, Inspection), MoveError> {
         let peer = self.config.peers.iter().position(|p| p.name == target).map(PeerId).ok_or_else(|| {
             MoveError::UnknownPeer { asked: target, known: self.config.peers.iter().map(|p| p.name.clone()).collect() }
         })?;
@@ -72,11 +73,11 @@ impl<D: Device> Runner<D> {
         if length > limit {
             return Err(MoveError::StateTooLong { length, limit });
         }
-        let seen = socket::inspect(fd.as_fd())?;
+        let seen = socket::inspect(fd.as_fd(), self.watch.diag())?;
         let flow = Flow { client: seen.client, service: seen.server };
         let lengths = [seen.queues[0], seen.queues[1], length as u32];
         let id = self.core.start(self.now(), wall(), peer, flow, lengths)?;
-        Ok((id, flow))
+        Ok((id, flow, seen))
     }
 
     /// Carries out what the core has decided, in order.
@@ -134,7 +135,7 @@ impl<D: Device> Runner<D> {
                 return Ok(());
             }
         };
-        match socket::freeze(fd, || self.flows.entry(flow).fenced = true) {
+        match socket::freeze(fd, &outgoing.seen, || self.flows.entry(flow).fenced = true) {
             Ok(mut frozen) => {
                 let tcb = frozen.tcb;
                 let streams = [

@@ -33,6 +33,10 @@ const BATCH: usize = 128;
 /// Frames that wait for the card's transmit queue; more control packets and held frames are dropped.
 const TRANSMIT_WAITING: usize = 8192;
 
+/// How long a node with a move under way looks for the other's answer before it sleeps: to be woken takes longer than most answers
+/// do, and the client waits. A peer that needs longer is not in the same room.
+const EAGER: Duration = Duration::from_micros(200);
+
 /// The real-time clock in microseconds, from which epochs are made.
 pub(crate) fn wall() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros() as u64)
@@ -57,6 +61,8 @@ pub(crate) struct Runner<D> {
     look_again: Instant,
     /// Frames that the card had no room for, in order.
     waiting: VecDeque<(Port, Vec<u8>)>,
+    /// Where one frame at a time is built or taken, kept for its memory.
+    scratch: Vec<u8>,
     /// Something was given to the card since it was last polled.
     active: bool,
 }
@@ -86,12 +92,14 @@ impl<D: Device> Runner<D> {
             begun: Instant::now(),
             look_again: Instant::now(),
             waiting: VecDeque::new(),
+            scratch: Vec::new(),
             active: false,
         }
     }
 
     /// Runs until the node is told to stop or the card or the kernel's interface fails.
     pub fn run(mut self) -> Result<(), NodeError> {
+        let mut stirred = Instant::now();
         loop {
             self.active = false;
             let mut busy = self.nic.device_mut().poll().map_err(NicError::from)?;
@@ -104,10 +112,19 @@ impl<D: Device> Runner<D> {
             }
             self.take_time()?;
             self.finish_arrivals();
-            if !busy && !self.active {
+            if busy || self.active {
+                stirred = Instant::now();
+            } else if self.is_moving() && stirred.elapsed() < EAGER {
+                std::thread::yield_now();
+            } else {
                 self.sleep()?;
             }
         }
+    }
+
+    /// Whether a peer's next word is waited for.
+    fn is_moving(&self) -> bool {
+        !self.outgoing.is_empty() || !self.incoming.is_empty()
     }
 
     /// Time as the core counts it.
@@ -116,16 +133,16 @@ impl<D: Device> Runner<D> {
     }
 
     /// Queues a frame for a port. `false`: dropped, because too many wait already.
-    pub fn transmit(&mut self, port: Port, frame: Vec<u8>) -> Result<bool, NodeError> {
+    pub fn transmit(&mut self, port: Port, frame: &[u8]) -> Result<bool, NodeError> {
         self.active = true;
-        if self.waiting.is_empty() && self.nic.device_mut().transmit(port, &frame).map_err(NicError::from)? {
+        if self.waiting.is_empty() && self.nic.device_mut().transmit(port, frame).map_err(NicError::from)? {
             return Ok(true);
         }
         if self.waiting.len() >= TRANSMIT_WAITING {
             self.stats.transmit_full += 1;
             return Ok(false);
         }
-        self.waiting.push_back((port, frame));
+        self.waiting.push_back((port, frame.to_vec()));
         Ok(true)
     }
 
@@ -161,7 +178,7 @@ impl<D: Device> Runner<D> {
         let address = SocketAddrV4::new(self.config.peers[owner.0].back_ip, tcp.dst.port());
         match encapsulate(frame, tcp, address, self.link(owner)) {
             Ok(packet) => {
-                self.transmit(Port::Back, packet)?;
+                self.transmit(Port::Back, &packet)?;
                 self.stats.passed_on += 1;
             }
             Err(e) => tracing::debug!("a held frame can't be encapsulated: {e}"),
@@ -200,14 +217,15 @@ impl<D: Device> Runner<D> {
 
     /// Sends a control packet.
     pub fn send_control(&mut self, peer: PeerId, packet: &codec::Packet) -> Result<(), NodeError> {
-        let mut frame = Vec::new();
+        let mut frame = std::mem::take(&mut self.scratch);
         match codec::encode(packet, self.link(peer), self.keys.first(), &mut frame) {
             Ok(()) => {
                 self.stats.control_out += 1;
-                self.transmit(Port::Back, frame)?;
+                self.transmit(Port::Back, &frame)?;
             }
             Err(e) => tracing::error!(?packet, "a control packet can't be written: {e}"),
         }
+        self.scratch = frame;
         Ok(())
     }
 
@@ -275,15 +293,26 @@ impl<D: Device> Runner<D> {
     /// Frames that the kernel sends. `late`: a connection that has just been frozen, whose
     /// earlier segments may still leave. `true`: there may be more.
     pub fn take_from_kernel(&mut self, limit: usize, late: Option<(Flow, &Tcb)>) -> Result<bool, NodeError> {
-        let mut frame = Vec::new();
+        let mut frame = std::mem::take(&mut self.scratch);
+        let more = self.forward_from_kernel(&mut frame, limit, late);
+        self.scratch = frame;
+        more
+    }
+
+    fn forward_from_kernel(
+        &mut self,
+        frame: &mut Vec<u8>,
+        limit: usize,
+        late: Option<(Flow, &Tcb)>,
+    ) -> Result<bool, NodeError> {
         for _ in 0..limit {
             if !self.waiting.is_empty() {
                 return Ok(true);
             }
-            if !self.kernel.collect(&mut frame).map_err(NodeError::Kernel)? {
+            if !self.kernel.collect(frame).map_err(NodeError::Kernel)? {
                 return Ok(false);
             }
-            if let Some(tcp) = Tcp::parse(&frame) {
+            if let Some(tcp) = Tcp::parse(frame) {
                 let flow = tcp.outbound();
                 self.watch.segment(flow, &tcp);
                 let fenced = self.flows.get(&flow).is_some_and(|s| s.fenced);
@@ -293,14 +322,13 @@ impl<D: Device> Runner<D> {
                 }
             }
             self.stats.from_kernel += 1;
-            self.transmit(Port::Front, std::mem::take(&mut frame))?;
+            self.transmit(Port::Front, frame)?;
         }
         Ok(true)
     }
 
     /// `false`: the node is to stop.
     fn take_commands(&mut self) -> Result<bool, NodeError> {
-        self.inbox.wake.clear();
         while let Ok(command) = self.inbox.commands.try_recv() {
             match command {
                 Command::Nothing => {}
@@ -360,7 +388,10 @@ impl<D: Device> Runner<D> {
         let mut fds: Vec<_> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         fds.push(PollFd::new(self.inbox.wake.fd(), PollFlags::POLLIN));
         fds.extend(self.finishing.iter().map(|f| PollFd::new(f.fd().as_fd(), PollFlags::POLLOUT)));
-        match poll(&mut fds, timeout) {
+        let woken = poll(&mut fds, timeout);
+        // commands are taken whether the bell rang or not; here it must not ring again for the same ones
+        self.inbox.wake.clear();
+        match woken {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(e) => Err(NodeError::Kernel(e.into())),
         }

@@ -30,6 +30,11 @@ impl Watch {
         Ok(Watch { diag: Diag::open()?, here: HashSet::new(), ending: HashMap::new() })
     }
 
+    /// For other questions.
+    pub fn diag(&mut self) -> &mut Diag {
+        &mut self.diag
+    }
+
     pub fn arrived(&mut self, flow: Flow) {
         self.here.insert(flow);
     }

@@ -10,7 +10,7 @@ use ipos_node::{Arrival, Departure, Landing, NodeHandle};
 use ipos_sim::wire::netns::Netns;
 use tokio::sync::mpsc;
 
-use crate::demo::card::{CardKind, Nodes, Recording};
+use crate::demo::card::{CardKind, Nodes};
 use crate::demo::net::{Net, SERVICE};
 use crate::demo::server::ECHO_PORT;
 
@@ -45,7 +45,7 @@ impl Cluster {
     /// Starts it. Without a key control packets are not signed.
     pub fn start(key: Option<[u8; 32]>) -> anyhow::Result<Self> {
         let net = Net::new(2)?;
-        let nodes = Nodes::start(CardKind::Model, &net.servers, key, &Recording::default())?;
+        let nodes = Nodes::cabled(CardKind::Model, &net.servers, key)?;
         let [a, b] = nodes.handles() else { return Err(anyhow!("two servers have two nodes")) };
         let arrivals = [a.listen(ECHO_PORT)?, b.listen(ECHO_PORT)?];
         let listener = net.servers[0].kernel.run(|| TcpListener::bind((SERVICE, ECHO_PORT)))?;

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use indicatif::{ProgressBar, ProgressStyle};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::cluster::Cluster;
 use super::figures::{Figures, Machine, Report, table};
 use super::phases;
-use crate::demo::{Ending, privilege, size};
+use crate::demo::{Ending, size, stage};
 
 /// Measures how fast connections move, and where the time goes
 ///
@@ -51,29 +50,19 @@ const LONG_MOVES: usize = 8;
 /// Runs it. The process must still have one thread.
 pub fn run(args: &Args) -> anyhow::Result<Ending> {
     ensure!((1 << 17..=1 << 23).contains(&args.queue), "--queue must be from 128K to 8M, not {} bytes", args.queue);
-    let privilege = privilege::acquire()?;
-    eprintln!("Using {privilege}.");
     if cfg!(debug_assertions) {
         eprintln!(
             "This is a build for development: figures are those of `cargo run --release -p ipos-cli -- bench migrate`."
         );
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        tokio::select! {
-            _ = interrupt.recv() => Ok(Ending::Signal(libc::SIGINT)),
-            _ = terminate.recv() => Ok(Ending::Signal(libc::SIGTERM)),
-            report = measure(args) => {
-                let report = report?;
-                if args.json {
-                    println!("{}", serde_json::to_string(&report)?);
-                } else {
-                    println!("{}", table(&report));
-                }
-                Ok(Ending::Good)
-            }
+    stage(async {
+        let report = measure(args).await?;
+        if args.json {
+            println!("{}", serde_json::to_string(&report)?);
+        } else {
+            println!("{}", table(&report));
         }
+        Ok(Ending::Good)
     })
 }
 

@@ -20,7 +20,7 @@ mod download;
 pub mod echo;
 mod file;
 pub mod net;
-pub mod privilege;
+mod privilege;
 pub mod report;
 mod resets;
 pub mod server;
@@ -90,6 +90,19 @@ pub enum Ending {
 
 /// Runs the demo. The process must still have one thread.
 pub fn run(args: &Args) -> anyhow::Result<Ending> {
+    stage(async {
+        let report = play(args).await?;
+        if args.json {
+            println!("{}", serde_json::to_string(&report)?);
+        } else {
+            println!("{}", report::table(&report));
+        }
+        Ok(if report.ok { Ending::Good } else { Ending::Bad })
+    })
+}
+
+/// Runs what makes network namespaces, until it ends or a signal ends it. The process must still have one thread.
+pub fn stage(work: impl Future<Output = anyhow::Result<Ending>>) -> anyhow::Result<Ending> {
     let privilege = privilege::acquire()?;
     eprintln!("Using {privilege}.");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -99,15 +112,7 @@ pub fn run(args: &Args) -> anyhow::Result<Ending> {
         tokio::select! {
             _ = interrupt.recv() => Ok(Ending::Signal(libc::SIGINT)),
             _ = terminate.recv() => Ok(Ending::Signal(libc::SIGTERM)),
-            report = play(args) => {
-                let report = report?;
-                if args.json {
-                    println!("{}", serde_json::to_string(&report)?);
-                } else {
-                    println!("{}", report::table(&report));
-                }
-                Ok(if report.ok { Ending::Good } else { Ending::Bad })
-            }
+            ended = work => ended,
         }
     })
 }
@@ -163,7 +168,7 @@ async fn play(args: &Args) -> anyhow::Result<Report> {
     let part = |n: u32| (u64::from(n) * slot).min(file.size - 1);
     let (open, gate) = watch::channel(part(2));
     let shared = Shared { file, gate, pace: defaults.pace };
-    let nodes = Nodes::start(args.card, &net.servers, Some(key), &recording)?;
+    let nodes = Nodes::start(args.card, &net.servers, key, &recording)?;
     let mut servers = Vec::new();
     for (server, node) in net.servers.iter().zip(nodes.handles()) {
         let applications = Server::spawn(&server.name, &server.kernel, node.clone(), shared.clone())?;

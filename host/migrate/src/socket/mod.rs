@@ -2,11 +2,11 @@
 //!
 //! Needs `CAP_NET_ADMIN` over the network namespace; an unprivileged user namespace has it. The
 //! order of the calls matters everywhere here, and most wrong orders look as if they worked:
-//! each trap is named at its place in [`freeze()`] and [`prepare()`].
+//! each trap is named at its place in [`freeze()`] and [`Blank::fill`].
 //!
 //! ```text
-//! A: freeze ──▶ Frozen ──▶ close_silently          B: prepare ──▶ Prepared ──▶ go_live ──▶ Live
-//!                   └────▶ thaw (abort)                                └─ drop (abort, silent)
+//! A: inspect ──▶ freeze ──▶ Frozen ──▶ close_silently     B: Blank ──fill──▶ Prepared ──▶ go_live ──▶ Live
+//!                              └────▶ thaw (abort)            └───────┴─ drop (abort, silent)
 //! ```
 
 mod diag;
@@ -20,7 +20,7 @@ pub use diag::{Diag, Known};
 pub use error::{FreezeError, FreezeFailed, RestoreError};
 pub use fin::replayed_fin;
 pub use freeze::{Frozen, Inspection, freeze, inspect};
-pub use restore::{Live, Prepared, prepare};
+pub use restore::{Blank, Live, Prepared};
 
 use ipos_abi::wire::tcb::Congestion;
 

@@ -44,6 +44,8 @@ pub(crate) struct Destination {
     phase: Phase,
     retry: Retry,
     limit: usize,
+    /// Of the streams, as offered.
+    lengths: [u32; 3],
 }
 
 type Out = VecDeque<Action>;
@@ -58,7 +60,7 @@ impl Destination {
         now: Time,
         out: &mut Out,
     ) -> Self {
-        let mut d = Destination { id, flow, owner, phase: Phase::Reserving, retry: Retry::start(now), limit };
+        let mut d = Destination { id, flow, owner, phase: Phase::Reserving, retry: Retry::start(now), limit, lengths };
         if lengths.iter().map(|l| *l as usize).sum::<usize>() > limit {
             d.refuse(Reason::NoResources, now, out);
         } else {
@@ -69,7 +71,15 @@ impl Destination {
 
     /// Refuses an offer without asking the shell.
     pub fn refused(id: MoveId, flow: Flow, owner: SocketAddrV4, reason: Reason, now: Time, out: &mut Out) -> Self {
-        let mut d = Destination { id, flow, owner, phase: Phase::Reserving, retry: Retry::start(now), limit: 0 };
+        let mut d = Destination {
+            id,
+            flow,
+            owner,
+            phase: Phase::Reserving,
+            retry: Retry::start(now),
+            limit: 0,
+            lengths: [0; 3],
+        };
         d.refuse(reason, now, out);
         d
     }
@@ -95,7 +105,7 @@ impl Destination {
         }
         match result {
             Ok(()) => {
-                let receiver = Box::new(Receiver::new(self.limit));
+                let receiver = Box::new(Receiver::new(self.limit, self.lengths));
                 self.phase = Phase::Reserved { tcb: None, receiver, until: now + LINGER };
                 self.send(Message::Ready, out);
             }

@@ -27,7 +27,7 @@ const QUIET: Duration = Duration::from_secs(60);
 pub(crate) struct Incoming {
     flow: Flow,
     permit: OwnedPermit<Arrival>,
-    /// Made beforehand, so that the client need not wait for it.
+    /// Made while the source freezes, so that the client need not wait for it.
     blank: Option<Blank>,
     prepared: Option<(Prepared, Tcb)>,
     state: Vec<u8>,
@@ -35,16 +35,9 @@ pub(crate) struct Incoming {
 }
 
 impl Incoming {
-    fn fill(
-        &mut self,
-        flow: Flow,
-        tcb: Tcb,
-        receive: &[u8],
-        send: Vec<u8>,
-        state: Vec<u8>,
-    ) -> Result<(), RestoreError> {
-        let blank = self.blank.take().map_or_else(|| Blank::new(flow.service), Ok)?;
-        self.prepared = Some((blank.fill(&tcb, flow.client, receive, send)?, tcb));
+    fn fill(&mut self, tcb: Tcb, [receive, send, state]: [Vec<u8>; 3]) -> Result<(), RestoreError> {
+        let blank = self.blank.take().map_or_else(|| Blank::new(self.flow.service), Ok)?;
+        self.prepared = Some((blank.fill(&tcb, self.flow.client, &receive, send)?, tcb));
         self.state = state;
         self.times.built = Instant::now();
         Ok(())
@@ -82,7 +75,6 @@ impl<D: Device> Runner<D> {
             TrySendError::Full(_) => Reason::NoResources,
             TrySendError::Closed(_) => Reason::NoListener,
         })?;
-        let blank = Blank::new(flow.service).map_err(|e| unbuilt(&self.config.name, flow, &e))?;
         let no_room = |e| {
             tracing::warn!("{e}");
             Reason::NoResources
@@ -96,17 +88,27 @@ impl<D: Device> Runner<D> {
             self.nic.endpoint_insert(&flow.key(), id.epoch as u32).map_err(no_room)?;
         }
         self.flows.entry(flow).hold = Some(Hold::default());
-        self.incoming
-            .insert(id, Incoming { flow, permit, blank: Some(blank), prepared: None, state: Vec::new(), times });
+        self.incoming.insert(id, Incoming { flow, permit, blank: None, prepared: None, state: Vec::new(), times });
         Ok(())
     }
 
+    /// Makes the socket of a move whose source has been answered and freezes now. `false`: there is none to be made.
+    pub fn make_early(&mut self) -> bool {
+        let Some(incoming) = self.incoming.values_mut().find(|i| i.blank.is_none() && i.prepared.is_none()) else {
+            return false;
+        };
+        let blank = Blank::new(incoming.flow.service);
+        let made = blank.is_ok();
+        // what fails now is tried again when it is needed, and told then
+        incoming.blank = blank.ok();
+        made
+    }
+
     pub fn prepare(&mut self, id: MoveId, flow: Flow, tcb: Tcb, streams: [Vec<u8>; 3]) {
-        let [receive, send, state] = streams;
         let result = match self.incoming.get_mut(&id) {
             Some(incoming) => {
                 incoming.times.complete = Instant::now();
-                incoming.fill(flow, tcb, &receive, send, state).map_err(|e| unbuilt(&self.config.name, flow, &e))
+                incoming.fill(tcb, streams).map_err(|e| unbuilt(&self.config.name, flow, &e))
             }
             None => Err(Reason::NoResources),
         };

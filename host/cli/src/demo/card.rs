@@ -230,7 +230,9 @@ fn card(
             plugged(|bus| Ok(RtlFunction::traced(path, Manners::default(), bus)?), front, back)
         }
         (CardKind::Model, None) => {
-            plugged(|bus| Ok(RingCard::new(|| ModelCard::new(ModelConfig::default()), bus)), front, back)
+            // as much a poll as 512 bits would carry
+            let config = ModelConfig { bytes_per_cycle: 64, ..ModelConfig::default() };
+            plugged(|bus| Ok(RingCard::new(move || ModelCard::new(config), bus)), front, back)
         }
         (CardKind::Model, Some(_)) => bail!("the reference model has no waveforms: use --fst with --card rtl"),
     }

@@ -3,23 +3,27 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use ipos_abi::wire::{Mac, ethernet};
 use ipos_device::Device;
 use ipos_migrate::codec::Packet;
-use ipos_migrate::protocol::{Action, Failure, Flow, MoveId, PeerId};
-use ipos_migrate::socket::{self, Frozen};
+use ipos_migrate::protocol::{Action, Endpoint, Failure, Flow, MoveId, PeerId, Protocol};
+use ipos_migrate::socket::{self, Frozen, Inspection};
 use ipos_nic::{Destination, Forward, NicError};
 use tokio::sync::oneshot;
 
 use crate::config::NodeConfig;
 use crate::error::{MoveError, NodeError};
 use crate::flows::{Away, Hold};
-use crate::handle::{MoveFailed, MoveReport};
+use crate::frame::{Transport, to_kernel};
+use crate::handle::{MoveFailed, MoveReport, Subject};
 use crate::run::{Runner, wall};
 
 /// How long a server that is not the home passes on what still arrives for a connection that left.
 const PASS_ON: Duration = Duration::from_secs(5);
 /// Frames drained around a freeze: what is older must be out of the way.
 const DRAIN: usize = 4096;
+/// The longest IP packet of the front network.
+pub(crate) const IP_MTU: usize = 1500;
 
 pub(crate) type Reply = oneshot::Sender<Result<MoveReport, MoveFailed>>;
 
@@ -27,6 +31,9 @@ pub(crate) type Reply = oneshot::Sender<Result<MoveReport, MoveFailed>>;
 enum Socket {
     Live(OwnedFd),
     Frozen(Frozen),
+    /// A UDP flow without one.
+    Bare,
+    /// Handed over.
     Gone,
 }
 
@@ -45,10 +52,10 @@ pub(crate) struct Outgoing {
 
 impl<D: Device> Runner<D> {
     /// An application wants to move a connection.
-    pub fn migrate(&mut self, fd: OwnedFd, state: Vec<u8>, target: String, reply: Reply) -> Result<(), NodeError> {
-        match self.start(&fd, &state, target) {
+    pub fn migrate(&mut self, subject: Subject, state: Vec<u8>, target: String, reply: Reply) -> Result<(), NodeError> {
+        match self.start(&subject, &state, target) {
             Ok((id, flow)) => {
-                let socket = Socket::Live(fd);
+                let socket = subject.fd().map_or(Socket::Bare, Socket::Live);
                 let report = MoveReport { epoch: id.epoch, freeze_us: 0, queue_bytes: 0, total_us: 0, held: 0 };
                 let begun = Instant::now();
                 let outgoing = Outgoing { flow, socket, state, reply, begun, froze: None, report, error: None };
@@ -57,13 +64,13 @@ impl<D: Device> Runner<D> {
             Err(error) => {
                 self.stats.failed += 1;
                 // the application may have gone
-                let _ = reply.send(Err(MoveFailed { fd: Some(fd), error }));
+                let _ = reply.send(Err(MoveFailed { fd: subject.fd(), error }));
             }
         }
         self.act()
     }
 
-    fn start(&mut self, fd: &OwnedFd, state: &[u8], target: String) -> Result<(MoveId, Flow), MoveError> {
+    fn start(&mut self, subject: &Subject, state: &[u8], target: String) -> Result<(MoveId, Flow), MoveError> {
         let peer = self.config.peers.iter().position(|p| p.name == target).map(PeerId).ok_or_else(|| {
             MoveError::UnknownPeer { asked: target, known: self.config.peers.iter().map(|p| p.name.clone()).collect() }
         })?;
@@ -71,10 +78,11 @@ impl<D: Device> Runner<D> {
         if length > limit {
             return Err(MoveError::StateTooLong { length, limit });
         }
-        let seen = socket::inspect(fd.as_fd())?;
-        let flow = Flow { client: seen.client, service: seen.server };
-        let lengths = [seen.queues[0], seen.queues[1], length as u32];
-        let id = self.core.start(self.now(), wall(), peer, flow, lengths)?;
+        let Inspection { flow, queues: [receive, send] } = match subject {
+            Subject::Socket(fd) => socket::inspect(fd.as_fd())?,
+            Subject::Bare(flow) => Inspection { flow: *flow, queues: [0; 2] },
+        };
+        let id = self.core.start(self.now(), wall(), peer, flow, [receive, send, length as u32])?;
         Ok((id, flow))
     }
 
@@ -83,16 +91,17 @@ impl<D: Device> Runner<D> {
         while let Some(action) = self.core.action() {
             tracing::trace!(node = self.config.name, ?action);
             match action {
-                Action::Send { id, service, owner, message } => {
-                    let MoveId { peer, client, epoch } = id;
-                    self.send_control(peer, &Packet { client, owner, service: Some(service), epoch, message })?;
+                Action::Send { id: MoveId { peer, epoch, .. }, flow, owner, message } => {
+                    let Flow { protocol, client, service } = flow;
+                    let packet = Packet { protocol, client, owner, service: Some(service), epoch, message };
+                    self.send_control(peer, &packet)?;
                 }
                 Action::Freeze(id) => self.freeze(id)?,
                 Action::HandOver(id) => self.hand_over(id)?,
                 Action::Done(id) => self.done(id),
                 Action::Failed(id, failure) => self.failed(id, failure)?,
                 Action::Reserve { id, flow, .. } => self.reserve(id, flow)?,
-                Action::Prepare { id, flow, tcb, streams } => self.prepare(id, flow, *tcb, streams),
+                Action::Prepare { id, flow, endpoint, streams } => self.prepare(id, flow, endpoint, streams),
                 Action::GoLive(id) => self.go_live(id)?,
                 Action::Abandon(id) => self.abandon(id)?,
                 Action::Repoint { flow, to } => self.repoint(flow, to)?,
@@ -119,13 +128,17 @@ impl<D: Device> Runner<D> {
         self.take_received(DRAIN)?;
         // draining may have filled the hold, which ends the move
         let Some(outgoing) = self.outgoing.get_mut(&id) else { return Ok(()) };
-        let fd = match std::mem::replace(&mut outgoing.socket, Socket::Gone) {
-            Socket::Live(fd) => fd,
+        match std::mem::replace(&mut outgoing.socket, Socket::Gone) {
+            Socket::Live(fd) if flow.protocol == Protocol::Tcp => self.freeze_tcp(id, flow, fd),
             other => {
                 outgoing.socket = other;
-                return Ok(());
+                self.freeze_udp(id, flow)
             }
-        };
+        }
+    }
+
+    fn freeze_tcp(&mut self, id: MoveId, flow: Flow, fd: OwnedFd) -> Result<(), NodeError> {
+        let Some(outgoing) = self.outgoing.get_mut(&id) else { return Ok(()) };
         match socket::freeze(fd, || self.flows.entry(flow).fenced = true) {
             Ok(mut frozen) => {
                 let tcb = frozen.tcb;
@@ -138,7 +151,7 @@ impl<D: Device> Runner<D> {
                 outgoing.socket = Socket::Frozen(frozen);
                 self.take_from_kernel(DRAIN, Some((flow, &tcb)))?;
                 let now = self.now();
-                self.core.frozen(id, tcb, streams, now);
+                self.core.frozen(id, Endpoint::Tcp(Box::new(tcb)), streams, now);
             }
             Err(failed) => {
                 outgoing.socket = Socket::Live(failed.fd);
@@ -148,12 +161,46 @@ impl<D: Device> Runner<D> {
         Ok(())
     }
 
+    /// Datagrams that the application has not read go the way of those that are held.
+    fn freeze_udp(&mut self, id: MoveId, flow: Flow) -> Result<(), NodeError> {
+        let Some(outgoing) = self.outgoing.get_mut(&id) else { return Ok(()) };
+        let waiting = match &outgoing.socket {
+            Socket::Live(fd) => socket::drain_udp(fd.as_fd(), &flow, IP_MTU, self.config.hold_bytes),
+            _ => Ok(Vec::new()),
+        };
+        let packets = match waiting {
+            Ok(packets) => packets,
+            Err(e) => {
+                self.fail_locally(id, e.into());
+                return Ok(());
+            }
+        };
+        outgoing.report.queue_bytes = packets.iter().map(Vec::len).sum();
+        let state = std::mem::take(&mut outgoing.state);
+        let (dst, src) = (Mac(self.config.front_mac), Mac(self.config.peers[id.peer.0].back_mac));
+        let link = ethernet::Repr { dst, src, vlan: None, ethertype: ethernet::IPV4 };
+        let special = self.flows.entry(flow);
+        special.fenced = true;
+        for packet in packets {
+            match to_kernel(&packet, link) {
+                Ok(frame) => {
+                    let inner = Transport::of(&flow, frame.len());
+                    special.hold.get_or_insert_default().queued(frame, inner);
+                }
+                Err(e) => tracing::error!("a waiting datagram: {e}"),
+            }
+        }
+        let now = self.now();
+        self.core.frozen(id, Endpoint::Udp, [Vec::new(), Vec::new(), state], now);
+        Ok(())
+    }
+
     fn hand_over(&mut self, id: MoveId) -> Result<(), NodeError> {
         let Some(flow) = self.outgoing.get(&id).map(|o| o.flow) else { return Ok(()) };
         // copies: should the entry not open, the connection stays and needs them
         let hold = self.flows.entry(flow).hold.take().unwrap_or_default();
-        for (frame, tcp) in hold.iter() {
-            self.pass_on(frame, tcp, id.peer)?;
+        for (frame, inner) in hold.iter() {
+            self.pass_on(frame, inner, id.peer)?;
         }
         if let Err(e) = self.nic.forward_insert(&flow.key(), self.forward_to(id.peer, flow)) {
             self.flows.entry(flow).hold = Some(hold);
@@ -162,7 +209,8 @@ impl<D: Device> Runner<D> {
         }
         self.nic.endpoint_remove(&flow.key())?;
         self.watch.left(&flow);
-        self.flows.entry(flow).away = Some(Away { owner: id.peer, until: None });
+        self.note_away(flow, id.peer, id.epoch);
+        self.flows.entry(flow).away = Some(Away::new(id.peer, self.config.idle));
         if let Some(outgoing) = self.outgoing.get_mut(&id) {
             if let Socket::Frozen(frozen) = std::mem::replace(&mut outgoing.socket, Socket::Gone) {
                 frozen.close_silently();
@@ -192,8 +240,9 @@ impl<D: Device> Runner<D> {
         let Some(outgoing) = self.outgoing.remove(&id) else { return Ok(()) };
         self.stats.failed += 1;
         let mut error = outgoing.error.unwrap_or(MoveError::Protocol(failure));
+        let handed_over = matches!(outgoing.socket, Socket::Gone);
         let fd = match outgoing.socket {
-            Socket::Gone => None,
+            Socket::Gone | Socket::Bare => None,
             Socket::Live(fd) => Some(fd),
             Socket::Frozen(frozen) => {
                 self.flows.entry(outgoing.flow).fenced = false;
@@ -206,7 +255,7 @@ impl<D: Device> Runner<D> {
                 }
             }
         };
-        if fd.is_some() && outgoing.froze.is_some() {
+        if !handed_over && outgoing.froze.is_some() {
             self.stay(outgoing.flow)?;
         }
         let _ = outgoing.reply.send(Err(MoveFailed { fd, error }));

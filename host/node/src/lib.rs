@@ -10,6 +10,7 @@
 
 mod audit;
 mod config;
+mod datagrams;
 mod error;
 mod flows;
 mod frame;

@@ -15,11 +15,11 @@ use ipos_migrate::{Config, Migrator, Service};
 use ipos_nic::{Nic, PortConfig};
 
 use crate::config::NodeConfig;
+use crate::datagrams::IP_MTU;
 use crate::error::NodeError;
 use crate::handle::NodeHandle;
 use crate::journal::Journal;
 use crate::kernel::KernelPort;
-use crate::outgoing::IP_MTU;
 use crate::run::{Runner, wall};
 use crate::watch::Watch;
 

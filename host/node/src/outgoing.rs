@@ -3,7 +3,6 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use ipos_abi::wire::{Mac, ethernet};
 use ipos_device::Device;
 use ipos_migrate::codec::Packet;
 use ipos_migrate::protocol::{Action, Endpoint, Failure, Flow, MoveId, PeerId, Protocol};
@@ -14,7 +13,6 @@ use tokio::sync::oneshot;
 use crate::config::NodeConfig;
 use crate::error::{MoveError, NodeError};
 use crate::flows::{Away, Hold};
-use crate::frame::{Transport, to_kernel};
 use crate::handle::{MoveFailed, MoveReport, Subject};
 use crate::run::{Runner, wall};
 
@@ -22,30 +20,30 @@ use crate::run::{Runner, wall};
 const PASS_ON: Duration = Duration::from_secs(5);
 /// Frames drained around a freeze: what is older must be out of the way.
 const DRAIN: usize = 4096;
-/// The longest IP packet of the front network.
-pub(crate) const IP_MTU: usize = 1500;
 
 pub(crate) type Reply = oneshot::Sender<Result<MoveReport, MoveFailed>>;
 
 /// A socket on its way out.
-enum Socket {
+pub(crate) enum Socket {
     Live(OwnedFd),
     Frozen(Frozen),
     /// A UDP flow without one.
     Bare,
+    /// Of UDP, handed over: the kernel may still be about to give it a datagram.
+    Late(OwnedFd),
     /// Handed over.
     Gone,
 }
 
 /// A move that this node began.
 pub(crate) struct Outgoing {
-    flow: Flow,
-    socket: Socket,
-    state: Vec<u8>,
+    pub flow: Flow,
+    pub socket: Socket,
+    pub state: Vec<u8>,
     reply: Reply,
     begun: Instant,
     froze: Option<Instant>,
-    report: MoveReport,
+    pub report: MoveReport,
     /// What failed here, which the core need not know.
     error: Option<MoveError>,
 }
@@ -98,7 +96,7 @@ impl<D: Device> Runner<D> {
                 }
                 Action::Freeze(id) => self.freeze(id)?,
                 Action::HandOver(id) => self.hand_over(id)?,
-                Action::Done(id) => self.done(id),
+                Action::Done(id) => self.done(id)?,
                 Action::Failed(id, failure) => self.failed(id, failure)?,
                 Action::Reserve { id, flow, .. } => self.reserve(id, flow)?,
                 Action::Prepare { id, flow, endpoint, streams } => self.prepare(id, flow, endpoint, streams),
@@ -161,40 +159,6 @@ impl<D: Device> Runner<D> {
         Ok(())
     }
 
-    /// Datagrams that the application has not read go the way of those that are held.
-    fn freeze_udp(&mut self, id: MoveId, flow: Flow) -> Result<(), NodeError> {
-        let Some(outgoing) = self.outgoing.get_mut(&id) else { return Ok(()) };
-        let waiting = match &outgoing.socket {
-            Socket::Live(fd) => socket::drain_udp(fd.as_fd(), &flow, IP_MTU, self.config.hold_bytes),
-            _ => Ok(Vec::new()),
-        };
-        let packets = match waiting {
-            Ok(packets) => packets,
-            Err(e) => {
-                self.fail_locally(id, e.into());
-                return Ok(());
-            }
-        };
-        outgoing.report.queue_bytes = packets.iter().map(Vec::len).sum();
-        let state = std::mem::take(&mut outgoing.state);
-        let (dst, src) = (Mac(self.config.front_mac), Mac(self.config.peers[id.peer.0].back_mac));
-        let link = ethernet::Repr { dst, src, vlan: None, ethertype: ethernet::IPV4 };
-        let special = self.flows.entry(flow);
-        special.fenced = true;
-        for packet in packets {
-            match to_kernel(&packet, link) {
-                Ok(frame) => {
-                    let inner = Transport::of(&flow, frame.len());
-                    special.hold.get_or_insert_default().queued(frame, inner);
-                }
-                Err(e) => tracing::error!("a waiting datagram: {e}"),
-            }
-        }
-        let now = self.now();
-        self.core.frozen(id, Endpoint::Udp, [Vec::new(), Vec::new(), state], now);
-        Ok(())
-    }
-
     fn hand_over(&mut self, id: MoveId) -> Result<(), NodeError> {
         let Some(flow) = self.outgoing.get(&id).map(|o| o.flow) else { return Ok(()) };
         // copies: should the entry not open, the connection stays and needs them
@@ -212,8 +176,10 @@ impl<D: Device> Runner<D> {
         self.note_away(flow, id.peer, id.epoch);
         self.flows.entry(flow).away = Some(Away::new(id.peer, self.config.idle));
         if let Some(outgoing) = self.outgoing.get_mut(&id) {
-            if let Socket::Frozen(frozen) = std::mem::replace(&mut outgoing.socket, Socket::Gone) {
-                frozen.close_silently();
+            match std::mem::replace(&mut outgoing.socket, Socket::Gone) {
+                Socket::Frozen(frozen) => frozen.close_silently(),
+                Socket::Live(fd) => outgoing.socket = Socket::Late(fd),
+                _ => {}
             }
             outgoing.report.held = hold.len();
             outgoing.report.freeze_us = outgoing.froze.map_or(0, |t| t.elapsed().as_micros() as u64);
@@ -224,9 +190,12 @@ impl<D: Device> Runner<D> {
         Ok(())
     }
 
-    fn done(&mut self, id: MoveId) {
-        let Some(outgoing) = self.outgoing.remove(&id) else { return };
+    fn done(&mut self, id: MoveId) -> Result<(), NodeError> {
+        let Some(outgoing) = self.outgoing.remove(&id) else { return Ok(()) };
         self.stats.moved_out += 1;
+        if outgoing.flow.protocol == Protocol::Udp {
+            self.end_udp(id.peer, &outgoing)?;
+        }
         if self.core.is_home(outgoing.flow.service) != Some(true)
             && let Some(away) = self.flows.get(&outgoing.flow).and_then(|s| s.away.as_mut())
         {
@@ -234,15 +203,16 @@ impl<D: Device> Runner<D> {
         }
         // the application may have gone
         let _ = outgoing.reply.send(Ok(outgoing.report));
+        Ok(())
     }
 
     fn failed(&mut self, id: MoveId, failure: Failure) -> Result<(), NodeError> {
         let Some(outgoing) = self.outgoing.remove(&id) else { return Ok(()) };
         self.stats.failed += 1;
         let mut error = outgoing.error.unwrap_or(MoveError::Protocol(failure));
-        let handed_over = matches!(outgoing.socket, Socket::Gone);
+        let handed_over = matches!(outgoing.socket, Socket::Gone | Socket::Late(_));
         let fd = match outgoing.socket {
-            Socket::Gone | Socket::Bare => None,
+            Socket::Gone | Socket::Late(_) | Socket::Bare => None,
             Socket::Live(fd) => Some(fd),
             Socket::Frozen(frozen) => {
                 self.flows.entry(outgoing.flow).fenced = false;
@@ -285,7 +255,7 @@ impl<D: Device> Runner<D> {
         self.act()
     }
 
-    fn fail_locally(&mut self, id: MoveId, error: MoveError) {
+    pub fn fail_locally(&mut self, id: MoveId, error: MoveError) {
         if let Some(outgoing) = self.outgoing.get_mut(&id) {
             outgoing.error = Some(error);
         }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use ipos_abi::wire::tcb::State;
 use ipos_abi::wire::{Mac, ethernet};
 use ipos_device::Device;
-use ipos_migrate::protocol::{Flow, MoveId, PeerId, Reason, Tcb};
-use ipos_migrate::socket::{Blank, Live, Prepared, RestoreError, replayed_fin};
+use ipos_migrate::protocol::{Endpoint, Flow, MoveId, PeerId, Protocol, Reason, Tcb};
+use ipos_migrate::socket::{self, Blank, Live, Prepared, RestoreError, replayed_fin};
 use ipos_nic::Forward;
 use tokio::sync::mpsc::OwnedPermit;
 use tokio::sync::mpsc::error::TrySendError;
@@ -17,11 +17,18 @@ use crate::error::NodeError;
 use crate::flows::{Away, Hold};
 use crate::frame::to_kernel;
 use crate::handle::Arrival;
+use crate::journal::Place;
 use crate::run::Runner;
 use crate::times::Landing;
 
 /// How long stray segments of a connection that ended elsewhere are dropped.
 const QUIET: Duration = Duration::from_secs(60);
+
+/// A socket that is complete and silent.
+enum Built {
+    Tcp(Prepared, Box<Tcb>),
+    Udp(OwnedFd),
+}
 
 /// A move to this node.
 pub(crate) struct Incoming {
@@ -29,15 +36,21 @@ pub(crate) struct Incoming {
     permit: OwnedPermit<Arrival>,
     /// Made while the source freezes, so that the client need not wait for it.
     blank: Option<Blank>,
-    prepared: Option<(Prepared, Tcb)>,
+    prepared: Option<Built>,
     state: Vec<u8>,
     times: Landing,
 }
 
 impl Incoming {
-    fn fill(&mut self, tcb: Tcb, [receive, send, state]: [Vec<u8>; 3]) -> Result<(), RestoreError> {
-        let blank = self.blank.take().map_or_else(|| Blank::new(self.flow.service), Ok)?;
-        self.prepared = Some((blank.fill(&tcb, self.flow.client, &receive, send)?, tcb));
+    fn fill(&mut self, endpoint: Endpoint, [receive, send, state]: [Vec<u8>; 3]) -> Result<(), RestoreError> {
+        let Flow { client, service, .. } = self.flow;
+        self.prepared = Some(match endpoint {
+            Endpoint::Tcp(tcb) => {
+                let blank = self.blank.take().map_or_else(|| Blank::new(service), Ok)?;
+                Built::Tcp(blank.fill(&tcb, client, &receive, send)?, tcb)
+            }
+            Endpoint::Udp => Built::Udp(socket::connect_udp(client, service)?),
+        });
         self.state = state;
         self.times.built = Instant::now();
         Ok(())
@@ -70,7 +83,7 @@ impl<D: Device> Runner<D> {
 
     fn try_reserve(&mut self, id: MoveId, flow: Flow) -> Result<(), Reason> {
         let times = Landing::offered(Instant::now());
-        let listener = self.inbox.listeners.get(flow.service.port()).ok_or(Reason::NoListener)?;
+        let listener = self.inbox.listeners.get(flow.protocol, flow.service.port()).ok_or(Reason::NoListener)?;
         let permit = listener.try_reserve_owned().map_err(|e| match e {
             TrySendError::Full(_) => Reason::NoResources,
             TrySendError::Closed(_) => Reason::NoListener,
@@ -92,11 +105,10 @@ impl<D: Device> Runner<D> {
         Ok(())
     }
 
-    /// Makes the socket of a move whose source has been answered and freezes now. `false`: there is none to be made.
+    /// Makes the socket of a connection whose source has been answered and freezes now. `false`: there is none to be made.
     pub fn make_early(&mut self) -> bool {
-        let Some(incoming) = self.incoming.values_mut().find(|i| i.blank.is_none() && i.prepared.is_none()) else {
-            return false;
-        };
+        let wanted = |i: &&mut Incoming| i.flow.protocol == Protocol::Tcp && i.blank.is_none() && i.prepared.is_none();
+        let Some(incoming) = self.incoming.values_mut().find(wanted) else { return false };
         let blank = Blank::new(incoming.flow.service);
         let made = blank.is_ok();
         // what fails now is tried again when it is needed, and told then
@@ -104,11 +116,11 @@ impl<D: Device> Runner<D> {
         made
     }
 
-    pub fn prepare(&mut self, id: MoveId, flow: Flow, tcb: Tcb, streams: [Vec<u8>; 3]) {
+    pub fn prepare(&mut self, id: MoveId, flow: Flow, endpoint: Endpoint, streams: [Vec<u8>; 3]) {
         let result = match self.incoming.get_mut(&id) {
             Some(incoming) => {
                 incoming.times.complete = Instant::now();
-                incoming.fill(tcb, streams).map_err(|e| unbuilt(&self.config.name, flow, &e))
+                incoming.fill(endpoint, streams).map_err(|e| unbuilt(&self.config.name, flow, &e))
             }
             None => Err(Reason::NoResources),
         };
@@ -117,8 +129,7 @@ impl<D: Device> Runner<D> {
     }
 
     pub fn go_live(&mut self, id: MoveId) -> Result<(), NodeError> {
-        let Some(Incoming { flow, permit, prepared: Some((prepared, tcb)), state, mut times, .. }) =
-            self.incoming.remove(&id)
+        let Some(Incoming { flow, permit, prepared: Some(built), state, mut times, .. }) = self.incoming.remove(&id)
         else {
             return Ok(());
         };
@@ -128,23 +139,30 @@ impl<D: Device> Runner<D> {
         special.away = None;
         special.quiet = None;
         let hold = special.hold.take().unwrap_or_default();
-        match prepared.go_live() {
-            Ok(live) => {
-                self.stats.moved_in += 1;
-                if self.core.is_home(flow.service) != Some(true) {
-                    self.watch.arrived(flow);
+        self.watch.arrived(flow);
+        self.journal.note(flow, Some(Place::Here(id.epoch)));
+        self.stats.moved_in += 1;
+        match built {
+            Built::Tcp(prepared, tcb) => {
+                match prepared.go_live() {
+                    Ok(live) => {
+                        times.speaks = live.since;
+                        self.finishing.push(Finishing { live, arrival: (flow, state, times), permit });
+                    }
+                    // it was checked when it was built: only a kernel out of memory comes here
+                    Err(e) => {
+                        self.stats.lost += 1;
+                        tracing::error!(node = self.config.name, ?flow, "a committed connection is lost: {e}");
+                    }
                 }
-                times.speaks = live.since;
-                self.finishing.push(Finishing { live, arrival: (flow, state, times), permit });
+                if tcb.state == State::CloseWait {
+                    self.replay_fin(id.peer, flow, &tcb)?;
+                }
             }
-            // it was checked when it was built: only a kernel out of memory comes here
-            Err(e) => {
-                self.stats.lost += 1;
-                tracing::error!(node = self.config.name, ?flow, "a committed connection is lost: {e}");
+            Built::Udp(fd) => {
+                (times.speaks, times.delivered) = (times.committed, Instant::now());
+                permit.send(Arrival { fd, client: flow.client, server: flow.service, state, times });
             }
-        }
-        if tcb.state == State::CloseWait {
-            self.replay_fin(id.peer, flow, &tcb)?;
         }
         for (frame, _) in hold.iter() {
             self.deliver(frame)?;
@@ -202,8 +220,8 @@ impl<D: Device> Runner<D> {
         }
         if let Some(away) = away {
             // what a peer sent on is still held by that peer; the rest is passed on as before
-            for (frame, tcp) in hold.direct() {
-                self.pass_on(frame, tcp, away.owner)?;
+            for (frame, inner) in hold.direct() {
+                self.pass_on(frame, inner, away.owner)?;
             }
             self.point(flow, away.owner)?;
         } else {
@@ -214,8 +232,10 @@ impl<D: Device> Runner<D> {
     }
 
     pub fn repoint(&mut self, flow: Flow, to: PeerId) -> Result<(), NodeError> {
+        let epoch = self.core.known(&flow).unwrap_or(0);
+        self.note_away(flow, to, epoch);
         let special = self.flows.entry(flow);
-        special.away = Some(Away { owner: to, until: None });
+        special.away = Some(Away::new(to, self.config.idle));
         special.fenced = true;
         // while it is held for a move to here, the entry stays as it is
         if special.hold.is_none() {
@@ -227,6 +247,7 @@ impl<D: Device> Runner<D> {
     /// The owner has lost the connection: the kernel, which does not know it, resets the client.
     pub fn lost(&mut self, flow: Flow) -> Result<(), NodeError> {
         self.stats.lost += 1;
+        self.journal.note(flow, None);
         self.nic.forward_remove(&flow.key())?;
         let special = self.flows.entry(flow);
         special.away = None;
@@ -235,12 +256,34 @@ impl<D: Device> Runner<D> {
         Ok(())
     }
 
+    /// A connection that moved here is gone: its home hears of it, and what still comes of it is not answered.
+    pub fn release(&mut self, flow: Flow) -> Result<(), NodeError> {
+        self.watch.left(&flow);
+        self.journal.note(flow, None);
+        if self.core.is_home(flow.service) != Some(true) {
+            self.nic.endpoint_remove(&flow.key())?;
+            self.hush(flow);
+        }
+        let now = self.now();
+        self.core.released(flow, now);
+        self.act()
+    }
+
+    /// Stray segments of a connection that ended are dropped for a while. A datagram is never stray.
+    fn hush(&mut self, flow: Flow) {
+        if flow.protocol == Protocol::Tcp {
+            self.flows.entry(flow).quiet = Some(Instant::now() + QUIET);
+        }
+    }
+
     pub fn forget(&mut self, flow: Flow) -> Result<(), NodeError> {
+        self.journal.note(flow, None);
         self.nic.forward_remove(&flow.key())?;
         let special = self.flows.entry(flow);
         special.away = None;
         special.fenced = false;
-        special.quiet = Some(Instant::now() + QUIET);
+        self.hush(flow);
+        self.flows.tidy(&flow);
         Ok(())
     }
 }

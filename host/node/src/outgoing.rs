@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ipos_device::Device;
 use ipos_migrate::codec::Packet;
-use ipos_migrate::protocol::{Action, Failure, Flow, Message, MoveId, PeerId};
+use ipos_migrate::protocol::{Action, Endpoint, Failure, Flow, Message, MoveId, PeerId, Protocol};
 use ipos_migrate::socket::{self, Frozen, Inspection};
 use ipos_nic::{Destination, Forward, NicError};
 use tokio::sync::oneshot;
@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use crate::config::NodeConfig;
 use crate::error::{MoveError, NodeError};
 use crate::flows::{Away, Hold};
-use crate::handle::{MoveFailed, MoveReport};
+use crate::handle::{MoveFailed, MoveReport, Subject};
 use crate::run::{Runner, wall};
 use crate::times::Departure;
 
@@ -25,47 +25,53 @@ const DRAIN: usize = 4096;
 pub(crate) type Reply = oneshot::Sender<Result<MoveReport, MoveFailed>>;
 
 /// A socket on its way out.
-enum Socket {
+pub(crate) enum Socket {
     Live(OwnedFd),
     Frozen(Box<Frozen>),
+    /// A UDP flow without one.
+    Bare,
+    /// Of UDP, handed over: the kernel may still be about to give it a datagram.
+    Late(OwnedFd),
+    /// Handed over.
     Gone,
 }
 
 /// A move that this node began.
 pub(crate) struct Outgoing {
-    flow: Flow,
+    pub flow: Flow,
     seen: Inspection,
-    socket: Socket,
-    state: Vec<u8>,
+    pub socket: Socket,
+    pub state: Vec<u8>,
     reply: Reply,
     froze: Option<Instant>,
-    report: MoveReport,
+    pub report: MoveReport,
     /// What failed here, which the core need not know.
     error: Option<MoveError>,
 }
 
 impl<D: Device> Runner<D> {
     /// An application wants to move a connection.
-    pub fn migrate(&mut self, fd: OwnedFd, state: Vec<u8>, target: String, reply: Reply) -> Result<(), NodeError> {
+    pub fn migrate(&mut self, subject: Subject, state: Vec<u8>, target: String, reply: Reply) -> Result<(), NodeError> {
         let asked = Instant::now();
-        match self.start(&fd, &state, target) {
-            Ok((id, flow, seen)) => {
-                let socket = Socket::Live(fd);
+        match self.start(&subject, &state, target) {
+            Ok((id, seen)) => {
+                let socket = subject.fd().map_or(Socket::Bare, Socket::Live);
                 let times = Departure::offered(asked);
                 let report = MoveReport { epoch: id.epoch, freeze_us: 0, queue_bytes: 0, total_us: 0, held: 0, times };
+                let flow = seen.flow;
                 let outgoing = Outgoing { flow, seen, socket, state, reply, froze: None, report, error: None };
                 self.outgoing.insert(id, outgoing);
             }
             Err(error) => {
                 self.stats.failed += 1;
                 // the application may have gone
-                let _ = reply.send(Err(MoveFailed { fd: Some(fd), error }));
+                let _ = reply.send(Err(MoveFailed { fd: subject.fd(), error }));
             }
         }
         self.act()
     }
 
-    fn start(&mut self, fd: &OwnedFd, state: &[u8], target: String) -> Result<(MoveId, Flow, Inspection), MoveError> {
+    fn start(&mut self, subject: &Subject, state: &[u8], target: String) -> Result<(MoveId, Inspection), MoveError> {
         let peer = self.config.peers.iter().position(|p| p.name == target).map(PeerId).ok_or_else(|| {
             MoveError::UnknownPeer { asked: target, known: self.config.peers.iter().map(|p| p.name.clone()).collect() }
         })?;
@@ -73,11 +79,13 @@ impl<D: Device> Runner<D> {
         if length > limit {
             return Err(MoveError::StateTooLong { length, limit });
         }
-        let seen = socket::inspect(fd.as_fd(), self.watch.diag())?;
-        let flow = Flow { client: seen.client, service: seen.server };
-        let lengths = [seen.queues[0], seen.queues[1], length as u32];
-        let id = self.core.start(self.now(), wall(), peer, flow, lengths)?;
-        Ok((id, flow, seen))
+        let seen = match subject {
+            Subject::Socket(fd) => socket::inspect(fd.as_fd(), self.watch.diag())?,
+            Subject::Bare(flow) => Inspection::udp(flow.client, flow.service),
+        };
+        let [receive, send] = seen.queues;
+        let id = self.core.start(self.now(), wall(), peer, seen.flow, [receive, send, length as u32])?;
+        Ok((id, seen))
     }
 
     /// Carries out what the core has decided, in order.
@@ -85,20 +93,22 @@ impl<D: Device> Runner<D> {
         while let Some(action) = self.core.action() {
             tracing::trace!(node = self.config.name, ?action);
             match action {
-                Action::Send { id, service, owner, message } => {
-                    let MoveId { peer, client, epoch } = id;
+                Action::Send { id, flow, owner, message } => {
+                    let MoveId { peer, epoch, .. } = id;
+                    let Flow { protocol, client, service } = flow;
                     let block = matches!(message, Message::Connection(_));
-                    self.send_control(peer, &Packet { client, owner, service: Some(service), epoch, message })?;
+                    let packet = Packet { protocol, client, owner, service: Some(service), epoch, message };
+                    self.send_control(peer, &packet)?;
                     if block && let Some(outgoing) = self.outgoing.get_mut(&id) {
                         outgoing.report.times.sent = Instant::now();
                     }
                 }
                 Action::Freeze(id) => self.freeze(id)?,
                 Action::HandOver(id) => self.hand_over(id)?,
-                Action::Done(id) => self.done(id),
+                Action::Done(id) => self.done(id)?,
                 Action::Failed(id, failure) => self.failed(id, failure)?,
                 Action::Reserve { id, flow, .. } => self.reserve(id, flow)?,
-                Action::Prepare { id, flow, tcb, streams } => self.prepare(id, flow, *tcb, streams),
+                Action::Prepare { id, flow, endpoint, streams } => self.prepare(id, flow, endpoint, streams),
                 Action::GoLive(id) => self.go_live(id)?,
                 Action::Abandon(id) => self.abandon(id)?,
                 Action::Repoint { flow, to } => self.repoint(flow, to)?,
@@ -128,13 +138,17 @@ impl<D: Device> Runner<D> {
         let Some(outgoing) = self.outgoing.get_mut(&id) else { return Ok(()) };
         let times = &mut outgoing.report.times;
         (times.ready, times.drained) = (ready, Instant::now());
-        let fd = match std::mem::replace(&mut outgoing.socket, Socket::Gone) {
-            Socket::Live(fd) => fd,
+        match std::mem::replace(&mut outgoing.socket, Socket::Gone) {
+            Socket::Live(fd) if flow.protocol == Protocol::Tcp => self.freeze_tcp(id, flow, fd),
             other => {
                 outgoing.socket = other;
-                return Ok(());
+                self.freeze_udp(id, flow)
             }
-        };
+        }
+    }
+
+    fn freeze_tcp(&mut self, id: MoveId, flow: Flow, fd: OwnedFd) -> Result<(), NodeError> {
+        let Some(outgoing) = self.outgoing.get_mut(&id) else { return Ok(()) };
         match socket::freeze(fd, &outgoing.seen, || self.flows.entry(flow).fenced = true) {
             Ok(mut frozen) => {
                 let tcb = frozen.tcb;
@@ -148,7 +162,7 @@ impl<D: Device> Runner<D> {
                 outgoing.socket = Socket::Frozen(Box::new(frozen));
                 self.take_from_kernel(DRAIN, Some((flow, &tcb)))?;
                 let now = self.now();
-                self.core.frozen(id, tcb, streams, now);
+                self.core.frozen(id, Endpoint::Tcp(Box::new(tcb)), streams, now);
             }
             Err(failed) => {
                 outgoing.socket = Socket::Live(failed.fd);
@@ -163,8 +177,8 @@ impl<D: Device> Runner<D> {
         let accepted = Instant::now();
         // copies: should the entry not open, the connection stays and needs them
         let hold = self.flows.entry(flow).hold.take().unwrap_or_default();
-        for (frame, tcp) in hold.iter() {
-            self.pass_on(frame, tcp, id.peer)?;
+        for (frame, inner) in hold.iter() {
+            self.pass_on(frame, inner, id.peer)?;
         }
         if let Err(e) = self.nic.forward_insert(&flow.key(), self.forward_to(id.peer, flow)) {
             self.flows.entry(flow).hold = Some(hold);
@@ -173,10 +187,13 @@ impl<D: Device> Runner<D> {
         }
         self.nic.endpoint_remove(&flow.key())?;
         self.watch.left(&flow);
-        self.flows.entry(flow).away = Some(Away { owner: id.peer, until: None });
+        self.note_away(flow, id.peer, id.epoch);
+        self.flows.entry(flow).away = Some(Away::new(id.peer, self.config.idle));
         if let Some(outgoing) = self.outgoing.get_mut(&id) {
-            if let Socket::Frozen(frozen) = std::mem::replace(&mut outgoing.socket, Socket::Gone) {
-                frozen.close_silently();
+            match std::mem::replace(&mut outgoing.socket, Socket::Gone) {
+                Socket::Frozen(frozen) => frozen.close_silently(),
+                Socket::Live(fd) => outgoing.socket = Socket::Late(fd),
+                _ => {}
             }
             let closed = Instant::now();
             let report = &mut outgoing.report;
@@ -190,9 +207,12 @@ impl<D: Device> Runner<D> {
         Ok(())
     }
 
-    fn done(&mut self, id: MoveId) {
-        let Some(outgoing) = self.outgoing.remove(&id) else { return };
+    fn done(&mut self, id: MoveId) -> Result<(), NodeError> {
+        let Some(outgoing) = self.outgoing.remove(&id) else { return Ok(()) };
         self.stats.moved_out += 1;
+        if outgoing.flow.protocol == Protocol::Udp {
+            self.end_udp(id.peer, &outgoing)?;
+        }
         if self.core.is_home(outgoing.flow.service) != Some(true)
             && let Some(away) = self.flows.get(&outgoing.flow).and_then(|s| s.away.as_mut())
         {
@@ -200,14 +220,16 @@ impl<D: Device> Runner<D> {
         }
         // the application may have gone
         let _ = outgoing.reply.send(Ok(outgoing.report));
+        Ok(())
     }
 
     fn failed(&mut self, id: MoveId, failure: Failure) -> Result<(), NodeError> {
         let Some(outgoing) = self.outgoing.remove(&id) else { return Ok(()) };
         self.stats.failed += 1;
         let mut error = outgoing.error.unwrap_or(MoveError::Protocol(failure));
+        let handed_over = matches!(outgoing.socket, Socket::Gone | Socket::Late(_));
         let fd = match outgoing.socket {
-            Socket::Gone => None,
+            Socket::Gone | Socket::Late(_) | Socket::Bare => None,
             Socket::Live(fd) => Some(fd),
             Socket::Frozen(frozen) => {
                 self.flows.entry(outgoing.flow).fenced = false;
@@ -220,7 +242,7 @@ impl<D: Device> Runner<D> {
                 }
             }
         };
-        if fd.is_some() && outgoing.froze.is_some() {
+        if !handed_over && outgoing.froze.is_some() {
             self.stay(outgoing.flow)?;
         }
         let _ = outgoing.reply.send(Err(MoveFailed { fd, error }));
@@ -250,7 +272,7 @@ impl<D: Device> Runner<D> {
         self.act()
     }
 
-    fn fail_locally(&mut self, id: MoveId, error: MoveError) {
+    pub fn fail_locally(&mut self, id: MoveId, error: MoveError) {
         if let Some(outgoing) = self.outgoing.get_mut(&id) {
             outgoing.error = Some(error);
         }

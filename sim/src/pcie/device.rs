@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ipos_abi::Port;
 use ipos_abi::queue::VECTORS;
 use ipos_abi::regs::MSIX_TABLE;
-use ipos_device::{BAR0_SIZE, DeviceError, DmaDevice, DmaMemory, Iovas, Registers};
+use ipos_device::{BAR0_SIZE, DeviceError, DmaDevice, DmaMemory, Iovas, Mtu, Registers};
 
 use super::{Bus, Function, PciConfig, Unmapped};
 use crate::card::{CYCLES_PER_POLL, Wires};
@@ -256,6 +256,13 @@ impl<F: Function> DmaDevice for CabledFunction<F> {
         match &self.plant {
             Plant::Cable(_) => Vec::new(),
             Plant::Wires(wires) => wires.fds(),
+        }
+    }
+
+    fn mtu(&self, port: Port) -> Option<Mtu> {
+        match &self.plant {
+            Plant::Cable(_) => None,
+            Plant::Wires(wires) => wires.mtu(port),
         }
     }
 }

@@ -11,6 +11,8 @@ use super::CONGESTION;
 use super::diag::Diag;
 use super::error::{FreezeError, FreezeFailed, What};
 use super::sys::{self, RepairQueue, RepairWindow, TcpInfo};
+use crate::protocol::Flow;
+use crate::protocol::Protocol::{Tcp, Udp};
 use ipos_abi::wire::tcb::{Congestion, Negotiated, Options, Repr as Tcb, State};
 
 /// Readings of a socket that keeps changing before it is given up.
@@ -65,20 +67,29 @@ fn state(info: &TcpInfo) -> Result<State, FreezeError> {
         .ok_or(FreezeError::State(info.state))
 }
 
+/// The peer's and the local address.
+fn ends(fd: BorrowedFd<'_>) -> Result<(SocketAddrV4, SocketAddrV4), FreezeError> {
+    let v4 = |a: io::Result<socket2::SockAddr>, what| {
+        a.reading(what)?.as_socket_ipv4().ok_or(FreezeError::NotConnected("another address family"))
+    };
+    let socket = SockRef::from(&fd);
+    let peer = match socket.peer_addr() {
+        Err(e) if e.kind() == io::ErrorKind::NotConnected => return Err(FreezeError::NotConnected("no peer")),
+        peer => v4(peer, "the peer's address")?,
+    };
+    Ok((peer, v4(socket.local_addr(), "the local address")?))
+}
+
 /// Refuses what can't move, before anything is disturbed. Returns the connection's two ends.
 fn check(fd: BorrowedFd<'_>, diag: &mut Diag) -> Result<(SocketAddrV4, SocketAddrV4), FreezeError> {
     let socket = SockRef::from(&fd);
     match socket.protocol().reading("SO_PROTOCOL")? {
         Some(Protocol::TCP) => {}
         Some(p) if i32::from(p) == libc::IPPROTO_MPTCP => return Err(FreezeError::Mptcp),
-        _ => return Err(FreezeError::NotTcp("another protocol")),
+        _ => return Err(FreezeError::NotConnected("another protocol")),
     }
     passing(fd)?;
-    let v4 = |a: io::Result<socket2::SockAddr>, what| {
-        a.reading(what)?.as_socket_ipv4().ok_or(FreezeError::NotTcp("another address family"))
-    };
-    let client = v4(socket.peer_addr(), "the peer's address")?;
-    let server = v4(socket.local_addr(), "the local address")?;
+    let (client, server) = ends(fd)?;
     let ulp: [u8; 16] = sys::get_tcp(fd, libc::TCP_ULP).reading("TCP_ULP")?;
     if ulp[0] != 0 {
         return Err(FreezeError::Ulp(String::from_utf8_lossy(&ulp).trim_end_matches('\0').to_owned()));
@@ -114,30 +125,41 @@ fn passing(fd: BorrowedFd<'_>) -> Result<(), FreezeError> {
 /// A connection that can move, as far as can be told without disturbing it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Inspection {
-    /// The peer of the connection.
-    pub client: SocketAddrV4,
-    /// The address that the connection answers as.
-    pub server: SocketAddrV4,
-    /// Bytes in the receive and the send queue, as of now.
+    /// The connection.
+    pub flow: Flow,
+    /// Bytes in the receive and the send queue that travel as streams, as of now.
     pub queues: [u32; 2],
     /// The control block as far as the application has set it; who freezes need not read that again.
     chosen: Tcb,
 }
 
-/// Refuses what can't move and reads what only the application can change: from here on it leaves the socket alone.
-/// `diag` is asked in its network namespace, which need not know the socket.
+impl Inspection {
+    /// A UDP flow, of which nothing travels as a stream.
+    #[must_use]
+    pub fn udp(client: SocketAddrV4, service: SocketAddrV4) -> Self {
+        Inspection { flow: Flow { protocol: Udp, client, service }, queues: [0; 2], chosen: Tcb::default() }
+    }
+}
+
+/// Refuses what can't move and reads what only the application can change: from here on it leaves the socket alone. A UDP
+/// socket must be connected. `diag` is asked in its network namespace, which need not know the socket.
 pub fn inspect(fd: BorrowedFd<'_>, diag: &mut Diag) -> Result<Inspection, FreezeError> {
-    let (client, server) = check(fd, diag)?;
+    if SockRef::from(&fd).protocol().reading("SO_PROTOCOL")? == Some(Protocol::UDP) {
+        let (client, service) = ends(fd)?;
+        return Ok(Inspection::udp(client, service));
+    }
+    let (client, service) = check(fd, diag)?;
     let received = sys::count(fd, libc::FIONREAD as libc::c_ulong).reading("FIONREAD")?;
     let written = sys::count(fd, libc::TIOCOUTQ as libc::c_ulong).reading("TIOCOUTQ")?;
-    Ok(Inspection { client, server, queues: [received as u32, written as u32], chosen: chosen(fd)? })
+    let flow = Flow { protocol: Tcp, client, service };
+    Ok(Inspection { flow, queues: [received as u32, written as u32], chosen: chosen(fd)? })
 }
 
 /// Freezes a connection that was inspected. The caller holds the client's packets and has drained the receive path;
 /// `fence` is called once the socket is in repair mode and must keep every further segment of it
 /// from leaving the host. On an error the socket is as it was, but the fence is not undone.
 pub fn freeze(fd: OwnedFd, seen: &Inspection, fence: impl FnOnce()) -> Result<Frozen, FreezeFailed> {
-    let Inspection { client, server, ref chosen, .. } = *seen;
+    let Inspection { flow: Flow { client, service: server, .. }, ref chosen, .. } = *seen;
     match try_freeze(fd.as_fd(), chosen, fence) {
         Ok((since, (tcb, receive, send))) => Ok(Frozen { fd, since, tcb, client, server, receive, send }),
         Err(error) => Err(FreezeFailed { fd, error }),

@@ -9,6 +9,7 @@
 //! `outgoing` and `incoming` for the steps of a move, `flows` for what is held and fenced meanwhile.
 
 mod config;
+mod crash;
 mod error;
 mod flows;
 mod frame;

@@ -11,6 +11,7 @@ use ipos_nic::{Destination, Forward, NicError};
 use tokio::sync::oneshot;
 
 use crate::config::NodeConfig;
+use crate::crash;
 use crate::error::{MoveError, NodeError};
 use crate::flows::{Away, Hold};
 use crate::handle::{MoveFailed, MoveReport};
@@ -82,6 +83,8 @@ impl<D: Device> Runner<D> {
     pub fn act(&mut self) -> Result<(), NodeError> {
         while let Some(action) = self.core.action() {
             tracing::trace!(node = self.config.name, ?action);
+            let step = crash::name(&action);
+            self.crash_if("before", step)?;
             match action {
                 Action::Send { id, service, owner, message } => {
                     let MoveId { peer, client, epoch } = id;
@@ -99,6 +102,16 @@ impl<D: Device> Runner<D> {
                 Action::Forget(flow) => self.forget(flow)?,
                 Action::Lost(flow) => self.lost(flow)?,
             }
+            self.crash_if("after", step)?;
+        }
+        Ok(())
+    }
+
+    fn crash_if(&mut self, when: &str, step: &str) -> Result<(), NodeError> {
+        if self.crash.is_due(when, step) {
+            // what was sent before is on the wire
+            self.nic.device_mut().poll().map_err(NicError::from)?;
+            self.crash.die();
         }
         Ok(())
     }

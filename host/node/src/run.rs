@@ -19,6 +19,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::config::NodeConfig;
+use crate::crash::Crash;
 use crate::error::NodeError;
 use crate::flows::Flows;
 use crate::frame::{Tcp, encapsulate};
@@ -50,6 +51,7 @@ pub(crate) struct Runner<D> {
     pub finishing: Vec<Finishing>,
     pub stats: NodeStats,
     pub watch: Watch,
+    pub crash: Crash,
     keys: Vec<Key>,
     pub inbox: Inbox,
     begun: Instant,
@@ -71,6 +73,7 @@ impl<D: Device> Runner<D> {
         watch: Watch,
     ) -> Self {
         Runner {
+            crash: Crash::from_environment(),
             keys: config.cluster_keys.iter().copied().map(Key::new).collect(),
             config,
             nic,

@@ -1,6 +1,6 @@
 //! `ipos demo`: a live download moves between two servers, again and again.
 //!
-//! [`net`] builds the networks, [`card`] starts each server's card and node, [`server`] its
+//! [`ipos_lab`] builds the networks, [`card`] starts each server's card and node, [`server`] its
 //! applications ([`download`], [`echo`]), [`client`] the two clients. This file plays the moves;
 //! [`report`] says how it went.
 
@@ -9,22 +9,21 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
+use ipos_lab::net;
 use ipos_nic::Counters;
 use ipos_node::NodeHandle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-mod card;
+pub mod card;
 mod client;
 mod download;
 mod echo;
 mod file;
-mod net;
 mod privilege;
 mod report;
 mod resets;
 mod server;
-mod switch;
 
 use card::{CardKind, Nodes, Recording};
 use client::{Curl, EchoClient};

@@ -1,0 +1,210 @@
+//! A node and its application in a process of their own: this test program, run again in the server's namespace.
+//!
+//! The application sends back what it gets. It is told by lines on standard input and answers by lines that begin with `=`.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io::{self, BufRead};
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::os::fd::RawFd;
+use std::path::Path;
+use std::rc::Rc;
+use std::thread;
+
+use ipos_device::vfio_user::VfioUser;
+use ipos_lab::net::{KERNEL_FAR_IF, SERVICE};
+use ipos_nic::{RingConfig, Rings};
+use ipos_node::{KernelPort, Node, NodeConfig, NodeHandle, PeerConfig, ServiceConfig};
+use ipos_sim::wire::Wire;
+use ipos_sim::wire::netns::Netns;
+use ipos_sim::wire::packet::Packet;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{LocalSet, spawn_local};
+
+/// The service that moves.
+pub const PORT: u16 = 7000;
+/// What the application sends back at most before it reads on.
+const CHUNK: usize = 4096;
+
+/// What a node's process is told by its environment.
+#[derive(serde::Serialize, serde::Deserialize)]
+pub struct Role {
+    /// All servers in order, the home first; names and addresses.
+    pub servers: Vec<Place>,
+    /// Which of them this is.
+    pub own: usize,
+    /// The card's socket.
+    pub card: String,
+    /// The network namespace of the server's kernel. The process itself is in the card's.
+    pub kernel: String,
+}
+
+/// One server of [`Role`].
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
+pub struct Place {
+    pub name: String,
+    pub front_mac: [u8; 6],
+    pub back_mac: [u8; 6],
+    pub back_ip: std::net::Ipv4Addr,
+}
+
+impl Role {
+    /// The variable that holds it.
+    pub const VARIABLE: &str = "IPOS_TEST_ROLE";
+
+    fn config(&self) -> NodeConfig {
+        let own = &self.servers[self.own];
+        let peer = |p: &Place| PeerConfig { name: p.name.clone(), back_ip: p.back_ip, back_mac: p.back_mac };
+        NodeConfig {
+            name: own.name.clone(),
+            back_ip: own.back_ip,
+            front_mac: own.front_mac,
+            back_mac: own.back_mac,
+            ethertype: NodeConfig::ETHERTYPE,
+            peers: self.servers.iter().filter(|p| p.name != own.name).map(peer).collect(),
+            services: vec![ServiceConfig { address: SERVICE, port: PORT, home: self.servers[0].name.clone() }],
+            cluster_keys: vec![[7; 32]],
+            hold_bytes: NodeConfig::HOLD_BYTES,
+            move_bytes: NodeConfig::MOVE_BYTES,
+        }
+    }
+
+    /// Plays it until standard input ends.
+    pub fn play(&self) {
+        let kernel = Netns::open(Path::new(&self.kernel)).unwrap();
+        let card = VfioUser::connect(Path::new(&self.card)).unwrap();
+        let rings = Rings::open(card, &RingConfig::default()).unwrap();
+        let port = KernelWire(Packet::open(KERNEL_FAR_IF).unwrap());
+        let inside = kernel.try_clone().unwrap();
+        let node = Node::spawn(rings, Box::new(port), self.config(), move || inside.enter()).unwrap();
+        let listener = kernel.run(|| StdListener::bind((SERVICE, PORT))).unwrap();
+        let (lines, commands) = mpsc::channel(64);
+        thread::spawn(move || {
+            for line in io::stdin().lock().lines() {
+                if lines.blocking_send(line.unwrap()).is_err() {
+                    return;
+                }
+            }
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        LocalSet::new().block_on(&runtime, serve(node, listener, commands));
+    }
+}
+
+struct KernelWire(Packet);
+
+impl KernelPort for KernelWire {
+    fn deliver(&mut self, frame: &[u8]) -> io::Result<()> {
+        self.0.send(frame)
+    }
+
+    fn collect(&mut self, frame: &mut Vec<u8>) -> io::Result<bool> {
+        self.0.receive(frame)
+    }
+
+    fn wait_fd(&self) -> RawFd {
+        self.0.fd().unwrap()
+    }
+}
+
+/// Where the task of a connection is told to let go of it.
+type Stop = oneshot::Sender<oneshot::Sender<(TcpStream, Vec<u8>)>>;
+type Connections = Rc<RefCell<HashMap<u16, Stop>>>;
+
+async fn serve(node: NodeHandle, listener: StdListener, mut commands: mpsc::Receiver<String>) {
+    listener.set_nonblocking(true).unwrap();
+    let listener = TcpListener::from_std(listener).unwrap();
+    let mut arrivals = node.listen(PORT).unwrap();
+    let connections = Connections::default();
+    // the test program has begun this line
+    println!("\n= ready");
+    loop {
+        tokio::select! {
+            Ok((stream, client)) = listener.accept() => begin(&connections, stream, client, Vec::new()),
+            Some(arrival) = arrivals.recv() => {
+                let stream = TcpStream::from_std(arrival.fd.into()).unwrap();
+                begin(&connections, stream, arrival.client.into(), arrival.state);
+            }
+            command = commands.recv() => {
+                let Some(command) = command else { return };
+                let words: Vec<&str> = command.split(' ').collect();
+                match words[..] {
+                    ["move", client, target] => {
+                        let client = client.parse().unwrap();
+                        spawn_local(depart(node.clone(), connections.clone(), client, target.to_owned()));
+                    }
+                    ["stats"] => println!("= {:?}", node.stats().await.unwrap()),
+                    _ => panic!("{command}"),
+                }
+            }
+        }
+    }
+}
+
+fn begin(connections: &Connections, stream: TcpStream, client: SocketAddr, pending: Vec<u8>) {
+    stream.set_nodelay(true).unwrap();
+    let (stop, stopped) = oneshot::channel();
+    connections.borrow_mut().insert(client.port(), stop);
+    spawn_local(async move {
+        // one that was reset is the client's to report
+        let _ = echo(stream, pending, stopped).await;
+    });
+}
+
+/// Sends back what comes until the client is done, or another has use for the connection.
+async fn echo(
+    stream: TcpStream,
+    mut pending: Vec<u8>,
+    mut stop: oneshot::Receiver<oneshot::Sender<(TcpStream, Vec<u8>)>>,
+) -> io::Result<()> {
+    let mut buffer = [0; CHUNK];
+    loop {
+        let sending = !pending.is_empty();
+        tokio::select! {
+            biased;
+            Ok(taker) = &mut stop => {
+                drop(taker.send((stream, pending)));
+                return Ok(());
+            }
+            ready = stream.writable(), if sending => {
+                ready?;
+                match stream.try_write(&pending) {
+                    Ok(n) => drop(pending.drain(..n)),
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(e) => return Err(e),
+                }
+            }
+            ready = stream.readable(), if !sending => {
+                ready?;
+                match stream.try_read(&mut buffer) {
+                    Ok(0) => return Ok(()),
+                    Ok(n) => pending.extend(&buffer[..n]),
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(e) => return Err(e),
+                }
+            }
+        }
+    }
+}
+
+async fn depart(node: NodeHandle, connections: Connections, client: u16, target: String) {
+    let stop = connections.borrow_mut().remove(&client);
+    let (taker, taken) = oneshot::channel();
+    let asked = stop.is_some_and(|stop| stop.send(taker).is_ok());
+    let Some((stream, state)) = (if asked { taken.await.ok() } else { None }) else {
+        println!("= failed: no connection of port {client} is here");
+        return;
+    };
+    let address = stream.peer_addr().unwrap();
+    let fd = stream.into_std().unwrap().into();
+    match node.migrate(fd, state.clone(), &target).await {
+        Ok(report) => println!("= moved {} {}", report.freeze_us, report.queue_bytes),
+        Err(failed) => {
+            if let Some(fd) = failed.fd {
+                begin(&connections, TcpStream::from_std(fd.into()).unwrap(), address, state);
+            }
+            println!("= failed: {}", failed.error);
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! Servers whose cards and nodes are processes, and the networks between them.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsRawFd;
@@ -91,7 +92,7 @@ impl NodeProcess {
 /// Servers and their client.
 pub struct Cluster {
     nodes: Vec<Option<NodeProcess>>,
-    _cards: Vec<Process>,
+    cards: Vec<Process>,
     net: Net,
     places: Vec<Place>,
     folder: PathBuf,
@@ -127,8 +128,8 @@ impl Cluster {
             }
             card
         });
-        let _cards = cards.collect();
-        let mut cluster = Cluster { nodes: vec![None, None], _cards, net, places, folder };
+        let cards = cards.collect();
+        let mut cluster = Cluster { nodes: vec![None, None], cards, net, places, folder };
         for (i, crash) in crash.into_iter().enumerate() {
             cluster.start(i, crash);
         }
@@ -171,6 +172,20 @@ impl Cluster {
     /// A node's process.
     pub fn node(&mut self, own: usize) -> &mut NodeProcess {
         self.nodes[own].as_mut().unwrap()
+    }
+
+    /// Names and process numbers of cards and nodes.
+    pub fn processes(&self) -> Vec<(String, u32)> {
+        let names = self.places.iter().map(|p| &p.name);
+        let cards = names.clone().zip(&self.cards).map(|(n, card)| (format!("card {n}"), card.0.id()));
+        let nodes = self.nodes.iter().map(|node| node.as_ref().unwrap().process.0.id());
+        cards.chain(names.zip(nodes).map(|(n, id)| (format!("node {n}"), id))).collect()
+    }
+
+    /// What a node says of itself.
+    pub fn stats(&mut self, own: usize) -> HashMap<String, i64> {
+        self.node(own).tell("stats");
+        serde_json::from_str(&self.node(own).answer().unwrap()).unwrap()
     }
 
     /// The client's namespace.

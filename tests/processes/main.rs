@@ -4,8 +4,11 @@
 mod client;
 mod cluster;
 mod crashes;
+mod crowd;
 mod faults;
+mod mass;
 mod role;
+mod soak;
 
 /// Not a test of its own: the others run this program again to be a node.
 #[test]

@@ -14,13 +14,13 @@ use std::thread;
 use ipos_device::vfio_user::VfioUser;
 use ipos_lab::net::{KERNEL_FAR_IF, SERVICE};
 use ipos_nic::{RingConfig, Rings};
-use ipos_node::{KernelPort, Node, NodeConfig, NodeHandle, PeerConfig, ServiceConfig};
+use ipos_node::{KernelPort, MoveReport, Node, NodeConfig, NodeHandle, NodeStats, PeerConfig, ServiceConfig};
 use ipos_sim::wire::Wire;
 use ipos_sim::wire::netns::Netns;
 use ipos_sim::wire::packet::Packet;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::{JoinSet, LocalSet, spawn_local};
 
 /// The service that moves.
 pub const PORT: u16 = 7000;
@@ -130,11 +130,35 @@ async fn serve(node: NodeHandle, listener: StdListener, mut commands: mpsc::Rece
                 let Some(command) = command else { return };
                 let words: Vec<&str> = command.split(' ').collect();
                 match words[..] {
-                    ["move", client, target] => {
-                        let client = client.parse().unwrap();
-                        spawn_local(depart(node.clone(), connections.clone(), client, target.to_owned()));
+                    ["move", "all", target] => {
+                        let all: Vec<u16> = connections.borrow().keys().copied().collect();
+                        let target = target.to_owned();
+                        let (node, connections) = (node.clone(), connections.clone());
+                        spawn_local(async move {
+                            let mut moves = JoinSet::new();
+                            for client in all {
+                                let (node, connections, target) = (node.clone(), connections.clone(), target.clone());
+                                moves.spawn_local(async move { depart(&node, &connections, client, &target).await });
+                            }
+                            let ends = moves.join_all().await;
+                            let (moved, failed): (Vec<_>, Vec<_>) = ends.into_iter().partition(Result::is_ok);
+                            if let Some(Err(first)) = failed.first() {
+                                eprintln!("{first}");
+                            }
+                            println!("= moved {}, failed {}", moved.len(), failed.len());
+                        });
                     }
-                    ["stats"] => println!("= {:?}", node.stats().await.unwrap()),
+                    ["move", client, target] => {
+                        let (client, target) = (client.parse().unwrap(), target.to_owned());
+                        let (node, connections) = (node.clone(), connections.clone());
+                        spawn_local(async move {
+                            match depart(&node, &connections, client, &target).await {
+                                Ok(report) => println!("= moved {} {}", report.freeze_us, report.queue_bytes),
+                                Err(why) => println!("= failed: {why}"),
+                            }
+                        });
+                    }
+                    ["stats"] => println!("= {}", stats(&node.stats().await.unwrap())),
                     _ => panic!("{command}"),
                 }
             }
@@ -146,18 +170,21 @@ fn begin(connections: &Connections, stream: TcpStream, client: SocketAddr, pendi
     stream.set_nodelay(true).unwrap();
     let (stop, stopped) = oneshot::channel();
     connections.borrow_mut().insert(client.port(), stop);
+    let connections = connections.clone();
     spawn_local(async move {
         // one that was reset is the client's to report
-        let _ = echo(stream, pending, stopped).await;
+        if echo(stream, pending, stopped).await.unwrap_or(true) {
+            connections.borrow_mut().remove(&client.port());
+        }
     });
 }
 
-/// Sends back what comes until the client is done, or another has use for the connection.
+/// Sends back what comes until the client is done (`true`), or another has use for the connection.
 async fn echo(
     stream: TcpStream,
     mut pending: Vec<u8>,
     mut stop: oneshot::Receiver<oneshot::Sender<(TcpStream, Vec<u8>)>>,
-) -> io::Result<()> {
+) -> io::Result<bool> {
     let mut buffer = [0; CHUNK];
     loop {
         let sending = !pending.is_empty();
@@ -165,7 +192,7 @@ async fn echo(
             biased;
             Ok(taker) = &mut stop => {
                 drop(taker.send((stream, pending)));
-                return Ok(());
+                return Ok(false);
             }
             ready = stream.writable(), if sending => {
                 ready?;
@@ -178,7 +205,7 @@ async fn echo(
             ready = stream.readable(), if !sending => {
                 ready?;
                 match stream.try_read(&mut buffer) {
-                    Ok(0) => return Ok(()),
+                    Ok(0) => return Ok(true),
                     Ok(n) => pending.extend(&buffer[..n]),
                     Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
                     Err(e) => return Err(e),
@@ -188,23 +215,34 @@ async fn echo(
     }
 }
 
-async fn depart(node: NodeHandle, connections: Connections, client: u16, target: String) {
+/// Gives a connection to another server.
+async fn depart(node: &NodeHandle, connections: &Connections, client: u16, target: &str) -> Result<MoveReport, String> {
     let stop = connections.borrow_mut().remove(&client);
     let (taker, taken) = oneshot::channel();
     let asked = stop.is_some_and(|stop| stop.send(taker).is_ok());
     let Some((stream, state)) = (if asked { taken.await.ok() } else { None }) else {
-        println!("= failed: no connection of port {client} is here");
-        return;
+        return Err(format!("no connection of port {client} is here"));
     };
-    let address = stream.peer_addr().unwrap();
+    let address = stream.peer_addr().map_err(|e| e.to_string())?;
     let fd = stream.into_std().unwrap().into();
-    match node.migrate(fd, state.clone(), &target).await {
-        Ok(report) => println!("= moved {} {}", report.freeze_us, report.queue_bytes),
-        Err(failed) => {
-            if let Some(fd) = failed.fd {
-                begin(&connections, TcpStream::from_std(fd.into()).unwrap(), address, state);
-            }
-            println!("= failed: {}", failed.error);
+    node.migrate(fd, state.clone(), target).await.map_err(|failed| {
+        if let Some(fd) = failed.fd {
+            begin(connections, TcpStream::from_std(fd.into()).unwrap(), address, state);
         }
-    }
+        failed.error.to_string()
+    })
+}
+
+/// What the other process reads of it.
+fn stats(stats: &NodeStats) -> String {
+    serde_json::json!({
+        "moved_out": stats.moved_out,
+        "moved_in": stats.moved_in,
+        "failed": stats.failed,
+        "lost": stats.lost,
+        "holding": stats.holding,
+        "forwarded": stats.forwarded,
+        "entries": stats.entries,
+    })
+    .to_string()
 }

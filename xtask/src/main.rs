@@ -27,12 +27,13 @@ cargo xtask <command>
                          proofs over the generated Verilog; --mutants: each proof finds the faults injected for it
   cocotb [SIMULATOR]...  the fabric against models of others: cocotbext-pcie, -axi, scapy; on Verilator and Icarus
   coverage               lines of the card's Verilog that the tests run, by block
+  soak [--minutes N]     connections come, move and go; fails if memory, descriptors, table entries or namespaces pile up [10 minutes]
   bench                  simulated cycles/s and packets/s of both cards
   fmax [--block NAME]... [--seeds N] [--json] [--path]
                          size and speed of blocks by place and route; without --block, writes docs/timing.md
   ci                     what CI runs, in its order
 
-demo, test, lint, formal, cocotb, coverage, bench, fmax and ci run setup first; --no-install makes them refuse instead of installing.
+demo, test, soak, lint, formal, cocotb, coverage, bench, fmax and ci run setup first; --no-install makes them refuse instead of installing.
 ";
 
 fn main() -> ExitCode {
@@ -85,6 +86,10 @@ fn run() -> Result<ExitCode> {
             tools::setup(install)?;
             coverage::coverage()?;
         }
+        "soak" => {
+            tools::setup(install)?;
+            soak(&args)?;
+        }
         "bench" => {
             tools::setup(install)?;
             tools::run(cargo(&["bench", "--package", "ipos-sim"]).args(&args))?;
@@ -134,6 +139,16 @@ fn test(args: &[String]) -> Result<()> {
         bail!("cargo test: {status}");
     }
     Ok(())
+}
+
+fn soak(args: &[String]) -> Result<()> {
+    let minutes: u64 = match args {
+        [] => 10,
+        [flag, minutes] if flag == "--minutes" => minutes.parse()?,
+        _ => bail!("soak takes --minutes N"),
+    };
+    let mut command = cargo(&["test", "--package", "ipos-cli", "--test", "processes", "--", "soak::", "--nocapture"]);
+    tools::run(command.env("IPOS_SOAK_SECONDS", (60 * minutes).to_string()))
 }
 
 fn generate(args: &[String]) -> Result<()> {

@@ -87,6 +87,8 @@ pub struct NodeStats {
     pub holding: usize,
     /// Connections of this home that live elsewhere now.
     pub forwarded: usize,
+    /// Entries in the card's two tables.
+    pub entries: usize,
 }
 
 /// What goes to the loop thread.
@@ -162,8 +164,8 @@ impl Drop for Line {
 #[derive(Clone, Debug)]
 pub struct NodeHandle(Arc<Line>);
 
-/// Arrivals that wait for the application; a further one is refused.
-const BACKLOG: usize = 64;
+/// Arrivals that wait for the application; a further one is refused. A card's tables hold about as many.
+const BACKLOG: usize = 4096;
 
 impl NodeHandle {
     /// A handle and the loop's end of it.

@@ -14,7 +14,7 @@ use ipos_abi::wire::{Mac, ethernet};
 use ipos_device::{Device, Queue};
 use ipos_migrate::protocol::{Flow, MoveId, PeerId, Tcb};
 use ipos_migrate::{Migrator, codec};
-use ipos_nic::{Nic, NicError};
+use ipos_nic::{Nic, NicError, Table};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
@@ -314,7 +314,9 @@ impl<D: Device> Runner<D> {
                     let _ = reply.send(());
                 }
                 Command::Stats { reply } => {
-                    let stats = NodeStats { holding: self.flows.holding(), forwarded: self.flows.away(), ..self.stats };
+                    let entries = [Table::Forward, Table::Endpoint].map(|table| self.nic.load(table).0).iter().sum();
+                    let (holding, forwarded) = (self.flows.holding(), self.flows.away());
+                    let stats = NodeStats { holding, forwarded, entries, ..self.stats };
                     // who asked may have gone
                     let _ = reply.send(stats);
                 }

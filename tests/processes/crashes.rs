@@ -4,6 +4,9 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
 use crate::client::{Client, End};
 use crate::cluster::Cluster;
 
@@ -138,4 +141,45 @@ fn killed_at_each_step() {
         }
     }
     assert!(off.is_empty(), "{off:#?}");
+}
+
+#[test]
+fn killed_at_any_time() {
+    let number = |name: &str, default| std::env::var(name).ok().and_then(|s| s.parse().ok()).unwrap_or(default);
+    let (seed, kills) = (number("IPOS_SEED", 1), number("IPOS_KILLS", 8));
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut cluster = Cluster::new(None, [None; 2]);
+    let (mut went_on, mut ended) = (0, 0);
+    for kill in 0..kills {
+        let mut client = Client::new(cluster.client());
+        assert!(client.goes_on(PROOF, LIMIT), "kill {kill}, IPOS_SEED={seed}: it does not even begin");
+        let mut at = 0;
+        for _ in 0..random.random_range(0..4) {
+            cluster.node(at).tell(&format!("move {} {}", client.port, ["b", "a"][at]));
+            let answer = cluster.node(at).answer().unwrap();
+            assert!(answer.starts_with("moved"), "kill {kill}, IPOS_SEED={seed}: {answer}");
+            at = 1 - at;
+        }
+        let victim = random.random_range(0..2);
+        cluster.node(at).tell(&format!("move {} {}", client.port, ["b", "a"][at]));
+        thread::sleep(Duration::from_micros(random.random_range(0..8000)));
+        cluster.node(victim).kill();
+        thread::sleep(Duration::from_millis(random.random_range(0..1000)));
+        cluster.start(victim, None);
+        let survived = client.goes_on(PROOF, LIMIT) && client.finish(LIMIT);
+        let seen = client.seen();
+        let clean = matches!(seen.end, Some(End::Reset | End::Closed));
+        assert!(!seen.wrong && (survived || clean), "kill {kill} of {victim}, IPOS_SEED={seed}: {seen:?}");
+        if survived {
+            went_on += 1
+        } else {
+            ended += 1
+        }
+        if victim != at {
+            // the survivor's answer to the last command is still to come
+            let answer = cluster.node(at).answer();
+            assert!(answer.is_some(), "kill {kill}, IPOS_SEED={seed}: the move never ended");
+        }
+    }
+    eprintln!("{kills} kills, IPOS_SEED={seed}: {went_on} connections went on, {ended} ended with their owner");
 }

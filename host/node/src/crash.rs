@@ -1,7 +1,8 @@
-//! Death at a chosen step of the protocol, for trials of what a crash leaves behind.
+//! Death, or a halt, at a chosen step of the protocol, for trials of what a crash leaves behind.
 //!
 //! `IPOS_CRASH` in the environment names the step: `before STEP` or `after STEP`, with STEP one of [`name`]'s. The process
-//! then kills itself as `kill -9` would, the first time that it gets there.
+//! then kills itself as `kill -9` would, the first time that it gets there. `IPOS_HALT` names one where it stops itself, once, as
+//! `kill -STOP` would, so that somebody else can be killed meanwhile.
 
 use std::thread;
 use std::time::Duration;
@@ -10,33 +11,36 @@ use ipos_migrate::protocol::{Action, Message};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// What the card gets to send what it was given before the process dies.
+/// What the card gets to send what it was given before.
 const LAST_FRAMES: Duration = Duration::from_millis(50);
 
-/// The step, if one was named.
-pub(crate) struct Crash(Option<String>);
+/// The steps that were named, and the signals there.
+pub(crate) struct Crash(Vec<(String, Signal)>);
 
 impl Crash {
     pub fn from_environment() -> Self {
-        let at = std::env::var("IPOS_CRASH").ok();
-        if let Some(at) = &at {
-            tracing::warn!("IPOS_CRASH: this process dies {at}");
-        }
-        Crash(at)
+        let named = [("IPOS_CRASH", Signal::SIGKILL), ("IPOS_HALT", Signal::SIGSTOP)];
+        let found = named.into_iter().filter_map(|(name, signal)| {
+            let at = std::env::var(name).ok()?;
+            tracing::warn!("{name}: this process gets {signal} {at}");
+            Some((at, signal))
+        });
+        Crash(found.collect())
     }
 
-    /// Whether the process is to die now.
-    pub fn is_due(&self, when: &str, step: &str) -> bool {
-        self.0.as_deref().and_then(|at| at.strip_prefix(when)).is_some_and(|at| at.trim_start() == step)
+    /// The signal that is due, once.
+    pub fn take(&mut self, when: &str, step: &str) -> Option<Signal> {
+        let here = |at: &str| at.strip_prefix(when).is_some_and(|rest| rest.trim_start() == step);
+        let found = self.0.iter().position(|(at, _)| here(at))?;
+        Some(self.0.swap_remove(found).1)
     }
+}
 
-    /// Does not return.
-    pub fn die(&self) {
-        thread::sleep(LAST_FRAMES);
-        tracing::warn!("dying as told");
-        // it can only fail for a process that is not there
-        let _ = kill(Pid::this(), Signal::SIGKILL);
-    }
+/// Sends this process a signal once the card has sent what it was given.
+pub(crate) fn suffer(signal: Signal) {
+    thread::sleep(LAST_FRAMES);
+    // it can only fail for a process that is not there
+    let _ = kill(Pid::this(), signal);
 }
 
 /// The step that an action of the core is.

@@ -108,10 +108,10 @@ impl<D: Device> Runner<D> {
     }
 
     fn crash_if(&mut self, when: &str, step: &str) -> Result<(), NodeError> {
-        if self.crash.is_due(when, step) {
+        if let Some(signal) = self.crash.take(when, step) {
             // what was sent before is on the wire
             self.nic.device_mut().poll().map_err(NicError::from)?;
-            self.crash.die();
+            crash::suffer(signal);
         }
         Ok(())
     }

@@ -88,7 +88,11 @@ impl Channel {
         message: &M,
         descriptor: Option<BorrowedFd<'_>>,
     ) -> Result<(), ChannelError> {
-        let bytes = encode(message)?;
+        self.send_packet(&encode(message)?, descriptor).await
+    }
+
+    /// [`send`](Channel::send) of what may be no message.
+    pub async fn send_packet(&self, bytes: &[u8], descriptor: Option<BorrowedFd<'_>>) -> Result<(), ChannelError> {
         let descriptors = descriptor.as_slice();
         let send = |fd: &OwnedFd| {
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -96,7 +100,7 @@ impl Channel {
             if !descriptors.is_empty() {
                 control.push(SendAncillaryMessage::ScmRights(descriptors));
             }
-            let sent = rustix::net::sendmsg(fd, &[IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL)?;
+            let sent = rustix::net::sendmsg(fd, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL)?;
             Ok(sent)
         };
         match self.0.async_io(Interest::WRITABLE, send).await {

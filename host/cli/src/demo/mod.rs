@@ -14,7 +14,7 @@ use ipos_node::NodeHandle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-mod card;
+pub mod card;
 mod client;
 mod download;
 mod echo;

@@ -3,6 +3,7 @@
 
 #[path = "../../../node/tests/common/mod.rs"]
 pub mod cluster;
+pub mod program;
 
 use std::future::Future;
 use std::io::{Read, Write};
@@ -10,7 +11,8 @@ use std::net::{SocketAddrV4, TcpStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cluster::{Cluster, PORT, SERVICE, name};
+pub use cluster::PORT;
+use cluster::{Cluster, SERVICE, name};
 use ipos::channel::Gate;
 use ipos::message::NodeInfo;
 use ipos::{Listener, Node};

@@ -4,6 +4,7 @@ mod cocotb;
 mod coverage;
 mod fmax;
 mod formal;
+mod header;
 mod lint;
 mod tools;
 mod vm;
@@ -137,7 +138,8 @@ fn test(args: &[String]) -> Result<()> {
 }
 
 fn generate(args: &[String]) -> Result<()> {
-    tools::run(cargo(&["run", "--quiet", "--package", "ipos-hdl", "--bin", "ipos-gen", "--"]).args(args))
+    tools::run(cargo(&["run", "--quiet", "--package", "ipos-hdl", "--bin", "ipos-gen", "--"]).args(args))?;
+    header::generate(args.iter().any(|a| a == "--check"))
 }
 
 fn cargo(args: &[&str]) -> Command {

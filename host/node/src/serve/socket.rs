@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use nix::libc;
 use nix::sys::socket::getsockopt;
 use nix::{getsockopt_impl, sockopt_impl};
-use rustix::net::sockopt;
+use rustix::net::{ipproto, sockopt};
 
 sockopt_impl!(
     /// Number of a socket's network namespace (Linux 5.14).
@@ -33,6 +33,7 @@ pub(super) fn listens(fd: &OwnedFd, port: u16, namespace: u64) -> bool {
     let bound = rustix::net::getsockname(fd).ok().and_then(|a| SocketAddrV4::try_from(a).ok());
     bound.is_some_and(|a| a.port() == port)
         && sockopt::socket_acceptconn(fd) == Ok(true)
-        && sockopt::socket_protocol(fd) == Ok(Some(rustix::net::ipproto::TCP))
+        // one for MPTCP yields plain connections too
+        && matches!(sockopt::socket_protocol(fd), Ok(Some(ipproto::TCP | ipproto::MPTCP)))
         && is_of(fd, namespace)
 }

@@ -4,6 +4,7 @@ mod cocotb;
 mod coverage;
 mod fmax;
 mod formal;
+mod header;
 mod lint;
 mod tools;
 mod vm;
@@ -152,7 +153,8 @@ fn soak(args: &[String]) -> Result<()> {
 }
 
 fn generate(args: &[String]) -> Result<()> {
-    tools::run(cargo(&["run", "--quiet", "--package", "ipos-hdl", "--bin", "ipos-gen", "--"]).args(args))
+    tools::run(cargo(&["run", "--quiet", "--package", "ipos-hdl", "--bin", "ipos-gen", "--"]).args(args))?;
+    header::generate(args.iter().any(|a| a == "--check"))
 }
 
 fn cargo(args: &[&str]) -> Command {

@@ -6,6 +6,7 @@ use std::net::SocketAddrV4;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError, mpsc as sync_mpsc};
 
+use ipos::message::Connection;
 use ipos_nic::Counters;
 use tokio::sync::{mpsc, oneshot};
 
@@ -23,6 +24,15 @@ pub struct Arrival {
     pub server: SocketAddrV4,
     /// What the application on the other server gave along.
     pub state: Vec<u8>,
+}
+
+/// What an application has of a connection outside the kernel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Buffers {
+    /// Read from the kernel and not consumed: the destination's kernel has it in front of the receive queue.
+    pub unread: Vec<u8>,
+    /// Not taken by the kernel yet: the destination's kernel has it behind the send queue.
+    pub unsent: Vec<u8>,
 }
 
 /// A move that succeeded.
@@ -51,7 +61,7 @@ pub struct MoveFailed {
 }
 
 /// What a node has done since it started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct NodeStats {
     /// Connections that moved away.
     pub moved_out: u64,
@@ -95,6 +105,7 @@ pub struct NodeStats {
 pub(crate) enum Command {
     Migrate {
         fd: OwnedFd,
+        buffers: Buffers,
         state: Vec<u8>,
         target: String,
         reply: oneshot::Sender<Result<MoveReport, MoveFailed>>,
@@ -108,6 +119,9 @@ pub(crate) enum Command {
     },
     Counters {
         reply: oneshot::Sender<Counters>,
+    },
+    Connections {
+        reply: oneshot::Sender<Vec<Connection>>,
     },
     /// Finds out whether the loop still runs.
     Nothing,
@@ -190,8 +204,20 @@ impl NodeHandle {
     /// Moves a connection, with what the application knows about it, to the peer `target`.
     /// The caller must have stopped reading and writing it, and `fd` must be its last descriptor.
     pub async fn migrate(&self, fd: OwnedFd, state: Vec<u8>, target: &str) -> Result<MoveReport, MoveFailed> {
+        self.migrate_with(fd, Buffers::default(), state, target).await
+    }
+
+    /// [`migrate`](NodeHandle::migrate) with what the application has read ahead or not written yet. When the
+    /// connection does not move, these bytes are still the application's.
+    pub async fn migrate_with(
+        &self,
+        fd: OwnedFd,
+        buffers: Buffers,
+        state: Vec<u8>,
+        target: &str,
+    ) -> Result<MoveReport, MoveFailed> {
         let (reply, answer) = oneshot::channel();
-        match self.0.send(Command::Migrate { fd, state, target: target.to_owned(), reply }) {
+        match self.0.send(Command::Migrate { fd, buffers, state, target: target.to_owned(), reply }) {
             Ok(()) => {}
             Err(Command::Migrate { fd, .. }) => return Err(MoveFailed { fd: Some(fd), error: MoveError::Stopped }),
             Err(_) => return Err(MoveFailed { fd: None, error: MoveError::Stopped }),
@@ -214,6 +240,13 @@ impl NodeHandle {
     pub async fn stats(&self) -> Result<NodeStats, NodeError> {
         let (reply, answer) = oneshot::channel();
         self.0.send(Command::Stats { reply }).map_err(|_| NodeError::Stopped)?;
+        answer.await.map_err(|_| NodeError::Stopped)
+    }
+
+    /// The connections that moved here, live at a peer, or are moving.
+    pub async fn connections(&self) -> Result<Vec<Connection>, NodeError> {
+        let (reply, answer) = oneshot::channel();
+        self.0.send(Command::Connections { reply }).map_err(|_| NodeError::Stopped)?;
         answer.await.map_err(|_| NodeError::Stopped)
     }
 

@@ -14,7 +14,7 @@ use crate::config::NodeConfig;
 use crate::crash;
 use crate::error::{MoveError, NodeError};
 use crate::flows::{Away, Hold};
-use crate::handle::{MoveFailed, MoveReport};
+use crate::handle::{Buffers, MoveFailed, MoveReport};
 use crate::run::{Runner, wall};
 
 /// How long a server that is not the home passes on what still arrives for a connection that left.
@@ -35,6 +35,7 @@ enum Socket {
 pub(crate) struct Outgoing {
     flow: Flow,
     socket: Socket,
+    buffers: Buffers,
     state: Vec<u8>,
     reply: Reply,
     begun: Instant,
@@ -46,13 +47,21 @@ pub(crate) struct Outgoing {
 
 impl<D: Device> Runner<D> {
     /// An application wants to move a connection.
-    pub fn migrate(&mut self, fd: OwnedFd, state: Vec<u8>, target: String, reply: Reply) -> Result<(), NodeError> {
-        match self.start(&fd, &state, target) {
+    pub fn migrate(
+        &mut self,
+        fd: OwnedFd,
+        buffers: Buffers,
+        state: Vec<u8>,
+        target: String,
+        reply: Reply,
+    ) -> Result<(), NodeError> {
+        match self.start(&fd, &buffers, &state, target) {
             Ok((id, flow)) => {
                 let socket = Socket::Live(fd);
                 let report = MoveReport { epoch: id.epoch, freeze_us: 0, queue_bytes: 0, total_us: 0, held: 0 };
                 let begun = Instant::now();
-                let outgoing = Outgoing { flow, socket, state, reply, begun, froze: None, report, error: None };
+                let outgoing =
+                    Outgoing { flow, socket, buffers, state, reply, begun, froze: None, report, error: None };
                 self.outgoing.insert(id, outgoing);
             }
             Err(error) => {
@@ -64,7 +73,13 @@ impl<D: Device> Runner<D> {
         self.act()
     }
 
-    fn start(&mut self, fd: &OwnedFd, state: &[u8], target: String) -> Result<(MoveId, Flow), MoveError> {
+    fn start(
+        &mut self,
+        fd: &OwnedFd,
+        buffers: &Buffers,
+        state: &[u8],
+        target: String,
+    ) -> Result<(MoveId, Flow), MoveError> {
         let peer = self.config.peers.iter().position(|p| p.name == target).map(PeerId).ok_or_else(|| {
             MoveError::UnknownPeer { asked: target, known: self.config.peers.iter().map(|p| p.name.clone()).collect() }
         })?;
@@ -74,7 +89,8 @@ impl<D: Device> Runner<D> {
         }
         let seen = socket::inspect(fd.as_fd())?;
         let flow = Flow { client: seen.client, service: seen.server };
-        let lengths = [seen.queues[0], seen.queues[1], length as u32];
+        let add = |queue: u32, buffer: &[u8]| queue.saturating_add(buffer.len().try_into().unwrap_or(u32::MAX));
+        let lengths = [add(seen.queues[0], &buffers.unread), add(seen.queues[1], &buffers.unsent), length as u32];
         let id = self.core.start(self.now(), wall(), peer, flow, lengths)?;
         Ok((id, flow))
     }
@@ -141,12 +157,14 @@ impl<D: Device> Runner<D> {
         };
         match socket::freeze(fd, || self.flows.entry(flow).fenced = true) {
             Ok(mut frozen) => {
-                let tcb = frozen.tcb;
-                let streams = [
-                    std::mem::take(&mut frozen.receive),
-                    std::mem::take(&mut frozen.send),
-                    std::mem::take(&mut outgoing.state),
-                ];
+                let Buffers { mut unread, unsent } = std::mem::take(&mut outgoing.buffers);
+                // the rebuilt socket has them as if they had never been read, or had been written
+                let mut tcb = frozen.tcb;
+                tcb.copied_seq = tcb.copied_seq.wrapping_sub(unread.len() as u32);
+                tcb.write_seq = tcb.write_seq.wrapping_add(unsent.len() as u32);
+                unread.append(&mut frozen.receive);
+                frozen.send.extend(unsent);
+                let streams = [unread, std::mem::take(&mut frozen.send), std::mem::take(&mut outgoing.state)];
                 outgoing.report.queue_bytes = streams[0].len() + streams[1].len();
                 outgoing.socket = Socket::Frozen(frozen);
                 self.take_from_kernel(DRAIN, Some((flow, &tcb)))?;

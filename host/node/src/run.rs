@@ -6,6 +6,7 @@ use std::net::SocketAddrV4;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use ipos::message::{Connection, Place};
 use ipos_abi::Port;
 use ipos_abi::rx::RxInfo;
 use ipos_abi::wire::tcp::Flags;
@@ -307,7 +308,9 @@ impl<D: Device> Runner<D> {
         while let Ok(command) = self.inbox.commands.try_recv() {
             match command {
                 Command::Nothing => {}
-                Command::Migrate { fd, state, target, reply } => self.migrate(fd, state, target, reply)?,
+                Command::Migrate { fd, buffers, state, target, reply } => {
+                    self.migrate(fd, buffers, state, target, reply)?;
+                }
                 Command::Keys { keys, reply } => {
                     self.keys = keys.into_iter().map(Key::new).collect();
                     // who asked may have gone
@@ -324,10 +327,23 @@ impl<D: Device> Runner<D> {
                     let counters = self.nic.counters()?;
                     let _ = reply.send(counters);
                 }
+                Command::Connections { reply } => {
+                    let _ = reply.send(self.connections());
+                }
                 Command::Shutdown => return Ok(false),
             }
         }
         Ok(true)
+    }
+
+    fn connections(&self) -> Vec<Connection> {
+        let special = self.flows.iter().filter_map(|(flow, s)| {
+            let away = s.away.map(|a| Place::At(self.config.peers[a.owner.0].name.clone()));
+            s.hold.as_ref().map(|_| Place::Moving).or(away).map(|place| (flow, place))
+        });
+        let here = self.watch.here().map(|flow| (flow, Place::Here));
+        let all = special.chain(here);
+        all.map(|(f, place)| Connection { client: f.client, service: f.service, place }).collect()
     }
 
     fn take_time(&mut self) -> Result<(), NodeError> {

@@ -34,6 +34,11 @@ impl Watch {
         self.here.insert(flow);
     }
 
+    /// Connections that moved here.
+    pub fn here(&self) -> impl Iterator<Item = &Flow> {
+        self.here.iter()
+    }
+
     pub fn left(&mut self, flow: &Flow) {
         self.here.remove(flow);
         self.ending.remove(flow);

@@ -8,6 +8,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
+use ipos_device::Mtu;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -201,6 +202,10 @@ impl<W: Wire> Wire for Fault<W> {
 
     fn fd(&self) -> Option<RawFd> {
         self.inner.fd()
+    }
+
+    fn mtu(&self) -> Option<Mtu> {
+        self.inner.mtu()
     }
 }
 

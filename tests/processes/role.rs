@@ -55,7 +55,8 @@ impl Role {
 
     fn config(&self) -> NodeConfig {
         let own = &self.servers[self.own];
-        let peer = |p: &Place| PeerConfig { name: p.name.clone(), back_ip: p.back_ip, back_mac: p.back_mac };
+        let peer =
+            |p: &Place| PeerConfig { name: p.name.clone(), back_ip: p.back_ip, back_mac: p.back_mac, plain: false };
         NodeConfig {
             name: own.name.clone(),
             back_ip: own.back_ip,
@@ -67,6 +68,8 @@ impl Role {
             cluster_keys: vec![[7; 32]],
             hold_bytes: NodeConfig::HOLD_BYTES,
             move_bytes: NodeConfig::MOVE_BYTES,
+            idle: NodeConfig::IDLE,
+            state_dir: None,
         }
     }
 

@@ -266,7 +266,7 @@ fn what_cannot_move_is_refused_and_lives_on() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         assert!(matches!(refusal(listener).1, FreezeError::State(10)));
         let udp = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        assert!(matches!(refusal(udp).1, FreezeError::NotTcp(_)));
+        assert!(matches!(refusal(udp).1, FreezeError::NotConnected(_)));
 
         // half closed by the server: FIN_WAIT2
         let (mut client, server) = pair();

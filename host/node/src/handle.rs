@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError, mpsc as sync_mpsc};
 
 use ipos::message::Connection;
+use ipos_migrate::protocol::{Flow, Protocol};
 use ipos_nic::Counters;
 use tokio::sync::{mpsc, oneshot};
 
@@ -54,7 +55,7 @@ pub struct MoveReport {
 #[derive(Debug, thiserror::Error)]
 #[error("the connection did not move: {error}")]
 pub struct MoveFailed {
-    /// The connection, alive as before; `None` if the node is gone and the socket with it.
+    /// The connection, alive as before; `None` if it had no socket, or the node is gone and the socket with it.
     pub fd: Option<OwnedFd>,
     /// Why.
     pub error: MoveError,
@@ -101,10 +102,27 @@ pub struct NodeStats {
     pub entries: usize,
 }
 
+/// What an application wants to move.
+pub(crate) enum Subject {
+    /// A connected socket.
+    Socket(OwnedFd),
+    /// A UDP flow that has no socket of its own.
+    Bare(Flow),
+}
+
+impl Subject {
+    pub fn fd(self) -> Option<OwnedFd> {
+        match self {
+            Subject::Socket(fd) => Some(fd),
+            Subject::Bare(_) => None,
+        }
+    }
+}
+
 /// What goes to the loop thread.
 pub(crate) enum Command {
     Migrate {
-        fd: OwnedFd,
+        subject: Subject,
         buffers: Buffers,
         state: Vec<u8>,
         target: String,
@@ -131,15 +149,17 @@ pub(crate) enum Command {
 /// Who takes connections to a port. Shared with the loop rather than sent to it: an offer that is made
 /// after [`NodeHandle::listen`] has returned must find the listener.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Listeners(Arc<Mutex<HashMap<u16, mpsc::Sender<Arrival>>>>);
+pub(crate) struct Listeners(Arc<Mutex<ByPort>>);
+
+type ByPort = HashMap<(Protocol, u16), mpsc::Sender<Arrival>>;
 
 impl Listeners {
-    fn insert(&self, port: u16, arrivals: mpsc::Sender<Arrival>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(port, arrivals);
+    fn insert(&self, protocol: Protocol, port: u16, arrivals: mpsc::Sender<Arrival>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((protocol, port), arrivals);
     }
 
-    pub fn get(&self, port: u16) -> Option<mpsc::Sender<Arrival>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&port).cloned()
+    pub fn get(&self, protocol: Protocol, port: u16) -> Option<mpsc::Sender<Arrival>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&(protocol, port)).cloned()
     }
 }
 
@@ -194,15 +214,25 @@ impl NodeHandle {
     /// Takes connections to `port` that move here; a second call replaces the first. When the
     /// receiver is dropped, connections to the port are refused.
     pub fn listen(&self, port: u16) -> Result<mpsc::Receiver<Arrival>, NodeError> {
+        self.take(Protocol::Tcp, port)
+    }
+
+    /// The same for UDP: arrivals are sockets connected to their client. A socket here that serves the whole port must have
+    /// set `SO_REUSEADDR`.
+    pub fn listen_udp(&self, port: u16) -> Result<mpsc::Receiver<Arrival>, NodeError> {
+        self.take(Protocol::Udp, port)
+    }
+
+    fn take(&self, protocol: Protocol, port: u16) -> Result<mpsc::Receiver<Arrival>, NodeError> {
         let (arrivals, receiver) = mpsc::channel(BACKLOG);
-        self.0.listeners.insert(port, arrivals);
+        self.0.listeners.insert(protocol, port, arrivals);
         // nobody takes connections for a node that has stopped
         self.0.send(Command::Nothing).map_err(|_| NodeError::Stopped)?;
         Ok(receiver)
     }
 
-    /// Moves a connection, with what the application knows about it, to the peer `target`.
-    /// The caller must have stopped reading and writing it, and `fd` must be its last descriptor.
+    /// Moves a connection, with what the application knows about it, to the peer `target`. `fd` is a TCP socket or a
+    /// connected UDP socket. The caller must have stopped reading and writing it, and `fd` must be its last descriptor.
     pub async fn migrate(&self, fd: OwnedFd, state: Vec<u8>, target: &str) -> Result<MoveReport, MoveFailed> {
         self.migrate_with(fd, Buffers::default(), state, target).await
     }
@@ -216,13 +246,37 @@ impl NodeHandle {
         state: Vec<u8>,
         target: &str,
     ) -> Result<MoveReport, MoveFailed> {
+        self.start(Subject::Socket(fd), buffers, state, target).await
+    }
+
+    /// Moves what one client says to one UDP service, where that has no socket of its own here: its datagrams so far were read
+    /// from a socket that serves all clients. There is a socket for it where it arrives.
+    pub async fn migrate_udp(
+        &self,
+        client: SocketAddrV4,
+        service: SocketAddrV4,
+        state: Vec<u8>,
+        target: &str,
+    ) -> Result<MoveReport, MoveError> {
+        let flow = Flow { protocol: Protocol::Udp, client, service };
+        self.start(Subject::Bare(flow), Buffers::default(), state, target).await.map_err(|failed| failed.error)
+    }
+
+    async fn start(
+        &self,
+        subject: Subject,
+        buffers: Buffers,
+        state: Vec<u8>,
+        target: &str,
+    ) -> Result<MoveReport, MoveFailed> {
         let (reply, answer) = oneshot::channel();
-        match self.0.send(Command::Migrate { fd, buffers, state, target: target.to_owned(), reply }) {
+        let stopped = |fd| MoveFailed { fd, error: MoveError::Stopped };
+        match self.0.send(Command::Migrate { subject, buffers, state, target: target.to_owned(), reply }) {
             Ok(()) => {}
-            Err(Command::Migrate { fd, .. }) => return Err(MoveFailed { fd: Some(fd), error: MoveError::Stopped }),
-            Err(_) => return Err(MoveFailed { fd: None, error: MoveError::Stopped }),
+            Err(Command::Migrate { subject, .. }) => return Err(stopped(subject.fd())),
+            Err(_) => return Err(stopped(None)),
         }
-        answer.await.unwrap_or(Err(MoveFailed { fd: None, error: MoveError::Stopped }))
+        answer.await.unwrap_or(Err(stopped(None)))
     }
 
     /// Replaces the cluster's keys from now on: the first signs, each is accepted. A key is changed without a refused packet in

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ipos_abi::wire::tcb::State;
 use ipos_abi::wire::{Mac, ethernet};
 use ipos_device::Device;
-use ipos_migrate::protocol::{Flow, MoveId, PeerId, Reason, Tcb};
+use ipos_migrate::protocol::{Endpoint, Flow, MoveId, PeerId, Protocol, Reason, Tcb};
 use ipos_migrate::socket::{self, Live, Prepared, RestoreError, replayed_fin};
 use ipos_nic::Forward;
 use tokio::sync::mpsc::OwnedPermit;
@@ -17,16 +17,23 @@ use crate::error::NodeError;
 use crate::flows::{Away, Hold};
 use crate::frame::to_kernel;
 use crate::handle::Arrival;
+use crate::journal::Place;
 use crate::run::Runner;
 
 /// How long stray segments of a connection that ended elsewhere are dropped.
 const QUIET: Duration = Duration::from_secs(60);
 
+/// A socket that is complete and silent.
+enum Built {
+    Tcp(Prepared, Box<Tcb>),
+    Udp(OwnedFd),
+}
+
 /// A move to this node.
 pub(crate) struct Incoming {
     flow: Flow,
     permit: OwnedPermit<Arrival>,
-    prepared: Option<(Prepared, Tcb)>,
+    prepared: Option<Built>,
     state: Vec<u8>,
 }
 
@@ -55,7 +62,7 @@ impl<D: Device> Runner<D> {
     }
 
     fn try_reserve(&mut self, id: MoveId, flow: Flow) -> Result<(), Reason> {
-        let listener = self.inbox.listeners.get(flow.service.port()).ok_or(Reason::NoListener)?;
+        let listener = self.inbox.listeners.get(flow.protocol, flow.service.port()).ok_or(Reason::NoListener)?;
         let permit = listener.try_reserve_owned().map_err(|e| match e {
             TrySendError::Full(_) => Reason::NoResources,
             TrySendError::Closed(_) => Reason::NoListener,
@@ -77,12 +84,17 @@ impl<D: Device> Runner<D> {
         Ok(())
     }
 
-    pub fn prepare(&mut self, id: MoveId, flow: Flow, tcb: Tcb, streams: [Vec<u8>; 3]) {
+    pub fn prepare(&mut self, id: MoveId, flow: Flow, endpoint: Endpoint, streams: [Vec<u8>; 3]) {
         let [receive, send, state] = streams;
-        let result = match socket::prepare(&tcb, flow.client, flow.service, &receive, send) {
-            Ok(prepared) => {
+        let built = match endpoint {
+            Endpoint::Tcp(tcb) => socket::prepare(&tcb, flow.client, flow.service, &receive, send)
+                .map(|prepared| Built::Tcp(prepared, tcb)),
+            Endpoint::Udp => socket::connect_udp(flow.client, flow.service).map(Built::Udp),
+        };
+        let result = match built {
+            Ok(built) => {
                 if let Some(incoming) = self.incoming.get_mut(&id) {
-                    incoming.prepared = Some((prepared, tcb));
+                    incoming.prepared = Some(built);
                     incoming.state = state;
                 }
                 Ok(())
@@ -101,7 +113,7 @@ impl<D: Device> Runner<D> {
     }
 
     pub fn go_live(&mut self, id: MoveId) -> Result<(), NodeError> {
-        let Some(Incoming { flow, permit, prepared: Some((prepared, tcb)), state }) = self.incoming.remove(&id) else {
+        let Some(Incoming { flow, permit, prepared: Some(built), state }) = self.incoming.remove(&id) else {
             return Ok(());
         };
         let special = self.flows.entry(flow);
@@ -109,22 +121,26 @@ impl<D: Device> Runner<D> {
         special.away = None;
         special.quiet = None;
         let hold = special.hold.take().unwrap_or_default();
-        match prepared.go_live() {
-            Ok(live) => {
-                self.stats.moved_in += 1;
-                if self.core.is_home(flow.service) != Some(true) {
-                    self.watch.arrived(flow);
+        self.watch.arrived(flow);
+        self.journal.note(flow, Some(Place::Here(id.epoch)));
+        self.stats.moved_in += 1;
+        match built {
+            Built::Tcp(prepared, tcb) => {
+                match prepared.go_live() {
+                    Ok(live) => self.finishing.push(Finishing { live, arrival: (flow, state), permit }),
+                    // it was checked when it was built: only a kernel out of memory comes here
+                    Err(e) => {
+                        self.stats.lost += 1;
+                        tracing::error!(node = self.config.name, ?flow, "a committed connection is lost: {e}");
+                    }
                 }
-                self.finishing.push(Finishing { live, arrival: (flow, state), permit });
+                if tcb.state == State::CloseWait {
+                    self.replay_fin(id.peer, flow, &tcb)?;
+                }
             }
-            // it was checked when it was built: only a kernel out of memory comes here
-            Err(e) => {
-                self.stats.lost += 1;
-                tracing::error!(node = self.config.name, ?flow, "a committed connection is lost: {e}");
+            Built::Udp(fd) => {
+                permit.send(Arrival { fd, client: flow.client, server: flow.service, state });
             }
-        }
-        if tcb.state == State::CloseWait {
-            self.replay_fin(id.peer, flow, &tcb)?;
         }
         for (frame, _) in hold.iter() {
             self.deliver(frame)?;
@@ -181,8 +197,8 @@ impl<D: Device> Runner<D> {
         }
         if let Some(away) = away {
             // what a peer sent on is still held by that peer; the rest is passed on as before
-            for (frame, tcp) in hold.direct() {
-                self.pass_on(frame, tcp, away.owner)?;
+            for (frame, inner) in hold.direct() {
+                self.pass_on(frame, inner, away.owner)?;
             }
             self.point(flow, away.owner)?;
         } else {
@@ -193,8 +209,10 @@ impl<D: Device> Runner<D> {
     }
 
     pub fn repoint(&mut self, flow: Flow, to: PeerId) -> Result<(), NodeError> {
+        let epoch = self.core.known(&flow).unwrap_or(0);
+        self.note_away(flow, to, epoch);
         let special = self.flows.entry(flow);
-        special.away = Some(Away { owner: to, until: None });
+        special.away = Some(Away::new(to, self.config.idle));
         special.fenced = true;
         // while it is held for a move to here, the entry stays as it is
         if special.hold.is_none() {
@@ -206,6 +224,7 @@ impl<D: Device> Runner<D> {
     /// The owner has lost the connection: the kernel, which does not know it, resets the client.
     pub fn lost(&mut self, flow: Flow) -> Result<(), NodeError> {
         self.stats.lost += 1;
+        self.journal.note(flow, None);
         self.nic.forward_remove(&flow.key())?;
         let special = self.flows.entry(flow);
         special.away = None;
@@ -214,12 +233,34 @@ impl<D: Device> Runner<D> {
         Ok(())
     }
 
+    /// A connection that moved here is gone: its home hears of it, and what still comes of it is not answered.
+    pub fn release(&mut self, flow: Flow) -> Result<(), NodeError> {
+        self.watch.left(&flow);
+        self.journal.note(flow, None);
+        if self.core.is_home(flow.service) != Some(true) {
+            self.nic.endpoint_remove(&flow.key())?;
+            self.hush(flow);
+        }
+        let now = self.now();
+        self.core.released(flow, now);
+        self.act()
+    }
+
+    /// Stray segments of a connection that ended are dropped for a while. A datagram is never stray.
+    fn hush(&mut self, flow: Flow) {
+        if flow.protocol == Protocol::Tcp {
+            self.flows.entry(flow).quiet = Some(Instant::now() + QUIET);
+        }
+    }
+
     pub fn forget(&mut self, flow: Flow) -> Result<(), NodeError> {
+        self.journal.note(flow, None);
         self.nic.forward_remove(&flow.key())?;
         let special = self.flows.entry(flow);
         special.away = None;
         special.fenced = false;
-        special.quiet = Some(Instant::now() + QUIET);
+        self.hush(flow);
+        self.flows.tidy(&flow);
         Ok(())
     }
 }

@@ -10,16 +10,20 @@
 //! Read next: `handle` for what an application can do, `run` for the loop and the path of frames,
 //! `outgoing` and `incoming` for the steps of a move, `flows` for what is held and fenced meanwhile.
 
+mod audit;
 mod config;
 mod crash;
+mod datagrams;
 mod error;
 mod flows;
 mod frame;
 mod handle;
 mod incoming;
+mod journal;
 mod kernel;
 mod node;
 mod outgoing;
+mod recover;
 mod run;
 mod serve;
 mod wake;

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use ipos_device::Device;
 use ipos_migrate::codec::Packet;
-use ipos_migrate::protocol::{Action, Failure, Flow, MoveId, PeerId};
-use ipos_migrate::socket::{self, Frozen};
+use ipos_migrate::protocol::{Action, Endpoint, Failure, Flow, MoveId, PeerId, Protocol};
+use ipos_migrate::socket::{self, Frozen, Inspection};
 use ipos_nic::{Destination, Forward, NicError};
 use tokio::sync::oneshot;
 
@@ -14,7 +14,7 @@ use crate::config::NodeConfig;
 use crate::crash;
 use crate::error::{MoveError, NodeError};
 use crate::flows::{Away, Hold};
-use crate::handle::{Buffers, MoveFailed, MoveReport};
+use crate::handle::{Buffers, MoveFailed, MoveReport, Subject};
 use crate::run::{Runner, wall};
 
 /// How long a server that is not the home passes on what still arrives for a connection that left.
@@ -25,22 +25,27 @@ const DRAIN: usize = 4096;
 pub(crate) type Reply = oneshot::Sender<Result<MoveReport, MoveFailed>>;
 
 /// A socket on its way out.
-enum Socket {
+pub(crate) enum Socket {
     Live(OwnedFd),
     Frozen(Frozen),
+    /// A UDP flow without one.
+    Bare,
+    /// Of UDP, handed over: the kernel may still be about to give it a datagram.
+    Late(OwnedFd),
+    /// Handed over.
     Gone,
 }
 
 /// A move that this node began.
 pub(crate) struct Outgoing {
-    flow: Flow,
-    socket: Socket,
+    pub flow: Flow,
+    pub socket: Socket,
     buffers: Buffers,
-    state: Vec<u8>,
+    pub state: Vec<u8>,
     reply: Reply,
     begun: Instant,
     froze: Option<Instant>,
-    report: MoveReport,
+    pub report: MoveReport,
     /// What failed here, which the core need not know.
     error: Option<MoveError>,
 }
@@ -49,15 +54,15 @@ impl<D: Device> Runner<D> {
     /// An application wants to move a connection.
     pub fn migrate(
         &mut self,
-        fd: OwnedFd,
+        subject: Subject,
         buffers: Buffers,
         state: Vec<u8>,
         target: String,
         reply: Reply,
     ) -> Result<(), NodeError> {
-        match self.start(&fd, &buffers, &state, target) {
+        match self.start(&subject, &buffers, &state, target) {
             Ok((id, flow)) => {
-                let socket = Socket::Live(fd);
+                let socket = subject.fd().map_or(Socket::Bare, Socket::Live);
                 let report = MoveReport { epoch: id.epoch, freeze_us: 0, queue_bytes: 0, total_us: 0, held: 0 };
                 let begun = Instant::now();
                 let outgoing =
@@ -67,7 +72,7 @@ impl<D: Device> Runner<D> {
             Err(error) => {
                 self.stats.failed += 1;
                 // the application may have gone
-                let _ = reply.send(Err(MoveFailed { fd: Some(fd), error }));
+                let _ = reply.send(Err(MoveFailed { fd: subject.fd(), error }));
             }
         }
         self.act()
@@ -75,7 +80,7 @@ impl<D: Device> Runner<D> {
 
     fn start(
         &mut self,
-        fd: &OwnedFd,
+        subject: &Subject,
         buffers: &Buffers,
         state: &[u8],
         target: String,
@@ -87,10 +92,12 @@ impl<D: Device> Runner<D> {
         if length > limit {
             return Err(MoveError::StateTooLong { length, limit });
         }
-        let seen = socket::inspect(fd.as_fd())?;
-        let flow = Flow { client: seen.client, service: seen.server };
+        let Inspection { flow, queues: [receive, send] } = match subject {
+            Subject::Socket(fd) => socket::inspect(fd.as_fd())?,
+            Subject::Bare(flow) => Inspection { flow: *flow, queues: [0; 2] },
+        };
         let add = |queue: u32, buffer: &[u8]| queue.saturating_add(buffer.len().try_into().unwrap_or(u32::MAX));
-        let lengths = [add(seen.queues[0], &buffers.unread), add(seen.queues[1], &buffers.unsent), length as u32];
+        let lengths = [add(receive, &buffers.unread), add(send, &buffers.unsent), length as u32];
         let id = self.core.start(self.now(), wall(), peer, flow, lengths)?;
         Ok((id, flow))
     }
@@ -102,16 +109,17 @@ impl<D: Device> Runner<D> {
             let step = crash::name(&action);
             self.crash_if("before", step)?;
             match action {
-                Action::Send { id, service, owner, message } => {
-                    let MoveId { peer, client, epoch } = id;
-                    self.send_control(peer, &Packet { client, owner, service: Some(service), epoch, message })?;
+                Action::Send { id: MoveId { peer, epoch, .. }, flow, owner, message } => {
+                    let Flow { protocol, client, service } = flow;
+                    let packet = Packet { protocol, client, owner, service: Some(service), epoch, message };
+                    self.send_control(peer, &packet)?;
                 }
                 Action::Freeze(id) => self.freeze(id)?,
                 Action::HandOver(id) => self.hand_over(id)?,
-                Action::Done(id) => self.done(id),
+                Action::Done(id) => self.done(id)?,
                 Action::Failed(id, failure) => self.failed(id, failure)?,
                 Action::Reserve { id, flow, .. } => self.reserve(id, flow)?,
-                Action::Prepare { id, flow, tcb, streams } => self.prepare(id, flow, *tcb, streams),
+                Action::Prepare { id, flow, endpoint, streams } => self.prepare(id, flow, endpoint, streams),
                 Action::GoLive(id) => self.go_live(id)?,
                 Action::Abandon(id) => self.abandon(id)?,
                 Action::Repoint { flow, to } => self.repoint(flow, to)?,
@@ -148,13 +156,17 @@ impl<D: Device> Runner<D> {
         self.take_received(DRAIN)?;
         // draining may have filled the hold, which ends the move
         let Some(outgoing) = self.outgoing.get_mut(&id) else { return Ok(()) };
-        let fd = match std::mem::replace(&mut outgoing.socket, Socket::Gone) {
-            Socket::Live(fd) => fd,
+        match std::mem::replace(&mut outgoing.socket, Socket::Gone) {
+            Socket::Live(fd) if flow.protocol == Protocol::Tcp => self.freeze_tcp(id, flow, fd),
             other => {
                 outgoing.socket = other;
-                return Ok(());
+                self.freeze_udp(id, flow)
             }
-        };
+        }
+    }
+
+    fn freeze_tcp(&mut self, id: MoveId, flow: Flow, fd: OwnedFd) -> Result<(), NodeError> {
+        let Some(outgoing) = self.outgoing.get_mut(&id) else { return Ok(()) };
         match socket::freeze(fd, || self.flows.entry(flow).fenced = true) {
             Ok(mut frozen) => {
                 let Buffers { mut unread, unsent } = std::mem::take(&mut outgoing.buffers);
@@ -169,7 +181,7 @@ impl<D: Device> Runner<D> {
                 outgoing.socket = Socket::Frozen(frozen);
                 self.take_from_kernel(DRAIN, Some((flow, &tcb)))?;
                 let now = self.now();
-                self.core.frozen(id, tcb, streams, now);
+                self.core.frozen(id, Endpoint::Tcp(Box::new(tcb)), streams, now);
             }
             Err(failed) => {
                 outgoing.socket = Socket::Live(failed.fd);
@@ -183,8 +195,8 @@ impl<D: Device> Runner<D> {
         let Some(flow) = self.outgoing.get(&id).map(|o| o.flow) else { return Ok(()) };
         // copies: should the entry not open, the connection stays and needs them
         let hold = self.flows.entry(flow).hold.take().unwrap_or_default();
-        for (frame, tcp) in hold.iter() {
-            self.pass_on(frame, tcp, id.peer)?;
+        for (frame, inner) in hold.iter() {
+            self.pass_on(frame, inner, id.peer)?;
         }
         if let Err(e) = self.nic.forward_insert(&flow.key(), self.forward_to(id.peer, flow)) {
             self.flows.entry(flow).hold = Some(hold);
@@ -193,10 +205,13 @@ impl<D: Device> Runner<D> {
         }
         self.nic.endpoint_remove(&flow.key())?;
         self.watch.left(&flow);
-        self.flows.entry(flow).away = Some(Away { owner: id.peer, until: None });
+        self.note_away(flow, id.peer, id.epoch);
+        self.flows.entry(flow).away = Some(Away::new(id.peer, self.config.idle));
         if let Some(outgoing) = self.outgoing.get_mut(&id) {
-            if let Socket::Frozen(frozen) = std::mem::replace(&mut outgoing.socket, Socket::Gone) {
-                frozen.close_silently();
+            match std::mem::replace(&mut outgoing.socket, Socket::Gone) {
+                Socket::Frozen(frozen) => frozen.close_silently(),
+                Socket::Live(fd) => outgoing.socket = Socket::Late(fd),
+                _ => {}
             }
             outgoing.report.held = hold.len();
             outgoing.report.freeze_us = outgoing.froze.map_or(0, |t| t.elapsed().as_micros() as u64);
@@ -207,9 +222,12 @@ impl<D: Device> Runner<D> {
         Ok(())
     }
 
-    fn done(&mut self, id: MoveId) {
-        let Some(outgoing) = self.outgoing.remove(&id) else { return };
+    fn done(&mut self, id: MoveId) -> Result<(), NodeError> {
+        let Some(outgoing) = self.outgoing.remove(&id) else { return Ok(()) };
         self.stats.moved_out += 1;
+        if outgoing.flow.protocol == Protocol::Udp {
+            self.end_udp(id.peer, &outgoing)?;
+        }
         if self.core.is_home(outgoing.flow.service) != Some(true)
             && let Some(away) = self.flows.get(&outgoing.flow).and_then(|s| s.away.as_mut())
         {
@@ -217,14 +235,16 @@ impl<D: Device> Runner<D> {
         }
         // the application may have gone
         let _ = outgoing.reply.send(Ok(outgoing.report));
+        Ok(())
     }
 
     fn failed(&mut self, id: MoveId, failure: Failure) -> Result<(), NodeError> {
         let Some(outgoing) = self.outgoing.remove(&id) else { return Ok(()) };
         self.stats.failed += 1;
         let mut error = outgoing.error.unwrap_or(MoveError::Protocol(failure));
+        let handed_over = matches!(outgoing.socket, Socket::Gone | Socket::Late(_));
         let fd = match outgoing.socket {
-            Socket::Gone => None,
+            Socket::Gone | Socket::Late(_) | Socket::Bare => None,
             Socket::Live(fd) => Some(fd),
             Socket::Frozen(frozen) => {
                 self.flows.entry(outgoing.flow).fenced = false;
@@ -237,7 +257,7 @@ impl<D: Device> Runner<D> {
                 }
             }
         };
-        if fd.is_some() && outgoing.froze.is_some() {
+        if !handed_over && outgoing.froze.is_some() {
             self.stay(outgoing.flow)?;
         }
         let _ = outgoing.reply.send(Err(MoveFailed { fd, error }));
@@ -267,7 +287,7 @@ impl<D: Device> Runner<D> {
         self.act()
     }
 
-    fn fail_locally(&mut self, id: MoveId, error: MoveError) {
+    pub fn fail_locally(&mut self, id: MoveId, error: MoveError) {
         if let Some(outgoing) = self.outgoing.get_mut(&id) {
             outgoing.error = Some(error);
         }

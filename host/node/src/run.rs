@@ -23,9 +23,10 @@ use crate::config::NodeConfig;
 use crate::crash::Crash;
 use crate::error::NodeError;
 use crate::flows::Flows;
-use crate::frame::{Tcp, encapsulate};
+use crate::frame::{Transport, encapsulate};
 use crate::handle::{Command, Inbox, NodeStats};
 use crate::incoming::{Finishing, Incoming};
+use crate::journal::Journal;
 use crate::kernel::KernelPort;
 use crate::outgoing::Outgoing;
 use crate::watch::{PERIOD, Watch};
@@ -53,6 +54,7 @@ pub(crate) struct Runner<D> {
     pub stats: NodeStats,
     pub watch: Watch,
     pub crash: Crash,
+    pub journal: Journal,
     keys: Vec<Key>,
     pub inbox: Inbox,
     begun: Instant,
@@ -72,6 +74,7 @@ impl<D: Device> Runner<D> {
         config: NodeConfig,
         inbox: Inbox,
         watch: Watch,
+        journal: Journal,
     ) -> Self {
         Runner {
             crash: Crash::from_environment(),
@@ -86,6 +89,7 @@ impl<D: Device> Runner<D> {
             finishing: Vec::new(),
             stats: NodeStats::default(),
             watch,
+            journal,
             inbox,
             begun: Instant::now(),
             look_again: Instant::now(),
@@ -96,6 +100,7 @@ impl<D: Device> Runner<D> {
 
     /// Runs until the node is told to stop or the card or the kernel's interface fails.
     pub fn run(mut self) -> Result<(), NodeError> {
+        self.recover()?;
         loop {
             self.active = false;
             let mut busy = self.nic.device_mut().poll().map_err(NicError::from)?;
@@ -103,6 +108,7 @@ impl<D: Device> Runner<D> {
             busy |= self.take_control()?;
             busy |= self.take_received(BATCH)?;
             busy |= self.take_from_kernel(BATCH, None)?;
+            self.take_events(BATCH)?;
             if !self.take_commands()? {
                 return self.stop();
             }
@@ -161,9 +167,9 @@ impl<D: Device> Runner<D> {
     }
 
     /// Sends a client's frame on to the owner of its connection, as fabric does on a forward hit.
-    pub fn pass_on(&mut self, frame: &[u8], tcp: &Tcp, owner: PeerId) -> Result<(), NodeError> {
-        let address = SocketAddrV4::new(self.config.peers[owner.0].back_ip, tcp.dst.port());
-        match encapsulate(frame, tcp, address, self.link(owner)) {
+    pub fn pass_on(&mut self, frame: &[u8], inner: &Transport, owner: PeerId) -> Result<(), NodeError> {
+        let address = SocketAddrV4::new(self.config.peers[owner.0].back_ip, inner.dst.port());
+        match encapsulate(frame, inner, address, self.link(owner)) {
             Ok(packet) => {
                 self.transmit(Port::Back, packet)?;
                 self.stats.passed_on += 1;
@@ -240,19 +246,16 @@ impl<D: Device> Runner<D> {
             return Ok(());
         }
         let limit = self.config.hold_bytes;
-        let tcp = Tcp::parse(frame);
-        if let Some(tcp) = &tcp {
-            self.watch.segment(tcp.inbound(), tcp);
-        }
-        if let Some(tcp) = tcp
-            && let Some(special) = self.flows.get(&tcp.inbound())
-        {
+        let Some(inner) = Transport::parse(frame) else { return self.other(frame, info) };
+        let flow = inner.inbound();
+        self.watch.segment(&flow, &inner);
+        if let Some(special) = self.flows.get(&flow) {
             if let Some(hold) = &mut special.hold {
-                if hold.push(std::mem::take(frame), tcp, info.decapsulated, limit) {
+                if hold.push(std::mem::take(frame), inner, info.decapsulated, limit) {
                     self.stats.held += 1;
                 } else {
                     self.stats.hold_overflow += 1;
-                    return self.overflow(tcp.inbound());
+                    return self.overflow(flow);
                 }
                 return Ok(());
             }
@@ -263,15 +266,31 @@ impl<D: Device> Runner<D> {
                     self.stats.ignored += 1;
                     return Ok(());
                 }
-                return self.pass_on(frame, &tcp, away.owner);
+                return self.pass_on(frame, &inner, away.owner);
             }
-            // a SYN begins a new connection of the same addresses
-            if tcp.has(Flags::SYN) {
+            // a SYN begins a new connection of the same addresses, at its home
+            if inner.has(Flags::SYN) && !info.decapsulated {
                 special.quiet = None;
             } else if special.quiet.is_some() {
                 self.stats.ignored += 1;
                 return Ok(());
             }
+        }
+        if inner.has(Flags::SYN) && self.watch.is_here(&flow) && self.watch.is_over(&flow) {
+            // nobody here takes a new connection for another home: once that knows, it takes the next SYN itself
+            self.stats.ignored += 1;
+            return self.release(flow);
+        }
+        self.deliver(frame)
+    }
+
+    /// What belongs to no connection; but an ICMP error about one that lives elsewhere is its owner's.
+    fn other(&mut self, frame: &[u8], info: &RxInfo) -> Result<(), NodeError> {
+        if let Some(error) = Transport::quoted(frame)
+            && let Some(away) = self.flows.get(&error.inbound()).and_then(|s| s.away)
+            && !(info.decapsulated && frame[6..12] == self.config.peers[away.owner.0].back_mac)
+        {
+            return self.pass_on(frame, &error, away.owner);
         }
         self.deliver(frame)
     }
@@ -287,11 +306,11 @@ impl<D: Device> Runner<D> {
             if !self.kernel.collect(&mut frame).map_err(NodeError::Kernel)? {
                 return Ok(false);
             }
-            if let Some(tcp) = Tcp::parse(&frame) {
-                let flow = tcp.outbound();
-                self.watch.segment(flow, &tcp);
+            if let Some(inner) = Transport::parse(&frame) {
+                let flow = inner.outbound();
+                self.watch.segment(&flow, &inner);
                 let fenced = self.flows.get(&flow).is_some_and(|s| s.fenced);
-                if fenced && !late.is_some_and(|(f, tcb)| f == flow && precedes(&tcp, tcb)) {
+                if fenced && !late.is_some_and(|(f, tcb)| f == flow && precedes(&inner, tcb)) {
                     self.stats.fenced += 1;
                     continue;
                 }
@@ -308,8 +327,8 @@ impl<D: Device> Runner<D> {
         while let Ok(command) = self.inbox.commands.try_recv() {
             match command {
                 Command::Nothing => {}
-                Command::Migrate { fd, buffers, state, target, reply } => {
-                    self.migrate(fd, buffers, state, target, reply)?;
+                Command::Migrate { subject, buffers, state, target, reply } => {
+                    self.migrate(subject, buffers, state, target, reply)?;
                 }
                 Command::Keys { keys, reply } => {
                     self.keys = keys.into_iter().map(Key::new).collect();
@@ -361,17 +380,15 @@ impl<D: Device> Runner<D> {
             self.nic.forward_remove(&flow.key())?;
         }
         for flow in self.watch.gone(instant) {
-            self.nic.endpoint_remove(&flow.key())?;
-            self.core.released(flow, now);
-            self.act()?;
+            self.release(flow)?;
         }
-        Ok(())
+        self.look_after(instant)
     }
 
     /// Waits until something happens or the core wants to be woken.
     fn sleep(&mut self) -> Result<(), NodeError> {
         // flows expire to the second, not to the millisecond
-        let longest = if !self.flows.is_empty() || self.watch.is_busy() { PERIOD } else { Duration::from_secs(60) };
+        let longest = if !self.flows.is_empty() || !self.watch.is_empty() { PERIOD } else { Duration::from_secs(60) };
         let timeout = self.core.deadline().map_or(longest, |t| t.saturating_sub(self.now()).min(longest));
         // rounded up: a wake just before the deadline would spin
         let timeout = PollTimeout::try_from(timeout.as_millis() as u64 + 1).unwrap_or(PollTimeout::MAX);
@@ -409,7 +426,7 @@ impl<D: Device> Runner<D> {
 
 /// Whether a segment was sent before its connection was frozen: it tells the client nothing that
 /// the control block does not contain.
-fn precedes(tcp: &Tcp, tcb: &Tcb) -> bool {
+fn precedes(tcp: &Transport, tcb: &Tcb) -> bool {
     let not_after = |a: u32, b: u32| b.wrapping_sub(a) < 1 << 31;
     // in CLOSE_WAIT the client's FIN has been acknowledged, one beyond rcv_nxt
     !tcp.has(Flags::SYN | Flags::FIN | Flags::RST)

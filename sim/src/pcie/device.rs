@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ipos_abi::Port;
 use ipos_abi::queue::VECTORS;
 use ipos_abi::regs::MSIX_TABLE;
-use ipos_device::{BAR0_SIZE, DeviceError, DmaDevice, DmaMemory, Iovas, Registers};
+use ipos_device::{BAR0_SIZE, DeviceError, DmaDevice, DmaMemory, Iovas, Mtu, Registers};
 
 use super::plant::Plant;
 use super::{Bus, Function, PciConfig, Unmapped};
@@ -199,5 +199,9 @@ impl<F: Function> DmaDevice for CabledFunction<F> {
 
     fn wait_fds(&self) -> Vec<RawFd> {
         self.plant.fds()
+    }
+
+    fn mtu(&self, port: Port) -> Option<Mtu> {
+        self.plant.mtu(port)
     }
 }

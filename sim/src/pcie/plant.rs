@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::RawFd;
 
 use ipos_abi::Port;
+use ipos_device::Mtu;
 
 use super::Function;
 use crate::card::{CYCLES_PER_POLL, FRAMES_PER_POLL, Wires};
@@ -47,6 +48,15 @@ impl Plant {
                 wires.carry_out(|port, frame| function.wire_out(port, frame))?;
                 Ok(more | busy)
             }
+        }
+    }
+
+    /// What bounds the packets of a port, if its wire knows.
+    #[must_use]
+    pub fn mtu(&self, port: Port) -> Option<Mtu> {
+        match &self.0 {
+            Plugged::Cable(_) => None,
+            Plugged::Wires(wires) => wires.mtu(port),
         }
     }
 

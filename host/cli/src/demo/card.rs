@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use clap::ValueEnum;
 use ipos_abi::Port;
-use ipos_device::Device;
+use ipos_device::{Device, Mtu};
 use ipos_nic::{RingConfig, Rings};
 use ipos_node::{KernelPort, Node, NodeConfig, NodeHandle, PeerConfig, ServiceConfig};
 use ipos_sim::model::{ModelCard, ModelConfig};
@@ -126,6 +126,10 @@ impl Wire for Watched {
     fn fd(&self) -> Option<RawFd> {
         self.inner.fd()
     }
+
+    fn mtu(&self) -> Option<Mtu> {
+        self.inner.mtu()
+    }
 }
 
 /// The servers' nodes with their cards. Dropping it stops them and waits for their captures and
@@ -217,6 +221,8 @@ pub fn card(
 
 fn config(servers: &[ServerNet], own: &ServerNet, key: [u8; 32]) -> NodeConfig {
     let peers = servers.iter().filter(|s| s.name != own.name);
+    let peer =
+        |s: &ServerNet| PeerConfig { name: s.name.clone(), back_ip: s.back_ip, back_mac: s.back_mac, plain: false };
     let service = |port| ServiceConfig { address: SERVICE, port, home: servers[0].name.clone() };
     NodeConfig {
         name: own.name.clone(),
@@ -224,10 +230,12 @@ fn config(servers: &[ServerNet], own: &ServerNet, key: [u8; 32]) -> NodeConfig {
         front_mac: own.front_mac,
         back_mac: own.back_mac,
         ethertype: NodeConfig::ETHERTYPE,
-        peers: peers.map(|s| PeerConfig { name: s.name.clone(), back_ip: s.back_ip, back_mac: s.back_mac }).collect(),
+        peers: peers.map(peer).collect(),
         services: vec![service(HTTP_PORT), service(ECHO_PORT)],
         cluster_keys: vec![key],
         hold_bytes: NodeConfig::HOLD_BYTES,
         move_bytes: NodeConfig::MOVE_BYTES,
+        idle: NodeConfig::IDLE,
+        state_dir: None,
     }
 }

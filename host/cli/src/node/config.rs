@@ -5,6 +5,7 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use ipos_node::{NodeConfig, PeerConfig, ServiceConfig};
@@ -20,6 +21,8 @@ pub enum Card {
     Rtl,
     /// A card on PCIe, by its address.
     Vfio(String),
+    /// A simulated card in a process of its own, by its socket.
+    VfioUser(PathBuf),
 }
 
 impl FromStr for Card {
@@ -30,7 +33,8 @@ impl FromStr for Card {
             ("model", "") => Ok(Card::Model),
             ("rtl", "") => Ok(Card::Rtl),
             ("vfio", address) if !address.is_empty() => Ok(Card::Vfio(address.to_owned())),
-            _ => Err(format!("no card {s:?}: model, rtl or vfio:ADDRESS")),
+            ("vfio-user", socket) if !socket.is_empty() => Ok(Card::VfioUser(socket.into())),
+            _ => Err(format!("no card {s:?}: model, rtl, vfio:ADDRESS or vfio-user:SOCKET")),
         }
     }
 }
@@ -106,6 +110,9 @@ pub struct Config {
     pub hold_bytes: usize,
     #[serde(default = "default_move_bytes")]
     pub move_bytes: usize,
+    #[serde(default = "default_idle")]
+    pub idle_seconds: u64,
+    pub state_dir: Option<PathBuf>,
     #[serde(default)]
     pub peers: Vec<Peer>,
     #[serde(default)]
@@ -118,6 +125,8 @@ pub struct Peer {
     pub name: String,
     pub back_ip: Ipv4Addr,
     pub back_mac: Text<Hex<6>>,
+    #[serde(default)]
+    pub plain: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -142,6 +151,10 @@ fn default_ethertype() -> u16 {
 
 fn default_hold_bytes() -> usize {
     NodeConfig::HOLD_BYTES
+}
+
+fn default_idle() -> u64 {
+    NodeConfig::IDLE.as_secs()
 }
 
 fn default_move_bytes() -> usize {
@@ -179,7 +192,12 @@ impl Config {
 
     /// What the node itself must know.
     pub fn node(&self) -> NodeConfig {
-        let peer = |p: &Peer| PeerConfig { name: p.name.clone(), back_ip: p.back_ip, back_mac: p.back_mac.0.0 };
+        let peer = |p: &Peer| PeerConfig {
+            name: p.name.clone(),
+            back_ip: p.back_ip,
+            back_mac: p.back_mac.0.0,
+            plain: p.plain,
+        };
         let service = |s: &Service| ServiceConfig { address: s.address, port: s.port, home: s.home.clone() };
         NodeConfig {
             name: self.name.clone(),
@@ -192,6 +210,8 @@ impl Config {
             cluster_keys: self.cluster_keys.iter().map(|k| k.0.0).collect(),
             hold_bytes: self.hold_bytes,
             move_bytes: self.move_bytes,
+            idle: Duration::from_secs(self.idle_seconds),
+            state_dir: self.state_dir.clone(),
         }
     }
 }

@@ -27,7 +27,7 @@ pub struct Args {
     /// The configuration, TOML or (by its name, *.json) JSON
     #[arg(long, value_name = "FILE", required = true)]
     config: Option<PathBuf>,
-    /// model, rtl or vfio:ADDRESS, in place of the configuration's card
+    /// model, rtl, vfio:ADDRESS or vfio-user:SOCKET, in place of the configuration's card
     #[arg(long)]
     card: Option<Card>,
     /// Where servers find the node, in place of the configuration's socket

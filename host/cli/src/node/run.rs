@@ -9,6 +9,7 @@ use ipos::channel::Gate;
 use ipos::message::NodeInfo;
 use ipos_device::Device;
 use ipos_device::vfio::VfioDevice;
+use ipos_device::vfio_user::VfioUser;
 use ipos_nic::{RingConfig, Rings};
 use ipos_node::{Node, NodeHandle, Server};
 use ipos_sim::wire::Wire;
@@ -93,6 +94,7 @@ fn start(config: &Config) -> anyhow::Result<NodeHandle> {
     let device = match &config.card.0 {
         Card::Model => simulated(CardKind::Model)?,
         Card::Rtl => simulated(CardKind::Rtl)?,
+        Card::VfioUser(socket) => Box::new(Rings::open(VfioUser::connect(socket)?, &RingConfig::default())?),
         Card::Vfio(address) => Box::new(Rings::open(VfioDevice::open(address)?, &RingConfig::default())?),
     };
     Ok(Node::spawn(device, Box::new(KernelWire(kernel, fd)), config.node(), || Ok(()))?)

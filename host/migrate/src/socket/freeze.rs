@@ -10,6 +10,8 @@ use super::CONGESTION;
 use super::diag::Diag;
 use super::error::{FreezeError, FreezeFailed, What};
 use super::sys::{self, RepairQueue, RepairWindow, TcpInfo};
+use crate::protocol::Flow;
+use crate::protocol::Protocol::{Tcp, Udp};
 use ipos_abi::wire::tcb::{Congestion, Negotiated, Options, Repr as Tcb, State};
 
 /// Readings of a socket that keeps changing before it is given up.
@@ -62,21 +64,26 @@ fn state(info: &TcpInfo) -> Result<State, FreezeError> {
         .ok_or(FreezeError::State(info.state))
 }
 
+/// The peer's and the local address.
+fn ends(fd: BorrowedFd<'_>) -> Result<(SocketAddrV4, SocketAddrV4), FreezeError> {
+    let v4 = |a: io::Result<socket2::SockAddr>, what| {
+        a.reading(what)?.as_socket_ipv4().ok_or(FreezeError::NotConnected("another address family"))
+    };
+    let socket = SockRef::from(&fd);
+    Ok((v4(socket.peer_addr(), "the peer's address")?, v4(socket.local_addr(), "the local address")?))
+}
+
 /// Refuses what can't move, before anything is disturbed. Returns the connection's two ends.
 fn check(fd: BorrowedFd<'_>) -> Result<(SocketAddrV4, SocketAddrV4), FreezeError> {
     let socket = SockRef::from(&fd);
     match socket.protocol().reading("SO_PROTOCOL")? {
         Some(Protocol::TCP) => {}
         Some(p) if i32::from(p) == libc::IPPROTO_MPTCP => return Err(FreezeError::Mptcp),
-        _ => return Err(FreezeError::NotTcp("another protocol")),
+        _ => return Err(FreezeError::NotConnected("another protocol")),
     }
     let info: TcpInfo = sys::get_tcp(fd, libc::TCP_INFO).reading("TCP_INFO")?;
     state(&info)?;
-    let v4 = |a: io::Result<socket2::SockAddr>, what| {
-        a.reading(what)?.as_socket_ipv4().ok_or(FreezeError::NotTcp("another address family"))
-    };
-    let client = v4(socket.peer_addr(), "the peer's address")?;
-    let server = v4(socket.local_addr(), "the local address")?;
+    let (client, server) = ends(fd)?;
     let ulp: [u8; 16] = sys::get_tcp(fd, libc::TCP_ULP).reading("TCP_ULP")?;
     if ulp[0] != 0 {
         return Err(FreezeError::Ulp(String::from_utf8_lossy(&ulp).trim_end_matches('\0').to_owned()));
@@ -106,20 +113,23 @@ fn check(fd: BorrowedFd<'_>) -> Result<(SocketAddrV4, SocketAddrV4), FreezeError
 /// A connection that can move, as far as can be told without disturbing it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Inspection {
-    /// The peer of the connection.
-    pub client: SocketAddrV4,
-    /// The address that the connection answers as.
-    pub server: SocketAddrV4,
-    /// Bytes in the receive and the send queue, as of now.
+    /// The connection.
+    pub flow: Flow,
+    /// Bytes in the receive and the send queue that travel as streams, as of now.
     pub queues: [u32; 2],
 }
 
-/// Refuses early what [`freeze()`] would refuse, and tells what would travel.
+/// Refuses early what [`freeze()`] would refuse, and tells what would travel. A UDP socket must be connected.
 pub fn inspect(fd: BorrowedFd<'_>) -> Result<Inspection, FreezeError> {
-    let (client, server) = check(fd)?;
+    if SockRef::from(&fd).protocol().reading("SO_PROTOCOL")? == Some(Protocol::UDP) {
+        let (client, service) = ends(fd)?;
+        return Ok(Inspection { flow: Flow { protocol: Udp, client, service }, queues: [0; 2] });
+    }
+    let (client, service) = check(fd)?;
     let received = sys::count(fd, libc::FIONREAD as libc::c_ulong).reading("FIONREAD")?;
     let written = sys::count(fd, libc::TIOCOUTQ as libc::c_ulong).reading("TIOCOUTQ")?;
-    Ok(Inspection { client, server, queues: [received as u32, written as u32] })
+    let flow = Flow { protocol: Tcp, client, service };
+    Ok(Inspection { flow, queues: [received as u32, written as u32] })
 }
 
 /// Freezes a connection. The caller holds the client's packets and has drained the receive path;

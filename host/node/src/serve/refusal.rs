@@ -19,7 +19,7 @@ pub(super) fn refusal(error: &MoveError) -> Refusal {
         MoveError::UnknownPeer { asked, known } => Refusal::UnknownPeer { asked: asked.clone(), known: known.clone() },
         MoveError::StateTooLong { length, limit } => long("application state", *length, *limit),
         MoveError::Socket(e) => unmovable(match e {
-            FreezeError::NotTcp(_) => Unmovable::NotTcp,
+            FreezeError::NotConnected(_) => Unmovable::NotTcp,
             FreezeError::State(_) => Unmovable::State,
             FreezeError::Urgent => Unmovable::Urgent,
             FreezeError::Mptcp => Unmovable::Mptcp,

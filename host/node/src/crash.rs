@@ -11,8 +11,8 @@ use ipos_migrate::protocol::{Action, Message};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// What the card gets to send what it was given before.
-const LAST_FRAMES: Duration = Duration::from_millis(50);
+/// What the card gets to send what it was given before, and what other threads get to see what happened during a halt.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The steps that were named, and the signals there.
 pub(crate) struct Crash(Vec<(String, Signal)>);
@@ -38,9 +38,10 @@ impl Crash {
 
 /// Sends this process a signal once the card has sent what it was given.
 pub(crate) fn suffer(signal: Signal) {
-    thread::sleep(LAST_FRAMES);
+    thread::sleep(PAUSE);
     // it can only fail for a process that is not there
     let _ = kill(Pid::this(), signal);
+    thread::sleep(PAUSE);
 }
 
 /// The step that an action of the core is.

@@ -85,6 +85,10 @@ impl<D: Device> Runner<D> {
     }
 
     pub fn prepare(&mut self, id: MoveId, flow: Flow, endpoint: Endpoint, streams: [Vec<u8>; 3]) {
+        if !self.is_awaited(id, flow) {
+            let now = self.now();
+            return self.core.prepared(id, Err(Reason::NoListener), now);
+        }
         let [receive, send, state] = streams;
         let built = match endpoint {
             Endpoint::Tcp(tcb) => socket::prepare(&tcb, flow.client, flow.service, &receive, send)
@@ -110,6 +114,15 @@ impl<D: Device> Runner<D> {
         };
         let now = self.now();
         self.core.prepared(id, result, now);
+    }
+
+    /// Whether the application that took the offer is still there: without it the connection is better off where it is.
+    fn is_awaited(&self, id: MoveId, flow: Flow) -> bool {
+        let listener = self.inbox.listeners.get(flow.protocol, flow.service.port());
+        let promised = self.incoming.get(&id).map(|incoming| &incoming.permit);
+        listener
+            .zip(promised)
+            .is_some_and(|(listener, permit)| !listener.is_closed() && permit.same_channel_as_sender(&listener))
     }
 
     pub fn go_live(&mut self, id: MoveId) -> Result<(), NodeError> {

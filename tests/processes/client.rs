@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use ipos_lab::net::SERVICE;
 use ipos_sim::wire::netns::Netns;
 
-use crate::role::PORT;
+use crate::application::PORT;
 
 /// Bytes that may be on their way.
 const WINDOW: u64 = 8 << 10;

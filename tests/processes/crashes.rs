@@ -1,4 +1,4 @@
-//! A node and its application are killed at each step of a move: what the client sees.
+//! Nodes and applications are killed at each step of a move, and at any time: what the client sees.
 
 use std::sync::Mutex;
 use std::thread;
@@ -17,16 +17,78 @@ const DEAD: Duration = Duration::from_millis(1500);
 /// Bytes that must come back before a connection is said to go on.
 const PROOF: u64 = 32 << 10;
 
-/// Who is killed, when.
-struct Case {
-    /// 0: the source and home. 1: the destination.
-    victim: usize,
-    step: &'static str,
-    /// Whether the connection may die with the victim, which owned it.
-    may_end: bool,
-    /// Whether the client must not even notice, before the victim is back.
-    goes_on_meanwhile: bool,
+/// What is killed of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Victim {
+    /// Node and application: the server, but for its card and kernel.
+    Both,
+    Node,
+    Application,
 }
+
+/// What may become of the connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Allowed {
+    /// What was killed owned it: it may end.
+    End,
+    /// It must go on, once what was killed is back.
+    GoOn,
+    /// It must go on meanwhile.
+    Unnoticed,
+}
+
+use Allowed::{End as MayEnd, GoOn, Unnoticed};
+use Victim::{Application, Both, Node};
+
+/// Server (0: source and home, 1: destination), what of it is killed, at which step of its node, what is allowed.
+type Case = (usize, Victim, &'static str, Allowed);
+
+#[rustfmt::skip]
+const CASES: &[Case] = &[
+    (0, Both, "before offer", MayEnd),
+    (0, Both, "after offer", MayEnd),
+    (0, Both, "before freeze", MayEnd),
+    (0, Both, "after freeze", MayEnd),
+    (0, Both, "after connection", MayEnd),
+    (0, Both, "before hand-over", MayEnd),
+    (0, Both, "after hand-over", GoOn),
+    (0, Both, "after commit", Unnoticed),
+    (0, Both, "before done", Unnoticed),
+    (0, Both, "", Unnoticed),
+    (0, Node, "after offer", MayEnd),
+    (0, Node, "after freeze", MayEnd),
+    (0, Node, "before hand-over", MayEnd),
+    (0, Node, "after hand-over", GoOn),
+    (0, Node, "after commit", Unnoticed),
+    (0, Node, "", Unnoticed),
+    (0, Application, "after offer", MayEnd),
+    (0, Application, "after freeze", MayEnd),
+    (0, Application, "after hand-over", Unnoticed),
+    (0, Application, "after commit", Unnoticed),
+    (0, Application, "", Unnoticed),
+    (1, Both, "before reserve", GoOn),
+    (1, Both, "before ready", GoOn),
+    (1, Both, "after ready", GoOn),
+    (1, Both, "before prepare", GoOn),
+    (1, Both, "after prepare", GoOn),
+    (1, Both, "before acknowledgement", GoOn),
+    (1, Both, "after acknowledgement", MayEnd),
+    (1, Both, "before go-live", MayEnd),
+    (1, Both, "after go-live", MayEnd),
+    (1, Both, "after commit answer", MayEnd),
+    (1, Both, "", MayEnd),
+    (1, Node, "before reserve", GoOn),
+    (1, Node, "after ready", GoOn),
+    (1, Node, "before acknowledgement", GoOn),
+    (1, Node, "after acknowledgement", MayEnd),
+    (1, Node, "after go-live", MayEnd),
+    (1, Node, "", GoOn),
+    (1, Application, "before reserve", GoOn),
+    (1, Application, "after ready", GoOn),
+    (1, Application, "after acknowledgement", MayEnd),
+    (1, Application, "after go-live", MayEnd),
+    (1, Application, "", MayEnd),
+];
 
 /// What became of one.
 #[derive(Debug)]
@@ -39,51 +101,40 @@ struct Outcome {
     pause: Duration,
 }
 
-const fn source(step: &'static str, may_end: bool, goes_on_meanwhile: bool) -> Case {
-    Case { victim: 0, step, may_end, goes_on_meanwhile }
-}
-
-const fn destination(step: &'static str, may_end: bool, goes_on_meanwhile: bool) -> Case {
-    Case { victim: 1, step, may_end, goes_on_meanwhile }
-}
-
-/// A node that starts again empties its card's tables, so far: the home's death ends what it has moved away.
-const NOT_YET: bool = true;
-
-const CASES: &[Case] = &[
-    source("before offer", true, false),
-    source("after offer", true, false),
-    source("before freeze", true, false),
-    source("after freeze", true, false),
-    source("after connection", true, false),
-    source("before hand-over", true, false),
-    source("after hand-over", NOT_YET, false),
-    source("after commit", NOT_YET, true),
-    source("before done", NOT_YET, true),
-    source("after done", NOT_YET, true),
-    destination("before reserve", false, false),
-    destination("before ready", false, false),
-    destination("after ready", false, false),
-    destination("before prepare", false, false),
-    destination("after prepare", false, false),
-    destination("before acknowledgement", false, false),
-    destination("after acknowledgement", true, false),
-    destination("before go-live", true, false),
-    destination("after go-live", true, false),
-    destination("after commit answer", true, false),
-];
-
-fn play(case: &Case) -> Outcome {
-    let mut crash = [None; 2];
-    crash[case.victim] = Some(case.step);
-    let mut cluster = Cluster::new(None, crash);
+/// The victim dies as the move gets to the step; without one, after the move.
+fn play(&(own, victim, step, _): &Case) -> Outcome {
+    let mut environment = [None; 2];
+    if !step.is_empty() {
+        // an application has no steps: its node halts at one, and the application dies meanwhile
+        let variable = if victim == Application { "IPOS_HALT" } else { "IPOS_CRASH" };
+        environment[own] = Some((variable, step));
+    }
+    let mut cluster = Cluster::new(None, environment);
     let mut client = Client::new(cluster.client());
     assert!(client.goes_on(PROOF, LIMIT), "it does not even begin");
-    cluster.node(0).tell(&format!("move {} b", client.port));
-    let died = cluster.node(case.victim).died();
-    // a move that is given up by the survivor takes as long as packets may be held
+    cluster.at(0).tell(&format!("move {} b", client.port));
+    let server = &mut cluster.servers[own];
+    let died = match (step, victim) {
+        ("", _) => client.goes_on(PROOF, LIMIT),
+        (_, Application) => server.node.halted(),
+        _ => server.node.died(),
+    };
+    if step.is_empty() && victim != Application {
+        server.node.kill();
+    }
+    if victim != Node {
+        server.application.process.kill();
+    }
+    if !step.is_empty() && victim == Application {
+        server.node.go_on();
+    }
     let meanwhile = client.goes_on(PROOF, DEAD);
-    cluster.start(case.victim, None);
+    if victim != Application {
+        cluster.restart_node(own);
+    }
+    if victim != Node {
+        cluster.restart_application(own);
+    }
     let afterwards = client.goes_on(PROOF, LIMIT) && client.finish(LIMIT);
     let seen = client.seen();
     Outcome { died, meanwhile, afterwards, end: seen.end, wrong: seen.wrong, pause: seen.longest }
@@ -94,9 +145,9 @@ fn a_card_forwards_without_its_node() {
     let mut cluster = Cluster::new(None, [None; 2]);
     let mut client = Client::new(cluster.client());
     assert!(client.goes_on(PROOF, LIMIT), "it does not even begin");
-    cluster.node(0).tell(&format!("move {} b", client.port));
-    assert!(cluster.node(0).answer().is_some_and(|a| a.starts_with("moved")));
-    cluster.node(0).kill();
+    cluster.at(0).tell(&format!("move {} b", client.port));
+    assert!(cluster.at(0).answer().is_some_and(|a| a.starts_with("moved")));
+    cluster.servers[0].node.kill();
     assert!(client.goes_on(1 << 20, LIMIT) && client.finish(LIMIT), "{:?}", client.seen());
     eprintln!("longest pause {:?}", client.seen().longest);
 }
@@ -106,7 +157,7 @@ fn killed_at_each_step() {
     let next = Mutex::new(CASES.iter().enumerate());
     let outcomes: Mutex<Vec<(usize, Outcome)>> = Mutex::default();
     thread::scope(|s| {
-        for _ in 0..5 {
+        for _ in 0..6 {
             s.spawn(|| {
                 loop {
                     let Some((i, case)) = next.lock().unwrap().next() else { return };
@@ -121,8 +172,10 @@ fn killed_at_each_step() {
     eprintln!("| killed | at | until it is back | after | longest pause |\n|---|---|---|---|---|");
     let mut off = Vec::new();
     for (i, outcome) in &outcomes {
-        let case = &CASES[*i];
-        let victim = ["A", "B"][case.victim];
+        let &(own, victim, step, allowed) = &CASES[*i];
+        let server = ["A", "B"][own];
+        let (what, at) = (format!("{victim:?}").to_lowercase(), if step.is_empty() { "after the move" } else { step });
+        let meanwhile = if outcome.meanwhile { "goes on" } else { "waits" };
         let after = match outcome.end {
             _ if outcome.afterwards => "goes on, every byte once".to_owned(),
             Some(End::Reset) => "reset".to_owned(),
@@ -130,14 +183,16 @@ fn killed_at_each_step() {
             Some(End::Other(kind)) => format!("{kind}"),
             None => "nothing".to_owned(),
         };
-        let meanwhile = if outcome.meanwhile { "goes on" } else { "waits" };
         let pause = if outcome.afterwards { format!("{:.1} s", outcome.pause.as_secs_f64()) } else { "–".to_owned() };
-        eprintln!("| {victim} | {} | {meanwhile} | {after} | {pause} |", case.step);
+        eprintln!("| {server}, {what} | {at} | {meanwhile} | {after} | {pause} |");
         let ended = matches!(outcome.end, Some(End::Reset | End::Closed));
-        let allowed = outcome.afterwards || case.may_end && ended;
-        let good = outcome.died && !outcome.wrong && allowed && (outcome.meanwhile || !case.goes_on_meanwhile);
-        if !good {
-            off.push(format!("{victim} {}: {outcome:?}", case.step));
+        let right = match allowed {
+            MayEnd => outcome.afterwards || ended,
+            GoOn => outcome.afterwards,
+            Unnoticed => outcome.afterwards && outcome.meanwhile,
+        };
+        if !outcome.died || outcome.wrong || !right {
+            off.push(format!("{server}, {what}, {at}: {outcome:?}"));
         }
     }
     assert!(off.is_empty(), "{off:#?}");
@@ -150,36 +205,49 @@ fn killed_at_any_time() {
     let mut random = StdRng::seed_from_u64(seed);
     let mut cluster = Cluster::new(None, [None; 2]);
     let (mut went_on, mut ended) = (0, 0);
-    for kill in 0..kills {
+    for round in 0..kills {
+        let about = format!("kill {round}, IPOS_SEED={seed}");
         let mut client = Client::new(cluster.client());
-        assert!(client.goes_on(PROOF, LIMIT), "kill {kill}, IPOS_SEED={seed}: it does not even begin");
+        assert!(client.goes_on(PROOF, LIMIT), "{about}: it does not even begin");
         let mut at = 0;
         for _ in 0..random.random_range(0..4) {
-            cluster.node(at).tell(&format!("move {} {}", client.port, ["b", "a"][at]));
-            let answer = cluster.node(at).answer().unwrap();
-            assert!(answer.starts_with("moved"), "kill {kill}, IPOS_SEED={seed}: {answer}");
+            // an application finds its node again within seconds, and until then is no listener
+            let moved = (0..100).any(|_| {
+                cluster.at(at).tell(&format!("move {} {}", client.port, ["b", "a"][at]));
+                let answer = cluster.at(at).answer().unwrap();
+                let moved = answer.starts_with("moved");
+                assert!(moved || answer.contains("no listener"), "{about}: {answer}");
+                assert!(client.goes_on(PROOF, LIMIT), "{about}: {:?}", client.seen());
+                moved
+            });
+            assert!(moved, "{about}: no listener");
             at = 1 - at;
         }
-        let victim = random.random_range(0..2);
-        cluster.node(at).tell(&format!("move {} {}", client.port, ["b", "a"][at]));
+        let (own, victim) = (random.random_range(0..2), [Both, Node, Application][random.random_range(0..3)]);
+        cluster.at(at).tell(&format!("move {} {}", client.port, ["b", "a"][at]));
         thread::sleep(Duration::from_micros(random.random_range(0..8000)));
-        cluster.node(victim).kill();
+        if victim != Application {
+            cluster.servers[own].node.kill();
+        }
+        if victim != Node {
+            cluster.servers[own].application.process.kill();
+        }
         thread::sleep(Duration::from_millis(random.random_range(0..1000)));
-        cluster.start(victim, None);
+        if victim != Application {
+            cluster.restart_node(own);
+        }
+        if own != at || victim == Node {
+            let answer = cluster.at(at).answer();
+            assert!(answer.is_some(), "{about}: the move never ended");
+        }
+        if victim != Node {
+            cluster.restart_application(own);
+        }
         let survived = client.goes_on(PROOF, LIMIT) && client.finish(LIMIT);
         let seen = client.seen();
         let clean = matches!(seen.end, Some(End::Reset | End::Closed));
-        assert!(!seen.wrong && (survived || clean), "kill {kill} of {victim}, IPOS_SEED={seed}: {seen:?}");
-        if survived {
-            went_on += 1
-        } else {
-            ended += 1
-        }
-        if victim != at {
-            // the survivor's answer to the last command is still to come
-            let answer = cluster.node(at).answer();
-            assert!(answer.is_some(), "kill {kill}, IPOS_SEED={seed}: the move never ended");
-        }
+        assert!(!seen.wrong && (survived || clean), "{about} of {victim:?} {own}: {seen:?}");
+        if survived { went_on += 1 } else { ended += 1 }
     }
     eprintln!("{kills} kills, IPOS_SEED={seed}: {went_on} connections went on, {ended} ended with their owner");
 }

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use crate::role::PORT;
+use crate::application::PORT;
 
 /// Bytes of a question.
 const QUESTION: usize = 64;

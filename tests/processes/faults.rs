@@ -18,8 +18,8 @@ fn moves(name: &str, faults: Faults, tries: u32) -> u32 {
     for _ in 0..tries {
         assert!(client.goes_on(4 << 10, LIMIT), "{name}, IPOS_SEED={seed}: {:?}", client.seen());
         let target = ["b", "a"][at];
-        cluster.node(at).tell(&format!("move {} {target}", client.port));
-        let answer = cluster.node(at).answer().unwrap();
+        cluster.at(at).tell(&format!("move {} {target}", client.port));
+        let answer = cluster.at(at).answer().unwrap();
         if answer.starts_with("moved") {
             at = 1 - at;
             moved += 1;

@@ -18,8 +18,8 @@ fn a_thousand_connections_at_once_while_all_carry_traffic() {
     assert!(crowd.all_go_on(2, LIMIT), "they do not even begin");
     for (from, to) in [(0, "b"), (1, "a")] {
         let begun = Instant::now();
-        cluster.node(from).tell(&format!("move all {to}"));
-        let answer = cluster.node(from).answer().unwrap();
+        cluster.at(from).tell(&format!("move all {to}"));
+        let answer = cluster.at(from).answer().unwrap();
         let took = begun.elapsed();
         eprintln!("to {to}: {answer} in {took:.2?}");
         assert_eq!(answer, format!("moved {CROWD}, failed 0"));
@@ -31,7 +31,7 @@ fn a_thousand_connections_at_once_while_all_carry_traffic() {
     eprintln!("longest wait of a client for an answer: p50 {:.2?}, max {:.2?}", waits[CROWD / 2], waits[CROWD - 1]);
     let stats = [cluster.stats(0), cluster.stats(1)];
     for node in &stats {
-        assert_eq!((node["moved_out"], node["moved_in"], node["failed"]), (CROWD as i64, CROWD as i64, 0));
+        assert_eq!((node["moved_out"], node["moved_in"], node["failed"]), (CROWD as u64, CROWD as u64, 0));
     }
 }
 
@@ -45,8 +45,8 @@ fn thousands_of_moves_in_a_row() {
     let mut freezes = Vec::new();
     for i in 0..moves {
         let (from, to) = if i % 2 == 0 { (0, "b") } else { (1, "a") };
-        cluster.node(from).tell(&format!("move {} {to}", client.port));
-        let answer = cluster.node(from).answer().unwrap();
+        cluster.at(from).tell(&format!("move {} {to}", client.port));
+        let answer = cluster.at(from).answer().unwrap();
         let words: Vec<&str> = answer.split(' ').collect();
         assert_eq!(words[0], "moved", "move {i}: {answer}");
         freezes.push(words[1].parse::<u32>().unwrap());

@@ -58,25 +58,26 @@ fn settle(cluster: &mut Cluster) {
     }
 }
 
+/// Connections come, all move there, every other time back, and those that came go: they end on both servers in turn.
+/// A move that fails, on a machine that is too busy for it, leaves its connection where it was.
 fn round(cluster: &mut Cluster, number: u32, stay: &Crowd) {
     let pass = Crowd::new(cluster.client(), PASS, PACE);
-    assert!(pass.all_go_on(1, LIMIT) && stay.all_go_on(1, LIMIT), "round {number}");
-    // there, and every other time back, so that connections end on both servers
     let ways: &[(usize, &str)] = if number.is_multiple_of(2) { &[(0, "b"), (1, "a")] } else { &[(0, "b")] };
     for &(from, to) in ways {
-        cluster.node(from).tell(&format!("move all {to}"));
-        let answer = cluster.node(from).answer().unwrap();
-        assert!(answer.ends_with("failed 0"), "round {number} to {to}: {answer}");
-        assert!(pass.all_go_on(2, LIMIT) && stay.all_go_on(2, LIMIT), "round {number}");
+        assert!(pass.all_go_on(2, LIMIT) && stay.all_go_on(2, LIMIT), "round {number} before {to}");
+        move_all(cluster, from, to);
     }
+    assert!(pass.all_go_on(2, LIMIT) && stay.all_go_on(2, LIMIT), "round {number}");
     for end in pass.finish() {
         end.unwrap();
     }
-    if ways.len() == 1 {
-        cluster.node(1).tell("move all a");
-        // those that have just closed may be on their way out
-        cluster.node(1).answer().unwrap();
-    }
+    move_all(cluster, 1, "a");
+}
+
+fn move_all(cluster: &mut Cluster, from: usize, to: &str) {
+    cluster.at(from).tell(&format!("move all {to}"));
+    let answer = cluster.at(from).answer().unwrap();
+    assert!(answer.starts_with("moved"), "{answer}");
 }
 
 #[test]
@@ -99,14 +100,15 @@ fn nothing_piles_up() {
             eprintln!("{} s, {rounds} rounds: {:?}", begun.elapsed().as_secs(), usage(&cluster));
         }
     }
-    let moved = cluster.stats(0)["moved_out"] + cluster.stats(1)["moved_out"];
+    let count = |what: &str| cluster.stats(0)[what] + cluster.stats(1)[what];
+    let (moved, failed) = (count("moved_out"), count("failed"));
     for end in stay.finish() {
         end.unwrap();
     }
     let took = begun.elapsed();
     settle(&mut cluster);
     let (warm, now) = (warm.unwrap(), usage(&cluster));
-    eprintln!("{} s, {rounds} rounds, {moved} moves; nothing in the tables", took.as_secs());
+    eprintln!("{} s, {rounds} rounds, {moved} moves, {failed} failed; nothing in the tables", took.as_secs());
     for (warm, now) in warm.iter().zip(&now) {
         eprintln!(
             "{}: {} KiB, {:+} since round {WARM_UP}; {} descriptors, {:+}",

@@ -56,7 +56,7 @@ fn what_can_not_be_done_is_said() {
     let program = compile(directory.path());
     for (socket, address, about) in [
         ("/nonexistent", "127.0.0.1:7001", "no node at /nonexistent"),
-        ("/nonexistent", "127.0.0.1", "127.0.0.1: invalid socket address"),
+        ("/nonexistent", "127.0.0.1", "127.0.0.1: invalid IPv4 socket address"),
     ] {
         let output = Command::new(&program).arg(address).env("IPOS_SOCKET", socket).output().unwrap();
         let text = String::from_utf8_lossy(&output.stderr);

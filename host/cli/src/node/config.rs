@@ -21,7 +21,7 @@ pub enum Card {
     Rtl,
     /// A card on PCIe, by its address.
     Vfio(String),
-    /// A simulated card in a process of its own, by its socket.
+    /// A card in a process of its own, by its socket: `ipos card serve`.
     VfioUser(PathBuf),
 }
 
@@ -29,7 +29,7 @@ impl FromStr for Card {
     type Err = String;
 
     fn from_str(s: &str) -> Result<Self, String> {
-        match s.split_once(':').map_or((s, ""), |(kind, rest)| (kind, rest)) {
+        match s.split_once(':').unwrap_or((s, "")) {
             ("model", "") => Ok(Card::Model),
             ("rtl", "") => Ok(Card::Rtl),
             ("vfio", address) if !address.is_empty() => Ok(Card::Vfio(address.to_owned())),
@@ -173,6 +173,7 @@ impl Config {
     }
 
     fn check(&self, path: &Path) -> anyhow::Result<()> {
+        // in this process
         let simulated = matches!(self.card.0, Card::Model | Card::Rtl);
         if simulated && (self.front.is_none() || self.back.is_none()) {
             bail!(
@@ -181,7 +182,7 @@ impl Config {
             );
         }
         if !simulated && (self.front.is_some() || self.back.is_some()) {
-            bail!("{}: `front` and `back` are for simulated cards; this one has its own wires", path.display());
+            bail!("{}: `front` and `back` are for `model` and `rtl`; this card has its own wires", path.display());
         }
         let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path)?.permissions());
         if !self.cluster_keys.is_empty() && mode & 0o044 != 0 {

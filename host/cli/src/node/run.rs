@@ -94,8 +94,8 @@ fn start(config: &Config) -> anyhow::Result<NodeHandle> {
     let device = match &config.card.0 {
         Card::Model => simulated(CardKind::Model)?,
         Card::Rtl => simulated(CardKind::Rtl)?,
-        Card::VfioUser(socket) => Box::new(Rings::open(VfioUser::connect(socket)?, &RingConfig::default())?),
         Card::Vfio(address) => Box::new(Rings::open(VfioDevice::open(address)?, &RingConfig::default())?),
+        Card::VfioUser(socket) => Box::new(Rings::open(VfioUser::connect(socket)?, &RingConfig::default())?),
     };
     Ok(Node::spawn(device, Box::new(KernelWire(kernel, fd)), config.node(), || Ok(()))?)
 }

@@ -166,11 +166,14 @@ async fn bad_node(answer: Vec<u8>) -> (tempfile::TempDir, ipos::Node) {
     (directory, ipos::Node::new(path))
 }
 
+/// Whether an error is the one that is wanted.
+type Expected = fn(&Error) -> bool;
+
 #[test]
 fn an_application_survives_whatever_its_node_says() {
     runtime().block_on(async {
         let right = encode(&Reply::Listening).unwrap();
-        let cases: [(Vec<u8>, fn(&Error) -> bool); 6] = [
+        let cases: [(Vec<u8>, Expected); 6] = [
             (Vec::new(), |e| matches!(e, Error::Channel(ChannelError::Ended))),
             (vec![7, 7, 7], |e| matches!(e, Error::Channel(ChannelError::Message(MessageError::Version { found: 7 })))),
             (vec![1, 200], |e| matches!(e, Error::Channel(ChannelError::Message(MessageError::Malformed(_))))),

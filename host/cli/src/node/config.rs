@@ -266,6 +266,13 @@ mod tests {
     }
 
     #[test]
+    fn the_example_says_what_its_comments_do() {
+        let config: Config = from_toml(include_str!("../../node.example.toml")).unwrap();
+        assert_eq!(config.card.0, Card::Vfio("0000:01:00.0".to_owned()));
+        assert_eq!((config.peers.len(), config.services.len(), config.cluster_keys.len()), (1, 1, 1));
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         for (from, to, about) in [
             ("card = \"model\"", "card = \"paper\"", "no card \"paper\""),

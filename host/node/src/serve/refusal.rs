@@ -39,3 +39,17 @@ pub(super) fn refusal(error: &MoveError) -> Refusal {
         MoveError::Stopped => Refusal::Stopped,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upper_layer_protocol_is_named() {
+        let Refusal::Unmovable { kind, detail } = refusal(&FreezeError::Ulp("tls".to_owned()).into()) else {
+            panic!("another kind of refusal");
+        };
+        assert_eq!(kind, Unmovable::UpperLayer);
+        assert!(detail.contains("\"tls\""), "{detail}");
+    }
+}

@@ -3,11 +3,13 @@
 //! Everything above it (`ipos-nic`, `ipos-node`) is the same code for the Verilated card, for
 //! the reference model and for a board. [`Registers`] is what identity, tables and counters need; [`Device`] adds frames,
 //! [`DmaDevice`] host memory and interrupts. Where to read next: `sim` for the cards without a board, [`vfio`] for
-//! one on PCIe, `ipos-nic` for what is built on it.
+//! one on PCIe, [`vfio_user`] for a simulated one in a process of its own, `ipos-nic` for what is built on it.
 
 mod dma;
+mod interrupts;
 mod iova;
 pub mod vfio;
+pub mod vfio_user;
 
 use std::io;
 use std::os::fd::RawFd;

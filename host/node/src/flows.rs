@@ -111,6 +111,10 @@ impl Flows {
         self.0.is_empty()
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = (&Flow, &Special)> {
+        self.0.iter()
+    }
+
     pub fn holding(&self) -> usize {
         self.0.values().filter(|s| s.hold.is_some()).count()
     }

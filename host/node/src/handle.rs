@@ -6,6 +6,7 @@ use std::net::SocketAddrV4;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError, mpsc as sync_mpsc};
 
+use ipos::message::Connection;
 use ipos_migrate::protocol::{Flow, Protocol};
 use ipos_nic::Counters;
 use tokio::sync::{mpsc, oneshot};
@@ -27,6 +28,15 @@ pub struct Arrival {
     pub state: Vec<u8>,
     /// When the move's steps were reached here.
     pub times: Landing,
+}
+
+/// What an application has of a connection outside the kernel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Buffers {
+    /// Read from the kernel and not consumed: the destination's kernel has it in front of the receive queue.
+    pub unread: Vec<u8>,
+    /// Not taken by the kernel yet: the destination's kernel has it behind the send queue.
+    pub unsent: Vec<u8>,
 }
 
 /// A move that succeeded.
@@ -57,7 +67,7 @@ pub struct MoveFailed {
 }
 
 /// What a node has done since it started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct NodeStats {
     /// Connections that moved away.
     pub moved_out: u64,
@@ -93,6 +103,8 @@ pub struct NodeStats {
     pub holding: usize,
     /// Connections of this home that live elsewhere now.
     pub forwarded: usize,
+    /// Entries in the card's two tables.
+    pub entries: usize,
 }
 
 /// What an application wants to move.
@@ -116,6 +128,7 @@ impl Subject {
 pub(crate) enum Command {
     Migrate {
         subject: Subject,
+        buffers: Buffers,
         state: Vec<u8>,
         target: String,
         reply: oneshot::Sender<Result<MoveReport, MoveFailed>>,
@@ -129,6 +142,9 @@ pub(crate) enum Command {
     },
     Counters {
         reply: oneshot::Sender<Counters>,
+    },
+    Connections {
+        reply: oneshot::Sender<Vec<Connection>>,
     },
     /// Finds out whether the loop still runs.
     Nothing,
@@ -187,8 +203,8 @@ impl Drop for Line {
 #[derive(Clone, Debug)]
 pub struct NodeHandle(Arc<Line>);
 
-/// Arrivals that wait for the application; a further one is refused.
-const BACKLOG: usize = 64;
+/// Arrivals that wait for the application; a further one is refused. A card's tables hold about as many.
+const BACKLOG: usize = 4096;
 
 impl NodeHandle {
     /// A handle and the loop's end of it.
@@ -223,7 +239,19 @@ impl NodeHandle {
     /// Moves a connection, with what the application knows about it, to the peer `target`. `fd` is a TCP socket or a
     /// connected UDP socket. The caller must have stopped reading and writing it, and `fd` must be its last descriptor.
     pub async fn migrate(&self, fd: OwnedFd, state: Vec<u8>, target: &str) -> Result<MoveReport, MoveFailed> {
-        self.start(Subject::Socket(fd), state, target).await
+        self.migrate_with(fd, Buffers::default(), state, target).await
+    }
+
+    /// [`migrate`](NodeHandle::migrate) with what the application has read ahead or not written yet. When the
+    /// connection does not move, these bytes are still the application's.
+    pub async fn migrate_with(
+        &self,
+        fd: OwnedFd,
+        buffers: Buffers,
+        state: Vec<u8>,
+        target: &str,
+    ) -> Result<MoveReport, MoveFailed> {
+        self.start(Subject::Socket(fd), buffers, state, target).await
     }
 
     /// Moves what one client says to one UDP service, where that has no socket of its own here: its datagrams so far were read
@@ -236,13 +264,19 @@ impl NodeHandle {
         target: &str,
     ) -> Result<MoveReport, MoveError> {
         let flow = Flow { protocol: Protocol::Udp, client, service };
-        self.start(Subject::Bare(flow), state, target).await.map_err(|failed| failed.error)
+        self.start(Subject::Bare(flow), Buffers::default(), state, target).await.map_err(|failed| failed.error)
     }
 
-    async fn start(&self, subject: Subject, state: Vec<u8>, target: &str) -> Result<MoveReport, MoveFailed> {
+    async fn start(
+        &self,
+        subject: Subject,
+        buffers: Buffers,
+        state: Vec<u8>,
+        target: &str,
+    ) -> Result<MoveReport, MoveFailed> {
         let (reply, answer) = oneshot::channel();
         let stopped = |fd| MoveFailed { fd, error: MoveError::Stopped };
-        match self.0.send(Command::Migrate { subject, state, target: target.to_owned(), reply }) {
+        match self.0.send(Command::Migrate { subject, buffers, state, target: target.to_owned(), reply }) {
             Ok(()) => {}
             Err(Command::Migrate { subject, .. }) => return Err(stopped(subject.fd())),
             Err(_) => return Err(stopped(None)),
@@ -265,6 +299,13 @@ impl NodeHandle {
     pub async fn stats(&self) -> Result<NodeStats, NodeError> {
         let (reply, answer) = oneshot::channel();
         self.0.send(Command::Stats { reply }).map_err(|_| NodeError::Stopped)?;
+        answer.await.map_err(|_| NodeError::Stopped)
+    }
+
+    /// The connections that moved here, live at a peer, or are moving.
+    pub async fn connections(&self) -> Result<Vec<Connection>, NodeError> {
+        let (reply, answer) = oneshot::channel();
+        self.0.send(Command::Connections { reply }).map_err(|_| NodeError::Stopped)?;
         answer.await.map_err(|_| NodeError::Stopped)
     }
 

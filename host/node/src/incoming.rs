@@ -117,15 +117,24 @@ impl<D: Device> Runner<D> {
     }
 
     pub fn prepare(&mut self, id: MoveId, flow: Flow, endpoint: Endpoint, streams: [Vec<u8>; 3]) {
-        let result = match self.incoming.get_mut(&id) {
-            Some(incoming) => {
-                incoming.times.complete = Instant::now();
-                incoming.fill(endpoint, streams).map_err(|e| unbuilt(&self.config.name, flow, &e))
-            }
-            None => Err(Reason::NoResources),
-        };
+        let result = if self.is_awaited(id, flow) { self.fill(id, endpoint, streams) } else { Err(Reason::NoListener) };
         let now = self.now();
         self.core.prepared(id, result, now);
+    }
+
+    fn fill(&mut self, id: MoveId, endpoint: Endpoint, streams: [Vec<u8>; 3]) -> Result<(), Reason> {
+        let incoming = self.incoming.get_mut(&id).ok_or(Reason::NoResources)?;
+        incoming.times.complete = Instant::now();
+        incoming.fill(endpoint, streams).map_err(|e| unbuilt(&self.config.name, incoming.flow, &e))
+    }
+
+    /// Whether the application that took the offer is still there: without it the connection is better off where it is.
+    fn is_awaited(&self, id: MoveId, flow: Flow) -> bool {
+        let listener = self.inbox.listeners.get(flow.protocol, flow.service.port());
+        let promised = self.incoming.get(&id).map(|incoming| &incoming.permit);
+        listener
+            .zip(promised)
+            .is_some_and(|(listener, permit)| !listener.is_closed() && permit.same_channel_as_sender(&listener))
     }
 
     pub fn go_live(&mut self, id: MoveId) -> Result<(), NodeError> {

@@ -11,9 +11,10 @@ use ipos_nic::{Destination, Forward, NicError};
 use tokio::sync::oneshot;
 
 use crate::config::NodeConfig;
+use crate::crash;
 use crate::error::{MoveError, NodeError};
 use crate::flows::{Away, Hold};
-use crate::handle::{MoveFailed, MoveReport, Subject};
+use crate::handle::{Buffers, MoveFailed, MoveReport, Subject};
 use crate::run::{Runner, wall};
 use crate::times::Departure;
 
@@ -41,6 +42,7 @@ pub(crate) struct Outgoing {
     pub flow: Flow,
     seen: Inspection,
     pub socket: Socket,
+    buffers: Buffers,
     pub state: Vec<u8>,
     reply: Reply,
     froze: Option<Instant>,
@@ -51,15 +53,22 @@ pub(crate) struct Outgoing {
 
 impl<D: Device> Runner<D> {
     /// An application wants to move a connection.
-    pub fn migrate(&mut self, subject: Subject, state: Vec<u8>, target: String, reply: Reply) -> Result<(), NodeError> {
+    pub fn migrate(
+        &mut self,
+        subject: Subject,
+        buffers: Buffers,
+        state: Vec<u8>,
+        target: String,
+        reply: Reply,
+    ) -> Result<(), NodeError> {
         let asked = Instant::now();
-        match self.start(&subject, &state, target) {
+        match self.start(&subject, &buffers, &state, target) {
             Ok((id, seen)) => {
                 let socket = subject.fd().map_or(Socket::Bare, Socket::Live);
                 let times = Departure::offered(asked);
                 let report = MoveReport { epoch: id.epoch, freeze_us: 0, queue_bytes: 0, total_us: 0, held: 0, times };
                 let flow = seen.flow;
-                let outgoing = Outgoing { flow, seen, socket, state, reply, froze: None, report, error: None };
+                let outgoing = Outgoing { flow, seen, socket, buffers, state, reply, froze: None, report, error: None };
                 self.outgoing.insert(id, outgoing);
             }
             Err(error) => {
@@ -71,7 +80,13 @@ impl<D: Device> Runner<D> {
         self.act()
     }
 
-    fn start(&mut self, subject: &Subject, state: &[u8], target: String) -> Result<(MoveId, Inspection), MoveError> {
+    fn start(
+        &mut self,
+        subject: &Subject,
+        buffers: &Buffers,
+        state: &[u8],
+        target: String,
+    ) -> Result<(MoveId, Inspection), MoveError> {
         let peer = self.config.peers.iter().position(|p| p.name == target).map(PeerId).ok_or_else(|| {
             MoveError::UnknownPeer { asked: target, known: self.config.peers.iter().map(|p| p.name.clone()).collect() }
         })?;
@@ -84,7 +99,9 @@ impl<D: Device> Runner<D> {
             Subject::Bare(flow) => Inspection::udp(flow.client, flow.service),
         };
         let [receive, send] = seen.queues;
-        let id = self.core.start(self.now(), wall(), peer, seen.flow, [receive, send, length as u32])?;
+        let add = |queue: u32, buffer: &[u8]| queue.saturating_add(buffer.len().try_into().unwrap_or(u32::MAX));
+        let lengths = [add(receive, &buffers.unread), add(send, &buffers.unsent), length as u32];
+        let id = self.core.start(self.now(), wall(), peer, seen.flow, lengths)?;
         Ok((id, seen))
     }
 
@@ -92,6 +109,8 @@ impl<D: Device> Runner<D> {
     pub fn act(&mut self) -> Result<(), NodeError> {
         while let Some(action) = self.core.action() {
             tracing::trace!(node = self.config.name, ?action);
+            let step = crash::name(&action);
+            self.crash_if("before", step)?;
             match action {
                 Action::Send { id, flow, owner, message } => {
                     let MoveId { peer, epoch, .. } = id;
@@ -115,6 +134,16 @@ impl<D: Device> Runner<D> {
                 Action::Forget(flow) => self.forget(flow)?,
                 Action::Lost(flow) => self.lost(flow)?,
             }
+            self.crash_if("after", step)?;
+        }
+        Ok(())
+    }
+
+    fn crash_if(&mut self, when: &str, step: &str) -> Result<(), NodeError> {
+        if let Some(signal) = self.crash.take(when, step) {
+            // what was sent before is on the wire
+            self.nic.device_mut().poll().map_err(NicError::from)?;
+            crash::suffer(signal);
         }
         Ok(())
     }
@@ -151,13 +180,15 @@ impl<D: Device> Runner<D> {
         let Some(outgoing) = self.outgoing.get_mut(&id) else { return Ok(()) };
         match socket::freeze(fd, &outgoing.seen, || self.flows.entry(flow).fenced = true) {
             Ok(mut frozen) => {
-                let tcb = frozen.tcb;
-                let streams = [
-                    std::mem::take(&mut frozen.receive),
-                    std::mem::take(&mut frozen.send),
-                    std::mem::take(&mut outgoing.state),
-                ];
                 (outgoing.report.times.stopped, outgoing.report.times.read) = (frozen.since, Instant::now());
+                let Buffers { mut unread, unsent } = std::mem::take(&mut outgoing.buffers);
+                // the rebuilt socket has them as if they had never been read, or had been written
+                let mut tcb = frozen.tcb;
+                tcb.copied_seq = tcb.copied_seq.wrapping_sub(unread.len() as u32);
+                tcb.write_seq = tcb.write_seq.wrapping_add(unsent.len() as u32);
+                unread.append(&mut frozen.receive);
+                frozen.send.extend(unsent);
+                let streams = [unread, std::mem::take(&mut frozen.send), std::mem::take(&mut outgoing.state)];
                 outgoing.report.queue_bytes = streams[0].len() + streams[1].len();
                 outgoing.socket = Socket::Frozen(Box::new(frozen));
                 self.take_from_kernel(DRAIN, Some((flow, &tcb)))?;

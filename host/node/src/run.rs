@@ -6,6 +6,7 @@ use std::net::SocketAddrV4;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use ipos::message::{Connection, Place};
 use ipos_abi::Port;
 use ipos_abi::rx::RxInfo;
 use ipos_abi::wire::tcp::Flags;
@@ -14,11 +15,12 @@ use ipos_abi::wire::{Mac, ethernet};
 use ipos_device::{Device, Queue};
 use ipos_migrate::protocol::{Flow, MoveId, PeerId, Tcb};
 use ipos_migrate::{Migrator, codec};
-use ipos_nic::{Nic, NicError};
+use ipos_nic::{Nic, NicError, Table};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::config::NodeConfig;
+use crate::crash::Crash;
 use crate::error::NodeError;
 use crate::flows::Flows;
 use crate::frame::{Transport, encapsulate};
@@ -55,6 +57,7 @@ pub(crate) struct Runner<D> {
     pub finishing: Vec<Finishing>,
     pub stats: NodeStats,
     pub watch: Watch,
+    pub crash: Crash,
     pub journal: Journal,
     keys: Vec<Key>,
     pub inbox: Inbox,
@@ -80,6 +83,7 @@ impl<D: Device> Runner<D> {
         journal: Journal,
     ) -> Self {
         Runner {
+            crash: Crash::from_environment(),
             keys: config.cluster_keys.iter().copied().map(Key::new).collect(),
             config,
             nic,
@@ -349,14 +353,18 @@ impl<D: Device> Runner<D> {
         while let Ok(command) = self.inbox.commands.try_recv() {
             match command {
                 Command::Nothing => {}
-                Command::Migrate { subject, state, target, reply } => self.migrate(subject, state, target, reply)?,
+                Command::Migrate { subject, buffers, state, target, reply } => {
+                    self.migrate(subject, buffers, state, target, reply)?;
+                }
                 Command::Keys { keys, reply } => {
                     self.keys = keys.into_iter().map(Key::new).collect();
                     // who asked may have gone
                     let _ = reply.send(());
                 }
                 Command::Stats { reply } => {
-                    let stats = NodeStats { holding: self.flows.holding(), forwarded: self.flows.away(), ..self.stats };
+                    let entries = [Table::Forward, Table::Endpoint].map(|table| self.nic.load(table).0).iter().sum();
+                    let (holding, forwarded) = (self.flows.holding(), self.flows.away());
+                    let stats = NodeStats { holding, forwarded, entries, ..self.stats };
                     // who asked may have gone
                     let _ = reply.send(stats);
                 }
@@ -364,10 +372,23 @@ impl<D: Device> Runner<D> {
                     let counters = self.nic.counters()?;
                     let _ = reply.send(counters);
                 }
+                Command::Connections { reply } => {
+                    let _ = reply.send(self.connections());
+                }
                 Command::Shutdown => return Ok(false),
             }
         }
         Ok(true)
+    }
+
+    fn connections(&self) -> Vec<Connection> {
+        let special = self.flows.iter().filter_map(|(flow, s)| {
+            let away = s.away.map(|a| Place::At(self.config.peers[a.owner.0].name.clone()));
+            s.hold.as_ref().map(|_| Place::Moving).or(away).map(|place| (flow, place))
+        });
+        let here = self.watch.here().map(|flow| (flow, Place::Here));
+        let all = special.chain(here);
+        all.map(|(f, place)| Connection { client: f.client, service: f.service, place }).collect()
     }
 
     fn take_time(&mut self) -> Result<(), NodeError> {

@@ -52,6 +52,11 @@ impl Watch {
         self.here.insert(flow, Living { seen: false, ending: false, ask: Instant::now() + self.idle });
     }
 
+    /// Connections that moved here.
+    pub fn here(&self) -> impl Iterator<Item = &Flow> {
+        self.here.keys()
+    }
+
     pub fn left(&mut self, flow: &Flow) {
         self.here.remove(flow);
     }

@@ -11,8 +11,8 @@ use ipos_sim::wire::netns::Netns;
 use tokio::sync::mpsc;
 
 use crate::demo::card::{CardKind, Nodes};
-use crate::demo::net::{Net, SERVICE};
 use crate::demo::server::ECHO_PORT;
+use ipos_lab::net::{Net, SERVICE};
 
 /// A move that takes longer has failed.
 const MOVE_LIMIT: Duration = Duration::from_secs(30);

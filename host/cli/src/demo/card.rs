@@ -91,7 +91,7 @@ impl Recording {
 }
 
 /// The far end of a server's own network interface.
-struct KernelWire(Box<dyn Wire>, RawFd);
+pub struct KernelWire(pub Box<dyn Wire>, pub RawFd);
 
 impl KernelPort for KernelWire {
     fn deliver(&mut self, frame: &[u8]) -> io::Result<()> {
@@ -213,8 +213,8 @@ fn start(
     Ok(Node::spawn(device, Box::new(KernelWire(kernel, fd)), config, move || inside.enter())?)
 }
 
-/// The one place where a card is made.
-fn card(
+/// The one place where a simulated card is made.
+pub fn card(
     kind: CardKind,
     front: Box<dyn Wire>,
     back: Box<dyn Wire>,

@@ -1,6 +1,6 @@
 //! `ipos demo`: a live download moves between two servers, again and again.
 //!
-//! [`net`] builds the networks, [`card`] starts each server's card and node, [`server`] its
+//! [`ipos_lab`] builds the networks, [`card`] starts each server's card and node, [`server`] its
 //! applications ([`download`], [`echo`]), [`client`] the two clients. This file plays the moves;
 //! [`report`] says how it went.
 
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
+use ipos_lab::net;
 use ipos_nic::Counters;
 use ipos_node::NodeHandle;
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,12 +20,10 @@ pub mod client;
 mod download;
 pub mod echo;
 mod file;
-pub mod net;
 mod privilege;
 pub mod report;
 mod resets;
 pub mod server;
-mod switch;
 
 use card::{CardKind, Nodes, Recording};
 use client::{Curl, EchoClient};

@@ -89,6 +89,30 @@ fn a_simulated_card_is_listed_and_has_nothing_to_bind() {
 }
 
 #[test]
+fn a_served_card_ends_with_ctrl_c_and_takes_its_socket_along() {
+    let socket = std::env::temp_dir().join(format!("ipos-card-serve-{}", std::process::id()));
+    let path = socket.to_str().unwrap();
+    let mut serving = Command::new(env!("CARGO_BIN_EXE_ipos"))
+        .args(["card", "serve", "--socket", path])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    for _ in 0..1000 {
+        if socket.exists() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let second = ipos(&["serve", "--socket", path]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("in use by another card"));
+    let pid = nix::unistd::Pid::from_raw(serving.id() as i32);
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    assert!(serving.wait().unwrap().success());
+    assert!(!socket.exists());
+}
+
+#[test]
 fn what_can_not_be_done_says_why() {
     for (args, code, why) in [
         (&["info", "0000:zz:00.0"][..], 1, "is not a PCI address"),
@@ -96,6 +120,9 @@ fn what_can_not_be_done_says_why() {
         (&["bind", "../../../etc/passwd"], 1, "is not a PCI address"),
         (&["info", "0000:01:00.0", "--sim"], 2, "cannot be used with"),
         (&["regs", "--sim", "--dump", "--json"], 2, "cannot be used with"),
+        (&["serve", "--socket", "/nonexistent/card"], 1, "listening on /nonexistent/card"),
+        (&["serve", "--socket", "/tmp/card", "--front", "lo"], 2, "--back"),
+        (&["serve", "--socket", "/tmp/card", "--front", "nonesuch", "--back", "nonesuch"], 1, "nonesuch"),
         (&["stats", "--sim", "--watch", "-1"], 2, "unexpected argument"),
         (&["stats", "--sim", "--watch", "nan"], 1, "--watch"),
     ] {

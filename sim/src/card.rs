@@ -11,7 +11,7 @@ use std::os::fd::RawFd;
 use ipos_abi::Port;
 use ipos_abi::queue::{Checksum, Event};
 use ipos_abi::rx::RxMeta;
-use ipos_device::{BAR0_SIZE, Device, DeviceError, MAX_FRAME, Queue, Registers};
+use ipos_device::{BAR0_SIZE, Device, DeviceError, MAX_FRAME, Mtu, Queue, Registers};
 
 use crate::wire::Wire;
 
@@ -122,6 +122,11 @@ impl Wires {
         Ok(())
     }
 
+    /// What a port's wire carries.
+    pub fn mtu(&self, port: Port) -> Option<Mtu> {
+        self.ports[port as usize].wire.as_ref()?.mtu()
+    }
+
     /// Descriptors that become readable when a wire has a frame.
     pub fn fds(&self) -> Vec<RawFd> {
         self.ports.iter().filter_map(|p| p.wire.as_ref()?.fd()).collect()
@@ -194,5 +199,13 @@ impl<C: Card> Device for SimDevice<C> {
 
     fn wait_fds(&self) -> Vec<RawFd> {
         self.wires.fds()
+    }
+
+    fn event(&mut self) -> Result<Option<Event>, DeviceError> {
+        Ok(self.card.event())
+    }
+
+    fn mtu(&self, port: Port) -> Option<Mtu> {
+        self.wires.mtu(port)
     }
 }

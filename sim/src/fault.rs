@@ -8,6 +8,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
+use ipos_device::Mtu;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -29,9 +30,11 @@ pub struct Faults {
     pub reorder: f64,
     /// One bit, anywhere, is flipped.
     pub corrupt: f64,
-    /// It is delayed by up to [`Faults::max_delay`], evenly distributed.
+    /// It is delayed, by something between the two bounds, evenly distributed.
     pub delay: f64,
-    /// Bound of a delay.
+    /// Lower bound of a delay.
+    pub min_delay: Duration,
+    /// Upper bound of a delay; with the lower one equal, delayed frames keep their order.
     pub max_delay: Duration,
 }
 
@@ -141,7 +144,8 @@ impl<W: Wire> Fault<W> {
         let now = Instant::now();
         let (after, due) = if delay {
             counts.delayed += 1;
-            (u64::MAX, now + faults.max_delay.mul_f64(random.random()))
+            let spread = faults.max_delay.saturating_sub(faults.min_delay);
+            (u64::MAX, now + faults.min_delay + spread.mul_f64(random.random()))
         } else if reorder {
             counts.reordered += 1;
             (line.count + random.random_range(1..=MAX_OVERTAKEN), now + REORDER_WAIT)
@@ -198,6 +202,10 @@ impl<W: Wire> Wire for Fault<W> {
 
     fn fd(&self) -> Option<RawFd> {
         self.inner.fd()
+    }
+
+    fn mtu(&self) -> Option<Mtu> {
+        self.inner.mtu()
     }
 }
 
@@ -298,6 +306,25 @@ mod tests {
         assert!(c.delayed > 0 && !n.is_sorted());
         n.sort_unstable();
         assert_eq!(n, (0..FRAMES).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn an_even_delay_keeps_the_order() {
+        let delay = Duration::from_millis(20);
+        let (a, mut b) = pair().unwrap();
+        let mut far = Fault::new(a, Faults { delay: 1.0, min_delay: delay, max_delay: delay, ..Faults::default() }, 9);
+        let begun = Instant::now();
+        for n in 0..FRAMES {
+            b.send(&frame(n)).unwrap();
+        }
+        let (mut got, mut f) = (Vec::new(), Vec::new());
+        while got.len() < FRAMES as usize {
+            if far.receive(&mut f).unwrap() {
+                got.push(f.clone());
+            }
+        }
+        assert!(begun.elapsed() >= delay, "a frame came early");
+        assert_eq!(numbers(&got), (0..FRAMES).collect::<Vec<_>>());
     }
 
     #[test]

@@ -35,8 +35,6 @@ const IPOS: usize = 16;
 const IPOS_CONNECTION: u8 = 0x01;
 const IPOS_PACKET: u8 = 0x02;
 const IPOS_ACKNOWLEDGEMENT: u8 = 0x03;
-/// Cycles that an eight-byte data path needs for a frame, which is what [`Card::run`] is told.
-const BYTES_PER_CYCLE: usize = 8;
 
 /// Events that wait for the host.
 const EVENTS: usize = 64;
@@ -50,11 +48,13 @@ pub struct ModelConfig {
     pub host_bytes: [usize; 2],
     /// Frames that a port takes before [`Card::run`] has to be called.
     pub input_frames: usize,
+    /// Bytes of frames for each cycle that [`Card::run`] is told: the width of a data path. It bounds one call, and the model has no time.
+    pub bytes_per_cycle: usize,
 }
 
 impl Default for ModelConfig {
     fn default() -> Self {
-        ModelConfig { build: 0, host_bytes: [4 << 20, 1 << 20], input_frames: 1024 }
+        ModelConfig { build: 0, host_bytes: [4 << 20, 1 << 20], input_frames: 1024, bytes_per_cycle: 8 }
     }
 }
 
@@ -361,7 +361,7 @@ impl Card for ModelCard {
         while left > 0 && self.input.iter().any(|i| !i.is_empty()) {
             for port in Port::ALL {
                 if let Some((frame, error)) = self.input[port as usize].pop_front() {
-                    left = left.saturating_sub(frame.len().div_ceil(BYTES_PER_CYCLE));
+                    left = left.saturating_sub(frame.len().div_ceil(self.config.bytes_per_cycle));
                     self.frame(port, frame, error);
                 }
             }

@@ -4,6 +4,7 @@ mod cocotb;
 mod coverage;
 mod fmax;
 mod formal;
+mod header;
 mod lint;
 mod tools;
 mod vm;
@@ -27,12 +28,13 @@ cargo xtask <command>
                          proofs over the generated Verilog; --mutants: each proof finds the faults injected for it
   cocotb [SIMULATOR]...  the fabric against models of others: cocotbext-pcie, -axi, scapy; on Verilator and Icarus
   coverage               lines of the card's Verilog that the tests run, by block
+  soak [--minutes N]     connections come, move and go; fails if memory, descriptors, table entries or namespaces pile up [10 minutes]
   bench                  simulated cycles/s and packets/s of both cards
   fmax [--block NAME]... [--seeds N] [--json] [--path]
                          size and speed of blocks by place and route; without --block, writes docs/timing.md
   ci                     what CI runs, in its order
 
-demo, test, lint, formal, cocotb, coverage, bench, fmax and ci run setup first; --no-install makes them refuse instead of installing.
+demo, test, soak, lint, formal, cocotb, coverage, bench, fmax and ci run setup first; --no-install makes them refuse instead of installing.
 ";
 
 fn main() -> ExitCode {
@@ -85,6 +87,10 @@ fn run() -> Result<ExitCode> {
             tools::setup(install)?;
             coverage::coverage()?;
         }
+        "soak" => {
+            tools::setup(install)?;
+            soak(&args)?;
+        }
         "bench" => {
             tools::setup(install)?;
             tools::run(cargo(&["bench", "--package", "ipos-sim"]).args(&args))?;
@@ -97,6 +103,7 @@ fn run() -> Result<ExitCode> {
             tools::setup(install)?;
             tools::run(&mut cargo(&["fmt", "--all", "--check"]))?;
             tools::run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+            tools::run(cargo(&["doc", "--no-deps", "-p", "ipos", "-p", "ipos-c"]).env("RUSTDOCFLAGS", "-D warnings"))?;
             generate(&["--check".to_owned()])?;
             lint::lint()?;
             formal::formal(&[])?;
@@ -136,8 +143,19 @@ fn test(args: &[String]) -> Result<()> {
     Ok(())
 }
 
+fn soak(args: &[String]) -> Result<()> {
+    let minutes: u64 = match args {
+        [] => 10,
+        [flag, minutes] if flag == "--minutes" => minutes.parse()?,
+        _ => bail!("soak takes --minutes N"),
+    };
+    let mut command = cargo(&["test", "--package", "ipos-cli", "--test", "processes", "--", "soak::", "--nocapture"]);
+    tools::run(command.env("IPOS_SOAK_SECONDS", (60 * minutes).to_string()))
+}
+
 fn generate(args: &[String]) -> Result<()> {
-    tools::run(cargo(&["run", "--quiet", "--package", "ipos-hdl", "--bin", "ipos-gen", "--"]).args(args))
+    tools::run(cargo(&["run", "--quiet", "--package", "ipos-hdl", "--bin", "ipos-gen", "--"]).args(args))?;
+    header::generate(args.iter().any(|a| a == "--check"))
 }
 
 fn cargo(args: &[&str]) -> Command {

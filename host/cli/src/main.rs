@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+mod bench;
 mod card;
 mod demo;
+mod node;
 
 /// Moves live TCP connections between servers whose network cards forward in hardware
 ///
@@ -28,6 +30,9 @@ struct Cli {
 enum Command {
     Demo(demo::Args),
     Card(card::Args),
+    Bench(bench::Args),
+    Node(node::Args),
+    Drain(node::Drain),
 }
 
 const AFTER_HELP: &str = "\
@@ -36,6 +41,9 @@ Examples:
   ipos demo --card model --moves 200     the reference model, many moves
   ipos demo --pcap /tmp/captures         captures of every port; open them in Wireshark
   ipos demo --json | jq .pause_us        for programs
+  ipos bench migrate                     how fast a connection moves, and where the time goes
+  ipos node --config /etc/ipos/node.toml the node of this server
+  ipos drain --to b                      moves this server's connections to server b
   ipos card list                         the cards of this machine
   ipos card selftest --sim               the card's self-test on a simulated one
 
@@ -60,9 +68,12 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
-    let ended = match &cli.command {
-        Command::Demo(args) => demo::run(args),
-        Command::Card(args) => card::run(args).map(|good| if good { demo::Ending::Good } else { demo::Ending::Bad }),
+    let ended = match cli.command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Card(args) => card::run(&args).map(|good| if good { demo::Ending::Good } else { demo::Ending::Bad }),
+        Command::Node(args) => node::run(args),
+        Command::Drain(args) => node::drain(&args),
     };
     match ended {
         Ok(demo::Ending::Good) => ExitCode::SUCCESS,

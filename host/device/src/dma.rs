@@ -5,7 +5,9 @@ use std::os::fd::RawFd;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::{DeviceError, Registers};
+use ipos_abi::Port;
+
+use crate::{DeviceError, Mtu, Registers};
 
 /// A card on PCIe, or one simulated with its PCIe side: registers, memory that it reaches, interrupts.
 pub trait DmaDevice: Registers {
@@ -26,6 +28,11 @@ pub trait DmaDevice: Registers {
 
     /// Descriptors that become readable when the card has something to do.
     fn wait_fds(&self) -> Vec<RawFd>;
+
+    /// What bounds the packets of a port beside the card itself, as [`Device::mtu`](crate::Device::mtu).
+    fn mtu(&self, _port: Port) -> Option<Mtu> {
+        None
+    }
 }
 
 impl<D: DmaDevice + ?Sized> DmaDevice for Box<D> {
@@ -51,6 +58,10 @@ impl<D: DmaDevice + ?Sized> DmaDevice for Box<D> {
 
     fn wait_fds(&self) -> Vec<RawFd> {
         (**self).wait_fds()
+    }
+
+    fn mtu(&self, port: Port) -> Option<Mtu> {
+        (**self).mtu(port)
     }
 }
 

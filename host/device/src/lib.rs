@@ -3,16 +3,19 @@
 //! Everything above it (`ipos-nic`, `ipos-node`) is the same code for the Verilated card, for
 //! the reference model and for a board. [`Registers`] is what identity, tables and counters need; [`Device`] adds frames,
 //! [`DmaDevice`] host memory and interrupts. Where to read next: `sim` for the cards without a board, [`vfio`] for
-//! one on PCIe, `ipos-nic` for what is built on it.
+//! one on PCIe, [`vfio_user`] for a simulated one in a process of its own, `ipos-nic` for what is built on it.
 
 mod dma;
+mod interrupts;
 mod iova;
 pub mod vfio;
+pub mod vfio_user;
 
 use std::io;
 use std::os::fd::RawFd;
 
 use ipos_abi::Port;
+use ipos_abi::queue::Event;
 use ipos_abi::rx::RxMeta;
 
 pub use dma::{DmaDevice, DmaMemory};
@@ -98,6 +101,26 @@ pub trait Device: Registers {
 
     /// Descriptors that become readable when the card has something to do.
     fn wait_fds(&self) -> Vec<RawFd>;
+
+    /// Takes the next event of a forward entry. A card that has none to tell of, or no way to, has none.
+    fn event(&mut self) -> Result<Option<Event>, DeviceError> {
+        Ok(None)
+    }
+
+    /// What bounds the packets of a port beside the card itself, where that is known: the Linux interface that a
+    /// simulated card is plugged into.
+    fn mtu(&self, _port: Port) -> Option<Mtu> {
+        None
+    }
+}
+
+/// The longest IP packet of a wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mtu {
+    /// The interface that has the setting.
+    pub interface: String,
+    /// Bytes behind the Ethernet header.
+    pub bytes: usize,
 }
 
 impl<D: Registers + ?Sized> Registers for Box<D> {
@@ -125,5 +148,13 @@ impl<D: Device + ?Sized> Device for Box<D> {
 
     fn wait_fds(&self) -> Vec<RawFd> {
         (**self).wait_fds()
+    }
+
+    fn event(&mut self) -> Result<Option<Event>, DeviceError> {
+        (**self).event()
+    }
+
+    fn mtu(&self, port: Port) -> Option<Mtu> {
+        (**self).mtu(port)
     }
 }

@@ -2,17 +2,18 @@
 
 use std::net::SocketAddrV4;
 
-use ipos_abi::table::Protocol;
 use ipos_abi::wire::control::{self, AuthError, Frame};
 use ipos_abi::wire::ext::{Body, Moved, Offer, Progress, Repr as Ext};
 use ipos_abi::wire::trailer::Key;
 use ipos_abi::wire::{Error, Mac, connection, ethernet, tcb};
 
-use crate::protocol::{Message, Reason, Tcb};
+use crate::protocol::{Endpoint, Message, Protocol, Reason, Tcb};
 
 /// A message and what travels beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Packet {
+    /// Of the connection.
+    pub protocol: Protocol,
     /// The client.
     pub client: SocketAddrV4,
     /// The owner, or the owner to be, on the back-side network.
@@ -46,12 +47,15 @@ pub fn encode(packet: &Packet, link: ethernet::Repr, key: Option<&Key>, buffer: 
     let (client, owner, epoch) = (packet.client, packet.owner, packet.epoch);
     let ext = |answer, body| control::Message::Ext(Ext { epoch, service, answer, body });
     let message = match &packet.message {
-        Message::Connection(tcb) => {
-            let Ok(tcb) = tcb else {
-                return Err(Error::Value { header: "TCP control block", field: "version", found: 0 });
+        Message::Connection(endpoint) => {
+            let info = match endpoint {
+                Ok(Endpoint::Tcp(tcb)) => {
+                    tcb.emit(&mut block)?;
+                    connection::Repr::Tcp { server: service, tcb: &block }
+                }
+                Ok(Endpoint::Udp) => connection::Repr::Udp { server: service },
+                Err(_) => return Err(Error::Value { header: "TCP control block", field: "version", found: 0 }),
             };
-            tcb.emit(&mut block)?;
-            let info = connection::Repr::Tcp { server: service, tcb: &block };
             control::Message::Connection { epoch: Some(epoch), info }
         }
         Message::Acknowledge => control::Message::Ack { epoch: Some(epoch) },
@@ -74,7 +78,7 @@ pub fn encode(packet: &Packet, link: ethernet::Repr, key: Option<&Key>, buffer: 
             ext(*answer, Body::Query { state: *state, owner: *owner, epoch: *known })
         }
     };
-    let frame = Frame { link, protocol: Protocol::Tcp, client, owner, message };
+    let frame = Frame { link, protocol: packet.protocol, client, owner, message };
     buffer.clear();
     buffer.resize(frame.buffer_len(), 0);
     frame.emit(buffer, key).map(drop)
@@ -93,20 +97,20 @@ pub fn decode(frame: &[u8], ethertype: u16, keys: &[Key]) -> Result<(Mac, Packet
     }
     verdict?;
     let Frame { link, protocol, client, owner, message } = received.frame;
-    if protocol != Protocol::Tcp {
-        return Err(DecodeError::Unhandled("a UDP endpoint"));
-    }
     let epoch = message.epoch().ok_or(DecodeError::Unhandled("a plain packet, without epoch,"))?;
     let (service, message) = match message {
-        control::Message::Connection { info: connection::Repr::Tcp { server, tcb: block }, .. } => {
-            (Some(server), Message::Connection(control_block(block)))
+        control::Message::Connection { info, .. } => {
+            let endpoint = match info {
+                connection::Repr::Tcp { tcb: block, .. } => control_block(block).map(Endpoint::Tcp),
+                connection::Repr::Udp { .. } => Ok(Endpoint::Udp),
+            };
+            (Some(info.server()), Message::Connection(endpoint))
         }
-        control::Message::Connection { .. } => return Err(DecodeError::Unhandled("a UDP endpoint")),
         control::Message::Packet(_) => return Err(DecodeError::Unhandled("a forwarded packet as control")),
         control::Message::Ack { .. } => (None, Message::Acknowledge),
         control::Message::Ext(ext) => (Some(ext.service), extension(&ext)),
     };
-    Ok((link.src, Packet { client, owner, service, epoch, message }))
+    Ok((link.src, Packet { protocol, client, owner, service, epoch, message }))
 }
 
 fn control_block(block: &[u8; tcb::LEN]) -> Result<Box<Tcb>, Reason> {

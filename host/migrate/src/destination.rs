@@ -15,7 +15,7 @@ use std::net::SocketAddrV4;
 
 use ipos_abi::wire::tcb::digest;
 
-use crate::protocol::{Action, DOUBT_TRIES, Flow, LINGER, Message, MoveId, Ownership, Reason, Retry, Tcb, Time};
+use crate::protocol::{Action, DOUBT_TRIES, Endpoint, Flow, LINGER, Message, MoveId, Ownership, Reason, Retry, Time};
 use crate::source::Keep;
 use crate::transfer::Receiver;
 
@@ -23,8 +23,8 @@ use crate::transfer::Receiver;
 enum Phase {
     /// The shell was asked for a listener and resources.
     Reserving,
-    /// Control block and streams arrive. `until`: an offer that nothing follows is forgotten.
-    Reserved { tcb: Option<Box<Tcb>>, receiver: Box<Receiver>, until: Time },
+    /// Endpoint and streams arrive. `until`: an offer that nothing follows is forgotten.
+    Reserved { endpoint: Option<Endpoint>, receiver: Box<Receiver>, until: Time },
     /// The shell builds the socket.
     Preparing,
     /// Complete and silent.
@@ -43,6 +43,8 @@ pub(crate) struct Destination {
     owner: SocketAddrV4,
     phase: Phase,
     retry: Retry,
+    /// Of the streams, as offered.
+    lengths: [u32; 3],
     limit: usize,
 }
 
@@ -58,7 +60,7 @@ impl Destination {
         now: Time,
         out: &mut Out,
     ) -> Self {
-        let mut d = Destination { id, flow, owner, phase: Phase::Reserving, retry: Retry::start(now), limit };
+        let mut d = Destination { id, flow, owner, phase: Phase::Reserving, retry: Retry::start(now), lengths, limit };
         if lengths.iter().map(|l| *l as usize).sum::<usize>() > limit {
             d.refuse(Reason::NoResources, now, out);
         } else {
@@ -69,7 +71,8 @@ impl Destination {
 
     /// Refuses an offer without asking the shell.
     pub fn refused(id: MoveId, flow: Flow, owner: SocketAddrV4, reason: Reason, now: Time, out: &mut Out) -> Self {
-        let mut d = Destination { id, flow, owner, phase: Phase::Reserving, retry: Retry::start(now), limit: 0 };
+        let (phase, retry) = (Phase::Reserving, Retry::start(now));
+        let mut d = Destination { id, flow, owner, phase, retry, lengths: [0; 3], limit: 0 };
         d.refuse(reason, now, out);
         d
     }
@@ -95,8 +98,8 @@ impl Destination {
         }
         match result {
             Ok(()) => {
-                let receiver = Box::new(Receiver::new(self.limit));
-                self.phase = Phase::Reserved { tcb: None, receiver, until: now + LINGER };
+                let receiver = Box::new(Receiver::new(self.limit, self.lengths));
+                self.phase = Phase::Reserved { endpoint: None, receiver, until: now + LINGER };
                 self.send(Message::Ready, out);
             }
             Err(reason) => self.refuse(reason, now, out),
@@ -137,9 +140,9 @@ impl Destination {
             (_, Message::Cancel) => self.abandon(Reason::Cancelled, now, out),
             (Phase::Reserved { .. }, Message::Offer { .. }) => self.send(Message::Ready, out),
             (Phase::Reserved { .. }, Message::Connection(Err(reason))) => self.abandon(reason, now, out),
-            (Phase::Reserved { tcb, until, .. }, Message::Connection(Ok(block))) => {
+            (Phase::Reserved { endpoint, until, .. }, Message::Connection(Ok(received))) => {
                 *until = now + LINGER;
-                *tcb = Some(block);
+                *endpoint = Some(received);
                 self.complete(now, out);
             }
             (Phase::Reserved { receiver, until, .. }, Message::Data { stream, offset, bytes }) => {
@@ -195,22 +198,27 @@ impl Destination {
 
     /// If everything has arrived, checks it and has the socket built.
     fn complete(&mut self, now: Time, out: &mut Out) {
-        let Phase::Reserved { tcb: Some(tcb), receiver, .. } = &mut self.phase else { return };
-        let lengths = [tcb.receive_queue_len(), tcb.send_queue_len(), tcb.application_len];
+        let Phase::Reserved { endpoint: Some(endpoint), receiver, .. } = &mut self.phase else { return };
+        let lengths = match endpoint {
+            Endpoint::Tcp(tcb) => [tcb.receive_queue_len(), tcb.send_queue_len(), tcb.application_len],
+            Endpoint::Udp => self.lengths,
+        };
         let contiguous = receiver.contiguous();
         if contiguous.iter().zip(lengths).any(|(have, want)| *have < want) {
             return;
         }
-        let tcb = tcb.clone();
+        let endpoint = endpoint.clone();
         let streams = receiver.take();
-        if contiguous != lengths
-            || tcb.epoch != self.id.epoch
-            || digest(streams.iter().map(Vec::as_slice)) != tcb.digest
-        {
+        // the 6 bytes that travel of a UDP endpoint have no room for a digest
+        let same = match &endpoint {
+            Endpoint::Tcp(tcb) => tcb.epoch == self.id.epoch && digest(streams.iter().map(Vec::as_slice)) == tcb.digest,
+            Endpoint::Udp => true,
+        };
+        if contiguous != lengths || !same {
             return self.abandon(Reason::Damaged, now, out);
         }
         self.phase = Phase::Preparing;
-        out.push_back(Action::Prepare { id: self.id, flow: self.flow, tcb, streams });
+        out.push_back(Action::Prepare { id: self.id, flow: self.flow, endpoint, streams });
     }
 
     fn abandon(&mut self, reason: Reason, now: Time, out: &mut Out) {
@@ -224,6 +232,6 @@ impl Destination {
     }
 
     fn send(&self, message: Message, out: &mut Out) {
-        out.push_back(Action::Send { id: self.id, service: self.flow.service, owner: self.owner, message });
+        out.push_back(Action::Send { id: self.id, flow: self.flow, owner: self.owner, message });
     }
 }

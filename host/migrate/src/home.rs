@@ -46,23 +46,41 @@ impl Migrator {
     }
 
     /// The last epoch that is known of a flow.
-    pub(crate) fn known(&self, flow: &Flow) -> Option<u64> {
+    #[must_use]
+    pub fn known(&self, flow: &Flow) -> Option<u64> {
         let away = self.away.get(flow).map(|(_, epoch)| *epoch);
         self.here.get(flow).copied().max(away).max(self.ended.get(flow).copied())
     }
 
-    /// After a restart: the card has a forward entry of this flow, to `peer` or, with `None`, to the host. An
-    /// entry to a peer is the record of a commit. The core then asks who owns the flow; the shell holds what
-    /// arrives for it until [`Action::Repoint`], [`Action::Lost`] or a move says what to do.
-    pub fn recover(&mut self, flow: Flow, peer: Option<PeerId>, now: Time) {
-        if let Some(peer) = peer {
-            self.place(flow, peer, 0);
-            self.out.push_back(Action::Repoint { flow, to: peer });
-        }
-        if peer.is_none() || self.is_home(flow.service) == Some(true) {
-            self.search(flow, peer, now);
+    /// After a restart: a flow left this node for `peer` in the move `epoch`, as it has written down. That is the record of a
+    /// commit, so the shell passes on what arrives for the flow; a home asks whether it is still true.
+    pub fn recover(&mut self, flow: Flow, peer: PeerId, epoch: u64, now: Time) {
+        self.epoch = self.epoch.max(epoch);
+        self.place(flow, peer, epoch);
+        self.out.push_back(Action::Repoint { flow, to: peer });
+        if self.is_home(flow.service) == Some(true) {
+            self.search(flow, Some(peer), now);
         } else {
             self.remember(flow, now);
+        }
+    }
+
+    /// After a restart: a flow that moved here by the move `epoch`, as it was written down, still has its socket, or has it
+    /// no more. Either way its home is told, which may have heard nothing or have asked in vain.
+    pub fn adopt(&mut self, flow: Flow, epoch: u64, alive: bool, now: Time) {
+        let home = self.home(flow.service).flatten();
+        self.epoch = self.epoch.max(epoch);
+        if alive {
+            self.here.insert(flow, epoch);
+        }
+        let Some(home) = home else { return };
+        let id = MoveId { peer: home, client: flow.client, epoch };
+        if alive {
+            self.notify(id, flow, Message::Moved { owner: self.config.back_ip, answer: false }, now);
+        } else {
+            let owner = SocketAddrV4::new(self.config.back_ip, flow.service.port());
+            // repeated by nobody: the home's next audit finds out, too
+            self.out.push_back(Action::Send { id, flow, owner, message: Message::Refuse(Reason::Lost) });
         }
     }
 
@@ -213,9 +231,11 @@ impl Migrator {
             }
             Message::Commit { answer: false } => Message::Refuse(Reason::Lost),
             Message::Connection(_) | Message::Data { .. } | Message::Cancel => Message::Refuse(Reason::Cancelled),
+            // an owner that restarted has found no socket
+            Message::Refuse(Reason::Lost) => return self.lost_by(flow, id, now),
             Message::Offer { .. } | Message::Refuse(_) | Message::Commit { answer: true } => return,
         };
-        self.out.push_back(Action::Send { id, service: flow.service, owner, message: answer });
+        self.out.push_back(Action::Send { id, flow, owner, message: answer });
     }
 
     /// What this node is to a flow.
@@ -262,7 +282,7 @@ impl Migrator {
         for peer in &search.asked {
             let id = MoveId { peer: *peer, client: flow.client, epoch: known };
             let message = Message::Query { state: Ownership::Unknown, owner: *owner.ip(), known, answer: false };
-            self.out.push_back(Action::Send { id, service: flow.service, owner, message });
+            self.out.push_back(Action::Send { id, flow, owner, message });
         }
         self.timers.set(Timer::Search(flow), Some(search.retry.at));
     }
@@ -335,7 +355,6 @@ impl Migrator {
 
     fn tell(&mut self, id: MoveId, notice: &Notice) {
         let owner = SocketAddrV4::new(self.config.back_ip, notice.flow.service.port());
-        let (service, message) = (notice.flow.service, notice.message.clone());
-        self.out.push_back(Action::Send { id, service, owner, message });
+        self.out.push_back(Action::Send { id, flow: notice.flow, owner, message: notice.message.clone() });
     }
 }

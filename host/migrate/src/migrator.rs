@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use crate::codec::Packet;
 use crate::destination::Destination;
 use crate::home::{Notice, Search};
-use crate::protocol::{Action, Failure, Flow, Message, MoveId, Ownership, PeerId, REPLAY, Reason, Tcb, Time};
+use crate::protocol::{Action, Endpoint, Failure, Flow, Message, MoveId, Ownership, PeerId, REPLAY, Reason, Time};
 use crate::source::{Keep, Source};
 use crate::timers::Timers;
 
@@ -141,7 +141,8 @@ impl Migrator {
         if self.is_busy(&flow) {
             return Err(StartError::Busy);
         }
-        self.epoch = wall.max(self.epoch + 1);
+        // never one of an earlier life, even if the clock stood still
+        self.epoch = wall.max(self.epoch + 1).max(self.config.born + 1);
         let id = MoveId { peer, client: flow.client, epoch: self.epoch };
         let owner = SocketAddrV4::new(self.config.peers[peer.0], flow.service.port());
         let source = Source::start(id, flow, owner, lengths, now, &mut self.out);
@@ -151,10 +152,10 @@ impl Migrator {
         Ok(id)
     }
 
-    /// The answer to [`Action::Freeze`]: the control block and the three streams.
-    pub fn frozen(&mut self, id: MoveId, tcb: Tcb, streams: [Vec<u8>; 3], now: Time) {
+    /// The answer to [`Action::Freeze`]: the endpoint and the three streams.
+    pub fn frozen(&mut self, id: MoveId, endpoint: Endpoint, streams: [Vec<u8>; 3], now: Time) {
         if let Some(source) = self.sources.get_mut(&id) {
-            source.frozen(tcb, streams, now, &mut self.out);
+            source.frozen(endpoint, streams, now, &mut self.out);
             self.settle_source(id, Keep::Yes);
         }
     }
@@ -197,7 +198,7 @@ impl Migrator {
 
     /// A message from a peer.
     pub fn receive(&mut self, peer: PeerId, packet: Packet, now: Time) {
-        let Packet { client, owner, service, epoch, message } = packet;
+        let Packet { protocol, client, owner, service, epoch, message } = packet;
         let id = MoveId { peer, client, epoch };
         // what is said of a flow is not said of a move, though the numbers may be the same
         let of_flow = match &message {
@@ -206,7 +207,7 @@ impl Migrator {
             _ => false,
         };
         if let (true, Some(service)) = (of_flow, service) {
-            self.about(id, Flow { client, service }, message, now);
+            self.about(id, Flow { protocol, client, service }, message, now);
         } else if let Some(source) = self.sources.get_mut(&id) {
             let (flow, was_committed) = (source.flow, source.is_committed());
             let keep = source.message(&message, now, &mut self.out);
@@ -222,7 +223,7 @@ impl Migrator {
                 self.arrived(id, flow, now);
             }
         } else if let Some(service) = service {
-            let flow = Flow { client, service };
+            let flow = Flow { protocol, client, service };
             match message {
                 Message::Offer { lengths } => self.offered(id, flow, owner, lengths, now),
                 message => self.about(id, flow, message, now),

@@ -6,7 +6,8 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
-use ipos_abi::table::{FlowKey, Protocol};
+use ipos_abi::table::FlowKey;
+pub use ipos_abi::table::Protocol;
 use ipos_abi::wire::ext::MAX_DATA;
 pub use ipos_abi::wire::ext::{Ownership, Reason, Stream};
 pub use ipos_abi::wire::tcb::Repr as Tcb;
@@ -30,9 +31,11 @@ pub struct MoveId {
     pub epoch: u64,
 }
 
-/// A connection as packets from the client carry it.
+/// A connection as packets from the client carry it: of TCP, or the datagrams of one client and one service of UDP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Flow {
+    /// TCP or UDP.
+    pub protocol: Protocol,
     /// The client.
     pub client: SocketAddrV4,
     /// The service that the client talks to, wherever it lives.
@@ -44,7 +47,7 @@ impl Flow {
     #[must_use]
     pub fn key(&self) -> FlowKey {
         FlowKey {
-            protocol: Protocol::Tcp,
+            protocol: self.protocol,
             src_ip: self.client.ip().octets(),
             src_port: self.client.port(),
             dst_ip: self.service.ip().octets(),
@@ -56,10 +59,19 @@ impl Flow {
 /// The streams of a move in the order of transfer and of the digest.
 pub const STREAMS: [Stream; 3] = [Stream::Receive, Stream::Send, Stream::Application];
 
-/// What nodes tell each other. Client, epoch and service travel beside it.
+/// What the new owner builds a socket from, beside the streams.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// The control block.
+    Tcp(Box<Tcb>),
+    /// Addresses are all that there is of a UDP endpoint. The offer's lengths are those of its streams.
+    Udp,
+}
+
+/// What nodes tell each other. Protocol, client, epoch and service travel beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Message {
-    /// 0x80: will you take this connection? Lengths in bytes, before freezing, so estimates.
+    /// 0x80: will you take this connection? Lengths in bytes, before freezing: estimates, but for UDP.
     Offer {
         /// Lengths of the three streams.
         lengths: [u32; 3],
@@ -68,8 +80,8 @@ pub enum Message {
     Ready,
     /// 0x81: no.
     Refuse(Reason),
-    /// 0x01: the control block, with epoch and digest; received, it may be one that can't be read.
-    Connection(Result<Box<Tcb>, Reason>),
+    /// 0x01: the endpoint, a control block with epoch and digest; received, it may be one that can't be read.
+    Connection(Result<Endpoint, Reason>),
     /// 0x84: a piece of a stream.
     Data {
         /// Which stream.
@@ -151,8 +163,8 @@ pub enum Action {
     Send {
         /// The move; its peer is the receiver.
         id: MoveId,
-        /// The service of the connection.
-        service: SocketAddrV4,
+        /// The connection.
+        flow: Flow,
         /// The owner to be, on the back-side network: the destination of the ipOS header.
         owner: SocketAddrV4,
         /// What to say.
@@ -185,8 +197,8 @@ pub enum Action {
         id: MoveId,
         /// The connection.
         flow: Flow,
-        /// Its control block.
-        tcb: Box<Tcb>,
+        /// What it is to be built from.
+        endpoint: Endpoint,
         /// Its streams.
         streams: [Vec<u8>; 3],
     },

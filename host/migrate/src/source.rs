@@ -16,7 +16,7 @@ use std::net::SocketAddrV4;
 use ipos_abi::wire::tcb::digest;
 
 use crate::protocol::{
-    Action, COMMIT_TRIES, Failure, Flow, HOLD, Message, MoveId, Ownership, Reason, Retry, TRIES, Tcb, Time,
+    Action, COMMIT_TRIES, Endpoint, Failure, Flow, HOLD, Message, MoveId, Ownership, Reason, Retry, TRIES, Time,
 };
 use crate::transfer::Sender;
 
@@ -26,8 +26,8 @@ enum Phase {
     Offered,
     /// The shell was asked to freeze the socket.
     Freezing,
-    /// Control block and streams are on their way. `hold_until`: the client's packets are not held longer.
-    Transferring { tcb: Box<Tcb>, sender: Box<Sender>, hold_until: Time },
+    /// Endpoint and streams are on their way. `hold_until`: the client's packets are not held longer.
+    Transferring { endpoint: Endpoint, sender: Box<Sender>, hold_until: Time },
     /// The shell was asked to hand over.
     HandingOver,
     /// The destination owns the connection and must hear of it.
@@ -127,17 +127,19 @@ impl Source {
     }
 
     /// The socket is frozen.
-    pub fn frozen(&mut self, mut tcb: Tcb, streams: [Vec<u8>; 3], now: Time, out: &mut Out) {
+    pub fn frozen(&mut self, mut endpoint: Endpoint, streams: [Vec<u8>; 3], now: Time, out: &mut Out) {
         if !matches!(self.phase, Phase::Freezing) {
             return;
         }
-        tcb.epoch = self.id.epoch;
-        tcb.digest = digest(streams.iter().map(Vec::as_slice));
-        tcb.application_len = streams[2].len() as u32;
+        if let Endpoint::Tcp(tcb) = &mut endpoint {
+            tcb.epoch = self.id.epoch;
+            tcb.digest = digest(streams.iter().map(Vec::as_slice));
+            tcb.application_len = streams[2].len() as u32;
+        }
         self.retry = Retry::start(now);
-        self.send(Message::Connection(Ok(Box::new(tcb))), out);
+        self.send(Message::Connection(Ok(endpoint.clone())), out);
         let sender = Box::new(Sender::new(streams));
-        self.phase = Phase::Transferring { tcb: Box::new(tcb), sender, hold_until: now + HOLD };
+        self.phase = Phase::Transferring { endpoint, sender, hold_until: now + HOLD };
         self.pump(out);
     }
 
@@ -177,9 +179,9 @@ impl Source {
         match (due, &mut self.phase) {
             (Ok(false), _) => {}
             (Ok(true), Phase::Offered) => self.send(Message::Offer { lengths: self.lengths }, out),
-            (Ok(true), Phase::Transferring { tcb, sender, .. }) => {
+            (Ok(true), Phase::Transferring { endpoint, sender, .. }) => {
                 sender.rewind();
-                let connection = Message::Connection(Ok(tcb.clone()));
+                let connection = Message::Connection(Ok(endpoint.clone()));
                 self.send(connection, out);
                 self.pump(out);
             }
@@ -206,6 +208,6 @@ impl Source {
     }
 
     fn send(&self, message: Message, out: &mut Out) {
-        out.push_back(Action::Send { id: self.id, service: self.flow.service, owner: self.owner, message });
+        out.push_back(Action::Send { id: self.id, flow: self.flow, owner: self.owner, message });
     }
 }

@@ -140,8 +140,11 @@ pub(crate) struct Receiver {
 pub(crate) struct TooLong;
 
 impl Receiver {
-    pub fn new(limit: usize) -> Self {
-        Receiver { streams: Default::default(), limit, unreported: 0 }
+    /// `lengths`, within the limit, are what is expected: there is room for it at once.
+    pub fn new(limit: usize, lengths: [u32; 3]) -> Self {
+        let stream =
+            |length: u32| Assembly { bytes: Vec::with_capacity(limit.min(length as usize)), ..Assembly::default() };
+        Receiver { streams: lengths.map(stream), limit, unreported: 0 }
     }
 
     /// Takes a piece. `true`: a report is due.
@@ -193,7 +196,7 @@ mod tests {
             let mut frames: Vec<_> = std::iter::from_fn(|| sender.next()).collect();
             frames.extend(frames.clone());
             frames.shuffle(&mut rng);
-            let mut receiver = Receiver::new(1 << 20);
+            let mut receiver = Receiver::new(1 << 20, [0, 5_000, 1 << 20]);
             for frame in frames {
                 let Message::Data { stream, offset, bytes } = frame else { panic!("{frame:?}") };
                 receiver.data(stream, offset, bytes).unwrap();
@@ -222,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_receiver_has_bounds() {
-        let mut receiver = Receiver::new(10_000);
+        let mut receiver = Receiver::new(10_000, [0; 3]);
         assert_eq!(receiver.data(Stream::Send, 9_999, vec![0; 2]), Err(TooLong));
         assert_eq!(receiver.data(Stream::Send, u32::MAX, vec![0; 2]), Err(TooLong));
         assert_eq!(receiver.data(Stream::Send, 0, vec![0; DATA + 1]), Err(TooLong));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ipos_abi::wire::trailer::Key;
 use ipos_abi::wire::{Mac, ethernet};
 use ipos_migrate::codec::{Packet, decode, encode};
-use ipos_migrate::protocol::{Action, Failure, Flow, Message, MoveId, PeerId, Reason, Stream, Tcb};
+use ipos_migrate::protocol::{Action, Endpoint, Failure, Flow, Message, MoveId, PeerId, Protocol, Reason, Stream, Tcb};
 use ipos_migrate::{Config, Migrator, Service, StartError};
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
@@ -18,7 +18,7 @@ const NODES: usize = 3;
 const HOME: usize = 0;
 const CLIENT: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 9), 40_000);
 const SERVICE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), 80);
-const FLOW: Flow = Flow { client: CLIENT, service: SERVICE };
+const FLOW: Flow = Flow { protocol: Protocol::Tcp, client: CLIENT, service: SERVICE };
 
 fn back(node: usize) -> Ipv4Addr {
     Ipv4Addr::new(10, 1, 0, node as u8)
@@ -122,8 +122,9 @@ impl World {
             let now = self.now;
             let node = &mut self.nodes[n];
             match action {
-                Action::Send { id, service, owner, message } => {
-                    let packet = Packet { client: id.client, owner, service: Some(service), epoch: id.epoch, message };
+                Action::Send { id, flow, owner, message } => {
+                    let Flow { protocol, client, service } = flow;
+                    let packet = Packet { protocol, client, owner, service: Some(service), epoch: id.epoch, message };
                     self.send(n, id, &packet);
                 }
                 Action::Freeze(id) if fails => node.core.give_up(id, Failure::Local, now),
@@ -140,7 +141,7 @@ impl World {
                         write_seq: self.truth[1].len() as u32,
                         ..Tcb::default()
                     };
-                    node.core.frozen(id, tcb, self.truth.clone(), now);
+                    node.core.frozen(id, Endpoint::Tcp(Box::new(tcb)), self.truth.clone(), now);
                 }
                 Action::HandOver(id) if fails => node.core.give_up(id, Failure::Local, now),
                 Action::HandOver(id) => {
@@ -300,7 +301,7 @@ fn what_cannot_start_says_why() {
     let core = &mut world.nodes[HOME].core;
     let other = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 2), 80);
     let now = world.now;
-    let unknown = core.start(now, 1, PeerId(0), Flow { client: CLIENT, service: other }, [0; 3]);
+    let unknown = core.start(now, 1, PeerId(0), Flow { service: other, ..FLOW }, [0; 3]);
     assert_eq!(unknown, Err(StartError::UnknownService(other)));
     let long = core.start(now, 1, PeerId(0), FLOW, [1 << 20, 1, 0]);
     assert_eq!(long, Err(StartError::TooLong { length: (1 << 20) + 1, limit: 1 << 20 }));
@@ -314,6 +315,7 @@ fn a_control_block_that_can_not_be_read_is_refused() {
     let now = world.now;
     let core = &mut world.nodes[1].core;
     let packet = |message| Packet {
+        protocol: Protocol::Tcp,
         client: CLIENT,
         owner: SocketAddrV4::new(back(1), 80),
         service: Some(SERVICE),
@@ -342,6 +344,11 @@ fn sent(core: &mut Migrator) -> Message {
     }
 }
 
+/// A message about [`FLOW`].
+fn packet(owner: SocketAddrV4, epoch: u64, message: Message) -> Packet {
+    Packet { protocol: Protocol::Tcp, client: CLIENT, owner, service: Some(SERVICE), epoch, message }
+}
+
 #[test]
 fn damaged_queues_are_refused() {
     let mut world = World::new(1, Faults { loss: 0.0, repeat: 0.0, delay: Duration::ZERO, local: 0.0 });
@@ -349,7 +356,7 @@ fn damaged_queues_are_refused() {
     let core = &mut world.nodes[1].core;
     let home = peer_of(1, HOME);
     let owner = SocketAddrV4::new(back(1), 80);
-    let packet = |message| Packet { client: CLIENT, owner, service: Some(SERVICE), epoch: 5, message };
+    let packet = |message| packet(owner, 5, message);
     core.receive(home, packet(Message::Offer { lengths: [0, 0, 4] }), now);
     let Some(Action::Reserve { id, .. }) = core.action() else { panic!() };
     core.reserved(id, Ok(()), now);
@@ -357,7 +364,7 @@ fn damaged_queues_are_refused() {
     // BLAKE3 of "good", of which another byte arrives
     let digest = ipos_abi::wire::tcb::digest([b"good".as_slice()]);
     let tcb = Tcb { epoch: 5, application_len: 4, digest, ..Tcb::default() };
-    core.receive(home, packet(Message::Connection(Ok(Box::new(tcb)))), now);
+    core.receive(home, packet(Message::Connection(Ok(Endpoint::Tcp(Box::new(tcb))))), now);
     let data = Message::Data { stream: Stream::Application, offset: 0, bytes: b"goof".to_vec() };
     core.receive(home, packet(data), now);
     assert_eq!(core.action(), Some(Action::Abandon(id)));
@@ -372,10 +379,10 @@ fn after_the_commit_nothing_gives_the_connection_back() {
     let id = core.start(now, 5, PeerId(0), FLOW, [0; 3]).unwrap();
     assert!(matches!(sent(core), Message::Offer { .. }));
     let owner = SocketAddrV4::new(back(1), 80);
-    let packet = |message| Packet { client: CLIENT, owner, service: Some(SERVICE), epoch: id.epoch, message };
+    let packet = |message| packet(owner, id.epoch, message);
     core.receive(PeerId(0), packet(Message::Ready), now);
     assert_eq!(core.action(), Some(Action::Freeze(id)));
-    core.frozen(id, Tcb::default(), Default::default(), now);
+    core.frozen(id, Endpoint::Tcp(Box::default()), Default::default(), now);
     assert!(matches!(sent(core), Message::Connection(Ok(_))));
     core.receive(PeerId(0), packet(Message::Acknowledge), now);
     assert_eq!(core.action(), Some(Action::HandOver(id)));

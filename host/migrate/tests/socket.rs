@@ -10,7 +10,9 @@ use std::thread;
 use std::time::Duration;
 
 use ipos_abi::wire::tcb::State;
-use ipos_migrate::socket::{Diag, FreezeError, Frozen, Live, RestoreError, freeze, prepare, replayed_fin};
+use ipos_migrate::socket::{
+    self, Blank, Diag, FreezeError, FreezeFailed, Frozen, Live, RestoreError, inspect, replayed_fin,
+};
 use nix::sched::{CloneFlags, unshare};
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
@@ -100,13 +102,21 @@ fn fill(socket: &mut TcpStream, data: &[u8]) -> usize {
     n
 }
 
+/// Inspects and freezes at once.
+fn freeze(fd: OwnedFd, fence: impl FnOnce()) -> Result<Frozen, FreezeFailed> {
+    match inspect(fd.as_fd(), &mut Diag::open().unwrap()) {
+        Ok(seen) => socket::freeze(fd, &seen, fence),
+        Err(error) => Err(FreezeFailed { fd, error }),
+    }
+}
+
 /// Closes a frozen socket and builds it again.
 fn rebuild(frozen: Frozen) -> TcpStream {
     let (tcb, client, server) = (frozen.tcb, frozen.client, frozen.server);
     let (receive, send) = (frozen.receive.clone(), frozen.send.clone());
     frozen.close_silently();
-    let prepared = prepare(&tcb, client, server, &receive, send).unwrap();
-    let Live { fd, unsent } = prepared.go_live().unwrap();
+    let prepared = Blank::new(server).unwrap().fill(&tcb, client, &receive, send).unwrap();
+    let Live { fd, unsent, .. } = prepared.go_live().unwrap();
     assert!(unsent.is_empty(), "what fitted into the old socket fits into the new one");
     let stream = TcpStream::from(fd);
     stream.set_nonblocking(false).unwrap();
@@ -266,7 +276,7 @@ fn what_cannot_move_is_refused_and_lives_on() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         assert!(matches!(refusal(listener).1, FreezeError::State(10)));
         let udp = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        assert!(matches!(refusal(udp).1, FreezeError::NotTcp(_)));
+        assert!(matches!(refusal(udp).1, FreezeError::NotConnected(_)));
 
         // half closed by the server: FIN_WAIT2
         let (mut client, server) = pair();
@@ -309,7 +319,8 @@ fn contradictory_control_blocks_are_refused() {
         let there = frozen.client;
         frozen.close_silently();
         let refused = |tcb, receive: &[u8]| {
-            matches!(prepare(&tcb, there, here, receive, Vec::new()), Err(RestoreError::Inconsistent(_)))
+            let filled = Blank::new(here).unwrap().fill(&tcb, there, receive, Vec::new());
+            matches!(filled, Err(RestoreError::Inconsistent(_)))
         };
         let mut queue = good;
         queue.copied_seq = queue.copied_seq.wrapping_sub(1);
@@ -322,7 +333,7 @@ fn contradictory_control_blocks_are_refused() {
         }
         assert!(refused(good, b"z"));
         // the good one still builds, so none of the above was refused for another reason
-        drop(prepare(&good, there, here, &[], Vec::new()).unwrap());
+        drop(Blank::new(here).unwrap().fill(&good, there, &[], Vec::new()).unwrap());
         drop(client);
     });
 }

@@ -4,6 +4,7 @@
 //! out where the card put it, a frame to be sent is written where the card reads it; doorbells are rung once a batch.
 //! [`Rings`] is also a [`Device`] of whole frames for callers that want to keep them.
 
+use std::collections::VecDeque;
 use std::os::fd::RawFd;
 
 use ipos_abi::Port;
@@ -13,13 +14,15 @@ use ipos_abi::queue::{
 };
 use ipos_abi::regs::{dma, queue, queues};
 use ipos_abi::rx::RxMeta;
-use ipos_device::{Device, DeviceError, DmaDevice, DmaMemory, MAX_FRAME, Queue, Registers};
+use ipos_device::{Device, DeviceError, DmaDevice, DmaMemory, MAX_FRAME, Mtu, Queue, Registers};
 
 use crate::NicError;
 
 const MIN_FRAME: usize = 14;
 /// Frames after which a doorbell is rung without waiting for the end of the batch.
 const BATCH: u16 = 32;
+/// Events that wait to be asked for.
+const EVENTS: usize = 1024;
 
 /// log2 of the entries of the rings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,6 +165,8 @@ pub struct Rings<D> {
     receive: [Ring; 2],
     transmit: [Ring; 2],
     event: Ring,
+    /// Taken by [`Device::poll`], not yet asked for.
+    events: VecDeque<Event>,
     stats: RingStats,
 }
 
@@ -172,7 +177,8 @@ impl<D: DmaDevice> Rings<D> {
         let receive = [new(QueueId::Receive, config.receive)?, new(QueueId::Control, config.control)?];
         let transmit = [new(QueueId::TransmitFront, config.transmit)?, new(QueueId::TransmitBack, config.transmit)?];
         let event = new(QueueId::Event, config.event)?;
-        let mut rings = Rings { device, receive, transmit, event, stats: RingStats::default() };
+        let mut rings =
+            Rings { device, receive, transmit, event, events: VecDeque::new(), stats: RingStats::default() };
         for ring in &mut rings.receive {
             // every buffer is the card's to begin with
             ring.filled = 1 << ring.bits;
@@ -343,13 +349,25 @@ impl<D: DmaDevice> Device for Rings<D> {
             }
             more = true;
         }
-        while let Some(event) = self.event()? {
-            tracing::debug!(?event, "forwarded");
+        // the card loses events when their ring is full; who does not ask for them loses the oldest
+        while let Some(event) = Rings::event(self)? {
+            if self.events.len() == EVENTS {
+                self.events.pop_front();
+            }
+            self.events.push_back(event);
         }
         Ok(more | self.receive.iter().any(|r| r.peek().is_some()))
     }
 
     fn wait_fds(&self) -> Vec<RawFd> {
         self.device.wait_fds()
+    }
+
+    fn event(&mut self) -> Result<Option<Event>, DeviceError> {
+        Ok(self.events.pop_front())
+    }
+
+    fn mtu(&self, port: Port) -> Option<Mtu> {
+        self.device.mtu(port)
     }
 }

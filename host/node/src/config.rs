@@ -1,6 +1,8 @@
 //! What a node must be told.
 
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::time::Duration;
 
 /// Another node of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,9 +13,12 @@ pub struct PeerConfig {
     pub back_ip: Ipv4Addr,
     /// The MAC address of its card's back port.
     pub back_mac: [u8; 6],
+    /// It speaks the plain format of the source figures only: no extension, no trailer, no tag. docs/migration.md says
+    /// what such a move can't do.
+    pub plain: bool,
 }
 
-/// A TCP service that the cluster answers as.
+/// A service, of TCP or UDP or both, that the cluster answers as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceConfig {
     /// The address that clients talk to.
@@ -49,6 +54,12 @@ pub struct NodeConfig {
     pub hold_bytes: usize,
     /// Bytes of receive and send queue and application state that one move may carry.
     pub move_bytes: usize,
+    /// A UDP flow that moved here ends after so long without a packet. A home asks the owner of a connection whose forward
+    /// entry carried nothing for so long whether it still has it.
+    pub idle: Duration,
+    /// Where the node writes down what it must know after a restart: which connections live elsewhere and which came here.
+    /// `None`: a restarted node has forgotten, and the connections that it is the home of are cut.
+    pub state_dir: Option<PathBuf>,
 }
 
 impl NodeConfig {
@@ -58,6 +69,8 @@ impl NodeConfig {
     pub const HOLD_BYTES: usize = 4 << 20;
     /// Default of [`NodeConfig::move_bytes`]: 64 MiB.
     pub const MOVE_BYTES: usize = 64 << 20;
+    /// Default of [`NodeConfig::idle`]: two minutes.
+    pub const IDLE: Duration = Duration::from_secs(120);
     /// Longest application state of a move, in bytes.
     pub const STATE_BYTES: usize = 64 << 10;
 }

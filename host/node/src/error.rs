@@ -18,6 +18,19 @@ pub enum NodeError {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// The back-side network can't carry what the card makes of a full packet.
+    #[error(
+        "{interface} carries packets of {bytes} bytes, and a client's full packet needs {need} on the back-side network: \
+         `ip link set dev {interface} mtu {need}`, and the same on the switches between the servers"
+    )]
+    Mtu {
+        /// The interface that the card's back port is plugged into.
+        interface: String,
+        /// Its setting.
+        bytes: usize,
+        /// What it must be at least.
+        need: usize,
+    },
     /// The cluster's keys can be replaced, not taken away.
     #[error("a node's keys can't be replaced by none: give at least one")]
     NoKeys,

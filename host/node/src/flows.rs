@@ -1,44 +1,51 @@
 //! Connections that are treated specially: held while they move, fenced and passed on after they left.
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ipos_migrate::protocol::{Flow, PeerId};
 
-use crate::frame::Tcp;
+use crate::frame::Transport;
 
 /// Frames held for one connection, in order of arrival.
 #[derive(Debug, Default)]
 pub(crate) struct Hold {
+    /// The application had not read them yet.
+    queued: VecDeque<(Vec<u8>, Transport)>,
     /// From a peer's card, thus on the way for longer than the others.
-    decapsulated: VecDeque<(Vec<u8>, Tcp)>,
+    decapsulated: VecDeque<(Vec<u8>, Transport)>,
     /// From the client directly.
-    direct: VecDeque<(Vec<u8>, Tcp)>,
+    direct: VecDeque<(Vec<u8>, Transport)>,
     bytes: usize,
 }
 
 impl Hold {
     /// `false`: over `limit` bytes, the frame is not held.
-    pub fn push(&mut self, frame: Vec<u8>, tcp: Tcp, decapsulated: bool, limit: usize) -> bool {
+    pub fn push(&mut self, frame: Vec<u8>, inner: Transport, decapsulated: bool, limit: usize) -> bool {
         if self.bytes + frame.len() > limit {
             return false;
         }
         self.bytes += frame.len();
-        if decapsulated { &mut self.decapsulated } else { &mut self.direct }.push_back((frame, tcp));
+        if decapsulated { &mut self.decapsulated } else { &mut self.direct }.push_back((frame, inner));
         true
     }
 
+    /// What the socket had taken before anything was held; its own bounds were kept.
+    pub fn queued(&mut self, frame: Vec<u8>, inner: Transport) {
+        self.queued.push_back((frame, inner));
+    }
+
     pub fn len(&self) -> usize {
-        self.decapsulated.len() + self.direct.len()
+        self.queued.len() + self.decapsulated.len() + self.direct.len()
     }
 
     /// In the order in which the client sent them.
-    pub fn iter(&self) -> impl Iterator<Item = &(Vec<u8>, Tcp)> {
-        self.decapsulated.iter().chain(&self.direct)
+    pub fn iter(&self) -> impl Iterator<Item = &(Vec<u8>, Transport)> {
+        self.queued.iter().chain(&self.decapsulated).chain(&self.direct)
     }
 
     /// Only what came from the client directly.
-    pub fn direct(&self) -> impl Iterator<Item = &(Vec<u8>, Tcp)> {
+    pub fn direct(&self) -> impl Iterator<Item = &(Vec<u8>, Transport)> {
         self.direct.iter()
     }
 }
@@ -49,6 +56,17 @@ pub(crate) struct Away {
     pub owner: PeerId,
     /// When it is forgotten: never at its home, soon on other servers that it left.
     pub until: Option<Instant>,
+    /// When to see whether its forward entry is still used.
+    pub look: Instant,
+    /// How often that was done.
+    pub looks: u32,
+}
+
+impl Away {
+    /// Lives at `owner` from now on.
+    pub fn new(owner: PeerId, idle: Duration) -> Self {
+        Away { owner, until: None, look: Instant::now() + idle, looks: 0 }
+    }
 }
 
 /// What is special about one connection.
@@ -93,12 +111,27 @@ impl Flows {
         self.0.is_empty()
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = (&Flow, &Special)> {
+        self.0.iter()
+    }
+
     pub fn holding(&self) -> usize {
         self.0.values().filter(|s| s.hold.is_some()).count()
     }
 
     pub fn away(&self) -> usize {
         self.0.values().filter(|s| s.away.is_some()).count()
+    }
+
+    /// Connections elsewhere whose entries are to be looked at, with how often that was done before.
+    pub fn due(&mut self, now: Instant, idle: Duration) -> Vec<(Flow, u32)> {
+        let due = self.0.iter_mut().filter_map(|(flow, special)| {
+            let away = special.away.as_mut().filter(|a| a.until.is_none() && now >= a.look)?;
+            away.look = now + idle;
+            away.looks = away.looks.wrapping_add(1);
+            Some((*flow, away.looks))
+        });
+        due.collect()
     }
 
     /// Ends what has run out; returns the connections whose forward entries are to go.

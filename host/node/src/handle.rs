@@ -6,10 +6,13 @@ use std::net::SocketAddrV4;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError, mpsc as sync_mpsc};
 
+use ipos::message::Connection;
+use ipos_migrate::protocol::{Flow, Protocol};
 use ipos_nic::Counters;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::{MoveError, NodeError};
+use crate::times::{Departure, Landing};
 use crate::wake::Wake;
 
 /// A connection that came from another server: established, live, and owned by the receiver.
@@ -23,6 +26,17 @@ pub struct Arrival {
     pub server: SocketAddrV4,
     /// What the application on the other server gave along.
     pub state: Vec<u8>,
+    /// When the move's steps were reached here.
+    pub times: Landing,
+}
+
+/// What an application has of a connection outside the kernel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Buffers {
+    /// Read from the kernel and not consumed: the destination's kernel has it in front of the receive queue.
+    pub unread: Vec<u8>,
+    /// Not taken by the kernel yet: the destination's kernel has it behind the send queue.
+    pub unsent: Vec<u8>,
 }
 
 /// A move that succeeded.
@@ -38,20 +52,22 @@ pub struct MoveReport {
     pub total_us: u64,
     /// Packets of the client that were held and handed over.
     pub held: usize,
+    /// When its steps were reached here.
+    pub times: Departure,
 }
 
 /// A move that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection did not move: {error}")]
 pub struct MoveFailed {
-    /// The connection, alive as before; `None` if the node is gone and the socket with it.
+    /// The connection, alive as before; `None` if it had no socket, or the node is gone and the socket with it.
     pub fd: Option<OwnedFd>,
     /// Why.
     pub error: MoveError,
 }
 
 /// What a node has done since it started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct NodeStats {
     /// Connections that moved away.
     pub moved_out: u64,
@@ -87,12 +103,32 @@ pub struct NodeStats {
     pub holding: usize,
     /// Connections of this home that live elsewhere now.
     pub forwarded: usize,
+    /// Entries in the card's two tables.
+    pub entries: usize,
+}
+
+/// What an application wants to move.
+pub(crate) enum Subject {
+    /// A connected socket.
+    Socket(OwnedFd),
+    /// A UDP flow that has no socket of its own.
+    Bare(Flow),
+}
+
+impl Subject {
+    pub fn fd(self) -> Option<OwnedFd> {
+        match self {
+            Subject::Socket(fd) => Some(fd),
+            Subject::Bare(_) => None,
+        }
+    }
 }
 
 /// What goes to the loop thread.
 pub(crate) enum Command {
     Migrate {
-        fd: OwnedFd,
+        subject: Subject,
+        buffers: Buffers,
         state: Vec<u8>,
         target: String,
         reply: oneshot::Sender<Result<MoveReport, MoveFailed>>,
@@ -107,6 +143,9 @@ pub(crate) enum Command {
     Counters {
         reply: oneshot::Sender<Counters>,
     },
+    Connections {
+        reply: oneshot::Sender<Vec<Connection>>,
+    },
     /// Finds out whether the loop still runs.
     Nothing,
     Shutdown,
@@ -115,15 +154,17 @@ pub(crate) enum Command {
 /// Who takes connections to a port. Shared with the loop rather than sent to it: an offer that is made
 /// after [`NodeHandle::listen`] has returned must find the listener.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Listeners(Arc<Mutex<HashMap<u16, mpsc::Sender<Arrival>>>>);
+pub(crate) struct Listeners(Arc<Mutex<ByPort>>);
+
+type ByPort = HashMap<(Protocol, u16), mpsc::Sender<Arrival>>;
 
 impl Listeners {
-    fn insert(&self, port: u16, arrivals: mpsc::Sender<Arrival>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(port, arrivals);
+    fn insert(&self, protocol: Protocol, port: u16, arrivals: mpsc::Sender<Arrival>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((protocol, port), arrivals);
     }
 
-    pub fn get(&self, port: u16) -> Option<mpsc::Sender<Arrival>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&port).cloned()
+    pub fn get(&self, protocol: Protocol, port: u16) -> Option<mpsc::Sender<Arrival>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&(protocol, port)).cloned()
     }
 }
 
@@ -162,8 +203,8 @@ impl Drop for Line {
 #[derive(Clone, Debug)]
 pub struct NodeHandle(Arc<Line>);
 
-/// Arrivals that wait for the application; a further one is refused.
-const BACKLOG: usize = 64;
+/// Arrivals that wait for the application; a further one is refused. A card's tables hold about as many.
+const BACKLOG: usize = 4096;
 
 impl NodeHandle {
     /// A handle and the loop's end of it.
@@ -178,23 +219,69 @@ impl NodeHandle {
     /// Takes connections to `port` that move here; a second call replaces the first. When the
     /// receiver is dropped, connections to the port are refused.
     pub fn listen(&self, port: u16) -> Result<mpsc::Receiver<Arrival>, NodeError> {
+        self.take(Protocol::Tcp, port)
+    }
+
+    /// The same for UDP: arrivals are sockets connected to their client. A socket here that serves the whole port must have
+    /// set `SO_REUSEADDR`.
+    pub fn listen_udp(&self, port: u16) -> Result<mpsc::Receiver<Arrival>, NodeError> {
+        self.take(Protocol::Udp, port)
+    }
+
+    fn take(&self, protocol: Protocol, port: u16) -> Result<mpsc::Receiver<Arrival>, NodeError> {
         let (arrivals, receiver) = mpsc::channel(BACKLOG);
-        self.0.listeners.insert(port, arrivals);
+        self.0.listeners.insert(protocol, port, arrivals);
         // nobody takes connections for a node that has stopped
         self.0.send(Command::Nothing).map_err(|_| NodeError::Stopped)?;
         Ok(receiver)
     }
 
-    /// Moves a connection, with what the application knows about it, to the peer `target`.
-    /// The caller must have stopped reading and writing it, and `fd` must be its last descriptor.
+    /// Moves a connection, with what the application knows about it, to the peer `target`. `fd` is a TCP socket or a
+    /// connected UDP socket. The caller must have stopped reading and writing it, and `fd` must be its last descriptor.
     pub async fn migrate(&self, fd: OwnedFd, state: Vec<u8>, target: &str) -> Result<MoveReport, MoveFailed> {
+        self.migrate_with(fd, Buffers::default(), state, target).await
+    }
+
+    /// [`migrate`](NodeHandle::migrate) with what the application has read ahead or not written yet. When the
+    /// connection does not move, these bytes are still the application's.
+    pub async fn migrate_with(
+        &self,
+        fd: OwnedFd,
+        buffers: Buffers,
+        state: Vec<u8>,
+        target: &str,
+    ) -> Result<MoveReport, MoveFailed> {
+        self.start(Subject::Socket(fd), buffers, state, target).await
+    }
+
+    /// Moves what one client says to one UDP service, where that has no socket of its own here: its datagrams so far were read
+    /// from a socket that serves all clients. There is a socket for it where it arrives.
+    pub async fn migrate_udp(
+        &self,
+        client: SocketAddrV4,
+        service: SocketAddrV4,
+        state: Vec<u8>,
+        target: &str,
+    ) -> Result<MoveReport, MoveError> {
+        let flow = Flow { protocol: Protocol::Udp, client, service };
+        self.start(Subject::Bare(flow), Buffers::default(), state, target).await.map_err(|failed| failed.error)
+    }
+
+    async fn start(
+        &self,
+        subject: Subject,
+        buffers: Buffers,
+        state: Vec<u8>,
+        target: &str,
+    ) -> Result<MoveReport, MoveFailed> {
         let (reply, answer) = oneshot::channel();
-        match self.0.send(Command::Migrate { fd, state, target: target.to_owned(), reply }) {
+        let stopped = |fd| MoveFailed { fd, error: MoveError::Stopped };
+        match self.0.send(Command::Migrate { subject, buffers, state, target: target.to_owned(), reply }) {
             Ok(()) => {}
-            Err(Command::Migrate { fd, .. }) => return Err(MoveFailed { fd: Some(fd), error: MoveError::Stopped }),
-            Err(_) => return Err(MoveFailed { fd: None, error: MoveError::Stopped }),
+            Err(Command::Migrate { subject, .. }) => return Err(stopped(subject.fd())),
+            Err(_) => return Err(stopped(None)),
         }
-        answer.await.unwrap_or(Err(MoveFailed { fd: None, error: MoveError::Stopped }))
+        answer.await.unwrap_or(Err(stopped(None)))
     }
 
     /// Replaces the cluster's keys from now on: the first signs, each is accepted. A key is changed without a refused packet in
@@ -212,6 +299,13 @@ impl NodeHandle {
     pub async fn stats(&self) -> Result<NodeStats, NodeError> {
         let (reply, answer) = oneshot::channel();
         self.0.send(Command::Stats { reply }).map_err(|_| NodeError::Stopped)?;
+        answer.await.map_err(|_| NodeError::Stopped)
+    }
+
+    /// The connections that moved here, live at a peer, or are moving.
+    pub async fn connections(&self) -> Result<Vec<Connection>, NodeError> {
+        let (reply, answer) = oneshot::channel();
+        self.0.send(Command::Connections { reply }).map_err(|_| NodeError::Stopped)?;
         answer.await.map_err(|_| NodeError::Stopped)
     }
 

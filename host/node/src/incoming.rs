@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use ipos_abi::wire::tcb::State;
 use ipos_abi::wire::{Mac, ethernet};
 use ipos_device::Device;
-use ipos_migrate::protocol::{Flow, MoveId, PeerId, Reason, Tcb};
-use ipos_migrate::socket::{self, Live, Prepared, RestoreError, replayed_fin};
+use ipos_migrate::protocol::{Endpoint, Flow, MoveId, PeerId, Protocol, Reason, Tcb};
+use ipos_migrate::socket::{self, Blank, Live, Prepared, RestoreError, replayed_fin};
 use ipos_nic::Forward;
 use tokio::sync::mpsc::OwnedPermit;
 use tokio::sync::mpsc::error::TrySendError;
@@ -17,23 +17,50 @@ use crate::error::NodeError;
 use crate::flows::{Away, Hold};
 use crate::frame::to_kernel;
 use crate::handle::Arrival;
+use crate::journal::Place;
 use crate::run::Runner;
+use crate::times::Landing;
 
 /// How long stray segments of a connection that ended elsewhere are dropped.
 const QUIET: Duration = Duration::from_secs(60);
+
+/// A socket that is complete and silent.
+enum Built {
+    Tcp(Prepared, Box<Tcb>),
+    Udp(OwnedFd),
+}
 
 /// A move to this node.
 pub(crate) struct Incoming {
     flow: Flow,
     permit: OwnedPermit<Arrival>,
-    prepared: Option<(Prepared, Tcb)>,
+    /// Made while the source freezes, so that the client need not wait for it.
+    blank: Option<Blank>,
+    prepared: Option<Built>,
     state: Vec<u8>,
+    times: Landing,
+}
+
+impl Incoming {
+    fn fill(&mut self, endpoint: Endpoint, [receive, send, state]: [Vec<u8>; 3]) -> Result<(), RestoreError> {
+        let Flow { client, service, .. } = self.flow;
+        self.prepared = Some(match endpoint {
+            Endpoint::Tcp(tcb) => {
+                let blank = self.blank.take().map_or_else(|| Blank::new(service), Ok)?;
+                Built::Tcp(blank.fill(&tcb, client, &receive, send)?, tcb)
+            }
+            Endpoint::Udp => Built::Udp(socket::connect_udp(client, service)?),
+        });
+        self.state = state;
+        self.times.built = Instant::now();
+        Ok(())
+    }
 }
 
 /// A live connection whose unsent data did not fit into its socket at once.
 pub(crate) struct Finishing {
     live: Live,
-    arrival: (Flow, Vec<u8>),
+    arrival: (Flow, Vec<u8>, Landing),
     permit: OwnedPermit<Arrival>,
 }
 
@@ -55,7 +82,8 @@ impl<D: Device> Runner<D> {
     }
 
     fn try_reserve(&mut self, id: MoveId, flow: Flow) -> Result<(), Reason> {
-        let listener = self.inbox.listeners.get(flow.service.port()).ok_or(Reason::NoListener)?;
+        let times = Landing::offered(Instant::now());
+        let listener = self.inbox.listeners.get(flow.protocol, flow.service.port()).ok_or(Reason::NoListener)?;
         let permit = listener.try_reserve_owned().map_err(|e| match e {
             TrySendError::Full(_) => Reason::NoResources,
             TrySendError::Closed(_) => Reason::NoListener,
@@ -73,58 +101,77 @@ impl<D: Device> Runner<D> {
             self.nic.endpoint_insert(&flow.key(), id.epoch as u32).map_err(no_room)?;
         }
         self.flows.entry(flow).hold = Some(Hold::default());
-        self.incoming.insert(id, Incoming { flow, permit, prepared: None, state: Vec::new() });
+        self.incoming.insert(id, Incoming { flow, permit, blank: None, prepared: None, state: Vec::new(), times });
         Ok(())
     }
 
-    pub fn prepare(&mut self, id: MoveId, flow: Flow, tcb: Tcb, streams: [Vec<u8>; 3]) {
-        let [receive, send, state] = streams;
-        let result = match socket::prepare(&tcb, flow.client, flow.service, &receive, send) {
-            Ok(prepared) => {
-                if let Some(incoming) = self.incoming.get_mut(&id) {
-                    incoming.prepared = Some((prepared, tcb));
-                    incoming.state = state;
-                }
-                Ok(())
-            }
-            Err(e) => {
-                tracing::warn!(node = self.config.name, ?flow, "a connection can't be rebuilt: {e}");
-                Err(match e {
-                    RestoreError::Inconsistent(_) => Reason::Damaged,
-                    RestoreError::Buffer { .. } => Reason::NoResources,
-                    RestoreError::Io { .. } => Reason::Unsupported,
-                })
-            }
-        };
+    /// Makes the socket of a connection whose source has been answered and freezes now. `false`: there is none to be made.
+    pub fn make_early(&mut self) -> bool {
+        let wanted = |i: &&mut Incoming| i.flow.protocol == Protocol::Tcp && i.blank.is_none() && i.prepared.is_none();
+        let Some(incoming) = self.incoming.values_mut().find(wanted) else { return false };
+        let blank = Blank::new(incoming.flow.service);
+        let made = blank.is_ok();
+        // what fails now is tried again when it is needed, and told then
+        incoming.blank = blank.ok();
+        made
+    }
+
+    pub fn prepare(&mut self, id: MoveId, flow: Flow, endpoint: Endpoint, streams: [Vec<u8>; 3]) {
+        let result = if self.is_awaited(id, flow) { self.fill(id, endpoint, streams) } else { Err(Reason::NoListener) };
         let now = self.now();
         self.core.prepared(id, result, now);
     }
 
+    fn fill(&mut self, id: MoveId, endpoint: Endpoint, streams: [Vec<u8>; 3]) -> Result<(), Reason> {
+        let incoming = self.incoming.get_mut(&id).ok_or(Reason::NoResources)?;
+        incoming.times.complete = Instant::now();
+        incoming.fill(endpoint, streams).map_err(|e| unbuilt(&self.config.name, incoming.flow, &e))
+    }
+
+    /// Whether the application that took the offer is still there: without it the connection is better off where it is.
+    fn is_awaited(&self, id: MoveId, flow: Flow) -> bool {
+        let listener = self.inbox.listeners.get(flow.protocol, flow.service.port());
+        let promised = self.incoming.get(&id).map(|incoming| &incoming.permit);
+        listener
+            .zip(promised)
+            .is_some_and(|(listener, permit)| !listener.is_closed() && permit.same_channel_as_sender(&listener))
+    }
+
     pub fn go_live(&mut self, id: MoveId) -> Result<(), NodeError> {
-        let Some(Incoming { flow, permit, prepared: Some((prepared, tcb)), state }) = self.incoming.remove(&id) else {
+        let Some(Incoming { flow, permit, prepared: Some(built), state, mut times, .. }) = self.incoming.remove(&id)
+        else {
             return Ok(());
         };
+        times.committed = Instant::now();
         let special = self.flows.entry(flow);
         special.fenced = false;
         special.away = None;
         special.quiet = None;
         let hold = special.hold.take().unwrap_or_default();
-        match prepared.go_live() {
-            Ok(live) => {
-                self.stats.moved_in += 1;
-                if self.core.is_home(flow.service) != Some(true) {
-                    self.watch.arrived(flow);
+        self.watch.arrived(flow);
+        self.journal.note(flow, Some(Place::Here(id.epoch)));
+        self.stats.moved_in += 1;
+        match built {
+            Built::Tcp(prepared, tcb) => {
+                match prepared.go_live() {
+                    Ok(live) => {
+                        times.speaks = live.since;
+                        self.finishing.push(Finishing { live, arrival: (flow, state, times), permit });
+                    }
+                    // it was checked when it was built: only a kernel out of memory comes here
+                    Err(e) => {
+                        self.stats.lost += 1;
+                        tracing::error!(node = self.config.name, ?flow, "a committed connection is lost: {e}");
+                    }
                 }
-                self.finishing.push(Finishing { live, arrival: (flow, state), permit });
+                if tcb.state == State::CloseWait {
+                    self.replay_fin(id.peer, flow, &tcb)?;
+                }
             }
-            // it was checked when it was built: only a kernel out of memory comes here
-            Err(e) => {
-                self.stats.lost += 1;
-                tracing::error!(node = self.config.name, ?flow, "a committed connection is lost: {e}");
+            Built::Udp(fd) => {
+                (times.speaks, times.delivered) = (times.committed, Instant::now());
+                permit.send(Arrival { fd, client: flow.client, server: flow.service, state, times });
             }
-        }
-        if tcb.state == State::CloseWait {
-            self.replay_fin(id.peer, flow, &tcb)?;
         }
         for (frame, _) in hold.iter() {
             self.deliver(frame)?;
@@ -157,8 +204,9 @@ impl<D: Device> Runner<D> {
         for mut finishing in std::mem::take(&mut self.finishing) {
             match finishing.live.write_unsent() {
                 Ok(true) => {
-                    let Finishing { live, arrival: (flow, state), permit } = finishing;
-                    permit.send(Arrival { fd: live.fd, client: flow.client, server: flow.service, state });
+                    let Finishing { live, arrival: (flow, state, mut times), permit } = finishing;
+                    times.delivered = Instant::now();
+                    permit.send(Arrival { fd: live.fd, client: flow.client, server: flow.service, state, times });
                 }
                 Ok(false) => self.finishing.push(finishing),
                 // the connection has ended: the application finds that out by reading
@@ -181,8 +229,8 @@ impl<D: Device> Runner<D> {
         }
         if let Some(away) = away {
             // what a peer sent on is still held by that peer; the rest is passed on as before
-            for (frame, tcp) in hold.direct() {
-                self.pass_on(frame, tcp, away.owner)?;
+            for (frame, inner) in hold.direct() {
+                self.pass_on(frame, inner, away.owner)?;
             }
             self.point(flow, away.owner)?;
         } else {
@@ -193,8 +241,10 @@ impl<D: Device> Runner<D> {
     }
 
     pub fn repoint(&mut self, flow: Flow, to: PeerId) -> Result<(), NodeError> {
+        let epoch = self.core.known(&flow).unwrap_or(0);
+        self.note_away(flow, to, epoch);
         let special = self.flows.entry(flow);
-        special.away = Some(Away { owner: to, until: None });
+        special.away = Some(Away::new(to, self.config.idle));
         special.fenced = true;
         // while it is held for a move to here, the entry stays as it is
         if special.hold.is_none() {
@@ -206,6 +256,7 @@ impl<D: Device> Runner<D> {
     /// The owner has lost the connection: the kernel, which does not know it, resets the client.
     pub fn lost(&mut self, flow: Flow) -> Result<(), NodeError> {
         self.stats.lost += 1;
+        self.journal.note(flow, None);
         self.nic.forward_remove(&flow.key())?;
         let special = self.flows.entry(flow);
         special.away = None;
@@ -214,12 +265,44 @@ impl<D: Device> Runner<D> {
         Ok(())
     }
 
+    /// A connection that moved here is gone: its home hears of it, and what still comes of it is not answered.
+    pub fn release(&mut self, flow: Flow) -> Result<(), NodeError> {
+        self.watch.left(&flow);
+        self.journal.note(flow, None);
+        if self.core.is_home(flow.service) != Some(true) {
+            self.nic.endpoint_remove(&flow.key())?;
+            self.hush(flow);
+        }
+        let now = self.now();
+        self.core.released(flow, now);
+        self.act()
+    }
+
+    /// Stray segments of a connection that ended are dropped for a while. A datagram is never stray.
+    fn hush(&mut self, flow: Flow) {
+        if flow.protocol == Protocol::Tcp {
+            self.flows.entry(flow).quiet = Some(Instant::now() + QUIET);
+        }
+    }
+
     pub fn forget(&mut self, flow: Flow) -> Result<(), NodeError> {
+        self.journal.note(flow, None);
         self.nic.forward_remove(&flow.key())?;
         let special = self.flows.entry(flow);
         special.away = None;
         special.fenced = false;
-        special.quiet = Some(Instant::now() + QUIET);
+        self.hush(flow);
+        self.flows.tidy(&flow);
         Ok(())
+    }
+}
+
+/// What the source is told of a socket that can't be built.
+fn unbuilt(node: &str, flow: Flow, error: &RestoreError) -> Reason {
+    tracing::warn!(node, ?flow, "a connection can't be rebuilt: {error}");
+    match error {
+        RestoreError::Inconsistent(_) => Reason::Damaged,
+        RestoreError::Buffer { .. } => Reason::NoResources,
+        RestoreError::Io { .. } => Reason::Unsupported,
     }
 }

@@ -5,24 +5,35 @@
 //! ([`KernelPort`]), and the peers' nodes, spoken to by ipOS control packets through the
 //! migration core (`ipos-migrate`). Applications use the async [`NodeHandle`] from any runtime.
 //!
+//! [`Server`] lets other processes use it, by the `ipos` library.
+//!
 //! Read next: `handle` for what an application can do, `run` for the loop and the path of frames,
 //! `outgoing` and `incoming` for the steps of a move, `flows` for what is held and fenced meanwhile.
 
+mod audit;
 mod config;
+mod crash;
+mod datagrams;
 mod error;
 mod flows;
 mod frame;
 mod handle;
 mod incoming;
+mod journal;
 mod kernel;
 mod node;
 mod outgoing;
+mod recover;
 mod run;
+mod serve;
+mod times;
 mod wake;
 mod watch;
 
 pub use config::{NodeConfig, PeerConfig, ServiceConfig};
 pub use error::{MoveError, NodeError};
-pub use handle::{Arrival, MoveFailed, MoveReport, NodeHandle, NodeStats};
+pub use handle::{Arrival, Buffers, MoveFailed, MoveReport, NodeHandle, NodeStats};
 pub use kernel::KernelPort;
 pub use node::Node;
+pub use serve::Server;
+pub use times::{Departure, Landing};

@@ -8,14 +8,17 @@ use std::thread;
 
 use ipos_abi::Port;
 use ipos_abi::table::NEIGHBOURS;
-use ipos_device::Device;
+use ipos_abi::wire::ipos;
+use ipos_device::{Device, Mtu};
 use ipos_migrate::protocol::PeerId;
 use ipos_migrate::{Config, Migrator, Service};
 use ipos_nic::{Nic, PortConfig};
 
 use crate::config::NodeConfig;
+use crate::datagrams::IP_MTU;
 use crate::error::NodeError;
 use crate::handle::NodeHandle;
+use crate::journal::Journal;
 use crate::kernel::KernelPort;
 use crate::run::{Runner, wall};
 use crate::watch::Watch;
@@ -47,15 +50,18 @@ impl Node {
             let opened = setup()
                 .map_err(|source| NodeError::Start { what: "enter the server's network namespace", source })
                 .and_then(|()| {
-                    let watch = Watch::new().map_err(|source| NodeError::Start { what: "open sock_diag", source })?;
-                    Ok((open(device, &config)?, watch))
+                    let watch = Watch::new(config.idle)
+                        .map_err(|source| NodeError::Start { what: "open sock_diag", source })?;
+                    let journal = Journal::open(config.state_dir.as_deref(), &config.name)
+                        .map_err(|source| NodeError::Start { what: "open its journal in state_dir", source })?;
+                    Ok((open(device, &config)?, watch, journal))
                 });
             match opened {
-                Ok((nic, watch)) => {
+                Ok((nic, watch, journal)) => {
                     // the caller waits for it
                     let _ = started.send(Ok(()));
                     let name = config.name.clone();
-                    if let Err(e) = Runner::new(nic, kernel, core, config, inbox, watch).run() {
+                    if let Err(e) = Runner::new(nic, kernel, core, config, inbox, watch, journal).run() {
                         tracing::error!("node {name} stopped: {e}");
                     }
                 }
@@ -73,7 +79,14 @@ impl Node {
     }
 }
 
+/// What a full packet of the front network needs on the back-side network: encapsulation adds an ipOS header behind
+/// the Ethernet header, and another one of those.
+const BACK_MTU: usize = IP_MTU + ipos::LEN;
+
 fn open<D: Device>(device: D, config: &NodeConfig) -> Result<Nic<D>, NodeError> {
+    if let Some(Mtu { interface, bytes }) = device.mtu(Port::Back).filter(|m| m.bytes < BACK_MTU) {
+        return Err(NodeError::Mtu { interface, bytes, need: BACK_MTU });
+    }
     let mut nic = Nic::open(device)?;
     for (port, mac) in [(Port::Front, config.front_mac), (Port::Back, config.back_mac)] {
         nic.set_port(port, &PortConfig { mac, promiscuous: false, vlan: None })?;

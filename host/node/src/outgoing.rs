@@ -5,16 +5,18 @@ use std::time::{Duration, Instant};
 
 use ipos_device::Device;
 use ipos_migrate::codec::Packet;
-use ipos_migrate::protocol::{Action, Failure, Flow, MoveId, PeerId};
-use ipos_migrate::socket::{self, Frozen};
+use ipos_migrate::protocol::{Action, Endpoint, Failure, Flow, Message, MoveId, PeerId, Protocol};
+use ipos_migrate::socket::{self, Frozen, Inspection};
 use ipos_nic::{Destination, Forward, NicError};
 use tokio::sync::oneshot;
 
 use crate::config::NodeConfig;
+use crate::crash;
 use crate::error::{MoveError, NodeError};
 use crate::flows::{Away, Hold};
-use crate::handle::{MoveFailed, MoveReport};
+use crate::handle::{Buffers, MoveFailed, MoveReport, Subject};
 use crate::run::{Runner, wall};
+use crate::times::Departure;
 
 /// How long a server that is not the home passes on what still arrives for a connection that left.
 const PASS_ON: Duration = Duration::from_secs(5);
@@ -24,46 +26,67 @@ const DRAIN: usize = 4096;
 pub(crate) type Reply = oneshot::Sender<Result<MoveReport, MoveFailed>>;
 
 /// A socket on its way out.
-enum Socket {
+pub(crate) enum Socket {
     Live(OwnedFd),
-    Frozen(Frozen),
+    Frozen(Box<Frozen>),
+    /// A UDP flow without one.
+    Bare,
+    /// Of UDP, handed over: the kernel may still be about to give it a datagram.
+    Late(OwnedFd),
+    /// Handed over.
     Gone,
 }
 
 /// A move that this node began.
 pub(crate) struct Outgoing {
-    flow: Flow,
-    socket: Socket,
-    state: Vec<u8>,
+    pub flow: Flow,
+    seen: Inspection,
+    pub socket: Socket,
+    buffers: Buffers,
+    pub state: Vec<u8>,
     reply: Reply,
-    begun: Instant,
     froze: Option<Instant>,
-    report: MoveReport,
+    pub report: MoveReport,
     /// What failed here, which the core need not know.
     error: Option<MoveError>,
 }
 
 impl<D: Device> Runner<D> {
     /// An application wants to move a connection.
-    pub fn migrate(&mut self, fd: OwnedFd, state: Vec<u8>, target: String, reply: Reply) -> Result<(), NodeError> {
-        match self.start(&fd, &state, target) {
-            Ok((id, flow)) => {
-                let socket = Socket::Live(fd);
-                let report = MoveReport { epoch: id.epoch, freeze_us: 0, queue_bytes: 0, total_us: 0, held: 0 };
-                let begun = Instant::now();
-                let outgoing = Outgoing { flow, socket, state, reply, begun, froze: None, report, error: None };
+    pub fn migrate(
+        &mut self,
+        subject: Subject,
+        buffers: Buffers,
+        state: Vec<u8>,
+        target: String,
+        reply: Reply,
+    ) -> Result<(), NodeError> {
+        let asked = Instant::now();
+        match self.start(&subject, &buffers, &state, target) {
+            Ok((id, seen)) => {
+                let socket = subject.fd().map_or(Socket::Bare, Socket::Live);
+                let times = Departure::offered(asked);
+                let report = MoveReport { epoch: id.epoch, freeze_us: 0, queue_bytes: 0, total_us: 0, held: 0, times };
+                let flow = seen.flow;
+                let outgoing = Outgoing { flow, seen, socket, buffers, state, reply, froze: None, report, error: None };
                 self.outgoing.insert(id, outgoing);
             }
             Err(error) => {
                 self.stats.failed += 1;
                 // the application may have gone
-                let _ = reply.send(Err(MoveFailed { fd: Some(fd), error }));
+                let _ = reply.send(Err(MoveFailed { fd: subject.fd(), error }));
             }
         }
         self.act()
     }
 
-    fn start(&mut self, fd: &OwnedFd, state: &[u8], target: String) -> Result<(MoveId, Flow), MoveError> {
+    fn start(
+        &mut self,
+        subject: &Subject,
+        buffers: &Buffers,
+        state: &[u8],
+        target: String,
+    ) -> Result<(MoveId, Inspection), MoveError> {
         let peer = self.config.peers.iter().position(|p| p.name == target).map(PeerId).ok_or_else(|| {
             MoveError::UnknownPeer { asked: target, known: self.config.peers.iter().map(|p| p.name.clone()).collect() }
         })?;
@@ -71,40 +94,63 @@ impl<D: Device> Runner<D> {
         if length > limit {
             return Err(MoveError::StateTooLong { length, limit });
         }
-        let seen = socket::inspect(fd.as_fd())?;
-        let flow = Flow { client: seen.client, service: seen.server };
-        let lengths = [seen.queues[0], seen.queues[1], length as u32];
-        let id = self.core.start(self.now(), wall(), peer, flow, lengths)?;
-        Ok((id, flow))
+        let seen = match subject {
+            Subject::Socket(fd) => socket::inspect(fd.as_fd(), self.watch.diag())?,
+            Subject::Bare(flow) => Inspection::udp(flow.client, flow.service),
+        };
+        let [receive, send] = seen.queues;
+        let add = |queue: u32, buffer: &[u8]| queue.saturating_add(buffer.len().try_into().unwrap_or(u32::MAX));
+        let lengths = [add(receive, &buffers.unread), add(send, &buffers.unsent), length as u32];
+        let id = self.core.start(self.now(), wall(), peer, seen.flow, lengths)?;
+        Ok((id, seen))
     }
 
     /// Carries out what the core has decided, in order.
     pub fn act(&mut self) -> Result<(), NodeError> {
         while let Some(action) = self.core.action() {
             tracing::trace!(node = self.config.name, ?action);
+            let step = crash::name(&action);
+            self.crash_if("before", step)?;
             match action {
-                Action::Send { id, service, owner, message } => {
-                    let MoveId { peer, client, epoch } = id;
-                    self.send_control(peer, &Packet { client, owner, service: Some(service), epoch, message })?;
+                Action::Send { id, flow, owner, message } => {
+                    let MoveId { peer, epoch, .. } = id;
+                    let Flow { protocol, client, service } = flow;
+                    let block = matches!(message, Message::Connection(_));
+                    let packet = Packet { protocol, client, owner, service: Some(service), epoch, message };
+                    self.send_control(peer, &packet)?;
+                    if block && let Some(outgoing) = self.outgoing.get_mut(&id) {
+                        outgoing.report.times.sent = Instant::now();
+                    }
                 }
                 Action::Freeze(id) => self.freeze(id)?,
                 Action::HandOver(id) => self.hand_over(id)?,
-                Action::Done(id) => self.done(id),
+                Action::Done(id) => self.done(id)?,
                 Action::Failed(id, failure) => self.failed(id, failure)?,
                 Action::Reserve { id, flow, .. } => self.reserve(id, flow)?,
-                Action::Prepare { id, flow, tcb, streams } => self.prepare(id, flow, *tcb, streams),
+                Action::Prepare { id, flow, endpoint, streams } => self.prepare(id, flow, endpoint, streams),
                 Action::GoLive(id) => self.go_live(id)?,
                 Action::Abandon(id) => self.abandon(id)?,
                 Action::Repoint { flow, to } => self.repoint(flow, to)?,
                 Action::Forget(flow) => self.forget(flow)?,
                 Action::Lost(flow) => self.lost(flow)?,
             }
+            self.crash_if("after", step)?;
+        }
+        Ok(())
+    }
+
+    fn crash_if(&mut self, when: &str, step: &str) -> Result<(), NodeError> {
+        if let Some(signal) = self.crash.take(when, step) {
+            // what was sent before is on the wire
+            self.nic.device_mut().poll().map_err(NicError::from)?;
+            crash::suffer(signal);
         }
         Ok(())
     }
 
     fn freeze(&mut self, id: MoveId) -> Result<(), NodeError> {
         let Some(flow) = self.outgoing.get(&id).map(|o| o.flow) else { return Ok(()) };
+        let ready = Instant::now();
         // takes the slot now, while a full table can still be refused
         if let Err(e) = self.nic.forward_insert(&flow.key(), Forward::Host) {
             self.fail_locally(id, e.into());
@@ -119,26 +165,35 @@ impl<D: Device> Runner<D> {
         self.take_received(DRAIN)?;
         // draining may have filled the hold, which ends the move
         let Some(outgoing) = self.outgoing.get_mut(&id) else { return Ok(()) };
-        let fd = match std::mem::replace(&mut outgoing.socket, Socket::Gone) {
-            Socket::Live(fd) => fd,
+        let times = &mut outgoing.report.times;
+        (times.ready, times.drained) = (ready, Instant::now());
+        match std::mem::replace(&mut outgoing.socket, Socket::Gone) {
+            Socket::Live(fd) if flow.protocol == Protocol::Tcp => self.freeze_tcp(id, flow, fd),
             other => {
                 outgoing.socket = other;
-                return Ok(());
+                self.freeze_udp(id, flow)
             }
-        };
-        match socket::freeze(fd, || self.flows.entry(flow).fenced = true) {
+        }
+    }
+
+    fn freeze_tcp(&mut self, id: MoveId, flow: Flow, fd: OwnedFd) -> Result<(), NodeError> {
+        let Some(outgoing) = self.outgoing.get_mut(&id) else { return Ok(()) };
+        match socket::freeze(fd, &outgoing.seen, || self.flows.entry(flow).fenced = true) {
             Ok(mut frozen) => {
-                let tcb = frozen.tcb;
-                let streams = [
-                    std::mem::take(&mut frozen.receive),
-                    std::mem::take(&mut frozen.send),
-                    std::mem::take(&mut outgoing.state),
-                ];
+                (outgoing.report.times.stopped, outgoing.report.times.read) = (frozen.since, Instant::now());
+                let Buffers { mut unread, unsent } = std::mem::take(&mut outgoing.buffers);
+                // the rebuilt socket has them as if they had never been read, or had been written
+                let mut tcb = frozen.tcb;
+                tcb.copied_seq = tcb.copied_seq.wrapping_sub(unread.len() as u32);
+                tcb.write_seq = tcb.write_seq.wrapping_add(unsent.len() as u32);
+                unread.append(&mut frozen.receive);
+                frozen.send.extend(unsent);
+                let streams = [unread, std::mem::take(&mut frozen.send), std::mem::take(&mut outgoing.state)];
                 outgoing.report.queue_bytes = streams[0].len() + streams[1].len();
-                outgoing.socket = Socket::Frozen(frozen);
+                outgoing.socket = Socket::Frozen(Box::new(frozen));
                 self.take_from_kernel(DRAIN, Some((flow, &tcb)))?;
                 let now = self.now();
-                self.core.frozen(id, tcb, streams, now);
+                self.core.frozen(id, Endpoint::Tcp(Box::new(tcb)), streams, now);
             }
             Err(failed) => {
                 outgoing.socket = Socket::Live(failed.fd);
@@ -150,10 +205,11 @@ impl<D: Device> Runner<D> {
 
     fn hand_over(&mut self, id: MoveId) -> Result<(), NodeError> {
         let Some(flow) = self.outgoing.get(&id).map(|o| o.flow) else { return Ok(()) };
+        let accepted = Instant::now();
         // copies: should the entry not open, the connection stays and needs them
         let hold = self.flows.entry(flow).hold.take().unwrap_or_default();
-        for (frame, tcp) in hold.iter() {
-            self.pass_on(frame, tcp, id.peer)?;
+        for (frame, inner) in hold.iter() {
+            self.pass_on(frame, inner, id.peer)?;
         }
         if let Err(e) = self.nic.forward_insert(&flow.key(), self.forward_to(id.peer, flow)) {
             self.flows.entry(flow).hold = Some(hold);
@@ -162,23 +218,32 @@ impl<D: Device> Runner<D> {
         }
         self.nic.endpoint_remove(&flow.key())?;
         self.watch.left(&flow);
-        self.flows.entry(flow).away = Some(Away { owner: id.peer, until: None });
+        self.note_away(flow, id.peer, id.epoch);
+        self.flows.entry(flow).away = Some(Away::new(id.peer, self.config.idle));
         if let Some(outgoing) = self.outgoing.get_mut(&id) {
-            if let Socket::Frozen(frozen) = std::mem::replace(&mut outgoing.socket, Socket::Gone) {
-                frozen.close_silently();
+            match std::mem::replace(&mut outgoing.socket, Socket::Gone) {
+                Socket::Frozen(frozen) => frozen.close_silently(),
+                Socket::Live(fd) => outgoing.socket = Socket::Late(fd),
+                _ => {}
             }
-            outgoing.report.held = hold.len();
-            outgoing.report.freeze_us = outgoing.froze.map_or(0, |t| t.elapsed().as_micros() as u64);
-            outgoing.report.total_us = outgoing.begun.elapsed().as_micros() as u64;
+            let closed = Instant::now();
+            let report = &mut outgoing.report;
+            (report.times.accepted, report.times.closed) = (accepted, closed);
+            report.held = hold.len();
+            report.freeze_us = outgoing.froze.map_or(0, |t| (closed - t).as_micros() as u64);
+            report.total_us = (closed - report.times.asked).as_micros() as u64;
         }
         let now = self.now();
         self.core.handed_over(id, now);
         Ok(())
     }
 
-    fn done(&mut self, id: MoveId) {
-        let Some(outgoing) = self.outgoing.remove(&id) else { return };
+    fn done(&mut self, id: MoveId) -> Result<(), NodeError> {
+        let Some(outgoing) = self.outgoing.remove(&id) else { return Ok(()) };
         self.stats.moved_out += 1;
+        if outgoing.flow.protocol == Protocol::Udp {
+            self.end_udp(id.peer, &outgoing)?;
+        }
         if self.core.is_home(outgoing.flow.service) != Some(true)
             && let Some(away) = self.flows.get(&outgoing.flow).and_then(|s| s.away.as_mut())
         {
@@ -186,14 +251,16 @@ impl<D: Device> Runner<D> {
         }
         // the application may have gone
         let _ = outgoing.reply.send(Ok(outgoing.report));
+        Ok(())
     }
 
     fn failed(&mut self, id: MoveId, failure: Failure) -> Result<(), NodeError> {
         let Some(outgoing) = self.outgoing.remove(&id) else { return Ok(()) };
         self.stats.failed += 1;
         let mut error = outgoing.error.unwrap_or(MoveError::Protocol(failure));
+        let handed_over = matches!(outgoing.socket, Socket::Gone | Socket::Late(_));
         let fd = match outgoing.socket {
-            Socket::Gone => None,
+            Socket::Gone | Socket::Late(_) | Socket::Bare => None,
             Socket::Live(fd) => Some(fd),
             Socket::Frozen(frozen) => {
                 self.flows.entry(outgoing.flow).fenced = false;
@@ -206,7 +273,7 @@ impl<D: Device> Runner<D> {
                 }
             }
         };
-        if fd.is_some() && outgoing.froze.is_some() {
+        if !handed_over && outgoing.froze.is_some() {
             self.stay(outgoing.flow)?;
         }
         let _ = outgoing.reply.send(Err(MoveFailed { fd, error }));
@@ -236,7 +303,7 @@ impl<D: Device> Runner<D> {
         self.act()
     }
 
-    fn fail_locally(&mut self, id: MoveId, error: MoveError) {
+    pub fn fail_locally(&mut self, id: MoveId, error: MoveError) {
         if let Some(outgoing) = self.outgoing.get_mut(&id) {
             outgoing.error = Some(error);
         }

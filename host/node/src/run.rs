@@ -6,6 +6,7 @@ use std::net::SocketAddrV4;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use ipos::message::{Connection, Place};
 use ipos_abi::Port;
 use ipos_abi::rx::RxInfo;
 use ipos_abi::wire::tcp::Flags;
@@ -14,16 +15,18 @@ use ipos_abi::wire::{Mac, ethernet};
 use ipos_device::{Device, Queue};
 use ipos_migrate::protocol::{Flow, MoveId, PeerId, Tcb};
 use ipos_migrate::{Migrator, codec};
-use ipos_nic::{Nic, NicError};
+use ipos_nic::{Nic, NicError, Table};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::config::NodeConfig;
+use crate::crash::Crash;
 use crate::error::NodeError;
 use crate::flows::Flows;
-use crate::frame::{Tcp, encapsulate};
+use crate::frame::{Transport, encapsulate};
 use crate::handle::{Command, Inbox, NodeStats};
 use crate::incoming::{Finishing, Incoming};
+use crate::journal::Journal;
 use crate::kernel::KernelPort;
 use crate::outgoing::Outgoing;
 use crate::watch::{PERIOD, Watch};
@@ -32,6 +35,10 @@ use crate::watch::{PERIOD, Watch};
 const BATCH: usize = 128;
 /// Frames that wait for the card's transmit queue; more control packets and held frames are dropped.
 const TRANSMIT_WAITING: usize = 8192;
+
+/// How long a node with a move under way looks for the other's answer before it sleeps: to be woken takes longer than most answers
+/// do, and the client waits. A peer that needs longer is not in the same room.
+const EAGER: Duration = Duration::from_micros(200);
 
 /// The real-time clock in microseconds, from which epochs are made.
 pub(crate) fn wall() -> u64 {
@@ -50,6 +57,8 @@ pub(crate) struct Runner<D> {
     pub finishing: Vec<Finishing>,
     pub stats: NodeStats,
     pub watch: Watch,
+    pub crash: Crash,
+    pub journal: Journal,
     keys: Vec<Key>,
     pub inbox: Inbox,
     begun: Instant,
@@ -57,6 +66,8 @@ pub(crate) struct Runner<D> {
     look_again: Instant,
     /// Frames that the card had no room for, in order.
     waiting: VecDeque<(Port, Vec<u8>)>,
+    /// Where one frame at a time is built or taken, kept for its memory.
+    scratch: Vec<u8>,
     /// Something was given to the card since it was last polled.
     active: bool,
 }
@@ -69,8 +80,10 @@ impl<D: Device> Runner<D> {
         config: NodeConfig,
         inbox: Inbox,
         watch: Watch,
+        journal: Journal,
     ) -> Self {
         Runner {
+            crash: Crash::from_environment(),
             keys: config.cluster_keys.iter().copied().map(Key::new).collect(),
             config,
             nic,
@@ -82,16 +95,20 @@ impl<D: Device> Runner<D> {
             finishing: Vec::new(),
             stats: NodeStats::default(),
             watch,
+            journal,
             inbox,
             begun: Instant::now(),
             look_again: Instant::now(),
             waiting: VecDeque::new(),
+            scratch: Vec::new(),
             active: false,
         }
     }
 
     /// Runs until the node is told to stop or the card or the kernel's interface fails.
     pub fn run(mut self) -> Result<(), NodeError> {
+        self.recover()?;
+        let mut stirred = Instant::now();
         loop {
             self.active = false;
             let mut busy = self.nic.device_mut().poll().map_err(NicError::from)?;
@@ -99,15 +116,23 @@ impl<D: Device> Runner<D> {
             busy |= self.take_control()?;
             busy |= self.take_received(BATCH)?;
             busy |= self.take_from_kernel(BATCH, None)?;
+            self.take_events(BATCH)?;
             if !self.take_commands()? {
                 return self.stop();
             }
             self.take_time()?;
             self.finish_arrivals();
-            if !busy && !self.active {
-                self.sleep()?;
+            if busy || self.active {
+                stirred = Instant::now();
+            } else if !self.make_early() {
+                if self.is_moving() && stirred.elapsed() < EAGER { std::thread::yield_now() } else { self.sleep()? }
             }
         }
+    }
+
+    /// Whether a peer's next word is waited for.
+    fn is_moving(&self) -> bool {
+        !self.outgoing.is_empty() || !self.incoming.is_empty()
     }
 
     /// Time as the core counts it.
@@ -116,16 +141,16 @@ impl<D: Device> Runner<D> {
     }
 
     /// Queues a frame for a port. `false`: dropped, because too many wait already.
-    pub fn transmit(&mut self, port: Port, frame: Vec<u8>) -> Result<bool, NodeError> {
+    pub fn transmit(&mut self, port: Port, frame: &[u8]) -> Result<bool, NodeError> {
         self.active = true;
-        if self.waiting.is_empty() && self.nic.device_mut().transmit(port, &frame).map_err(NicError::from)? {
+        if self.waiting.is_empty() && self.nic.device_mut().transmit(port, frame).map_err(NicError::from)? {
             return Ok(true);
         }
         if self.waiting.len() >= TRANSMIT_WAITING {
             self.stats.transmit_full += 1;
             return Ok(false);
         }
-        self.waiting.push_back((port, frame));
+        self.waiting.push_back((port, frame.to_vec()));
         Ok(true)
     }
 
@@ -157,11 +182,11 @@ impl<D: Device> Runner<D> {
     }
 
     /// Sends a client's frame on to the owner of its connection, as fabric does on a forward hit.
-    pub fn pass_on(&mut self, frame: &[u8], tcp: &Tcp, owner: PeerId) -> Result<(), NodeError> {
-        let address = SocketAddrV4::new(self.config.peers[owner.0].back_ip, tcp.dst.port());
-        match encapsulate(frame, tcp, address, self.link(owner)) {
+    pub fn pass_on(&mut self, frame: &[u8], inner: &Transport, owner: PeerId) -> Result<(), NodeError> {
+        let address = SocketAddrV4::new(self.config.peers[owner.0].back_ip, inner.dst.port());
+        match encapsulate(frame, inner, address, self.link(owner)) {
             Ok(packet) => {
-                self.transmit(Port::Back, packet)?;
+                self.transmit(Port::Back, &packet)?;
                 self.stats.passed_on += 1;
             }
             Err(e) => tracing::debug!("a held frame can't be encapsulated: {e}"),
@@ -200,14 +225,15 @@ impl<D: Device> Runner<D> {
 
     /// Sends a control packet.
     pub fn send_control(&mut self, peer: PeerId, packet: &codec::Packet) -> Result<(), NodeError> {
-        let mut frame = Vec::new();
+        let mut frame = std::mem::take(&mut self.scratch);
         match codec::encode(packet, self.link(peer), self.keys.first(), &mut frame) {
             Ok(()) => {
                 self.stats.control_out += 1;
-                self.transmit(Port::Back, frame)?;
+                self.transmit(Port::Back, &frame)?;
             }
             Err(e) => tracing::error!(?packet, "a control packet can't be written: {e}"),
         }
+        self.scratch = frame;
         Ok(())
     }
 
@@ -236,19 +262,16 @@ impl<D: Device> Runner<D> {
             return Ok(());
         }
         let limit = self.config.hold_bytes;
-        let tcp = Tcp::parse(frame);
-        if let Some(tcp) = &tcp {
-            self.watch.segment(tcp.inbound(), tcp);
-        }
-        if let Some(tcp) = tcp
-            && let Some(special) = self.flows.get(&tcp.inbound())
-        {
+        let Some(inner) = Transport::parse(frame) else { return self.other(frame, info) };
+        let flow = inner.inbound();
+        self.watch.segment(&flow, &inner);
+        if let Some(special) = self.flows.get(&flow) {
             if let Some(hold) = &mut special.hold {
-                if hold.push(std::mem::take(frame), tcp, info.decapsulated, limit) {
+                if hold.push(std::mem::take(frame), inner, info.decapsulated, limit) {
                     self.stats.held += 1;
                 } else {
                     self.stats.hold_overflow += 1;
-                    return self.overflow(tcp.inbound());
+                    return self.overflow(flow);
                 }
                 return Ok(());
             }
@@ -259,15 +282,31 @@ impl<D: Device> Runner<D> {
                     self.stats.ignored += 1;
                     return Ok(());
                 }
-                return self.pass_on(frame, &tcp, away.owner);
+                return self.pass_on(frame, &inner, away.owner);
             }
-            // a SYN begins a new connection of the same addresses
-            if tcp.has(Flags::SYN) {
+            // a SYN begins a new connection of the same addresses, at its home
+            if inner.has(Flags::SYN) && !info.decapsulated {
                 special.quiet = None;
             } else if special.quiet.is_some() {
                 self.stats.ignored += 1;
                 return Ok(());
             }
+        }
+        if inner.has(Flags::SYN) && self.watch.is_here(&flow) && self.watch.is_over(&flow) {
+            // nobody here takes a new connection for another home: once that knows, it takes the next SYN itself
+            self.stats.ignored += 1;
+            return self.release(flow);
+        }
+        self.deliver(frame)
+    }
+
+    /// What belongs to no connection; but an ICMP error about one that lives elsewhere is its owner's.
+    fn other(&mut self, frame: &[u8], info: &RxInfo) -> Result<(), NodeError> {
+        if let Some(error) = Transport::quoted(frame)
+            && let Some(away) = self.flows.get(&error.inbound()).and_then(|s| s.away)
+            && !(info.decapsulated && frame[6..12] == self.config.peers[away.owner.0].back_mac)
+        {
+            return self.pass_on(frame, &error, away.owner);
         }
         self.deliver(frame)
     }
@@ -275,43 +314,57 @@ impl<D: Device> Runner<D> {
     /// Frames that the kernel sends. `late`: a connection that has just been frozen, whose
     /// earlier segments may still leave. `true`: there may be more.
     pub fn take_from_kernel(&mut self, limit: usize, late: Option<(Flow, &Tcb)>) -> Result<bool, NodeError> {
-        let mut frame = Vec::new();
+        let mut frame = std::mem::take(&mut self.scratch);
+        let more = self.forward_from_kernel(&mut frame, limit, late);
+        self.scratch = frame;
+        more
+    }
+
+    fn forward_from_kernel(
+        &mut self,
+        frame: &mut Vec<u8>,
+        limit: usize,
+        late: Option<(Flow, &Tcb)>,
+    ) -> Result<bool, NodeError> {
         for _ in 0..limit {
             if !self.waiting.is_empty() {
                 return Ok(true);
             }
-            if !self.kernel.collect(&mut frame).map_err(NodeError::Kernel)? {
+            if !self.kernel.collect(frame).map_err(NodeError::Kernel)? {
                 return Ok(false);
             }
-            if let Some(tcp) = Tcp::parse(&frame) {
-                let flow = tcp.outbound();
-                self.watch.segment(flow, &tcp);
+            if let Some(inner) = Transport::parse(frame) {
+                let flow = inner.outbound();
+                self.watch.segment(&flow, &inner);
                 let fenced = self.flows.get(&flow).is_some_and(|s| s.fenced);
-                if fenced && !late.is_some_and(|(f, tcb)| f == flow && precedes(&tcp, tcb)) {
+                if fenced && !late.is_some_and(|(f, tcb)| f == flow && precedes(&inner, tcb)) {
                     self.stats.fenced += 1;
                     continue;
                 }
             }
             self.stats.from_kernel += 1;
-            self.transmit(Port::Front, std::mem::take(&mut frame))?;
+            self.transmit(Port::Front, frame)?;
         }
         Ok(true)
     }
 
     /// `false`: the node is to stop.
     fn take_commands(&mut self) -> Result<bool, NodeError> {
-        self.inbox.wake.clear();
         while let Ok(command) = self.inbox.commands.try_recv() {
             match command {
                 Command::Nothing => {}
-                Command::Migrate { fd, state, target, reply } => self.migrate(fd, state, target, reply)?,
+                Command::Migrate { subject, buffers, state, target, reply } => {
+                    self.migrate(subject, buffers, state, target, reply)?;
+                }
                 Command::Keys { keys, reply } => {
                     self.keys = keys.into_iter().map(Key::new).collect();
                     // who asked may have gone
                     let _ = reply.send(());
                 }
                 Command::Stats { reply } => {
-                    let stats = NodeStats { holding: self.flows.holding(), forwarded: self.flows.away(), ..self.stats };
+                    let entries = [Table::Forward, Table::Endpoint].map(|table| self.nic.load(table).0).iter().sum();
+                    let (holding, forwarded) = (self.flows.holding(), self.flows.away());
+                    let stats = NodeStats { holding, forwarded, entries, ..self.stats };
                     // who asked may have gone
                     let _ = reply.send(stats);
                 }
@@ -319,10 +372,23 @@ impl<D: Device> Runner<D> {
                     let counters = self.nic.counters()?;
                     let _ = reply.send(counters);
                 }
+                Command::Connections { reply } => {
+                    let _ = reply.send(self.connections());
+                }
                 Command::Shutdown => return Ok(false),
             }
         }
         Ok(true)
+    }
+
+    fn connections(&self) -> Vec<Connection> {
+        let special = self.flows.iter().filter_map(|(flow, s)| {
+            let away = s.away.map(|a| Place::At(self.config.peers[a.owner.0].name.clone()));
+            s.hold.as_ref().map(|_| Place::Moving).or(away).map(|place| (flow, place))
+        });
+        let here = self.watch.here().map(|flow| (flow, Place::Here));
+        let all = special.chain(here);
+        all.map(|(f, place)| Connection { client: f.client, service: f.service, place }).collect()
     }
 
     fn take_time(&mut self) -> Result<(), NodeError> {
@@ -340,17 +406,15 @@ impl<D: Device> Runner<D> {
             self.nic.forward_remove(&flow.key())?;
         }
         for flow in self.watch.gone(instant) {
-            self.nic.endpoint_remove(&flow.key())?;
-            self.core.released(flow, now);
-            self.act()?;
+            self.release(flow)?;
         }
-        Ok(())
+        self.look_after(instant)
     }
 
     /// Waits until something happens or the core wants to be woken.
     fn sleep(&mut self) -> Result<(), NodeError> {
         // flows expire to the second, not to the millisecond
-        let longest = if !self.flows.is_empty() || self.watch.is_busy() { PERIOD } else { Duration::from_secs(60) };
+        let longest = if !self.flows.is_empty() || !self.watch.is_empty() { PERIOD } else { Duration::from_secs(60) };
         let timeout = self.core.deadline().map_or(longest, |t| t.saturating_sub(self.now()).min(longest));
         // rounded up: a wake just before the deadline would spin
         let timeout = PollTimeout::try_from(timeout.as_millis() as u64 + 1).unwrap_or(PollTimeout::MAX);
@@ -360,7 +424,10 @@ impl<D: Device> Runner<D> {
         let mut fds: Vec<_> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         fds.push(PollFd::new(self.inbox.wake.fd(), PollFlags::POLLIN));
         fds.extend(self.finishing.iter().map(|f| PollFd::new(f.fd().as_fd(), PollFlags::POLLOUT)));
-        match poll(&mut fds, timeout) {
+        let woken = poll(&mut fds, timeout);
+        // commands are taken whether the bell rang or not; here it must not ring again for the same ones
+        self.inbox.wake.clear();
+        match woken {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(e) => Err(NodeError::Kernel(e.into())),
         }
@@ -388,7 +455,7 @@ impl<D: Device> Runner<D> {
 
 /// Whether a segment was sent before its connection was frozen: it tells the client nothing that
 /// the control block does not contain.
-fn precedes(tcp: &Tcp, tcb: &Tcb) -> bool {
+fn precedes(tcp: &Transport, tcb: &Tcb) -> bool {
     let not_after = |a: u32, b: u32| b.wrapping_sub(a) < 1 << 31;
     // in CLOSE_WAIT the client's FIN has been acknowledged, one beyond rcv_nxt
     !tcp.has(Flags::SYN | Flags::FIN | Flags::RST)

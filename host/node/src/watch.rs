@@ -1,72 +1,123 @@
 //! Finds out when a connection that moved here is gone, so that its home can forget it.
 //!
-//! The application owns the descriptor, so the kernel is asked; but only about connections
-//! whose end has shown itself on the wire by a FIN or RST.
+//! The application owns the descriptor, so the kernel is asked: soon and often once a FIN or RST has shown itself on
+//! the wire, else now and then. A UDP flow ends with its socket, or when nothing was said in it for as long.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io;
 use std::time::{Duration, Instant};
 
 use ipos_abi::wire::tcp::Flags;
-use ipos_migrate::protocol::Flow;
-use ipos_migrate::socket::Diag;
+use ipos_migrate::protocol::{Flow, Protocol};
+use ipos_migrate::socket::{Diag, Known};
 
-use crate::frame::Tcp;
+use crate::frame::Transport;
 
-/// Between two questions; TIME_WAIT alone takes a minute.
+/// Between two questions about a connection that ends; TIME_WAIT alone takes a minute.
 pub(crate) const PERIOD: Duration = Duration::from_secs(1);
+
+/// A connection that moved here.
+struct Living {
+    /// Something was said since it was last asked about.
+    seen: bool,
+    /// Its end has shown itself.
+    ending: bool,
+    /// When to ask.
+    ask: Instant,
+}
 
 pub(crate) struct Watch {
     diag: Diag,
-    /// Connections that moved here.
-    here: HashSet<Flow>,
-    /// Those that are ending, and when to ask next.
-    ending: HashMap<Flow, Instant>,
+    /// The kernel tells of UDP sockets, too.
+    udp: bool,
+    idle: Duration,
+    here: HashMap<Flow, Living>,
 }
 
 impl Watch {
-    /// For the network namespace of the calling thread.
-    pub fn new() -> io::Result<Self> {
-        Ok(Watch { diag: Diag::open()?, here: HashSet::new(), ending: HashMap::new() })
+    /// For the network namespace of the calling thread. `idle`: how long a UDP flow may be silent, and a TCP connection
+    /// not asked about.
+    pub fn new(idle: Duration) -> io::Result<Self> {
+        let mut diag = Diag::open()?;
+        let udp = diag.finds_udp().unwrap_or(false);
+        Ok(Watch { diag, udp, idle, here: HashMap::new() })
+    }
+
+    /// For other questions.
+    pub fn diag(&mut self) -> &mut Diag {
+        &mut self.diag
     }
 
     pub fn arrived(&mut self, flow: Flow) {
-        self.here.insert(flow);
+        self.here.insert(flow, Living { seen: false, ending: false, ask: Instant::now() + self.idle });
+    }
+
+    /// Connections that moved here.
+    pub fn here(&self) -> impl Iterator<Item = &Flow> {
+        self.here.keys()
     }
 
     pub fn left(&mut self, flow: &Flow) {
         self.here.remove(flow);
-        self.ending.remove(flow);
     }
 
-    /// Looks at a segment of either direction.
-    pub fn segment(&mut self, flow: Flow, tcp: &Tcp) {
-        if tcp.has(Flags::FIN | Flags::RST) && self.here.contains(&flow) {
-            self.ending.entry(flow).or_insert_with(|| Instant::now() + PERIOD);
+    pub fn is_here(&self, flow: &Flow) -> bool {
+        self.here.contains_key(flow)
+    }
+
+    /// Looks at a packet of either direction.
+    pub fn segment(&mut self, flow: &Flow, inner: &Transport) {
+        if let Some(living) = self.here.get_mut(flow) {
+            living.seen = true;
+            if inner.has(Flags::FIN | Flags::RST) && !living.ending {
+                living.ending = true;
+                living.ask = living.ask.min(Instant::now() + PERIOD);
+            }
         }
     }
 
-    pub fn is_busy(&self) -> bool {
-        !self.ending.is_empty()
+    pub fn is_empty(&self) -> bool {
+        self.here.is_empty()
     }
 
     /// Connections that are gone.
     pub fn gone(&mut self, now: Instant) -> Vec<Flow> {
-        let mut gone = Vec::new();
-        for (flow, at) in &mut self.ending {
-            if now < *at {
-                continue;
+        let (diag, udp, idle) = (&mut self.diag, self.udp, self.idle);
+        let gone = self.here.iter_mut().filter_map(|(flow, living)| {
+            if now < living.ask {
+                return None;
             }
-            *at = now + PERIOD;
-            match self.diag.lookup(flow.service, flow.client) {
-                Ok(None) => gone.push(*flow),
-                Ok(Some(_)) => {}
-                Err(e) => tracing::warn!("asking the kernel about {flow:?}: {e}"),
-            }
-        }
+            living.ask = now + if living.ending { PERIOD } else { idle };
+            let silent = flow.protocol == Protocol::Udp && !std::mem::take(&mut living.seen);
+            (silent || matches!(kernel(diag, udp, flow), Ok(None))).then_some(*flow)
+        });
+        let gone: Vec<_> = gone.collect();
         for flow in &gone {
             self.left(flow);
         }
         gone
     }
+
+    /// Whether a connection has a socket here; if the kernel can't tell, it is taken to have one.
+    pub fn exists(&mut self, flow: &Flow) -> bool {
+        !matches!(kernel(&mut self.diag, self.udp, flow), Ok(None))
+    }
+
+    /// Whether a SYN may begin a new connection: the one that moved here has no socket any more, or both ends closed it.
+    pub fn is_over(&mut self, flow: &Flow) -> bool {
+        match kernel(&mut self.diag, self.udp, flow) {
+            Ok(known) => known.is_none_or(|k| k.state == Known::TIME_WAIT),
+            Err(_) => false,
+        }
+    }
+}
+
+/// Asks the kernel; when it can't tell, the connection is taken for alive.
+fn kernel(diag: &mut Diag, udp: bool, flow: &Flow) -> Result<Option<Known>, ()> {
+    let asked = match flow.protocol {
+        Protocol::Tcp => diag.lookup(flow.service, flow.client),
+        Protocol::Udp if udp => diag.lookup_udp(flow.service, flow.client),
+        Protocol::Udp => return Err(()),
+    };
+    asked.map_err(|e| tracing::warn!("asking the kernel about {flow:?}: {e}"))
 }

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use common::{Cluster, PORT, SERVICE, name};
 use ipos_abi::Port;
+use ipos_abi::queue::Event;
 use ipos_abi::regs::card;
 use ipos_abi::rx::RxMeta;
 use ipos_device::{Device, DeviceError, Queue, Registers};
@@ -388,6 +389,10 @@ impl<D: Device> Device for Tiny<D> {
 
     fn wait_fds(&self) -> Vec<std::os::fd::RawFd> {
         self.inner.wait_fds()
+    }
+
+    fn event(&mut self) -> Result<Option<Event>, DeviceError> {
+        self.inner.event()
     }
 }
 

@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ipos_abi::Port;
 use ipos_abi::queue::VECTORS;
 use ipos_abi::regs::MSIX_TABLE;
-use ipos_device::{BAR0_SIZE, DeviceError, DmaDevice, DmaMemory, Iovas, Registers};
+use ipos_device::{BAR0_SIZE, DeviceError, DmaDevice, DmaMemory, Iovas, Mtu, Registers};
 
+use super::plant::Plant;
 use super::{Bus, Function, PciConfig, Unmapped};
-use crate::card::{CYCLES_PER_POLL, Wires};
 use crate::wire::Wire;
 
 const PAGE: usize = 4096;
@@ -95,12 +95,6 @@ pub struct CabledFunction<F> {
     plant: Plant,
 }
 
-/// What a function's ports are plugged into.
-enum Plant {
-    Cable(Cable),
-    Wires(Wires),
-}
-
 impl<F: Function> CabledFunction<F> {
     /// The function that `make` makes of its way to host memory, ready as a driver finds a board.
     pub fn new(make: impl FnOnce(Box<dyn Bus>) -> F) -> Self {
@@ -118,8 +112,7 @@ impl<F: Function> CabledFunction<F> {
             config: PciConfig::default(),
         };
         let bus = HostBus(Arc::new(Mutex::new(shared)));
-        let mut device =
-            CabledFunction { function: make(Box::new(bus.clone()))?, bus, plant: Plant::Cable(Cable::default()) };
+        let mut device = CabledFunction { function: make(Box::new(bus.clone()))?, bus, plant: Plant::default() };
         device.start(true);
         Ok(device)
     }
@@ -127,12 +120,7 @@ impl<F: Function> CabledFunction<F> {
     /// Plugs a wire into a port, in place of the cable or of what was there.
     #[must_use]
     pub fn with_wire(mut self, port: Port, wire: Box<dyn Wire>) -> Self {
-        let mut wires = match self.plant {
-            Plant::Cable(_) => Wires::default(),
-            Plant::Wires(wires) => wires,
-        };
-        wires.plug(port, wire);
-        self.plant = Plant::Wires(wires);
+        self.plant.plug(port, wire);
         self
     }
 
@@ -151,37 +139,6 @@ pub fn route_interrupts(function: &mut (impl Function + ?Sized), address: u64, o
         for (word, value) in words.into_iter().enumerate() {
             function.write32(MSIX_TABLE + 16 * vector as u32 + 4 * word as u32, value);
         }
-    }
-}
-
-/// A cable between a card's two ports.
-#[derive(Default)]
-pub struct Cable {
-    /// By port that has sent: a frame that the other has no room for yet.
-    waiting: [Option<Vec<u8>>; 2],
-    frame: Vec<u8>,
-}
-
-impl Cable {
-    /// Moves frames across, `limit` each way at most. `true`: some moved, or wait.
-    pub fn carry(&mut self, function: &mut impl Function, limit: usize) -> bool {
-        let mut more = false;
-        for (from, to) in [(Port::Front, Port::Back), (Port::Back, Port::Front)] {
-            for _ in 0..limit {
-                let frame = match self.waiting[from as usize].take() {
-                    Some(frame) => frame,
-                    None if function.wire_out(from, &mut self.frame) => std::mem::take(&mut self.frame),
-                    None => break,
-                };
-                more = true;
-                if !function.wire_in(to, &frame, false) {
-                    self.waiting[from as usize] = Some(frame);
-                    break;
-                }
-                self.frame = frame;
-            }
-        }
-        more
     }
 }
 
@@ -233,19 +190,7 @@ impl<F: Function> DmaDevice for CabledFunction<F> {
     }
 
     fn poll(&mut self) -> Result<bool, DeviceError> {
-        let function = &mut self.function;
-        match &mut self.plant {
-            Plant::Cable(cable) => {
-                let carried = cable.carry(function, crate::card::FRAMES_PER_POLL);
-                Ok(function.run(CYCLES_PER_POLL) | carried)
-            }
-            Plant::Wires(wires) => {
-                let more = wires.carry_in(|port, frame, error| function.wire_in(port, frame, error))?;
-                let busy = function.run(CYCLES_PER_POLL);
-                wires.carry_out(|port, frame| function.wire_out(port, frame))?;
-                Ok(more | busy)
-            }
-        }
+        Ok(self.plant.run(&mut self.function)?)
     }
 
     fn interrupts(&mut self) -> Result<u32, DeviceError> {
@@ -253,9 +198,10 @@ impl<F: Function> DmaDevice for CabledFunction<F> {
     }
 
     fn wait_fds(&self) -> Vec<RawFd> {
-        match &self.plant {
-            Plant::Cable(_) => Vec::new(),
-            Plant::Wires(wires) => wires.fds(),
-        }
+        self.plant.fds()
+    }
+
+    fn mtu(&self, port: Port) -> Option<Mtu> {
+        self.plant.mtu(port)
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! [`Function`] is what a PCIe slot holds. [`rings::RingCard`] makes one of any frame-level card: it is the queues of
 //! `docs/host-interface.md` in plain Rust. Who plays the root complex gives a [`Bus`]: [`device`] does so inside the
-//! host's process, the crate `ipos-vfio-user` does so for a virtual machine.
+//! host's process, the crate `ipos-vfio-user` does so for another process or a virtual machine. [`plant`] is what the
+//! card's ports are plugged into.
 
 pub mod device;
+pub mod plant;
 mod queue;
 pub mod rings;
 pub mod rtl;

@@ -13,6 +13,8 @@
 use std::io;
 use std::os::fd::RawFd;
 
+use ipos_device::Mtu;
+
 pub mod memory;
 pub mod netns;
 pub mod offload;
@@ -35,6 +37,11 @@ pub trait Wire: Send {
     fn fd(&self) -> Option<RawFd> {
         None
     }
+
+    /// The longest IP packet that it carries, where an interface has a setting for that.
+    fn mtu(&self) -> Option<Mtu> {
+        None
+    }
 }
 
 impl<W: Wire + ?Sized> Wire for Box<W> {
@@ -48,6 +55,10 @@ impl<W: Wire + ?Sized> Wire for Box<W> {
 
     fn fd(&self) -> Option<RawFd> {
         (**self).fd()
+    }
+
+    fn mtu(&self) -> Option<Mtu> {
+        (**self).mtu()
     }
 }
 

@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::path::Path;
 use std::thread;
 
 use super::{checked, context};
@@ -28,6 +29,13 @@ impl Netns {
     /// The namespace that the calling thread is in.
     pub fn current() -> io::Result<Self> {
         Ok(Netns(File::open("/proc/thread-self/ns/net")?.into()))
+    }
+
+    /// The namespace that a file stands for: `/run/netns/NAME`, `/proc/PID/ns/net`.
+    pub fn open(file: &Path) -> io::Result<Self> {
+        let opened =
+            File::open(file).map_err(|e| context(format_args!("the network namespace {}", file.display()), &e));
+        opened.map(|f| Netns(f.into()))
     }
 
     /// Another handle to the same namespace.

@@ -7,6 +7,8 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
+use ipos_device::Mtu;
+
 use super::offload::ifreq;
 use super::{Wire, checked, context};
 
@@ -188,6 +190,15 @@ impl Wire for Packet {
     fn fd(&self) -> Option<RawFd> {
         Some(self.socket.as_raw_fd())
     }
+
+    fn mtu(&self) -> Option<Mtu> {
+        let mut request = ifreq(&self.name).ok()?;
+        // SAFETY: `request` names the interface and outlives the call.
+        checked(unsafe { libc::ioctl(self.socket.as_raw_fd(), libc::SIOCGIFMTU, &raw mut request) }).ok()?;
+        // SAFETY: the kernel has just filled in this member of the union.
+        let bytes = unsafe { request.ifr_ifru.ifru_mtu };
+        Some(Mtu { interface: self.name.clone(), bytes: usize::try_from(bytes).ok()? })
+    }
 }
 
 fn auxdata(message: &libc::msghdr) -> Option<libc::tpacket_auxdata> {
@@ -258,6 +269,14 @@ mod tests {
             expect(&mut packet, &f);
             assert!(!wait(&packet, 20) && !packet.receive(&mut Vec::new())?);
             assert_eq!(packet.lost(), 0);
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn the_interface_tells_its_mtu() {
+        with_pair(|_, packet| {
+            assert_eq!(packet.mtu(), Some(Mtu { interface: "t0".to_owned(), bytes: 1500 }));
             Ok(())
         });
     }

@@ -6,6 +6,7 @@ use std::os::fd::RawFd;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use ipos_device::Mtu;
 use pcap_file::pcap::{PcapHeader, PcapPacket, PcapReader, PcapWriter};
 use pcap_file::{DataLink, TsResolution};
 
@@ -59,6 +60,10 @@ impl<W: Wire> Wire for Recorder<W> {
 
     fn fd(&self) -> Option<RawFd> {
         self.inner.fd()
+    }
+
+    fn mtu(&self) -> Option<Mtu> {
+        self.inner.mtu()
     }
 }
 

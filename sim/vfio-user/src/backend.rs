@@ -1,14 +1,14 @@
-//! What QEMU asks of the function, turned into calls of the card's thread.
+//! What a client asks of the function, turned into jobs of the card's thread.
 
 use std::fs::File;
 use std::io;
 use std::mem::size_of;
 use std::path::Path;
-use std::sync::mpsc::{Sender, channel};
 
-use ipos_abi::queue::VECTORS;
-use ipos_abi::regs::{MSIX_PENDING, MSIX_TABLE};
+use ipos_abi::queue::{QueueId, VECTORS};
+use ipos_abi::regs::{MSIX_PENDING, MSIX_TABLE, queue, queues};
 use ipos_device::BAR0_SIZE;
+use ipos_sim::card::CYCLES_PER_POLL;
 use ipos_sim::pcie::device::route_interrupts;
 use ipos_sim::pcie::{Function, PciConfig};
 use vfio_bindings::bindings::vfio::{
@@ -18,30 +18,31 @@ use vfio_bindings::bindings::vfio::{
 };
 use vfio_user::{DmaMapFlags, DmaUnmapFlags, IrqInfo, Server, ServerBackend, ServerRegion};
 
-use crate::Job;
 use crate::config::{self, ConfigSpace};
 use crate::memory::{GuestBus, INTERRUPT_WINDOW};
+use crate::work::Jobs;
+
+/// Slices that queues get to end what is under way; a read that is not answered takes as long as its time-out.
+const STOP_SLICES: u32 = 4096;
 
 /// The server's end: configuration space is its own, registers are the card's.
 pub struct Backend {
     config: ConfigSpace,
     bus: GuestBus,
-    card: Sender<Job>,
+    card: Jobs,
 }
 
 impl Backend {
-    pub fn new(bus: GuestBus, card: Sender<Job>) -> Self {
+    pub fn new(bus: GuestBus, card: Jobs) -> Self {
         Backend { config: ConfigSpace::default(), bus, card }
     }
 
-    /// Runs `job` on the card's thread and waits for it.
-    fn ask<T: Send + 'static>(&self, job: impl FnOnce(&mut dyn Function) -> T + Send + 'static) -> io::Result<T> {
-        let (answer, answered) = channel();
-        let gone = || io::Error::new(io::ErrorKind::BrokenPipe, "the card's thread has ended");
-        // whoever asked may be gone by then: nobody misses the answer
-        let job: Job = Box::new(move |card| drop(answer.send(job(card))));
-        self.card.send(job).map_err(|_| gone())?;
-        answered.recv().map_err(|_| gone())
+    /// The client has gone. Its memory is still mapped here, so the queues can end what is under way; then it is let go.
+    pub fn detach(&mut self) -> io::Result<()> {
+        self.card.ask(stop_queues)?;
+        self.config = ConfigSpace::default();
+        self.bus.lock().let_go();
+        self.configure()
     }
 
     /// Tells the card what configuration space and the interrupts' listeners say.
@@ -58,7 +59,7 @@ impl Backend {
             mps: self.config.mps(),
             mrrs: self.config.mrrs(),
         };
-        self.ask(move |card| {
+        self.card.ask(move |card| {
             card.configure(&config);
             route_interrupts(card, INTERRUPT_WINDOW, vectors);
         })
@@ -66,10 +67,26 @@ impl Backend {
 
     fn read_register(&self, offset: u64) -> io::Result<u32> {
         match u32::try_from(offset) {
-            Ok(offset) if offset < BAR0_SIZE && !msix(offset) => self.ask(move |card| card.read32(offset)),
+            Ok(offset) if offset < BAR0_SIZE && !msix(offset) => self.card.ask(move |card| card.read32(offset)),
             _ => Ok(0),
         }
     }
+}
+
+/// Turns all queues off and waits until they are.
+fn stop_queues(card: &mut dyn Function) {
+    for &id in QueueId::ALL {
+        let control = queue(id as usize, queues::CONTROL);
+        let value = card.read32(control);
+        card.write32(control, value & !1);
+    }
+    for _ in 0..STOP_SLICES {
+        if QueueId::ALL.iter().all(|&id| card.read32(queue(id as usize, queues::STATUS)) & 1 == 0) {
+            return;
+        }
+        card.run(CYCLES_PER_POLL);
+    }
+    tracing::warn!("a queue did not stop");
 }
 
 /// Whether an offset is in the MSI-X table or its pending bits, which QEMU has copies of.
@@ -113,7 +130,8 @@ impl ServerBackend for Backend {
                 for (i, word) in data.chunks_exact(4).enumerate() {
                     let value = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
                     match u32::try_from(offset + 4 * i as u64) {
-                        Ok(at) if at < BAR0_SIZE && !msix(at) => self.ask(move |card| card.write32(at, value))?,
+                        // posted, as on the bus: a later read waits for it
+                        Ok(at) if at < BAR0_SIZE && !msix(at) => self.card.tell(move |card| card.write32(at, value))?,
                         _ => {}
                     }
                 }
@@ -159,7 +177,7 @@ impl ServerBackend for Backend {
     fn reset(&mut self) -> io::Result<()> {
         tracing::info!("function reset");
         self.config = ConfigSpace::default();
-        self.ask(|card| card.function_reset())?;
+        self.card.ask(|card| card.function_reset())?;
         self.configure()
     }
 

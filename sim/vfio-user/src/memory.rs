@@ -1,7 +1,7 @@
-//! The virtual machine's memory as the card reaches it: DMA maps, bus mastering, interrupts.
+//! The client's memory as the card reaches it: DMA maps, bus mastering, interrupts.
 //!
-//! QEMU announces the IOMMU's mappings one by one, each as a range of the guest's memory file; the file is mapped
-//! into this process once. What no mapping covers is answered as a root complex would: a read is refused, a
+//! A client announces its mappings one by one, each as a range of a file (QEMU: of the guest's memory); a file is mapped
+//! into this process once, for as long as a mapping needs it. What no mapping covers is answered as a root complex would: a read is refused, a
 //! write vanishes. A write to the interrupt window is an MSI-X message and becomes a write to the vector's eventfd.
 
 use std::collections::hash_map::Entry;
@@ -40,7 +40,7 @@ pub struct GuestMemory {
     refused: u64,
 }
 
-/// A handle on the guest's memory: the card's way to it.
+/// A handle on the client's memory: the card's way to it.
 #[derive(Clone, Default)]
 pub struct GuestBus(Arc<Mutex<GuestMemory>>);
 
@@ -84,11 +84,20 @@ impl GuestMemory {
     pub fn unmap(&mut self, iova: u64, size: u64) {
         let end = iova.saturating_add(size);
         self.maps.retain(|base, m| base + m.size <= iova || *base >= end);
+        self.files.retain(|file, _| self.maps.values().any(|m| m.file == *file));
     }
 
     /// Removes all mappings.
     pub fn unmap_all(&mut self) {
         self.maps.clear();
+        self.files.clear();
+    }
+
+    /// Forgets everything of a client that has gone.
+    pub fn let_go(&mut self) {
+        self.unmap_all();
+        self.bus_master = false;
+        self.vectors = Default::default();
     }
 
     /// Whether the card may send requests.

@@ -7,13 +7,14 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use ipos_abi::queue::{ERROR_VECTOR, QueueId, VECTORS};
 use ipos_abi::regs::{MAGIC, card, dma, port, queue, queues};
 use ipos_abi::{ABI_VERSION, pci};
 use ipos_sim::model::{ModelCard, ModelConfig};
+use ipos_sim::pcie::plant::Plant;
 use ipos_sim::pcie::rings::RingCard;
+use ipos_vfio_user::CardServer;
 use vfio_bindings::bindings::vfio::{
     VFIO_IRQ_SET_ACTION_TRIGGER, VFIO_IRQ_SET_DATA_EVENTFD, VFIO_IRQ_SET_DATA_NONE, VFIO_PCI_BAR0_REGION_INDEX as BAR0,
     VFIO_PCI_CONFIG_REGION_INDEX as CONFIG, VFIO_PCI_MSIX_IRQ_INDEX as MSIX,
@@ -38,14 +39,10 @@ impl Bench {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("ipos-vfio-user-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let socket: PathBuf = std::env::temp_dir().join(name);
-        let path = socket.clone();
-        let server = std::thread::spawn(move || {
-            let make = || ModelCard::new(ModelConfig::default());
-            ipos_vfio_user::serve(&path, move |bus| RingCard::new(make, bus)).unwrap();
-        });
-        while !socket.exists() {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        let make = || ModelCard::new(ModelConfig::default());
+        let make = move |bus| RingCard::new(make, bus);
+        let mut card = CardServer::new(&socket, Plant::default(), make, |e| panic!("{e}")).unwrap();
+        let server = std::thread::spawn(move || card.serve_one().unwrap());
         let mut client = Client::new(&socket).unwrap();
         // SAFETY: a new descriptor that nothing else owns.
         let memory = unsafe { File::from_raw_fd(libc::memfd_create(c"guest".as_ptr(), libc::MFD_CLOEXEC)) };

@@ -1,7 +1,7 @@
 //! `cargo xtask test-vm`: a Linux kernel in a virtual machine finds the simulated card on its PCI bus and binds it.
 //!
 //! QEMU emulates the processor (no KVM is needed), an IOMMU and a PCIe root port; behind the port its `vfio-user-pci` speaks to
-//! `ipos-vfio-user`. The guest runs the very `ipos` binary that was built here. [`packages`] fetches QEMU and
+//! `ipos card serve`. The guest runs the very `ipos` binary that was built here. [`packages`] fetches QEMU and
 //! a kernel, [`initrd`] makes the guest's file system.
 
 mod initrd;
@@ -56,20 +56,19 @@ pub fn test(args: &[String], install: bool) -> Result<ExitCode> {
             return Ok(ExitCode::from(NOT_RUN));
         }
     };
-    tools::run(&mut cargo(&["build", "--package", "ipos-cli", "--package", "ipos-vfio-user"]))?;
+    tools::run(&mut cargo(&["build", "--package", "ipos-cli"]))?;
     let dir = tools::workspace().join("target/vm");
     let built = tools::workspace().join("target/debug");
     let initrd = dir.join("initrd");
     initrd::write(&packages, &built.join("ipos"), &script(&frames), &initrd)?;
 
     let socket = dir.join(format!("card-{}.sock", std::process::id()));
-    let server = Command::new(built.join("ipos-vfio-user"))
-        .arg("--socket")
+    let server = Command::new(built.join("ipos"))
+        .args(["-v", "card", "serve", "--once", "--card", &card, "--socket"])
         .arg(&socket)
-        .args(["--card", &card])
         .stderr(File::create(dir.join("server.log"))?)
         .spawn()
-        .context("starting ipos-vfio-user")?;
+        .context("starting the card")?;
     let mut server = Reaped(server);
     let end = Instant::now() + LIMIT;
     while !socket.exists() {

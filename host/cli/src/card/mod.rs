@@ -1,9 +1,11 @@
 //! `ipos card`: looks at a card, tests it, binds it.
 //!
-//! [`show`] prints what registers say; [`selftest`] drives the card by its queues ([`ring`], [`traffic`]) as a driver would.
+//! [`show`] prints what registers say; [`selftest`] drives the card by its queues ([`ring`], [`traffic`]) as a driver would;
+//! [`serve`] is a simulated card for other processes.
 
 mod ring;
 mod selftest;
+mod serve;
 mod show;
 mod traffic;
 
@@ -79,6 +81,8 @@ enum Command {
         #[arg(long, value_name = "N", default_value_t = 1)]
         seed: u64,
     },
+    /// Runs a simulated card for another process, which it outlives as a board would
+    Serve(serve::Args),
     /// Gives the card to vfio-pci, in place of the driver that has it (root)
     Bind(Which),
     /// Takes the card from vfio-pci (root)
@@ -133,6 +137,7 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
             let mut card = open(&look.which)?;
             return selftest::run(&mut *card, *frames, *seed, look.output.json);
         }
+        Command::Serve(args) => serve::run(args)?,
         Command::Bind(which) | Command::Unbind(which) if which.sim => {
             println!("a simulated card has no driver: nothing to bind or unbind");
         }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use clap::ValueEnum;
 use ipos_abi::Port;
-use ipos_device::Device;
+use ipos_device::{Device, Mtu};
 use ipos_nic::{RingConfig, Rings};
 use ipos_node::{KernelPort, Node, NodeConfig, NodeHandle, PeerConfig, ServiceConfig};
 use ipos_sim::model::{ModelCard, ModelConfig};
@@ -20,9 +20,9 @@ use ipos_sim::pcie::device::CabledFunction;
 use ipos_sim::pcie::rings::RingCard;
 use ipos_sim::pcie::rtl::{Manners, RtlFunction};
 use ipos_sim::pcie::{Bus, Function};
-use ipos_sim::wire::Wire;
 use ipos_sim::wire::packet::Packet;
 use ipos_sim::wire::pcap::Recorder;
+use ipos_sim::wire::{Wire, memory};
 
 use super::net::{BACK_IF, FRONT_IF, KERNEL_FAR_IF, SERVICE, ServerNet};
 use super::server::{ECHO_PORT, HTTP_PORT};
@@ -91,7 +91,7 @@ impl Recording {
 }
 
 /// The far end of a server's own network interface.
-struct KernelWire(Box<dyn Wire>, RawFd);
+pub struct KernelWire(pub Box<dyn Wire>, pub RawFd);
 
 impl KernelPort for KernelWire {
     fn deliver(&mut self, frame: &[u8]) -> io::Result<()> {
@@ -126,6 +126,10 @@ impl Wire for Watched {
     fn fd(&self) -> Option<RawFd> {
         self.inner.fd()
     }
+
+    fn mtu(&self) -> Option<Mtu> {
+        self.inner.mtu()
+    }
 }
 
 /// The servers' nodes with their cards. Dropping it stops them and waits for their captures and
@@ -138,10 +142,29 @@ pub struct Nodes {
 impl Nodes {
     /// Starts the card and the node of each server.
     pub fn start(kind: CardKind, servers: &[ServerNet], key: [u8; 32], recording: &Recording) -> anyhow::Result<Self> {
+        Nodes::plugged(kind, servers, Some(key), recording, Vec::new())
+    }
+
+    /// Two servers whose cards' back ports are joined by a cable in memory, which costs no system calls per frame. Without a
+    /// key control packets are not signed.
+    pub fn cabled(kind: CardKind, servers: &[ServerNet], key: Option<[u8; 32]>) -> anyhow::Result<Self> {
+        let (a, b) = memory::pair()?;
+        Nodes::plugged(kind, servers, key, &Recording::default(), vec![Box::new(a), Box::new(b)])
+    }
+
+    /// `backs`: the back ports' wires, where they are not the servers' interfaces.
+    fn plugged(
+        kind: CardKind,
+        servers: &[ServerNet],
+        key: Option<[u8; 32]>,
+        recording: &Recording,
+        backs: Vec<Box<dyn Wire>>,
+    ) -> anyhow::Result<Self> {
         let (sender, open) = mpsc::channel();
         let mut nodes = Nodes { handles: Vec::new(), open };
+        let mut backs = backs.into_iter();
         for server in servers {
-            let node = start(kind, server, config(servers, server, key), recording, &sender)
+            let node = start(kind, server, config(servers, server, key), recording, &sender, backs.next())
                 .with_context(|| format!("starting the card and the node of server {}", server.name))?;
             nodes.handles.push(node);
         }
@@ -171,6 +194,7 @@ fn start(
     config: NodeConfig,
     recording: &Recording,
     open: &Sender<Infallible>,
+    back: Option<Box<dyn Wire>>,
 ) -> anyhow::Result<NodeHandle> {
     let wire = |interface: &str, port: &str| -> anyhow::Result<Box<dyn Wire>> {
         let wire = server.card.run(|| Packet::open(interface))?;
@@ -183,13 +207,14 @@ fn start(
     let kernel = wire(KERNEL_FAR_IF, "kernel")?;
     let fd = kernel.fd().ok_or_else(|| anyhow!("{KERNEL_FAR_IF} can't be waited for"))?;
     let fst = recording.fst.as_ref().map(|dir| dir.join(format!("{}.fst", server.name)));
-    let device = card(kind, wire(FRONT_IF, "front")?, wire(BACK_IF, "back")?, fst.as_deref())?;
+    let back = back.map_or_else(|| wire(BACK_IF, "back"), Ok)?;
+    let device = card(kind, wire(FRONT_IF, "front")?, back, fst.as_deref())?;
     let inside = server.kernel.try_clone()?;
     Ok(Node::spawn(device, Box::new(KernelWire(kernel, fd)), config, move || inside.enter())?)
 }
 
-/// The one place where a card is made.
-fn card(
+/// The one place where a simulated card is made.
+pub fn card(
     kind: CardKind,
     front: Box<dyn Wire>,
     back: Box<dyn Wire>,
@@ -209,14 +234,18 @@ fn card(
             plugged(|bus| Ok(RtlFunction::traced(path, Manners::default(), bus)?), front, back)
         }
         (CardKind::Model, None) => {
-            plugged(|bus| Ok(RingCard::new(|| ModelCard::new(ModelConfig::default()), bus)), front, back)
+            // as much a poll as 512 bits would carry
+            let config = ModelConfig { bytes_per_cycle: 64, ..ModelConfig::default() };
+            plugged(|bus| Ok(RingCard::new(move || ModelCard::new(config), bus)), front, back)
         }
         (CardKind::Model, Some(_)) => bail!("the reference model has no waveforms: use --fst with --card rtl"),
     }
 }
 
-fn config(servers: &[ServerNet], own: &ServerNet, key: [u8; 32]) -> NodeConfig {
+fn config(servers: &[ServerNet], own: &ServerNet, key: Option<[u8; 32]>) -> NodeConfig {
     let peers = servers.iter().filter(|s| s.name != own.name);
+    let peer =
+        |s: &ServerNet| PeerConfig { name: s.name.clone(), back_ip: s.back_ip, back_mac: s.back_mac, plain: false };
     let service = |port| ServiceConfig { address: SERVICE, port, home: servers[0].name.clone() };
     NodeConfig {
         name: own.name.clone(),
@@ -224,10 +253,12 @@ fn config(servers: &[ServerNet], own: &ServerNet, key: [u8; 32]) -> NodeConfig {
         front_mac: own.front_mac,
         back_mac: own.back_mac,
         ethertype: NodeConfig::ETHERTYPE,
-        peers: peers.map(|s| PeerConfig { name: s.name.clone(), back_ip: s.back_ip, back_mac: s.back_mac }).collect(),
+        peers: peers.map(peer).collect(),
         services: vec![service(HTTP_PORT), service(ECHO_PORT)],
-        cluster_keys: vec![key],
+        cluster_keys: key.into_iter().collect(),
         hold_bytes: NodeConfig::HOLD_BYTES,
         move_bytes: NodeConfig::MOVE_BYTES,
+        idle: NodeConfig::IDLE,
+        state_dir: None,
     }
 }

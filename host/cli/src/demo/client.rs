@@ -20,8 +20,6 @@ use super::server::{ECHO_PORT, HTTP_PORT};
 
 /// Bytes of one echo.
 const ECHO_BYTES: usize = 64;
-/// Least time from one echo to the next.
-const ECHO_INTERVAL: Duration = Duration::from_millis(1);
 /// An echo that takes longer is taken for a dead connection.
 const ECHO_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -150,14 +148,14 @@ pub struct EchoClient {
 }
 
 impl EchoClient {
-    /// Connects in the client's namespace and echoes until stopped.
-    pub fn spawn(client: &Netns) -> anyhow::Result<Self> {
+    /// Connects in the client's namespace and echoes until stopped, with at least `interval` from one echo to the next.
+    pub fn spawn(client: &Netns, interval: Duration) -> anyhow::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let (finished, result) = oneshot::channel();
         let (client, stopped) = (client.try_clone()?, stop.clone());
         thread::Builder::new().name("echo client".into()).spawn(move || {
             // the receiver is gone when the demo has given up
-            let _ = finished.send(echo(&client, &stopped).context("the echo client"));
+            let _ = finished.send(echo(&client, interval, &stopped).context("the echo client"));
         })?;
         Ok(EchoClient { stop, result: Some(result) })
     }
@@ -176,7 +174,7 @@ impl Drop for EchoClient {
     }
 }
 
-fn echo(client: &Netns, stop: &AtomicBool) -> anyhow::Result<Vec<Sample>> {
+fn echo(client: &Netns, interval: Duration, stop: &AtomicBool) -> anyhow::Result<Vec<Sample>> {
     client.enter()?;
     let mut stream = TcpStream::connect((SERVICE, ECHO_PORT)).context("connecting")?;
     stream.set_nodelay(true)?;
@@ -197,7 +195,10 @@ fn echo(client: &Netns, stop: &AtomicBool) -> anyhow::Result<Vec<Sample>> {
             bail!("number {number} came back as something else");
         }
         samples.push(Sample { sent, round_trip });
-        thread::sleep(ECHO_INTERVAL.saturating_sub(round_trip));
+        let rest = interval.saturating_sub(round_trip);
+        if !rest.is_zero() {
+            thread::sleep(rest);
+        }
     }
     stream.shutdown(std::net::Shutdown::Write)?;
     match stream.read(&mut reply).context("waiting for the end")? {

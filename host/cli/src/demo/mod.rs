@@ -1,6 +1,6 @@
 //! `ipos demo`: a live download moves between two servers, again and again.
 //!
-//! [`net`] builds the networks, [`card`] starts each server's card and node, [`server`] its
+//! [`ipos_lab`] builds the networks, [`card`] starts each server's card and node, [`server`] its
 //! applications ([`download`], [`echo`]), [`client`] the two clients. This file plays the moves;
 //! [`report`] says how it went.
 
@@ -9,22 +9,21 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
+use ipos_lab::net;
 use ipos_nic::Counters;
 use ipos_node::NodeHandle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-mod card;
-mod client;
+pub mod card;
+pub mod client;
 mod download;
-mod echo;
+pub mod echo;
 mod file;
-mod net;
 mod privilege;
-mod report;
+pub mod report;
 mod resets;
-mod server;
-mod switch;
+pub mod server;
 
 use card::{CardKind, Nodes, Recording};
 use client::{Curl, EchoClient};
@@ -42,6 +41,8 @@ const STALLED: Duration = Duration::from_secs(30);
 const MOVE_LIMIT: Duration = Duration::from_secs(30);
 /// How often the transfer's progress is looked at.
 const TICK: Duration = Duration::from_millis(1);
+/// Least time from one echo to the next.
+const ECHO_INTERVAL: Duration = Duration::from_millis(1);
 /// How long the cards get to become idle at the end.
 const SETTLE: Duration = Duration::from_secs(5);
 
@@ -88,6 +89,19 @@ pub enum Ending {
 
 /// Runs the demo. The process must still have one thread.
 pub fn run(args: &Args) -> anyhow::Result<Ending> {
+    stage(async {
+        let report = play(args).await?;
+        if args.json {
+            println!("{}", serde_json::to_string(&report)?);
+        } else {
+            println!("{}", report::table(&report));
+        }
+        Ok(if report.ok { Ending::Good } else { Ending::Bad })
+    })
+}
+
+/// Runs what makes network namespaces, until it ends or a signal ends it. The process must still have one thread.
+pub fn stage(work: impl Future<Output = anyhow::Result<Ending>>) -> anyhow::Result<Ending> {
     let privilege = privilege::acquire()?;
     eprintln!("Using {privilege}.");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -97,15 +111,7 @@ pub fn run(args: &Args) -> anyhow::Result<Ending> {
         tokio::select! {
             _ = interrupt.recv() => Ok(Ending::Signal(libc::SIGINT)),
             _ = terminate.recv() => Ok(Ending::Signal(libc::SIGTERM)),
-            report = play(args) => {
-                let report = report?;
-                if args.json {
-                    println!("{}", serde_json::to_string(&report)?);
-                } else {
-                    println!("{}", report::table(&report));
-                }
-                Ok(if report.ok { Ending::Good } else { Ending::Bad })
-            }
+            ended = work => ended,
         }
     })
 }
@@ -168,7 +174,7 @@ async fn play(args: &Args) -> anyhow::Result<Report> {
         servers.push((server.name.clone(), applications));
     }
 
-    let mut echo_client = EchoClient::spawn(&net.client)?;
+    let mut echo_client = EchoClient::spawn(&net.client, ECHO_INTERVAL)?;
     let mut curl = Curl::spawn(&net.client)?;
     let bar = progress_bar(file.size);
     let (mut download, mut echo) = (Traveller::new(), Traveller::new());
@@ -283,7 +289,7 @@ fn progress_bar(size: u64) -> ProgressBar {
 }
 
 /// `32M` and the like.
-fn size(text: &str) -> Result<u64, String> {
+pub fn size(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match &text[digits.len()..] {
         "" => 0,

@@ -138,8 +138,8 @@ pub fn measure(samples: &[Sample], moves: &[(Instant, Instant)]) -> (RoundTrips,
 }
 
 /// The nearest-rank percentile of sorted numbers; zero if there are none.
-fn rank(sorted: &[u64], percent: usize) -> u64 {
-    sorted.get((sorted.len() * percent).div_ceil(100).saturating_sub(1)).copied().unwrap_or(0)
+pub fn rank<T: Copy + Default>(sorted: &[T], percent: usize) -> T {
+    sorted.get((sorted.len() * percent).div_ceil(100).saturating_sub(1)).copied().unwrap_or_default()
 }
 
 /// For people.
@@ -203,7 +203,7 @@ mod tests {
     fn ranks() {
         let hundred: Vec<u64> = (1..=100).collect();
         assert_eq!((rank(&hundred, 50), rank(&hundred, 99), rank(&hundred, 100)), (50, 99, 100));
-        assert_eq!((rank(&[7], 50), rank(&[], 99)), (7, 0));
+        assert_eq!((rank(&[7], 50), rank::<u64>(&[], 99)), (7, 0));
     }
 
     #[test]

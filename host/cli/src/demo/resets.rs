@@ -82,14 +82,17 @@ mod tests {
     use super::*;
     use std::net::{TcpListener, TcpStream};
 
-    use crate::demo::net::Net;
-    use crate::demo::net::tests::patch;
+    use ipos_lab::net::{CLIENT_IF, FRONT_IF, KERNEL_FAR_IF, Net};
+    use ipos_lab::switch::Switch;
+    use ipos_sim::wire::packet::Packet;
 
     #[test]
     fn a_refused_connection_is_one_reset_and_a_good_one_is_none() {
         let net = Net::new(2).unwrap();
-        let _card = patch(&net.servers[0]);
-        let mut resets = Resets::watch(&net.client, crate::demo::net::CLIENT_IF).unwrap();
+        // a card that is a plain cable
+        let wires = net.servers[0].card.run(|| Ok(vec![Packet::open(FRONT_IF)?, Packet::open(KERNEL_FAR_IF)?]));
+        let _card = Switch::spawn(wires.unwrap()).unwrap();
+        let mut resets = Resets::watch(&net.client, CLIENT_IF).unwrap();
         let listener = net.servers[0].kernel.run(|| TcpListener::bind(("10.77.0.1", 80))).unwrap();
         let connect = |port| net.client.run(|| TcpStream::connect(("10.77.0.1", port)));
         drop((connect(80).unwrap(), listener.accept().unwrap()));

@@ -11,19 +11,19 @@ mod resource;
 mod sysfs;
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::RawFd;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ipos_abi::queue::VECTORS;
 use memmap2::{MmapMut, MmapOptions};
 use nix::errno::Errno;
-use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::resource::{Resource, getrlimit};
 use pci_driver::backends::vfio::VfioPciDevice;
 use pci_driver::device::PciDevice;
 use pci_driver::regions::{MappedOwningPciRegion, PciRegion, Permissions};
 
+use crate::interrupts::Interrupts;
 use crate::{BAR0_SIZE, DeviceError, DmaDevice, DmaMemory, Iovas, Registers};
 pub use error::VfioError;
 pub use resource::SysfsRegisters;
@@ -44,8 +44,7 @@ pub struct VfioDevice {
     device: Arc<VfioPciDevice>,
     registers: MappedOwningPciRegion,
     iovas: Arc<Mutex<Iovas>>,
-    /// One a vector.
-    interrupts: Vec<EventFd>,
+    interrupts: Interrupts,
 }
 
 impl VfioDevice {
@@ -72,11 +71,8 @@ impl VfioDevice {
         if found < VECTORS {
             return Err(VfioError::Vectors { address: address.to_owned(), found, needed: VECTORS });
         }
-        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
-        let interrupts: Result<Vec<_>, _> = (0..VECTORS).map(|_| EventFd::from_value_and_flags(0, flags)).collect();
-        let interrupts = interrupts.map_err(|e| refused("making eventfds")(e.into()))?;
-        let fds: Vec<RawFd> = interrupts.iter().map(|e| e.as_fd().as_raw_fd()).collect();
-        device.interrupts().msi_x().enable(&fds).map_err(refused("enabling interrupts"))?;
+        let interrupts = Interrupts::new().map_err(refused("making eventfds"))?;
+        device.interrupts().msi_x().enable(&interrupts.fds()).map_err(refused("enabling interrupts"))?;
         let iommu = device.iommu();
         let page = iommu.alignment().max(PAGE) as u64;
         let iovas = Arc::new(Mutex::new(Iovas::new(iommu.valid_iova_ranges().to_vec(), page)));
@@ -164,19 +160,11 @@ impl DmaDevice for VfioDevice {
     }
 
     fn interrupts(&mut self) -> Result<u32, DeviceError> {
-        let mut fired = 0;
-        for (vector, eventfd) in self.interrupts.iter().enumerate() {
-            match eventfd.read() {
-                Ok(_) => fired |= 1 << vector,
-                Err(Errno::EAGAIN | Errno::EINTR) => {}
-                Err(e) => return Err(DeviceError::Io(e.into())),
-            }
-        }
-        Ok(fired)
+        Ok(self.interrupts.take()?)
     }
 
     fn wait_fds(&self) -> Vec<RawFd> {
-        self.interrupts.iter().map(|e| e.as_fd().as_raw_fd()).collect()
+        self.interrupts.fds()
     }
 }
 

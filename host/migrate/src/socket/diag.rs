@@ -4,7 +4,7 @@
 
 use std::io::{self, Read};
 use std::mem::size_of;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket, Type};
 use zerocopy::byteorder::network_endian::U16;
@@ -76,6 +76,11 @@ pub struct Known {
     pub md5: bool,
 }
 
+impl Known {
+    /// `TCP_TIME_WAIT`: both ends have closed, the addresses rest.
+    pub const TIME_WAIT: u8 = 6;
+}
+
 /// A way to ask, for the network namespace that it was opened in.
 #[derive(Debug)]
 pub struct Diag {
@@ -93,6 +98,24 @@ impl Diag {
 
     /// Looks a connection up. `None`: it is gone, TIME_WAIT included.
     pub fn lookup(&mut self, local: SocketAddrV4, remote: SocketAddrV4) -> io::Result<Option<Known>> {
+        self.ask(libc::IPPROTO_TCP, local, remote)
+    }
+
+    /// Looks a connected UDP socket up. A kernel without `udp_diag` says of each that it is gone: [`Diag::finds_udp`].
+    pub fn lookup_udp(&mut self, local: SocketAddrV4, remote: SocketAddrV4) -> io::Result<Option<Known>> {
+        // of UDP the remote end comes first, "for historical reasons" (udp_diag.c)
+        self.ask(libc::IPPROTO_UDP, remote, local)
+    }
+
+    /// Whether the kernel knows of UDP sockets: tried on one.
+    pub fn finds_udp(&mut self) -> io::Result<bool> {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        socket.connect(socket.local_addr()?)?;
+        let SocketAddr::V4(address) = socket.local_addr()? else { return Ok(false) };
+        Ok(self.lookup_udp(address, address)?.is_some())
+    }
+
+    fn ask(&mut self, protocol: libc::c_int, first: SocketAddrV4, second: SocketAddrV4) -> io::Result<Option<Known>> {
         self.sequence = self.sequence.wrapping_add(1);
         let words = |ip: &Ipv4Addr| [ip.octets(), [0; 4], [0; 4], [0; 4]];
         let request = Request {
@@ -104,15 +127,15 @@ impl Diag {
                 port: 0,
             },
             family: libc::AF_INET as u8,
-            protocol: libc::IPPROTO_TCP as u8,
+            protocol: protocol as u8,
             extensions: INFO,
             pad: 0,
             states: u32::MAX,
             id: Id {
-                local_port: U16::new(local.port()),
-                remote_port: U16::new(remote.port()),
-                local: words(local.ip()),
-                remote: words(remote.ip()),
+                local_port: U16::new(first.port()),
+                remote_port: U16::new(second.port()),
+                local: words(first.ip()),
+                remote: words(second.ip()),
                 interface: 0,
                 cookie: [u32::MAX; 2],
             },
@@ -140,7 +163,7 @@ fn read(header: &Header, body: &[u8]) -> io::Result<Option<Known>> {
         return if error == -libc::ENOENT { Ok(None) } else { Err(io::Error::from_raw_os_error(-error)) };
     }
     let (reply, attributes) = Reply::read_from_prefix(body).map_err(|_| malformed())?;
-    // a lookup falls back to a listener of the port, which is not the connection
+    // a lookup falls back to a socket of the port alone, which is not the connection's
     if reply.id.remote_port.get() == 0 {
         return Ok(None);
     }

@@ -6,9 +6,9 @@ use std::os::fd::OwnedFd;
 /// Why a socket could not be frozen.
 #[derive(Debug, thiserror::Error)]
 pub enum FreezeError {
-    /// Not a TCP socket over IPv4, or not connected.
-    #[error("not a connected TCP socket over IPv4: {0}")]
-    NotTcp(&'static str),
+    /// Neither a TCP nor a UDP socket over IPv4, or not connected.
+    #[error("not a connected TCP or UDP socket over IPv4: {0}")]
+    NotConnected(&'static str),
     /// Neither ESTABLISHED nor CLOSE_WAIT.
     #[error("TCP state {0} (linux/tcp_states.h) can't move; only ESTABLISHED (1) and CLOSE_WAIT (8) can")]
     State(u8),

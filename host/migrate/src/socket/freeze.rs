@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddrV4;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
 
 use socket2::{Protocol, SockRef};
 
@@ -10,6 +11,8 @@ use super::CONGESTION;
 use super::diag::Diag;
 use super::error::{FreezeError, FreezeFailed, What};
 use super::sys::{self, RepairQueue, RepairWindow, TcpInfo};
+use crate::protocol::Flow;
+use crate::protocol::Protocol::{Tcp, Udp};
 use ipos_abi::wire::tcb::{Congestion, Negotiated, Options, Repr as Tcb, State};
 
 /// Readings of a socket that keeps changing before it is given up.
@@ -19,6 +22,8 @@ const READINGS: u32 = 8;
 #[derive(Debug)]
 pub struct Frozen {
     fd: OwnedFd,
+    /// When repair mode was turned on.
+    pub since: Instant,
     /// The control block; epoch, digest and state length are not the socket's and zero.
     pub tcb: Tcb,
     /// The peer of the connection.
@@ -62,21 +67,29 @@ fn state(info: &TcpInfo) -> Result<State, FreezeError> {
         .ok_or(FreezeError::State(info.state))
 }
 
+/// The peer's and the local address.
+fn ends(fd: BorrowedFd<'_>) -> Result<(SocketAddrV4, SocketAddrV4), FreezeError> {
+    let v4 = |a: io::Result<socket2::SockAddr>, what| {
+        a.reading(what)?.as_socket_ipv4().ok_or(FreezeError::NotConnected("another address family"))
+    };
+    let socket = SockRef::from(&fd);
+    let peer = match socket.peer_addr() {
+        Err(e) if e.kind() == io::ErrorKind::NotConnected => return Err(FreezeError::NotConnected("no peer")),
+        peer => v4(peer, "the peer's address")?,
+    };
+    Ok((peer, v4(socket.local_addr(), "the local address")?))
+}
+
 /// Refuses what can't move, before anything is disturbed. Returns the connection's two ends.
-fn check(fd: BorrowedFd<'_>) -> Result<(SocketAddrV4, SocketAddrV4), FreezeError> {
+fn check(fd: BorrowedFd<'_>, diag: &mut Diag) -> Result<(SocketAddrV4, SocketAddrV4), FreezeError> {
     let socket = SockRef::from(&fd);
     match socket.protocol().reading("SO_PROTOCOL")? {
         Some(Protocol::TCP) => {}
         Some(p) if i32::from(p) == libc::IPPROTO_MPTCP => return Err(FreezeError::Mptcp),
-        _ => return Err(FreezeError::NotTcp("another protocol")),
+        _ => return Err(FreezeError::NotConnected("another protocol")),
     }
-    let info: TcpInfo = sys::get_tcp(fd, libc::TCP_INFO).reading("TCP_INFO")?;
-    state(&info)?;
-    let v4 = |a: io::Result<socket2::SockAddr>, what| {
-        a.reading(what)?.as_socket_ipv4().ok_or(FreezeError::NotTcp("another address family"))
-    };
-    let client = v4(socket.peer_addr(), "the peer's address")?;
-    let server = v4(socket.local_addr(), "the local address")?;
+    passing(fd)?;
+    let (client, server) = ends(fd)?;
     let ulp: [u8; 16] = sys::get_tcp(fd, libc::TCP_ULP).reading("TCP_ULP")?;
     if ulp[0] != 0 {
         return Err(FreezeError::Ulp(String::from_utf8_lossy(&ulp).trim_end_matches('\0').to_owned()));
@@ -86,61 +99,82 @@ fn check(fd: BorrowedFd<'_>) -> Result<(SocketAddrV4, SocketAddrV4), FreezeError
         return Err(FreezeError::Signed("TCP-AO"));
     }
     // the lookup sees the calling thread's network namespace: it may not know the socket
-    let known = Diag::open().and_then(|mut d| d.lookup(server, client)).reading("sock_diag")?;
+    let known = diag.lookup(server, client).reading("sock_diag")?;
     if known.is_some_and(|k| k.md5) {
         return Err(FreezeError::Signed("TCP MD5"));
     }
-    let mut byte = [std::mem::MaybeUninit::uninit()];
-    let peek = libc::MSG_OOB | libc::MSG_PEEK | libc::MSG_DONTWAIT;
-    // EINVAL: there is none; EAGAIN: announced, not here yet
-    let urgent = match socket.recv_with_flags(&mut byte, peek) {
-        Ok(_) => true,
-        Err(e) => e.raw_os_error() != Some(libc::EINVAL),
-    };
-    if urgent || socket.out_of_band_inline().reading("SO_OOBINLINE")? {
+    if socket.out_of_band_inline().reading("SO_OOBINLINE")? {
         return Err(FreezeError::Urgent);
     }
     Ok((client, server))
 }
 
+/// The part of it that the client can change at any time.
+fn passing(fd: BorrowedFd<'_>) -> Result<(), FreezeError> {
+    let info: TcpInfo = sys::get_tcp(fd, libc::TCP_INFO).reading("TCP_INFO")?;
+    state(&info)?;
+    let mut byte = [std::mem::MaybeUninit::uninit()];
+    let peek = libc::MSG_OOB | libc::MSG_PEEK | libc::MSG_DONTWAIT;
+    // EINVAL: there is none; EAGAIN: announced, not here yet
+    match SockRef::from(&fd).recv_with_flags(&mut byte, peek) {
+        Err(e) if e.raw_os_error() == Some(libc::EINVAL) => Ok(()),
+        _ => Err(FreezeError::Urgent),
+    }
+}
+
 /// A connection that can move, as far as can be told without disturbing it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Inspection {
-    /// The peer of the connection.
-    pub client: SocketAddrV4,
-    /// The address that the connection answers as.
-    pub server: SocketAddrV4,
-    /// Bytes in the receive and the send queue, as of now.
+    /// The connection.
+    pub flow: Flow,
+    /// Bytes in the receive and the send queue that travel as streams, as of now.
     pub queues: [u32; 2],
+    /// The control block as far as the application has set it; who freezes need not read that again.
+    chosen: Tcb,
 }
 
-/// Refuses early what [`freeze()`] would refuse, and tells what would travel.
-pub fn inspect(fd: BorrowedFd<'_>) -> Result<Inspection, FreezeError> {
-    let (client, server) = check(fd)?;
+impl Inspection {
+    /// A UDP flow, of which nothing travels as a stream.
+    #[must_use]
+    pub fn udp(client: SocketAddrV4, service: SocketAddrV4) -> Self {
+        Inspection { flow: Flow { protocol: Udp, client, service }, queues: [0; 2], chosen: Tcb::default() }
+    }
+}
+
+/// Refuses what can't move and reads what only the application can change: from here on it leaves the socket alone. A UDP
+/// socket must be connected. `diag` is asked in its network namespace, which need not know the socket.
+pub fn inspect(fd: BorrowedFd<'_>, diag: &mut Diag) -> Result<Inspection, FreezeError> {
+    if SockRef::from(&fd).protocol().reading("SO_PROTOCOL")? == Some(Protocol::UDP) {
+        let (client, service) = ends(fd)?;
+        return Ok(Inspection::udp(client, service));
+    }
+    let (client, service) = check(fd, diag)?;
     let received = sys::count(fd, libc::FIONREAD as libc::c_ulong).reading("FIONREAD")?;
     let written = sys::count(fd, libc::TIOCOUTQ as libc::c_ulong).reading("TIOCOUTQ")?;
-    Ok(Inspection { client, server, queues: [received as u32, written as u32] })
+    let flow = Flow { protocol: Tcp, client, service };
+    Ok(Inspection { flow, queues: [received as u32, written as u32], chosen: chosen(fd)? })
 }
 
-/// Freezes a connection. The caller holds the client's packets and has drained the receive path;
+/// Freezes a connection that was inspected. The caller holds the client's packets and has drained the receive path;
 /// `fence` is called once the socket is in repair mode and must keep every further segment of it
 /// from leaving the host. On an error the socket is as it was, but the fence is not undone.
-pub fn freeze(fd: OwnedFd, fence: impl FnOnce()) -> Result<Frozen, FreezeFailed> {
-    match try_freeze(fd.as_fd(), fence) {
-        Ok((tcb, (client, server), receive, send)) => Ok(Frozen { fd, tcb, client, server, receive, send }),
+pub fn freeze(fd: OwnedFd, seen: &Inspection, fence: impl FnOnce()) -> Result<Frozen, FreezeFailed> {
+    let Inspection { flow: Flow { client, service: server, .. }, ref chosen, .. } = *seen;
+    match try_freeze(fd.as_fd(), chosen, fence) {
+        Ok((since, (tcb, receive, send))) => Ok(Frozen { fd, since, tcb, client, server, receive, send }),
         Err(error) => Err(FreezeFailed { fd, error }),
     }
 }
 
-type Dump = (Tcb, (SocketAddrV4, SocketAddrV4), Vec<u8>, Vec<u8>);
+type Dump = (Tcb, Vec<u8>, Vec<u8>);
 
-fn try_freeze(fd: BorrowedFd<'_>, fence: impl FnOnce()) -> Result<Dump, FreezeError> {
-    let ends = check(fd)?;
+fn try_freeze(fd: BorrowedFd<'_>, chosen: &Tcb, fence: impl FnOnce()) -> Result<(Instant, Dump), FreezeError> {
+    passing(fd)?;
+    let since = Instant::now();
     sys::set_repair(fd, true).map_err(FreezeError::Repair)?;
     fence();
-    let dumped = dump(fd);
-    match dumped {
-        Ok((tcb, receive, send)) => Ok((tcb, ends, receive, send)),
+    match dump(fd, chosen) {
+        Ok(dumped) => Ok((since, dumped)),
         Err(error) => {
             thaw(fd).reading("TCP_REPAIR off")?;
             Err(error)
@@ -148,7 +182,7 @@ fn try_freeze(fd: BorrowedFd<'_>, fence: impl FnOnce()) -> Result<Dump, FreezeEr
     }
 }
 
-fn dump(fd: BorrowedFd<'_>) -> Result<(Tcb, Vec<u8>, Vec<u8>), FreezeError> {
+fn dump(fd: BorrowedFd<'_>, chosen: &Tcb) -> Result<Dump, FreezeError> {
     // Before the send queue is selected: with it selected, a timer marks unsent data as sent
     // without sending it. What a timer really sends from here on stops at the fence, so the
     // count can only be too large by data that nobody has seen.
@@ -170,7 +204,7 @@ fn dump(fd: BorrowedFd<'_>) -> Result<(Tcb, Vec<u8>, Vec<u8>), FreezeError> {
         // in CLOSE_WAIT rcv_nxt counts the FIN, which the new owner replays
         let fin = u32::from(state(&info)? == State::CloseWait);
         let rcv_nxt = receive_end.wrapping_sub(fin);
-        let mut tcb = options(fd, &info)?;
+        let mut tcb = negotiated(fd, &info, chosen)?;
         tcb.snd_una = send_end.wrapping_sub(send.len() as u32);
         tcb.snd_nxt = send_end.wrapping_sub(unsent.min(send.len()) as u32);
         tcb.write_seq = send_end;
@@ -203,10 +237,9 @@ fn peek(fd: BorrowedFd<'_>, queue: RepairQueue, length: usize) -> Result<(u32, V
     Ok((end, bytes))
 }
 
-/// What an application can set, and what the two ends have negotiated.
-fn options(fd: BorrowedFd<'_>, info: &TcpInfo) -> Result<Tcb, FreezeError> {
+/// What an application can set.
+fn chosen(fd: BorrowedFd<'_>) -> Result<Tcb, FreezeError> {
     let socket = SockRef::from(&fd);
-    let timestamps = info.options & 1 != 0;
     let name = socket.tcp_congestion().reading("TCP_CONGESTION")?;
     let name = name.split(|b| *b == 0).next().unwrap_or_default();
     let congestion = CONGESTION.iter().find(|(_, n)| n.as_bytes() == name).map_or(Congestion::Other, |(c, _)| *c);
@@ -214,6 +247,29 @@ fn options(fd: BorrowedFd<'_>, info: &TcpInfo) -> Result<Tcb, FreezeError> {
         Ok(u16::try_from(d.reading(what)?.as_secs()).unwrap_or(u16::MAX))
     };
     let linger = socket.linger().reading("SO_LINGER")?;
+    Ok(Tcb {
+        user_timeout: sys::get_tcp(fd, libc::TCP_USER_TIMEOUT).reading("TCP_USER_TIMEOUT")?,
+        keepalive_idle: seconds(socket.tcp_keepalive_time(), "TCP_KEEPIDLE")?,
+        keepalive_interval: seconds(socket.tcp_keepalive_interval(), "TCP_KEEPINTVL")?,
+        keepalive_count: socket.tcp_keepalive_retries().reading("TCP_KEEPCNT")?.min(255) as u8,
+        keepalive_on: socket.keepalive().reading("SO_KEEPALIVE")?,
+        options: Options {
+            no_delay: socket.tcp_nodelay().reading("TCP_NODELAY")?,
+            cork: socket.tcp_cork().reading("TCP_CORK")?,
+            linger: linger.is_some(),
+        },
+        linger: linger.map_or(0, |d| d.as_secs().min(u64::from(u16::MAX)) as u16),
+        tos: socket.tos_v4().reading("IP_TOS")? as u8,
+        ttl: socket.ttl_v4().reading("IP_TTL")? as u8,
+        congestion,
+        ..Tcb::default()
+    })
+}
+
+/// What the two ends have negotiated and the kernel has measured, in repair mode, beside what was chosen.
+fn negotiated(fd: BorrowedFd<'_>, info: &TcpInfo, chosen: &Tcb) -> Result<Tcb, FreezeError> {
+    let socket = SockRef::from(&fd);
+    let timestamps = info.options & 1 != 0;
     Ok(Tcb {
         negotiated: Negotiated {
             timestamps,
@@ -232,22 +288,9 @@ fn options(fd: BorrowedFd<'_>, info: &TcpInfo) -> Result<Tcb, FreezeError> {
         rttvar: info.rttvar,
         cwnd: info.snd_cwnd,
         ssthresh: info.snd_ssthresh,
+        // the kernel tunes them
         send_buffer: socket.send_buffer_size().reading("SO_SNDBUF")? as u32,
         receive_buffer: socket.recv_buffer_size().reading("SO_RCVBUF")? as u32,
-        user_timeout: sys::get_tcp(fd, libc::TCP_USER_TIMEOUT).reading("TCP_USER_TIMEOUT")?,
-        keepalive_idle: seconds(socket.tcp_keepalive_time(), "TCP_KEEPIDLE")?,
-        keepalive_interval: seconds(socket.tcp_keepalive_interval(), "TCP_KEEPINTVL")?,
-        keepalive_count: socket.tcp_keepalive_retries().reading("TCP_KEEPCNT")?.min(255) as u8,
-        keepalive_on: socket.keepalive().reading("SO_KEEPALIVE")?,
-        options: Options {
-            no_delay: socket.tcp_nodelay().reading("TCP_NODELAY")?,
-            cork: socket.tcp_cork().reading("TCP_CORK")?,
-            linger: linger.is_some(),
-        },
-        linger: linger.map_or(0, |d| d.as_secs().min(u64::from(u16::MAX)) as u16),
-        tos: socket.tos_v4().reading("IP_TOS")? as u8,
-        ttl: socket.ttl_v4().reading("IP_TTL")? as u8,
-        congestion,
-        ..Tcb::default()
+        ..*chosen
     })
 }

@@ -1,13 +1,15 @@
-//! Freezing and rebuilding an established Linux TCP socket by `TCP_REPAIR`.
+//! Freezing and rebuilding an established Linux TCP socket by `TCP_REPAIR`; UDP sockets.
 //!
 //! Needs `CAP_NET_ADMIN` over the network namespace; an unprivileged user namespace has it. The
 //! order of the calls matters everywhere here, and most wrong orders look as if they worked:
-//! each trap is named at its place in [`freeze()`] and [`prepare()`].
+//! each trap is named at its place in [`freeze()`] and [`Blank::fill`].
 //!
 //! ```text
-//! A: freeze ──▶ Frozen ──▶ close_silently          B: prepare ──▶ Prepared ──▶ go_live ──▶ Live
-//!                   └────▶ thaw (abort)                                └─ drop (abort, silent)
+//! A: inspect ──▶ freeze ──▶ Frozen ──▶ close_silently     B: Blank ──fill──▶ Prepared ──▶ go_live ──▶ Live
+//!                              └────▶ thaw (abort)            └───────┴─ drop (abort, silent)
 //! ```
+//!
+//! A UDP socket has no state but its addresses and the datagrams that wait: [`drain_udp`] and [`connect_udp`].
 
 mod diag;
 mod error;
@@ -15,12 +17,14 @@ mod fin;
 mod freeze;
 mod restore;
 mod sys;
+mod udp;
 
 pub use diag::{Diag, Known};
 pub use error::{FreezeError, FreezeFailed, RestoreError};
 pub use fin::replayed_fin;
 pub use freeze::{Frozen, Inspection, freeze, inspect};
-pub use restore::{Live, Prepared, prepare};
+pub use restore::{Blank, Live, Prepared};
+pub use udp::{connect_udp, drain_udp};
 
 use ipos_abi::wire::tcb::Congestion;
 

@@ -1,10 +1,10 @@
-//! From a control block and two queues to a live socket, in two steps: [`prepare`] builds it and
-//! sends nothing, [`Prepared::go_live`] makes it speak.
+//! From a control block and two queues to a live socket, in three steps: [`Blank::new`] makes a socket before they have
+//! come, [`Blank::fill`] builds the connection and sends nothing, [`Prepared::go_live`] makes it speak.
 
 use std::io;
 use std::net::SocketAddrV4;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
@@ -15,6 +15,10 @@ use ipos_abi::wire::tcb::Repr as Tcb;
 
 /// The largest value that `TCP_MAXSEG` takes (`MAX_TCP_WINDOW`); loopback's MSS is above it.
 const MAXSEG: u16 = 32767;
+
+/// A socket in repair mode, bound to the service's address: what can be done while the connection still lives elsewhere.
+#[derive(Debug)]
+pub struct Blank(Socket);
 
 /// A complete socket, still silent. Dropping it sends nothing.
 #[derive(Debug)]
@@ -29,6 +33,8 @@ pub struct Prepared {
 pub struct Live {
     /// The socket, non-blocking.
     pub fd: OwnedFd,
+    /// When repair mode was turned off.
+    pub since: Instant,
     /// Unsent bytes that the socket did not take: to be written before anything else.
     pub unsent: Vec<u8>,
 }
@@ -42,47 +48,53 @@ impl Live {
     }
 }
 
-/// Builds the socket of a connection in repair mode. `send` begins with the unacknowledged
-/// bytes, as [`super::Frozen::send`] does.
-pub fn prepare(
-    tcb: &Tcb,
-    client: SocketAddrV4,
-    server: SocketAddrV4,
-    receive: &[u8],
-    mut send: Vec<u8>,
-) -> Result<Prepared, RestoreError> {
-    check(tcb, receive, &send)?;
-    let unsent = send.split_off(tcb.snd_nxt.wrapping_sub(tcb.snd_una) as usize);
+impl Blank {
+    /// Makes a socket for a connection to `server` in the calling thread's network namespace.
+    pub fn new(server: SocketAddrV4) -> Result<Self, RestoreError> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).doing("creating a socket")?;
+        socket.set_nonblocking(true).doing("O_NONBLOCK")?;
+        socket.set_reuse_address(true).doing("SO_REUSEADDR")?;
+        socket.set_freebind_v4(true).doing("IP_FREEBIND")?;
+        sys::set_repair(socket.as_fd(), true).doing("TCP_REPAIR (needs CAP_NET_ADMIN over the network namespace)")?;
+        socket.bind(&server.into()).doing("binding the service address")?;
+        Ok(Blank(socket))
+    }
 
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).doing("creating a socket")?;
-    let fd = socket.as_fd();
-    socket.set_nonblocking(true).doing("O_NONBLOCK")?;
-    socket.set_reuse_address(true).doing("SO_REUSEADDR")?;
-    socket.set_freebind_v4(true).doing("IP_FREEBIND")?;
-    sys::set_repair(fd, true).doing("TCP_REPAIR (needs CAP_NET_ADMIN over the network namespace)")?;
-    socket.bind(&server.into()).doing("binding the service address")?;
-    sequence(fd, RepairQueue::Receive, tcb.copied_seq)?;
-    sequence(fd, RepairQueue::Send, tcb.snd_una)?;
-    // before connect: the window's clamp is taken from the buffer, and the MSS would stay at 524
-    buffers(fd, tcb, receive.len(), send.len() + unsent.len())?;
-    socket.set_tcp_mss(u32::from(tcb.mss.min(MAXSEG))).doing("TCP_MAXSEG")?;
-    socket
-        .connect(&client.into())
-        .doing("connecting in repair mode (is the service address local here, and is the connection gone?)")?;
-    negotiated(fd, tcb)?;
-    chosen(&socket, tcb)?;
-    push(fd, RepairQueue::Receive, "receive", receive)?;
-    push(fd, RepairQueue::Send, "send", &send)?;
-    sys::select(fd, RepairQueue::None).doing("TCP_REPAIR_QUEUE")?;
-    let window = RepairWindow {
-        snd_wl1: tcb.snd_wl1,
-        snd_wnd: tcb.snd_wnd,
-        max_window: tcb.max_window,
-        rcv_wnd: tcb.rcv_wnd,
-        rcv_wup: tcb.rcv_wup,
-    };
-    sys::set_tcp(fd, libc::TCP_REPAIR_WINDOW, &window).doing("TCP_REPAIR_WINDOW")?;
-    Ok(Prepared { fd: socket.into(), tcb: *tcb, unsent })
+    /// Builds the connection in repair mode. `send` begins with the unacknowledged bytes, as [`super::Frozen::send`] does.
+    pub fn fill(
+        self,
+        tcb: &Tcb,
+        client: SocketAddrV4,
+        receive: &[u8],
+        mut send: Vec<u8>,
+    ) -> Result<Prepared, RestoreError> {
+        check(tcb, receive, &send)?;
+        let unsent = send.split_off(tcb.snd_nxt.wrapping_sub(tcb.snd_una) as usize);
+        let Blank(socket) = self;
+        let fd = socket.as_fd();
+        sequence(fd, RepairQueue::Receive, tcb.copied_seq)?;
+        sequence(fd, RepairQueue::Send, tcb.snd_una)?;
+        // before connect: the window's clamp is taken from the buffer, and the MSS would stay at 524
+        buffers(fd, tcb, receive.len(), send.len() + unsent.len())?;
+        socket.set_tcp_mss(u32::from(tcb.mss.min(MAXSEG))).doing("TCP_MAXSEG")?;
+        socket
+            .connect(&client.into())
+            .doing("connecting in repair mode (is the service address local here, and is the connection gone?)")?;
+        negotiated(fd, tcb)?;
+        chosen(&socket, tcb)?;
+        push(fd, RepairQueue::Receive, "receive", receive)?;
+        push(fd, RepairQueue::Send, "send", &send)?;
+        sys::select(fd, RepairQueue::None).doing("TCP_REPAIR_QUEUE")?;
+        let window = RepairWindow {
+            snd_wl1: tcb.snd_wl1,
+            snd_wnd: tcb.snd_wnd,
+            max_window: tcb.max_window,
+            rcv_wnd: tcb.rcv_wnd,
+            rcv_wup: tcb.rcv_wup,
+        };
+        sys::set_tcp(fd, libc::TCP_REPAIR_WINDOW, &window).doing("TCP_REPAIR_WINDOW")?;
+        Ok(Prepared { fd: socket.into(), tcb: *tcb, unsent })
+    }
 }
 
 impl Prepared {
@@ -92,15 +104,18 @@ impl Prepared {
         let Prepared { fd, tcb, mut unsent } = self;
         let socket = SockRef::from(&fd);
         sys::set_repair(fd.as_fd(), false).doing("TCP_REPAIR off")?;
+        let since = Instant::now();
         // repair-off clears it, and a restarted listener could not bind its port
         socket.set_reuse_address(true).doing("SO_REUSEADDR")?;
         let written = write(fd.as_fd(), &unsent).doing("writing the unsent data")?;
         unsent.drain(..written);
         // the origin's size, or buffers grow with every move; then autotuning has them again
-        socket.set_tcp_cork(tcb.options.cork).doing("TCP_CORK")?;
+        if tcb.options.cork {
+            socket.set_tcp_cork(true).doing("TCP_CORK")?;
+        }
         set_buffer(fd.as_fd(), Buffer::Send, tcb.send_buffer as usize).doing("SO_SNDBUF")?;
         sys::set(fd.as_fd(), libc::SOL_SOCKET, sys::SO_BUF_LOCK, &0u32).doing("SO_BUF_LOCK")?;
-        Ok(Live { fd, unsent })
+        Ok(Live { fd, since, unsent })
     }
 }
 
@@ -183,19 +198,31 @@ fn negotiated(fd: BorrowedFd<'_>, tcb: &Tcb) -> Result<(), RestoreError> {
 /// What the application chose.
 fn chosen(socket: &Socket, tcb: &Tcb) -> Result<(), RestoreError> {
     if let Some((_, name)) = CONGESTION.iter().find(|(c, _)| *c == tcb.congestion) {
+        let name_of = |c: &[u8]| c.split(|b| *b == 0).next() == Some(name.as_bytes());
         // a kernel without this one keeps its default
-        if let Err(e) = socket.set_tcp_congestion(name.as_bytes()) {
+        if !socket.tcp_congestion().is_ok_and(|now| name_of(&now))
+            && let Err(e) = socket.set_tcp_congestion(name.as_bytes())
+        {
             tracing::debug!("congestion control {name} is not to be had here: {e}");
         }
     }
-    socket.set_tcp_nodelay(tcb.options.no_delay).doing("TCP_NODELAY")?;
-    socket.set_tos_v4(u32::from(tcb.tos)).doing("IP_TOS")?;
+    // the rest is off on a new socket
+    if tcb.options.no_delay {
+        socket.set_tcp_nodelay(true).doing("TCP_NODELAY")?;
+    }
+    if tcb.tos != 0 {
+        socket.set_tos_v4(u32::from(tcb.tos)).doing("IP_TOS")?;
+    }
     if tcb.ttl != 0 {
         socket.set_ttl_v4(u32::from(tcb.ttl)).doing("IP_TTL")?;
     }
-    socket.set_linger(tcb.options.linger.then(|| Duration::from_secs(tcb.linger.into()))).doing("SO_LINGER")?;
-    let timeout = (tcb.user_timeout != 0).then(|| Duration::from_millis(tcb.user_timeout.into()));
-    socket.set_tcp_user_timeout(timeout).doing("TCP_USER_TIMEOUT")?;
+    if tcb.options.linger {
+        socket.set_linger(Some(Duration::from_secs(tcb.linger.into()))).doing("SO_LINGER")?;
+    }
+    if tcb.user_timeout != 0 {
+        let timeout = Duration::from_millis(tcb.user_timeout.into());
+        socket.set_tcp_user_timeout(Some(timeout)).doing("TCP_USER_TIMEOUT")?;
+    }
     if tcb.keepalive_on {
         let keepalive = TcpKeepalive::new()
             .with_time(Duration::from_secs(tcb.keepalive_idle.into()))

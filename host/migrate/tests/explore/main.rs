@@ -57,6 +57,16 @@ fn an_audit_changes_nothing_that_is_right() {
 }
 
 #[test]
+fn a_node_starts_again_and_applications_do_not() {
+    // with 1, two million states and more than a minute
+    let early = std::env::var("IPOS_EARLY").map_or(0, |v| v.parse().expect("IPOS_EARLY"));
+    let b = Budget { moves: 2, restart: 1, loss: 1, early, packets: 1, ..Budget::default() };
+    explore("restart", 2, b);
+    let b = Budget { moves: 2, restart: 1, packets: 1, ..Budget::default() };
+    explore("restart among three", 3, b);
+}
+
+#[test]
 fn crashes() {
     let b = Budget { moves: 1, crash: 1, loss: 1, early: 1, packets: 1, ..Budget::default() };
     explore("crash", 2, b);

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use ipos_migrate::protocol::Failure;
 
-use crate::world::{Content, Entry, FLOW, Frame, HOME, World, core, node_of, peer_of};
+use crate::world::{Content, Entry, FLOW, Frame, HOME, Note, World, core, node_of, peer_of};
 
 /// One choice of the schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,7 @@ pub enum Step {
     GiveUp(usize),
     Fail,
     Crash(usize),
+    Restart(usize),
     Close,
     Audit,
     Kernel(usize),
@@ -54,6 +55,9 @@ impl World {
             }
             if left.crash > 0 {
                 steps.push(Step::Crash(n));
+            }
+            if left.restart > 0 {
+                steps.push(Step::Restart(n));
             }
             if left.fail > 0 && node.outgoing.is_some() {
                 steps.push(Step::GiveUp(n));
@@ -127,12 +131,19 @@ impl World {
                 self.left.fail -= 1;
                 self.failing = true;
             }
-            Step::Crash(n) => self.crash(n),
+            Step::Crash(n) => {
+                self.left.crash -= 1;
+                self.crash(n, true);
+            }
+            Step::Restart(n) => {
+                self.left.restart -= 1;
+                self.crash(n, false);
+            }
             Step::Close => {
                 self.left.close -= 1;
                 self.client.closed = true;
                 if let Some(owner) = self.owner() {
-                    self.nodes[owner].socket = None;
+                    (self.nodes[owner].socket, self.nodes[owner].noted) = (None, None);
                     let now = self.now;
                     self.nodes[owner].core.released(FLOW, now);
                     self.act(owner);
@@ -165,26 +176,29 @@ impl World {
         }
     }
 
-    /// The node's process ends and starts again; its sockets end with it, its card does not.
-    fn crash(&mut self, n: usize) {
-        self.left.crash -= 1;
+    /// The node's process ends and starts again. Sockets that it holds end with it, those of applications only if their server
+    /// dies, too; the card's tables are emptied at the start.
+    fn crash(&mut self, n: usize, server: bool) {
         let elsewhere = self.nodes.iter().enumerate().any(|(o, x)| o != n && x.socket.is_some());
         let count = self.nodes.len();
         let node = &mut self.nodes[n];
         let prepared = node.prepared.take().map(|(id, _)| id.epoch);
-        self.died |= node.socket.take().is_some() || (prepared.is_some() && !elsewhere);
+        let lost = node.socket.is_some_and(|s| server || s.frozen);
+        node.socket = node.socket.filter(|_| !lost);
+        self.died |= lost || (prepared.is_some() && !elsewhere);
         self.dead_copy = prepared.or(self.dead_copy);
         (node.core, node.outgoing, node.reserved, node.hold, node.backlog) =
             (core(n, count, self.now), None, None, None, None);
-        (node.fenced, node.quiet, node.away, node.frozen_at) = (false, false, None, None);
+        (node.entry, node.fenced, node.quiet, node.away, node.frozen_at) = (Entry::Miss, false, false, None, None);
         let now = self.now;
-        match node.entry {
-            Entry::Miss => return,
-            Entry::Host => {
-                node.hold = Some(Vec::new());
-                node.core.recover(FLOW, None, now);
+        match node.noted {
+            Some(Note::Away(to, epoch)) => node.core.recover(FLOW, peer_of(n, to), epoch, now),
+            Some(Note::Here(epoch)) => {
+                let alive = node.socket.is_some();
+                node.noted = node.noted.filter(|_| alive);
+                node.core.adopt(FLOW, epoch, alive, now);
             }
-            Entry::To(to) => node.core.recover(FLOW, Some(peer_of(n, to)), now),
+            None => {}
         }
         self.act(n);
     }

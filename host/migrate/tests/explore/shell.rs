@@ -1,20 +1,20 @@
 //! What a node does for its core, in the order in which `host/node` does it.
 
-use ipos_abi::wire::tcb::Repr as Tcb;
 use ipos_migrate::codec::Packet;
-use ipos_migrate::protocol::{Action, Failure, Message, MoveId, PeerId, Reason};
+use ipos_migrate::protocol::{Action, Endpoint, Failure, Flow, Message, MoveId, PeerId, Reason};
 
-use crate::world::{Content, Entry, FLOW, Frame, HOME, Socket, World, node_of};
+use crate::world::{Content, Entry, FLOW, Frame, HOME, Note, Socket, World, node_of};
 
 impl World {
     /// Carries out what the core of `n` has decided.
     pub fn act(&mut self, n: usize) {
         while let Some(action) = self.nodes[n].core.action() {
             match action {
-                Action::Send { id, service, owner, message } => {
+                Action::Send { id, flow, owner, message } => {
                     // the wire format of an acknowledgement has no room for it
-                    let service = (message != Message::Acknowledge).then_some(service);
-                    let packet = Packet { client: id.client, owner, service, epoch: id.epoch, message };
+                    let service = (message != Message::Acknowledge).then_some(flow.service);
+                    let Flow { protocol, client, .. } = flow;
+                    let packet = Packet { protocol, client, owner, service, epoch: id.epoch, message };
                     self.put(Frame { from: n, to: node_of(n, id.peer), content: Content::Control(packet) });
                 }
                 Action::Freeze(id) => self.freeze(n, id),
@@ -41,6 +41,7 @@ impl World {
                     let to = node_of(n, to);
                     let node = &mut self.nodes[n];
                     (node.away, node.fenced) = (Some(to), true);
+                    node.noted = node.core.known(&FLOW).map(|epoch| Note::Away(to, epoch));
                     // while it is held for a move to here, the entry stays as it is
                     if node.reserved.is_none() {
                         node.entry = Entry::To(to);
@@ -52,11 +53,12 @@ impl World {
                 Action::Forget(_) => {
                     let node = &mut self.nodes[n];
                     (node.entry, node.away, node.fenced, node.quiet) = (Entry::Miss, None, false, true);
+                    node.noted = None;
                     node.hold = node.hold.take().filter(|_| node.reserved.is_some());
                 }
                 Action::Lost(_) => {
                     let node = &mut self.nodes[n];
-                    (node.entry, node.away, node.fenced) = (Entry::Miss, None, false);
+                    (node.entry, node.away, node.fenced, node.noted) = (Entry::Miss, None, false, None);
                     if node.reserved.is_none() {
                         for byte in node.hold.take().unwrap_or_default() {
                             self.deliver(n, byte);
@@ -80,7 +82,7 @@ impl World {
         socket.frozen = true;
         node.frozen_at = Some(now);
         let state = vec![socket.received];
-        node.core.frozen(id, Tcb::default(), [Vec::new(), Vec::new(), state], now);
+        node.core.frozen(id, Endpoint::Tcp(Box::default()), [Vec::new(), Vec::new(), state], now);
     }
 
     fn hand_over(&mut self, n: usize, id: MoveId) {
@@ -93,7 +95,7 @@ impl World {
         let node = &mut self.nodes[n];
         let (socket, hold) = (node.socket.take(), node.hold.take());
         node.frozen_at = None;
-        (node.entry, node.away) = (Entry::To(to), Some(to));
+        (node.entry, node.away, node.noted) = (Entry::To(to), Some(to), Some(Note::Away(to, id.epoch)));
         node.core.handed_over(id, now);
         self.rule(socket.is_some_and(|s| s.frozen), "handed over what was not frozen");
         for byte in hold.unwrap_or_default() {
@@ -141,6 +143,7 @@ impl World {
         let prepared = node.prepared.take();
         let hold = node.hold.take().unwrap_or_default();
         (node.reserved, node.fenced, node.away, node.quiet, node.entry) = (None, false, None, false, Entry::Miss);
+        node.noted = Some(Note::Here(id.epoch));
         match prepared {
             Some((prepared, socket)) if prepared == id => node.socket = Some(Socket { frozen: false, ..socket }),
             _ => self.rule(false, "live without a socket"),

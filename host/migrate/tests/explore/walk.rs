@@ -17,6 +17,7 @@ fn walk(seed: u64, deaths: bool) -> u64 {
         repeat: up_to(8),
         early: up_to(20),
         crash: if deaths { up_to(2) } else { 0 },
+        restart: up_to(1),
         fail: up_to(3),
         close: up_to(1),
         lag: up_to(3),

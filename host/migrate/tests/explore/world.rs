@@ -6,14 +6,14 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use ipos_migrate::codec::Packet;
-use ipos_migrate::protocol::{self, Flow, MoveId, PeerId};
+use ipos_migrate::protocol::{self, Flow, MoveId, PeerId, Protocol};
 use ipos_migrate::{Config, Migrator, Service};
 
 /// The server whose front network carries the service's address.
 pub const HOME: usize = 0;
 pub const CLIENT: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 9), 40_000);
 pub const SERVICE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), 80);
-pub const FLOW: Flow = Flow { client: CLIENT, service: SERVICE };
+pub const FLOW: Flow = Flow { protocol: Protocol::Tcp, client: CLIENT, service: SERVICE };
 /// Client packets that a server holds before the move is given up.
 pub const HOLD: usize = 2;
 
@@ -45,6 +45,13 @@ pub struct Socket {
     pub frozen: bool,
 }
 
+/// What a node has written down about the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Note {
+    Away(usize, u64),
+    Here(u64),
+}
+
 #[derive(Clone, Debug, Hash)]
 pub struct Node {
     pub core: Migrator,
@@ -59,6 +66,8 @@ pub struct Node {
     pub away: Option<usize>,
     pub fenced: bool,
     pub quiet: bool,
+    /// Outlives the node's process.
+    pub noted: Option<Note>,
     /// A packet that the kernel has taken but not yet worked on.
     pub backlog: Option<u8>,
 }
@@ -98,6 +107,8 @@ pub struct Budget {
     /// Timers that expire while messages are under way: delay.
     pub early: u8,
     pub crash: u8,
+    /// Ends of a node's process that the applications' sockets outlive.
+    pub restart: u8,
     /// Local work that fails, and moves given up by the application.
     pub fail: u8,
     pub close: u8,
@@ -147,6 +158,7 @@ impl World {
             away: None,
             fenced: false,
             quiet: false,
+            noted: None,
             backlog: None,
         };
         World {

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 use ipos_abi::Port;
+use ipos_device::Device;
 use ipos_node::{KernelPort, Node, NodeConfig, NodeHandle, PeerConfig, ServiceConfig};
 use ipos_sim::card::SimDevice;
 use ipos_sim::model::{ModelCard, ModelConfig};
@@ -30,6 +31,7 @@ pub struct Cluster {
     pub kernels: Vec<Netns>,
     /// `a`, the home, then `b`, …
     pub nodes: Vec<NodeHandle>,
+    cards: Netns,
     _hubs: [Hub; 2],
 }
 
@@ -55,7 +57,7 @@ impl Cluster {
     }
 
     /// `wrap` may put something between node and card, `tweak` change the nodes' configuration.
-    pub fn with<D: ipos_device::Device + 'static>(
+    pub fn with<D: Device + 'static>(
         count: usize,
         wrap: impl Fn(usize, SimDevice<ModelCard>) -> D,
         tweak: impl Fn(&mut NodeConfig),
@@ -66,10 +68,9 @@ impl Cluster {
         let kernels: Vec<_> = (0..count).map(|_| namespace()).collect();
         let mut front: Vec<Box<dyn Wire>> = vec![Box::new(cards.run(|| Packet::open("c0c")).unwrap())];
         let mut back: Vec<Box<dyn Wire>> = Vec::new();
-        let mut nodes = Vec::new();
+        let mut devices = Vec::new();
         for (i, kernel) in kernels.iter().enumerate() {
-            let far = format!("nic{i}c");
-            veth(kernel, "nic0", &cards, &far, Some(front_mac(i)));
+            veth(kernel, "nic0", &cards, &far(i), Some(front_mac(i)));
             address(kernel, "nic0", Ipv4Addr::new(10, 77, 0, i as u8 + 1), 24);
             // only the home answers ARP for the service
             address(kernel, if i == 0 { "nic0" } else { "lo" }, SERVICE, 32);
@@ -79,19 +80,33 @@ impl Cluster {
                 device = device.with_wire(port, recorded(ours, i, port));
                 hub.push(Box::new(theirs));
             }
-            let port = KernelWire(cards.run(|| Packet::open(&far)).unwrap());
-            let inside = kernel.try_clone().unwrap();
-            let mut config = config(count, i);
-            tweak(&mut config);
-            let node = Node::spawn(wrap(i, device), Box::new(port), config, move || inside.enter());
-            nodes.push(node.unwrap());
+            devices.push(wrap(i, device));
         }
-        Cluster { client, kernels, nodes, _hubs: [Hub::new(front), Hub::new(back)] }
+        let mut cluster =
+            Cluster { client, kernels, nodes: Vec::new(), cards, _hubs: [Hub::new(front), Hub::new(back)] };
+        for (i, device) in devices.into_iter().enumerate() {
+            cluster.nodes.push(cluster.start(i, device, &tweak));
+        }
+        cluster
+    }
+
+    /// Starts the node of a server over its card.
+    pub fn start(&self, i: usize, device: impl Device + 'static, tweak: impl Fn(&mut NodeConfig)) -> NodeHandle {
+        let port = KernelWire(self.cards.run(|| Packet::open(&far(i))).unwrap());
+        let inside = self.kernels[i].try_clone().unwrap();
+        let mut config = config(self.kernels.len(), i);
+        tweak(&mut config);
+        Node::spawn(device, Box::new(port), config, move || inside.enter()).unwrap()
     }
 }
 
+/// The far end of a server's interface.
+fn far(i: usize) -> String {
+    format!("nic{i}c")
+}
+
 fn config(count: usize, node: usize) -> NodeConfig {
-    let peer = |i| PeerConfig { name: name(i), back_ip: back_ip(i), back_mac: back_mac(i) };
+    let peer = |i| PeerConfig { name: name(i), back_ip: back_ip(i), back_mac: back_mac(i), plain: false };
     NodeConfig {
         name: name(node),
         back_ip: back_ip(node),
@@ -103,6 +118,8 @@ fn config(count: usize, node: usize) -> NodeConfig {
         cluster_keys: vec![[7; 32]],
         hold_bytes: NodeConfig::HOLD_BYTES,
         move_bytes: NodeConfig::MOVE_BYTES,
+        idle: NodeConfig::IDLE,
+        state_dir: None,
     }
 }
 

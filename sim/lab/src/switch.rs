@@ -13,6 +13,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// How often the thread looks whether it is to stop, in milliseconds.
 const STOP_MS: u16 = 100;
+/// How often it looks at wires that hold frames back and don't say when they let them go.
+const WATCH_MS: u16 = 1;
 
 /// A running switch; dropping it stops the thread.
 pub struct Switch {
@@ -22,11 +24,20 @@ pub struct Switch {
 
 impl Switch {
     /// Switches between `ports` until dropped. Each needs a descriptor to wait for.
-    pub fn spawn<W: Wire + 'static>(mut ports: Vec<W>) -> io::Result<Self> {
+    pub fn spawn<W: Wire + 'static>(ports: Vec<W>) -> io::Result<Self> {
+        Self::start(ports, STOP_MS)
+    }
+
+    /// As [`Switch::spawn`], for ports of which some hold frames back, as [`ipos_sim::fault::Fault`] does.
+    pub fn spawn_watchful<W: Wire + 'static>(ports: Vec<W>) -> io::Result<Self> {
+        Self::start(ports, WATCH_MS)
+    }
+
+    fn start<W: Wire + 'static>(mut ports: Vec<W>, wait_ms: u16) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let thread = thread::Builder::new().name("switch".into()).spawn(move || {
-            if let Err(e) = run(&mut ports, &stopped) {
+            if let Err(e) = run(&mut ports, &stopped, wait_ms) {
                 tracing::error!("the switch stopped: {e}");
             }
         })?;
@@ -44,7 +55,7 @@ impl Drop for Switch {
     }
 }
 
-fn run<W: Wire>(ports: &mut [W], stop: &AtomicBool) -> io::Result<()> {
+fn run<W: Wire>(ports: &mut [W], stop: &AtomicBool, wait_ms: u16) -> io::Result<()> {
     let mut learned: HashMap<[u8; 6], usize> = HashMap::new();
     let mut frame = Vec::new();
     while !stop.load(Ordering::Relaxed) {
@@ -64,19 +75,19 @@ fn run<W: Wire>(ports: &mut [W], stop: &AtomicBool) -> io::Result<()> {
                 }
             }
         }
-        wait(ports)?;
+        wait(ports, wait_ms)?;
     }
     Ok(())
 }
 
-fn wait<W: Wire>(ports: &[W]) -> io::Result<()> {
+fn wait<W: Wire>(ports: &[W], wait_ms: u16) -> io::Result<()> {
     let mut fds: Vec<PollFd<'_>> = ports
         .iter()
         .filter_map(Wire::fd)
         // SAFETY: the descriptors belong to `ports`, which are borrowed for as long as these.
         .map(|fd| PollFd::new(unsafe { BorrowedFd::borrow_raw(fd.as_raw_fd()) }, PollFlags::POLLIN))
         .collect();
-    match poll(&mut fds, PollTimeout::from(STOP_MS)) {
+    match poll(&mut fds, PollTimeout::from(wait_ms)) {
         Ok(_) | Err(Errno::EINTR) => Ok(()),
         Err(e) => Err(e.into()),
     }

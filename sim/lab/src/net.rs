@@ -1,4 +1,4 @@
-//! The demo's networks, in namespaces without names: they are gone when the process is.
+//! Servers, their cards and a client, in namespaces without names: they are gone when the process is.
 //!
 //! ```text
 //!  client ── c0 ═══ switch ═══ front ┐ card a ┌ back ══════ back ┐ card b ┌ front ═══ switch
@@ -15,13 +15,14 @@ use std::fs;
 use std::io;
 use std::net::Ipv4Addr;
 
-use anyhow::Context;
+use ipos_sim::fault::{Fault, Faults};
+use ipos_sim::wire::Wire;
 use ipos_sim::wire::netns::Netns;
 use ipos_sim::wire::{offload, packet};
 use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkMessage};
 use rtnetlink::{Handle, LinkBridge, LinkUnspec, LinkVeth};
 
-use super::switch::Switch;
+use crate::switch::Switch;
 
 /// The address that the client talks to. Server a is its home.
 pub const SERVICE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
@@ -76,7 +77,16 @@ struct Joint {
 
 impl Net {
     /// Builds the networks of `count` servers (at most 26).
-    pub fn new(count: u8) -> anyhow::Result<Self> {
+    pub fn new(count: u8) -> io::Result<Self> {
+        Self::build(count, None)
+    }
+
+    /// As [`Net::new`]; what passes between the home's back port and the other servers meets `faults`, by `seed`.
+    pub fn with_faults(count: u8, faults: Faults, seed: u64) -> io::Result<Self> {
+        Self::build(count, Some((faults, seed)))
+    }
+
+    fn build(count: u8, faults: Option<(Faults, u64)>) -> io::Result<Self> {
         let client = quiet_namespace()?;
         let mut servers = Vec::new();
         for i in 0..count {
@@ -92,12 +102,12 @@ impl Net {
 
         let mut switches = Vec::new();
         let cards = servers.iter().map(|s| (&s.card, FRONT_IF));
-        switches.push(join(MTU, cards.chain([(&client, CLIENT_IF)]).collect())?);
+        switches.push(join(MTU, &cards.chain([(&client, CLIENT_IF)]).collect::<Vec<_>>())?);
         let backs: Vec<_> = servers.iter().map(|s| (&s.card, BACK_IF)).collect();
-        if let [(a, a_if), (b, b_if)] = backs[..] {
-            veth(a, b, BACK_MTU, a_if, b_if, None)?;
-        } else {
-            switches.push(join(BACK_MTU, backs)?);
+        match (faults, &backs[..]) {
+            (Some((faults, seed)), _) => switches.push(unreliable(BACK_MTU, &backs, faults, seed)?),
+            (None, [(a, a_if), (b, b_if)]) => veth(a, b, BACK_MTU, a_if, b_if, None)?,
+            (None, _) => switches.push(join(BACK_MTU, &backs)?),
         }
 
         address(&client, CLIENT_IF, CLIENT, 24)?;
@@ -113,7 +123,7 @@ impl Net {
 
 /// A namespace with its loopback up, without IPv6 (nobody asked for router solicitations) and
 /// with the ARP manners that a shared service address needs.
-fn quiet_namespace() -> anyhow::Result<Netns> {
+fn quiet_namespace() -> io::Result<Netns> {
     let ns = Netns::new()?;
     let settings = [
         ("ipv6/conf/all/disable_ipv6", "1"),
@@ -141,22 +151,41 @@ fn quiet_namespace() -> anyhow::Result<Netns> {
 }
 
 /// Joins interfaces, made in the namespaces named, by a switch in a namespace of its own.
-fn join(mtu: u32, ends: Vec<(&Netns, &str)>) -> anyhow::Result<Joint> {
+fn join(mtu: u32, ends: &[(&Netns, &str)]) -> io::Result<Joint> {
+    let (ns, ports) = ports(mtu, ends)?;
+    let switch = match bridge(&ns, &ports) {
+        Ok(()) => None,
+        Err(e) if e.raw_os_error() == Some(libc::EOPNOTSUPP) => {
+            tracing::info!("this kernel has no bridges: a thread switches instead");
+            Some(Switch::spawn(wires(&ns, &ports)?)?)
+        }
+        Err(e) => return Err(context("making a bridge", &e)),
+    };
+    Ok(Joint { _switch: switch, _namespace: ns })
+}
+
+/// As [`join`], by a thread; what passes the first port meets faults.
+fn unreliable(mtu: u32, ends: &[(&Netns, &str)], faults: Faults, seed: u64) -> io::Result<Joint> {
+    let (ns, ports) = ports(mtu, ends)?;
+    let mut plugged: Vec<Box<dyn Wire>> = Vec::new();
+    for wire in wires(&ns, &ports)? {
+        plugged.push(if plugged.is_empty() { Box::new(Fault::new(wire, faults, seed)) } else { Box::new(wire) });
+    }
+    Ok(Joint { _switch: Some(Switch::spawn_watchful(plugged)?), _namespace: ns })
+}
+
+/// A namespace with one end of a cable to each of `ends`, and their names.
+fn ports(mtu: u32, ends: &[(&Netns, &str)]) -> io::Result<(Netns, Vec<String>)> {
     let ns = quiet_namespace()?;
     let ports: Vec<String> = (0..ends.len()).map(|i| format!("p{i}")).collect();
     for ((far, far_if), port) in ends.iter().zip(&ports) {
         veth(&ns, far, mtu, port, far_if, None)?;
     }
-    let switch = match bridge(&ns, &ports) {
-        Ok(()) => None,
-        Err(e) if e.raw_os_error() == Some(libc::EOPNOTSUPP) => {
-            tracing::info!("this kernel has no bridges: a thread switches instead");
-            let wires = ns.run(|| ports.iter().map(|p| packet::Packet::open(p)).collect::<io::Result<Vec<_>>>())?;
-            Some(Switch::spawn(wires)?)
-        }
-        Err(e) => return Err(e).context("making a bridge"),
-    };
-    Ok(Joint { _switch: switch, _namespace: ns })
+    Ok((ns, ports))
+}
+
+fn wires(ns: &Netns, ports: &[String]) -> io::Result<Vec<packet::Packet>> {
+    ns.run(|| ports.iter().map(|p| packet::Packet::open(p)).collect())
 }
 
 fn bridge(ns: &Netns, ports: &[String]) -> io::Result<()> {
@@ -172,7 +201,7 @@ fn bridge(ns: &Netns, ports: &[String]) -> io::Result<()> {
 }
 
 /// A veth pair over two namespaces, both ends up and handing over finished frames.
-fn veth(a: &Netns, b: &Netns, mtu: u32, a_if: &str, b_if: &str, mac: Option<[u8; 6]>) -> anyhow::Result<()> {
+fn veth(a: &Netns, b: &Netns, mtu: u32, a_if: &str, b_if: &str, mac: Option<[u8; 6]>) -> io::Result<()> {
     use std::os::fd::AsRawFd;
     let far: LinkMessage = LinkUnspec::new_with_name(b_if).mtu(mtu).setns_by_fd(b.as_raw_fd()).build();
     let mut near = LinkVeth::new(a_if, b_if).mtu(mtu).set_info_data(InfoData::Veth(InfoVeth::Peer(far)));
@@ -180,7 +209,7 @@ fn veth(a: &Netns, b: &Netns, mtu: u32, a_if: &str, b_if: &str, mac: Option<[u8;
         near = near.address(mac.to_vec());
     }
     netlink(a, async move |handle| handle.link().add(near.build()).execute().await.map_err(io_error))
-        .with_context(|| format!("making the veth pair {a_if}–{b_if}"))?;
+        .map_err(|e| context(&format!("making the veth pair {a_if}–{b_if}"), &e))?;
     for (ns, name) in [(a, a_if), (b, b_if)] {
         ns.run(|| offload::disable(name))?;
         up(ns, name)?;
@@ -188,19 +217,19 @@ fn veth(a: &Netns, b: &Netns, mtu: u32, a_if: &str, b_if: &str, mac: Option<[u8;
     Ok(())
 }
 
-fn up(ns: &Netns, interface: &str) -> anyhow::Result<()> {
+fn up(ns: &Netns, interface: &str) -> io::Result<()> {
     netlink(ns, async |handle| {
         let message = LinkUnspec::new_with_index(index(interface)?).up().build();
         handle.link().set(message).execute().await.map_err(io_error)
     })
-    .with_context(|| format!("bringing {interface} up"))
+    .map_err(|e| context(&format!("bringing {interface} up"), &e))
 }
 
-fn address(ns: &Netns, interface: &str, address: Ipv4Addr, prefix: u8) -> anyhow::Result<()> {
+fn address(ns: &Netns, interface: &str, address: Ipv4Addr, prefix: u8) -> io::Result<()> {
     netlink(ns, async |handle| {
         handle.address().add(index(interface)?, address.into(), prefix).execute().await.map_err(io_error)
     })
-    .with_context(|| format!("giving {interface} the address {address}/{prefix}"))
+    .map_err(|e| context(&format!("giving {interface} the address {address}/{prefix}"), &e))
 }
 
 /// Runs `f` with a netlink connection of the namespace.
@@ -220,6 +249,11 @@ fn index(interface: &str) -> io::Result<u32> {
     Ok(nix::net::if_::if_nametoindex(interface)?)
 }
 
+/// `error` with what was tried in front, its kind kept.
+fn context(what: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{what}: {error}"))
+}
+
 fn io_error(error: rtnetlink::Error) -> io::Error {
     match error {
         rtnetlink::Error::NetlinkError(message) => message.to_io(),
@@ -228,15 +262,13 @@ fn io_error(error: rtnetlink::Error) -> io::Error {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
     use std::net::UdpSocket;
     use std::time::Duration;
 
-    use ipos_sim::wire::Wire;
-
     /// A card that is a plain cable, to see whether the rest of the network is right.
-    pub(in crate::demo) fn patch(s: &ServerNet) -> Switch {
+    fn patch(s: &ServerNet) -> Switch {
         let wires = s.card.run(|| Ok(vec![packet::Packet::open(FRONT_IF)?, packet::Packet::open(KERNEL_FAR_IF)?]));
         Switch::spawn(wires.unwrap()).unwrap()
     }

@@ -1,0 +1,54 @@
+//! What a running node says.
+
+use std::future::Future;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use ipos::Node;
+use ipos::message::Place;
+use serde_json::{Map, Value, json};
+
+/// Waits for an answer.
+pub fn ask<T>(question: impl Future<Output = Result<T, ipos::Error>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(question)?)
+}
+
+fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(head.iter().copied()).add_rows(rows);
+    table
+}
+
+/// Prints the counters.
+pub fn stats(node: &Node, json: bool) -> anyhow::Result<()> {
+    let stats = ask(node.stats())?;
+    if json {
+        let all: Map<String, Value> = stats.into_iter().map(|(name, value)| (name, value.into())).collect();
+        println!("{}", Value::Object(all));
+    } else {
+        println!(
+            "{}",
+            table(&["counter", "value"], stats.into_iter().map(|(name, value)| vec![name, value.to_string()]))
+        );
+    }
+    Ok(())
+}
+
+/// Prints the connections.
+pub fn connections(node: &Node, json: bool) -> anyhow::Result<()> {
+    let all = ask(node.connections())?;
+    let place = |place: Place| match place {
+        Place::Here => "here".to_owned(),
+        Place::At(peer) => format!("at {peer}"),
+        Place::Moving => "moving".to_owned(),
+    };
+    if json {
+        let all = all.into_iter().map(|c| json!({"client": c.client, "service": c.service, "place": place(c.place)}));
+        println!("{}", all.collect::<Value>());
+    } else {
+        let rows = all.into_iter().map(|c| vec![c.client.to_string(), c.service.to_string(), place(c.place)]);
+        println!("{}", table(&["client", "service", "lives"], rows));
+    }
+    Ok(())
+}

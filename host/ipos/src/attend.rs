@@ -1,0 +1,101 @@
+//! The conversation of a listener with its node, for as long as the listener exists.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::channel::Channel;
+use crate::error::Error;
+use crate::message::{Reply, Request};
+use crate::node::unexpected;
+use crate::shared::{Shared, until};
+use crate::stream::{Origin, Stream};
+
+/// First and longest pause before a node that is gone is looked for again.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// Takes what arrives until the listener is gone or wants no more. `ready` is told how it began; a listener whose first
+/// conversation can't begin is none.
+pub(crate) async fn attend(
+    shared: Arc<Shared>,
+    listening: OwnedFd,
+    port: u16,
+    arrivals: mpsc::Sender<Stream>,
+    ready: oneshot::Sender<Result<(), Error>>,
+) {
+    let mut ready = Some(ready);
+    let mut pause = PAUSE.0;
+    loop {
+        let begun = begin(&shared, &listening, port).await;
+        match (begun, ready.take()) {
+            (Ok(channel), first) => {
+                if let Some(first) = first {
+                    let _ = first.send(Ok(()));
+                }
+                pause = PAUSE.0;
+                match converse(&shared, &channel, &arrivals).await {
+                    Ok(()) => return,
+                    Err(e) => tracing::warn!("port {port}: nothing arrives until the node is found again: {e}"),
+                }
+            }
+            (Err(e), Some(first)) => {
+                let _ = first.send(Err(e));
+                return;
+            }
+            (Err(e), None) => tracing::debug!("port {port}: {e}"),
+        }
+        // a listener that is to be emptied does not wait for a node
+        if *shared.unlisten.borrow() {
+            return;
+        }
+        tokio::select! {
+            () = arrivals.closed() => return,
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(PAUSE.1),
+        }
+    }
+}
+
+async fn begin(shared: &Shared, listening: &OwnedFd, port: u16) -> Result<Channel, Error> {
+    let channel = shared.node.converse().await?;
+    channel.send(&Request::Listen { port }, Some(listening.as_fd())).await?;
+    match channel.receive().await?.0 {
+        Reply::Listening => Ok(channel),
+        other => Err(unexpected(other)),
+    }
+}
+
+async fn converse(shared: &Arc<Shared>, channel: &Channel, arrivals: &mpsc::Sender<Stream>) -> Result<(), Error> {
+    let (mut unlisten, mut leave, mut live) =
+        (shared.unlisten.subscribe(), shared.leave.subscribe(), shared.live.subscribe());
+    let (mut unlistened, mut leaving, mut drained) = (false, false, false);
+    loop {
+        tokio::select! {
+            () = arrivals.closed() => return Ok(()),
+            () = until(&mut unlisten, |u| *u), if !unlistened => {
+                unlistened = true;
+                channel.send(&Request::Unlisten, None).await?;
+            }
+            () = until(&mut leave, Option::is_some), if !leaving => leaving = true,
+            () = until(&mut live, |n| *n == 0), if leaving && !drained => {
+                drained = true;
+                channel.send(&Request::Drained, None).await?;
+            }
+            received = channel.receive() => match received? {
+                (Reply::Arrived { client, server, state }, Some(fd)) => {
+                    let stream = Stream::new(fd.into(), Origin::Arrived, (client, server), state, shared.clone());
+                    let stream = stream.map_err(|source| Error::Io { what: "taking an arrival", source })?;
+                    if arrivals.send(stream).await.is_err() {
+                        return Ok(());
+                    }
+                }
+                (Reply::Drain { target }, None) => {
+                    shared.leave.send_replace(Some(target));
+                }
+                (Reply::Unlistened, None) => return Ok(()),
+                (other, _) => return Err(unexpected(other)),
+            },
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The Unix socket between applications and node, as both ends see it: packets of one message with at most one
+//! descriptor.
+
+use std::fs;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, SocketAddrUnix, SocketFlags, SocketType, sockopt,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use crate::message::{MESSAGE_BYTES, MessageError, decode, encode};
+
+/// Conversations that wait to be taken, as `listen(2)` counts them.
+const BACKLOG: i32 = 1024;
+/// How long to try while [`BACKLOG`] is used up, and how often.
+const PATIENCE: (Duration, u32) = (Duration::from_millis(2), 2500);
+/// Descriptors in one packet at most (`SCM_MAX_FD`): with room for all, none is lost unseen.
+const MOST_DESCRIPTORS: usize = 253;
+
+/// Why a conversation can't go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ChannelError {
+    /// The other side has ended it.
+    #[error("the other side has ended the conversation")]
+    Ended,
+    /// The socket failed.
+    #[error("the Unix socket: {0}")]
+    Io(#[from] io::Error),
+    /// What came is no message; or what was to be sent is too long.
+    #[error(transparent)]
+    Message(#[from] MessageError),
+}
+
+fn socket() -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    Ok(rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?)
+}
+
+fn register(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an OwnedFd stays open and the same until it is dropped, and nothing here takes it out.
+    Ok(unsafe { AsyncFd::register(fd) }?)
+}
+
+/// One end of a conversation.
+#[derive(Debug)]
+pub struct Channel(AsyncFd<OwnedFd>);
+
+impl Channel {
+    /// Begins a conversation with the node that listens at `path`.
+    pub async fn connect(path: &Path) -> io::Result<Self> {
+        let (fd, address) = (socket()?, SocketAddrUnix::new(path)?);
+        let (pause, tries) = PATIENCE;
+        let mut left = tries;
+        // a non-blocking connect does not wait for a place in the backlog (unix(7))
+        while let Err(e) = rustix::net::connect(&fd, &address) {
+            if e != rustix::io::Errno::AGAIN || left == 0 {
+                return Err(e.into());
+            }
+            left -= 1;
+            tokio::time::sleep(pause).await;
+        }
+        Self::new(fd)
+    }
+
+    /// Takes a connected, non-blocking `SOCK_SEQPACKET` socket.
+    pub fn new(fd: OwnedFd) -> io::Result<Self> {
+        Ok(Channel(register(fd)?))
+    }
+
+    /// User that the process on the other side ran as when it connected.
+    pub fn peer_user(&self) -> io::Result<u32> {
+        Ok(sockopt::socket_peercred(self.0.get_ref())?.uid.as_raw())
+    }
+
+    /// Sends a message, waiting for room. Dropping the future before it is ready sends nothing.
+    pub async fn send<M: Serialize>(
+        &self,
+        message: &M,
+        descriptor: Option<BorrowedFd<'_>>,
+    ) -> Result<(), ChannelError> {
+        self.send_packet(&encode(message)?, descriptor).await
+    }
+
+    /// [`send`](Channel::send) of what may be no message.
+    pub async fn send_packet(&self, bytes: &[u8], descriptor: Option<BorrowedFd<'_>>) -> Result<(), ChannelError> {
+        let descriptors = descriptor.as_slice();
+        let send = |fd: &OwnedFd| {
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut control = SendAncillaryBuffer::new(&mut space);
+            if !descriptors.is_empty() {
+                control.push(SendAncillaryMessage::ScmRights(descriptors));
+            }
+            let sent = rustix::net::sendmsg(fd, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL)?;
+            Ok(sent)
+        };
+        match self.0.async_io(Interest::WRITABLE, send).await {
+            Ok(_) => Ok(()),
+            Err(e) if matches!(e.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => {
+                Err(ChannelError::Ended)
+            }
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// Takes the next message with the descriptor that came along; [`ChannelError::Ended`] if none follows. Dropping
+    /// the future before it is ready takes nothing. After a [`ChannelError::Message`] the conversation can go on.
+    pub async fn receive<M: DeserializeOwned>(&self) -> Result<(M, Option<OwnedFd>), ChannelError> {
+        let received = self.0.async_io(Interest::READABLE, |fd| Ok(packet(fd)?)).await;
+        let (bytes, length, mut descriptors) = match received {
+            Ok(packet) => packet,
+            Err(e) if e.kind() == io::ErrorKind::ConnectionReset => return Err(ChannelError::Ended),
+            Err(e) => return Err(e.into()),
+        };
+        if length == 0 {
+            return Err(ChannelError::Ended);
+        }
+        if length > MESSAGE_BYTES {
+            return Err(MessageError::Long(length).into());
+        }
+        let message = decode(&bytes)?;
+        if descriptors.len() > 1 {
+            return Err(MessageError::Descriptors { found: descriptors.len(), expected: 1 }.into());
+        }
+        Ok((message, descriptors.pop()))
+    }
+}
+
+/// One packet: what of it may be a message, its real length, its descriptors.
+fn packet(fd: &OwnedFd) -> rustix::io::Result<(Vec<u8>, usize, Vec<OwnedFd>)> {
+    let (_, length) = rustix::net::recv(fd, &mut [0u8; 0][..], RecvFlags::PEEK | RecvFlags::TRUNC)?;
+    let mut bytes = vec![0; length.min(MESSAGE_BYTES)];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::TRUNC;
+    let received = rustix::net::recvmsg(fd, &mut [IoSliceMut::new(&mut bytes)], &mut control, flags)?;
+    let mut descriptors = Vec::new();
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(rights) = message {
+            descriptors.extend(rights);
+        }
+    }
+    Ok((bytes, received.bytes.max(length), descriptors))
+}
+
+/// Where a node takes conversations.
+#[derive(Debug)]
+pub struct Gate {
+    fd: AsyncFd<OwnedFd>,
+    path: PathBuf,
+}
+
+impl Gate {
+    /// Makes the socket at `path` with the permissions `mode`, in place of one that a dead node left. Needs a tokio
+    /// runtime.
+    pub fn bind(path: &Path, mode: u32) -> io::Result<Self> {
+        let (fd, address) = (socket()?, SocketAddrUnix::new(path)?);
+        match rustix::net::bind(&fd, &address) {
+            Err(rustix::io::Errno::ADDRINUSE) => {
+                if rustix::net::connect(socket()?, &address) != Err(rustix::io::Errno::CONNREFUSED) {
+                    return Err(io::Error::new(io::ErrorKind::AddrInUse, "a node listens there already"));
+                }
+                fs::remove_file(path)?;
+                rustix::net::bind(&fd, &address)?;
+            }
+            other => other?,
+        }
+        // nobody can connect before listen
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+        rustix::net::listen(&fd, BACKLOG)?;
+        Ok(Gate { fd: register(fd)?, path: path.to_owned() })
+    }
+
+    /// The next conversation.
+    pub async fn accept(&self) -> io::Result<Channel> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let accept = |fd: &OwnedFd| Ok(rustix::net::accept_with(fd, flags)?);
+        Channel::new(self.fd.async_io(Interest::READABLE, accept).await?)
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        // somebody may have removed it
+        let _ = fs::remove_file(&self.path);
+    }
+}

@@ -1,0 +1,66 @@
+//! TCP streams that can move to another server while their clients notice nothing: the library for servers on tokio.
+//!
+//! A server listens through the [`Node`] of its machine. The [`Listener`] yields [`Stream`]s: connections that clients
+//! open, and connections that other servers gave away, each with what the application there knew about it. A stream
+//! is given away by [`Stream::migrate`]. The node (`ipos node`) has the privileges for that; the server needs none.
+//!
+//! ```no_run
+//! use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
+//!
+//! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut listener = ipos::Node::default().listen("10.77.0.100:7000".parse()?).await?;
+//! loop {
+//!     let mut stream = listener.accept().await?;
+//!     tokio::spawn(async move {
+//!         // lines echoed so far, on whichever server
+//!         let mut count = u64::from_be_bytes(stream.state().try_into().unwrap_or_default());
+//!         let leaving = stream.leaving();
+//!         tokio::pin!(leaving);
+//!         loop {
+//!             tokio::select! {
+//!                 target = &mut leaving => {
+//!                     // what has been read and not consumed goes along
+//!                     return drop(stream.migrate(&target, count.to_be_bytes()).await);
+//!                 }
+//!                 bytes = stream.fill_buf() => {
+//!                     let Ok(bytes) = bytes.map(<[u8]>::to_vec) else { return };
+//!                     if bytes.is_empty() || stream.write_all(&bytes).await.is_err() {
+//!                         return;
+//!                     }
+//!                     stream.consume(bytes.len());
+//!                     count += bytes.iter().filter(|b| **b == b'\n').count() as u64;
+//!                 }
+//!             }
+//!         }
+//!     });
+//! }
+//! # }
+//! ```
+//!
+//! **Cancellation.** Every future of this crate can be dropped at any time. A dropped [`Migration`] detaches.
+//!
+//! **When it ends.** When a server dies, its node finds out at once: nothing arrives for it any more, and its
+//! connections end as any dead process's do. When the node dies, established connections go on, but those that are just
+//! moving end with it; the listener finds the restarted node by itself.
+//!
+//! Read next: [`message`] for what is said to the node, `examples/` for whole servers.
+
+mod attend;
+mod buffer;
+pub mod channel;
+mod error;
+mod listener;
+pub mod message;
+mod migration;
+mod node;
+mod refusal;
+mod shared;
+mod stream;
+
+pub use error::{Error, MoveFailed};
+pub use listener::Listener;
+pub use message::MoveReport;
+pub use migration::Migration;
+pub use node::Node;
+pub use refusal::{Refusal, Unmovable};
+pub use stream::{Origin, Stream};

@@ -1,0 +1,65 @@
+//! Servers as processes of their own, without any privilege.
+
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::{PORT, Rig};
+
+/// A running program; it is killed when this is dropped.
+pub struct Program(pub Child);
+
+/// An example of this crate, which cargo builds with its tests.
+pub fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let path = test.parent().and_then(|deps| deps.parent()).unwrap().join("examples").join(name);
+    assert!(
+        path.exists(),
+        "{} is missing: one test program alone builds no examples, `cargo build --examples` does",
+        path.display()
+    );
+    path
+}
+
+impl Program {
+    /// Runs a program in a server's network namespace, with no capability at all, and waits until it listens.
+    pub fn start(rig: &Rig, server: usize, mut command: Command) -> Self {
+        command.env("IPOS_SOCKET", rig.socket(server)).stdin(Stdio::null());
+        // SAFETY: system calls alone between fork and exec; nothing allocates.
+        unsafe {
+            command.pre_exec(|| {
+                for capability in 0..64 {
+                    // those that this kernel does not have can't be dropped
+                    libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0);
+                }
+                Ok(())
+            });
+        }
+        let program = Program(rig.cluster.kernels[server].run(|| command.spawn()).unwrap());
+        let listens = format!(":{:04X} 00000000:0000 0A", PORT);
+        for _ in 0..2000 {
+            let sockets = std::fs::read_to_string(format!("/proc/{}/net/tcp", program.0.id())).unwrap_or_default();
+            if sockets.contains(&listens) {
+                let status = std::fs::read_to_string(format!("/proc/{}/status", program.0.id())).unwrap();
+                assert!(status.contains("CapEff:\t0000000000000000"), "{status}");
+                return program;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        panic!("{command:?} does not listen");
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.0.id() as i32), signal).unwrap();
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

@@ -1,0 +1,55 @@
+//! A failed move in the words of [`ipos::message`].
+
+use ipos::{Refusal, Unmovable};
+use ipos_migrate::StartError;
+use ipos_migrate::protocol::Failure;
+use ipos_migrate::socket::FreezeError;
+
+use crate::error::MoveError;
+
+pub(super) fn refusal(error: &MoveError) -> Refusal {
+    let detail = error.to_string();
+    let unmovable = |kind| Refusal::Unmovable { kind, detail: detail.clone() };
+    let long = |what: &str, length: usize, limit: usize| Refusal::TooLong {
+        what: what.to_owned(),
+        length: length as u64,
+        limit: limit as u64,
+    };
+    match error {
+        MoveError::UnknownPeer { asked, known } => Refusal::UnknownPeer { asked: asked.clone(), known: known.clone() },
+        MoveError::StateTooLong { length, limit } => long("application state", *length, *limit),
+        MoveError::Socket(e) => unmovable(match e {
+            FreezeError::NotConnected(_) => Unmovable::NotTcp,
+            FreezeError::State(_) => Unmovable::State,
+            FreezeError::Urgent => Unmovable::Urgent,
+            FreezeError::Mptcp => Unmovable::Mptcp,
+            FreezeError::Ulp(_) => Unmovable::UpperLayer,
+            FreezeError::Signed(_) => Unmovable::Signed,
+            FreezeError::Moving(_) => Unmovable::Changing,
+            FreezeError::Repair(_) | FreezeError::Io { .. } => Unmovable::System,
+        }),
+        MoveError::Start(StartError::UnknownService(_)) => unmovable(Unmovable::UnknownService),
+        MoveError::Start(StartError::Busy) => unmovable(Unmovable::Moving),
+        MoveError::Start(StartError::TooLong { length, limit }) => long("queues and state", *length, *limit),
+        MoveError::Card(_) => Refusal::NoRoom(detail),
+        MoveError::Protocol(Failure::Refused(reason)) => Refusal::Destination(reason.name().to_owned()),
+        MoveError::Protocol(Failure::Silent(_) | Failure::Held | Failure::Local) => Refusal::GivenUp(detail),
+        MoveError::Protocol(Failure::Unconfirmed) => Refusal::Unconfirmed,
+        MoveError::Protocol(Failure::Lost) => Refusal::Lost(detail),
+        MoveError::Stopped => Refusal::Stopped,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upper_layer_protocol_is_named() {
+        let Refusal::Unmovable { kind, detail } = refusal(&FreezeError::Ulp("tls".to_owned()).into()) else {
+            panic!("another kind of refusal");
+        };
+        assert_eq!(kind, Unmovable::UpperLayer);
+        assert!(detail.contains("\"tls\""), "{detail}");
+    }
+}

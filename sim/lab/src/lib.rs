@@ -1,0 +1,6 @@
+//! Networks of servers, cards and a client in namespaces without names, with faults on demand.
+//!
+//! [`net`] builds them, [`switch`] joins what the kernel does not join itself. Everything is gone when the process is.
+
+pub mod net;
+pub mod switch;

@@ -1,0 +1,287 @@
+//! `ipos node` as a user runs it: two daemons over cards in processes of their own or in theirs, a server on the library
+//! between them, and what the command says.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddrV4, TcpStream};
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use ipos_lab::net::{BACK_IF, FRONT_IF, KERNEL_FAR_IF, Net, SERVICE};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+const PORT: u16 = 7000;
+const ADDRESS: SocketAddrV4 = SocketAddrV4::new(SERVICE, PORT);
+
+/// A process that is killed when this is dropped.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn ipos(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ipos"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn said(output: &Output) -> (String, String) {
+    (String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// Two servers.
+struct Servers {
+    nodes: Vec<Process>,
+    _cards: Vec<Process>,
+    net: Net,
+    directory: TempDir,
+}
+
+impl Servers {
+    /// `card`: in the nodes' processes, or without, in processes of their own.
+    fn new(card: Option<&str>) -> Self {
+        let net = Net::new(2).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let mut servers = Servers { nodes: Vec::new(), _cards: Vec::new(), net, directory };
+        for i in 0..2 {
+            let server = &servers.net.servers[i];
+            let socket = servers.directory.path().join(format!("card-{}", server.name));
+            if card.is_none() {
+                let mut command = ipos(&["card", "serve", "--front", FRONT_IF, "--back", BACK_IF, "--socket"]);
+                command.arg(&socket).stderr(Stdio::null());
+                servers._cards.push(Process(server.card.run(|| command.spawn()).unwrap()));
+                appears(&socket);
+            }
+            let config =
+                servers.config(i, card.map_or_else(|| format!("vfio-user:{}", socket.display()), str::to_owned));
+            // one is told in JSON, one in TOML
+            let file = servers.directory.path().join(format!("node-{}.{}", server.name, ["json", "toml"][i]));
+            let text = if i == 0 { config.to_string() } else { toml::to_string(&config).unwrap() };
+            fs::write(&file, text).unwrap();
+            let mut command = ipos(&["node", "--config"]);
+            command.arg(&file);
+            servers.nodes.push(Process(server.kernel.run(|| command.spawn()).unwrap()));
+        }
+        for i in 0..2 {
+            appears(&servers.socket(i));
+        }
+        servers
+    }
+
+    fn config(&self, own: usize, card: String) -> Value {
+        let servers = &self.net.servers;
+        let mac = |m: [u8; 6]| m.map(|b| format!("{b:02x}")).join(":");
+        let peers = servers.iter().filter(|s| s.name != servers[own].name);
+        let peers = peers.map(|s| json!({"name": s.name, "back_ip": s.back_ip, "back_mac": mac(s.back_mac)}));
+        let mut config = json!({
+            "name": servers[own].name,
+            "socket": self.socket(own),
+            "socket_mode": "0600",
+            "kernel": KERNEL_FAR_IF,
+            "wires_namespace": format!("/proc/{}/fd/{}", std::process::id(), servers[own].card.as_raw_fd()),
+            "back_ip": servers[own].back_ip,
+            "front_mac": mac(servers[own].front_mac),
+            "back_mac": mac(servers[own].back_mac),
+            "cluster_keys": ["07".repeat(32)],
+            "services": [{"address": SERVICE, "port": PORT, "home": servers[0].name}],
+            "peers": peers.collect::<Value>(),
+        });
+        if !card.starts_with("vfio") {
+            config["front"] = FRONT_IF.into();
+            config["back"] = BACK_IF.into();
+        }
+        config["card"] = card.into();
+        config
+    }
+
+    fn socket(&self, server: usize) -> PathBuf {
+        self.directory.path().join(&self.net.servers[server].name).join("node.sock")
+    }
+
+    /// Asks a running node.
+    fn ask(&self, server: usize, arguments: &[&str]) -> Output {
+        ipos(arguments).arg("--socket").arg(self.socket(server)).output().unwrap()
+    }
+
+    fn json(&self, server: usize, question: &str) -> Value {
+        let output = self.ask(server, &["node", question, "--json"]);
+        assert!(output.status.success(), "{:?}", said(&output));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Echo servers on the library, which move when they are to.
+    fn serve(&self) -> Vec<tokio::runtime::Runtime> {
+        let run = |i: usize| {
+            let kernel = self.net.servers[i].kernel.try_clone().unwrap();
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
+                .on_thread_start(move || kernel.enter().unwrap())
+                .enable_all()
+                .build()
+                .unwrap();
+            let node = ipos::Node::new(self.socket(i));
+            let (ready, is_ready) = std::sync::mpsc::channel();
+            runtime.spawn(async move {
+                let mut listener = node.listen(ADDRESS).await.unwrap();
+                ready.send(()).unwrap();
+                loop {
+                    tokio::spawn(echo(listener.accept().await.unwrap()));
+                }
+            });
+            is_ready.recv().unwrap();
+            runtime
+        };
+        (0..2).map(run).collect()
+    }
+}
+
+async fn echo(mut stream: ipos::Stream) {
+    let leaving = stream.leaving();
+    tokio::pin!(leaving);
+    let (mut bytes, mut told) = ([0; 1024], false);
+    loop {
+        tokio::select! {
+            target = &mut leaving, if !told => match stream.migrate(&target, "").await {
+                Ok(_) => return,
+                Err(failed) => (stream, told) = (failed.stream.unwrap(), true),
+            },
+            read = stream.read(&mut bytes) => match read {
+                Ok(n) if n > 0 => stream.write_all(&bytes[..n]).await.unwrap(),
+                _ => return,
+            },
+        }
+    }
+}
+
+fn appears(path: &std::path::Path) {
+    for _ in 0..6000 {
+        if path.exists() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("{} does not appear", path.display());
+}
+
+fn expect(client: &mut TcpStream, text: &str) {
+    client.write_all(text.as_bytes()).unwrap();
+    let mut got = vec![0; text.len()];
+    client.read_exact(&mut got).unwrap();
+    assert_eq!(String::from_utf8_lossy(&got), text);
+}
+
+/// Connections of a client go from a to b when a is drained; then both nodes are told to stop.
+fn drain_and_stop(card: Option<&str>) {
+    let mut servers = Servers::new(card);
+    let runtimes = servers.serve();
+    let mut clients: Vec<_> = (0..5)
+        .map(|_| {
+            let client = servers.net.client.run(|| TcpStream::connect(ADDRESS)).unwrap();
+            client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            client
+        })
+        .collect();
+    for client in &mut clients {
+        expect(client, "before");
+    }
+    assert_eq!(servers.json(0, "connections"), json!([]));
+    let drained = servers.ask(0, &["drain", "--to", "b", "--seconds", "30"]);
+    assert!(drained.status.success(), "{:?}", said(&drained));
+    assert!(said(&drained).0.contains("No connection of a library server is left"), "{:?}", said(&drained));
+    for client in &mut clients {
+        expect(client, "after");
+    }
+    for (i, (out, came, place)) in [(5, 0, "at b"), (0, 5, "here")].into_iter().enumerate() {
+        let stats = servers.json(i, "stats");
+        assert_eq!((stats["moved_out"].as_u64(), stats["moved_in"].as_u64()), (Some(out), Some(came)), "{stats}");
+        let connections = servers.json(i, "connections");
+        let all = connections.as_array().unwrap();
+        assert_eq!(all.len(), 5);
+        for (connection, client) in all
+            .iter()
+            .flat_map(|c| clients.iter().map(move |k| (c, k)))
+            .filter(|(c, k)| c["client"] == k.local_addr().unwrap().to_string())
+        {
+            assert_eq!(
+                (connection["place"].as_str(), connection["service"].as_str()),
+                (Some(place), Some(&*ADDRESS.to_string())),
+                "{client:?}"
+            );
+        }
+    }
+    let table = said(&servers.ask(1, &["node", "connections"])).0;
+    assert_eq!(table.lines().filter(|l| l.contains("here")).count(), 5, "{table}");
+    assert!(said(&servers.ask(1, &["node", "stats"])).0.contains("moved_in"));
+    // b's connections have nowhere to go: a takes nothing any more
+    let left = servers.ask(1, &["drain", "--to", "a", "--seconds", "1"]);
+    assert_eq!(left.status.code(), Some(1), "{:?}", said(&left));
+    for (node, signal) in servers.nodes.iter_mut().zip([Signal::SIGTERM, Signal::SIGINT]) {
+        kill(Pid::from_raw(node.0.id() as i32), signal).unwrap();
+        assert_eq!(node.0.wait().unwrap().code(), Some(0));
+    }
+    for i in 0..2 {
+        assert!(!servers.socket(i).exists());
+        let output = servers.ask(i, &["node", "stats"]);
+        assert!(output.status.code() == Some(1) && said(&output).1.contains("no node at"), "{:?}", said(&output));
+    }
+    for runtime in runtimes {
+        runtime.shutdown_background();
+    }
+}
+
+#[test]
+fn nodes_over_cards_in_processes_of_their_own() {
+    drain_and_stop(None);
+}
+
+#[test]
+fn nodes_with_the_reference_card_inside() {
+    drain_and_stop(Some("model"));
+}
+
+#[test]
+fn what_is_wrong_is_said() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("node.toml");
+    let good = format!(
+        "name = \"a\"\nsocket = \"{}\"\ncard = \"model\"\nkernel = \"nonesuch0\"\nfront = \"f\"\nback = \"b\"\n\
+         back_ip = \"10.0.0.1\"\nfront_mac = \"02:00:00:00:00:01\"\nback_mac = \"02:00:00:00:00:02\"\n",
+        directory.path().join("socket").display()
+    );
+    let cases: [(&str, &str, &str); 6] = [
+        ("", "", "nonesuch0"),
+        ("front = \"f\"\n", "", "needs `front` and `back`"),
+        ("card = \"model\"", "card = \"vfio:0000:01:00.0\"", "has its own wires"),
+        ("card = \"model\"", "card = \"paper\"", "no card \"paper\""),
+        ("name = \"a\"\n", "", "name"),
+        ("back_ip", "back_op", "back_op"),
+    ];
+    for (from, to, about) in cases {
+        fs::write(&file, good.replacen(from, to, 1)).unwrap();
+        let output = ipos(&["node", "--config"]).arg(&file).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(said(&output).1.contains(about), "{about}: {:?}", said(&output));
+        assert!(!directory.path().join("socket").exists());
+    }
+    for (arguments, code, about) in [
+        (&["node"][..], 2, "--config"),
+        (&["node", "--config", "x", "--card", "paper"], 2, "no card"),
+        (&["node", "--config", "/nonexistent"], 1, "/nonexistent"),
+        (&["drain", "--seconds", "soon"], 2, "soon"),
+        (&["drain", "--socket", "/nonexistent"], 1, "no node at /nonexistent"),
+    ] {
+        let output = ipos(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+        assert!(said(&output).1.contains(about), "{about}: {:?}", said(&output));
+    }
+}

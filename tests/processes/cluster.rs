@@ -1,0 +1,252 @@
+//! Servers of three processes each, card, node and application, and the networks between them.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ipos_lab::net::{BACK_IF, FRONT_IF, KERNEL_FAR_IF, Net, SERVICE};
+use ipos_sim::fault::Faults;
+use ipos_sim::wire::netns::Netns;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::json;
+
+use crate::application::{PORT, VARIABLE};
+
+/// How long a process gets to do what it is asked.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A process that does not outlive this one's interest in it.
+pub struct Process(Child);
+
+impl Process {
+    /// Runs `command` in a network namespace.
+    fn spawn(command: &mut Command, inside: &Netns) -> Self {
+        let fd = inside.as_raw_fd();
+        // SAFETY: one system call between fork and exec, on a descriptor that is open until then.
+        unsafe {
+            command.pre_exec(move || {
+                let entered = libc::setns(fd, libc::CLONE_NEWNET);
+                if entered == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+            });
+        }
+        Process(command.spawn().unwrap())
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    /// Waits until it has died by SIGKILL.
+    pub fn died(&mut self) -> bool {
+        until(|| self.0.try_wait().unwrap().is_some()) && self.0.wait().unwrap().signal() == Some(libc::SIGKILL)
+    }
+
+    /// Waits until it has stopped itself.
+    pub fn halted(&self) -> bool {
+        let state = || {
+            let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap_or_default();
+            // proc_pid_stat(5): the state follows the name, which may hold anything
+            stat.rsplit(')').next().and_then(|rest| rest.trim_start().chars().next())
+        };
+        until(|| state() == Some('T'))
+    }
+
+    /// Lets it go on.
+    pub fn go_on(&self) {
+        kill(Pid::from_raw(self.0.id() as i32), Signal::SIGCONT).unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Waits for something, within [`LIMIT`].
+fn until(mut done: impl FnMut() -> bool) -> bool {
+    let end = Instant::now() + LIMIT;
+    while Instant::now() < end {
+        if done() {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    false
+}
+
+/// An application's process.
+pub struct Application {
+    pub process: Process,
+    input: ChildStdin,
+    answers: Receiver<String>,
+}
+
+impl Application {
+    /// Has a line read by the process.
+    pub fn tell(&mut self, line: &str) {
+        // one that has died is noticed by who waits for its answer
+        let _ = writeln!(self.input, "{line}");
+    }
+
+    /// Its next answer; `None`: it is dead, or does not answer.
+    pub fn answer(&self) -> Option<String> {
+        self.answers.recv_timeout(LIMIT).ok()
+    }
+}
+
+/// The processes of one server. What has been killed is still here until it is started again.
+pub struct Server {
+    card: Process,
+    pub node: Process,
+    pub application: Application,
+}
+
+/// Two servers and their client.
+pub struct Cluster {
+    pub servers: Vec<Server>,
+    net: Net,
+    folder: PathBuf,
+}
+
+impl Cluster {
+    /// Two servers, the first of which is the home. `environment`: of their nodes.
+    pub fn new(faults: Option<(Faults, u64)>, environment: [Option<(&str, &str)>; 2]) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("ipos-processes-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let net = match faults {
+            Some((faults, seed)) => Net::with_faults(2, faults, seed).unwrap(),
+            None => Net::new(2).unwrap(),
+        };
+        let mut cluster = Cluster { servers: Vec::new(), net, folder };
+        for (own, environment) in environment.into_iter().enumerate() {
+            let card = cluster.card(own);
+            let node = cluster.node(own, environment);
+            let application = cluster.application(own);
+            cluster.servers.push(Server { card, node, application });
+        }
+        cluster
+    }
+
+    /// The application of a server.
+    pub fn at(&mut self, own: usize) -> &mut Application {
+        &mut self.servers[own].application
+    }
+
+    /// Starts a server's node again.
+    pub fn restart_node(&mut self, own: usize) {
+        self.servers[own].node = self.node(own, None);
+    }
+
+    /// Starts a server's application again.
+    pub fn restart_application(&mut self, own: usize) {
+        self.servers[own].application = self.application(own);
+    }
+
+    fn file(&self, own: usize, what: &str) -> PathBuf {
+        self.folder.join(format!("{}.{what}", self.net.servers[own].name))
+    }
+
+    fn card(&self, own: usize) -> Process {
+        let socket = self.file(own, "card");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ipos"));
+        command.args(["card", "serve", "--front", FRONT_IF, "--back", BACK_IF, "--socket"]).arg(&socket);
+        let card = Process::spawn(command.stderr(Stdio::null()), &self.net.servers[own].card);
+        assert!(until(|| socket.exists()), "no card");
+        card
+    }
+
+    fn node(&self, own: usize, environment: Option<(&str, &str)>) -> Process {
+        let server = &self.net.servers[own];
+        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let peers = self.net.servers.iter().filter(|s| s.name != server.name);
+        let peers: Vec<_> =
+            peers.map(|s| json!({ "name": s.name, "back_ip": s.back_ip, "back_mac": hex(&s.back_mac) })).collect();
+        let (file, socket) = (self.file(own, "json"), self.file(own, "node"));
+        let config = json!({
+            "name": server.name,
+            "socket": socket,
+            "card": format!("vfio-user:{}", self.file(own, "card").display()),
+            "kernel": KERNEL_FAR_IF,
+            "wires_namespace": format!("/proc/{}/fd/{}", std::process::id(), server.card.as_raw_fd()),
+            "back_ip": server.back_ip,
+            "front_mac": hex(&server.front_mac),
+            "back_mac": hex(&server.back_mac),
+            "cluster_keys": [hex(&[7; 32])],
+            "state_dir": self.folder,
+            "peers": peers,
+            "services": [{ "address": SERVICE, "port": PORT, "home": self.net.servers[0].name }],
+        });
+        fs::write(&file, config.to_string()).unwrap();
+        // one that was killed leaves it
+        let _ = fs::remove_file(&socket);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ipos"));
+        command.args(["node", "--config"]).arg(&file).envs(environment);
+        let node = Process::spawn(command.stderr(fs::File::create(self.file(own, "log")).unwrap()), &server.kernel);
+        assert!(until(|| socket.exists()), "no node");
+        node
+    }
+
+    fn application(&self, own: usize) -> Application {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "an_application_of_another_test", "--nocapture", "--test-threads=1"]);
+        command.env(VARIABLE, self.file(own, "node")).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = Process::spawn(&mut command, &self.net.servers[own].kernel);
+        let input = process.0.stdin.take().unwrap();
+        let output = BufReader::new(process.0.stdout.take().unwrap());
+        let (send, answers) = channel();
+        thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                if let Some(answer) = line.strip_prefix("= ")
+                    && send.send(answer.to_owned()).is_err()
+                {
+                    return;
+                }
+            }
+        });
+        let application = Application { process, input, answers };
+        assert_eq!(application.answer().as_deref(), Some("ready"));
+        application
+    }
+
+    /// Names and process numbers of cards, nodes and applications.
+    pub fn processes(&self) -> Vec<(String, u32)> {
+        let of_server = |(server, net): (&Server, &ipos_lab::net::ServerNet)| {
+            [("card", &server.card), ("node", &server.node), ("application", &server.application.process)]
+                .map(|(what, process)| (format!("{what} {}", net.name), process.0.id()))
+        };
+        self.servers.iter().zip(&self.net.servers).flat_map(of_server).collect()
+    }
+
+    /// What a node has counted.
+    pub fn stats(&self, own: usize) -> HashMap<String, u64> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(ipos::Node::new(self.file(own, "node")).stats()).unwrap().into_iter().collect()
+    }
+
+    /// The client's namespace.
+    pub fn client(&self) -> &Netns {
+        &self.net.client
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.servers.clear();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}

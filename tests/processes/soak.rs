@@ -58,6 +58,19 @@ fn settle(cluster: &mut Cluster) {
     }
 }
 
+/// What is in use at last: the conversations in which the nodes were just asked take a moment to end.
+fn let_go(cluster: &Cluster, warm: &[Usage]) -> Vec<Usage> {
+    let end = Instant::now() + LIMIT;
+    loop {
+        let now = usage(cluster);
+        let fewer = now.iter().zip(warm).all(|(now, warm)| now.descriptors <= warm.descriptors);
+        if fewer || Instant::now() > end {
+            return now;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// Connections come, all move there, every other time back, and those that came go: they end on both servers in turn.
 /// A move that fails, on a machine that is too busy for it, leaves its connection where it was.
 fn round(cluster: &mut Cluster, number: u32, stay: &Crowd) {
@@ -107,7 +120,8 @@ fn nothing_piles_up() {
     }
     let took = begun.elapsed();
     settle(&mut cluster);
-    let (warm, now) = (warm.unwrap(), usage(&cluster));
+    let warm = warm.unwrap();
+    let now = let_go(&cluster, &warm);
     eprintln!("{} s, {rounds} rounds, {moved} moves, {failed} failed; nothing in the tables", took.as_secs());
     for (warm, now) in warm.iter().zip(&now) {
         eprintln!(

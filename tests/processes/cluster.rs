@@ -240,6 +240,13 @@ impl Cluster {
         self.servers.iter().zip(&self.net.servers).flat_map(of_server).collect()
     }
 
+    /// The namespaces of client, kernels and cards, as the links of their descriptors name them.
+    pub fn namespaces(&self) -> Vec<PathBuf> {
+        let servers = self.net.servers.iter().flat_map(|s| [&s.kernel, &s.card]);
+        let link = |ns: &Netns| fs::read_link(format!("/proc/self/fd/{}", ns.as_raw_fd())).unwrap();
+        servers.chain([&self.net.client]).map(link).collect()
+    }
+
     /// What a node has written to standard error.
     pub fn log(&self, own: usize) -> String {
         fs::read_to_string(self.file(own, "log")).unwrap()

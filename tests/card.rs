@@ -89,7 +89,7 @@ fn a_simulated_card_is_listed_and_has_nothing_to_bind() {
 }
 
 #[test]
-fn a_served_card_ends_with_ctrl_c_and_takes_its_socket_along() {
+fn a_served_card_is_tested_by_others_and_ends_with_ctrl_c() {
     let socket = std::env::temp_dir().join(format!("ipos-card-serve-{}", std::process::id()));
     let path = socket.to_str().unwrap();
     let mut serving = Command::new(env!("CARGO_BIN_EXE_ipos"))
@@ -103,6 +103,9 @@ fn a_served_card_ends_with_ctrl_c_and_takes_its_socket_along() {
         }
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
+    let card = format!("vfio-user:{path}");
+    assert!(text(&["selftest", &card, "--frames", "50"]).ends_with("the card is good\n"));
+    assert!(text(&["stats", &card]).contains("DropHostFull"));
     let second = ipos(&["serve", "--socket", path]);
     assert_eq!(second.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&second.stderr).contains("in use by another card"));
@@ -120,6 +123,7 @@ fn what_can_not_be_done_says_why() {
         (&["bind", "../../../etc/passwd"], 1, "is not a PCI address"),
         (&["info", "0000:01:00.0", "--sim"], 2, "cannot be used with"),
         (&["regs", "--sim", "--dump", "--json"], 2, "cannot be used with"),
+        (&["info", "vfio-user:/nonexistent/card"], 1, "no card answers on /nonexistent/card"),
         (&["serve", "--socket", "/nonexistent/card"], 1, "listening on /nonexistent/card"),
         (&["serve", "--socket", "/tmp/card", "--front", "lo"], 2, "--back"),
         (&["serve", "--socket", "/tmp/card", "--front", "nonesuch", "--back", "nonesuch"], 1, "nonesuch"),

@@ -21,7 +21,7 @@ use tokio::task::{JoinSet, LocalSet, spawn_local};
 pub const PORT: u16 = 7000;
 /// The variable that makes this program an application: the socket of its node.
 pub const VARIABLE: &str = "IPOS_TEST_APPLICATION";
-/// How long a move waits for its connection to be here.
+/// How long the node, and a move its connection, gets to be here.
 const ARRIVES: Duration = Duration::from_secs(5);
 /// What is read before it is sent back.
 const CHUNK: usize = 4096;
@@ -50,7 +50,15 @@ pub fn play(node: &str) {
 }
 
 async fn serve(node: Node, mut commands: mpsc::Receiver<String>) {
-    let mut listener = node.listen(SocketAddrV4::new(SERVICE, PORT)).await.unwrap();
+    let end = Instant::now() + ARRIVES;
+    let mut listener = loop {
+        match node.listen(SocketAddrV4::new(SERVICE, PORT)).await {
+            Ok(listener) => break listener,
+            // the node is just starting
+            Err(e) => assert!(Instant::now() < end, "{e}"),
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
     let connections = Connections::default();
     // the test program has begun this line
     println!("\n= ready");

@@ -52,6 +52,11 @@ impl Process {
         until(|| self.0.try_wait().unwrap().is_some()) && self.0.wait().unwrap().signal() == Some(libc::SIGKILL)
     }
 
+    /// Waits until it has ended by itself; its exit code.
+    pub fn ended(&mut self) -> Option<i32> {
+        until(|| self.0.try_wait().unwrap().is_some()).then(|| self.0.wait().unwrap().code())?
+    }
+
     /// Waits until it has stopped itself.
     pub fn halted(&self) -> bool {
         let state = || {
@@ -109,7 +114,7 @@ impl Application {
 
 /// The processes of one server. What has been killed is still here until it is started again.
 pub struct Server {
-    card: Process,
+    pub card: Process,
     pub node: Process,
     pub application: Application,
 }
@@ -164,7 +169,10 @@ impl Cluster {
     fn card(&self, own: usize) -> Process {
         let socket = self.file(own, "card");
         let mut command = Command::new(env!("CARGO_BIN_EXE_ipos"));
-        command.args(["card", "serve", "--front", FRONT_IF, "--back", BACK_IF, "--socket"]).arg(&socket);
+        let kind = std::env::var("IPOS_CARD").unwrap_or_else(|_| "model".to_owned());
+        command
+            .args(["card", "serve", "--card", &kind, "--front", FRONT_IF, "--back", BACK_IF, "--socket"])
+            .arg(&socket);
         let card = Process::spawn(command.stderr(Stdio::null()), &self.net.servers[own].card);
         assert!(until(|| socket.exists()), "no card");
         card
@@ -230,6 +238,18 @@ impl Cluster {
                 .map(|(what, process)| (format!("{what} {}", net.name), process.0.id()))
         };
         self.servers.iter().zip(&self.net.servers).flat_map(of_server).collect()
+    }
+
+    /// The namespaces of client, kernels and cards, as the links of their descriptors name them.
+    pub fn namespaces(&self) -> Vec<PathBuf> {
+        let servers = self.net.servers.iter().flat_map(|s| [&s.kernel, &s.card]);
+        let link = |ns: &Netns| fs::read_link(format!("/proc/self/fd/{}", ns.as_raw_fd())).unwrap();
+        servers.chain([&self.net.client]).map(link).collect()
+    }
+
+    /// What a node has written to standard error.
+    pub fn log(&self, own: usize) -> String {
+        fs::read_to_string(self.file(own, "log")).unwrap()
     }
 
     /// What a node has counted.

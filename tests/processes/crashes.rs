@@ -153,6 +153,17 @@ fn a_card_forwards_without_its_node() {
 }
 
 #[test]
+fn a_node_whose_card_is_gone_ends_and_says_so() {
+    let mut cluster = Cluster::new(None, [None; 2]);
+    let client = Client::new(cluster.client());
+    assert!(client.goes_on(PROOF, LIMIT), "it does not even begin");
+    cluster.servers[0].card.kill();
+    assert_eq!(cluster.servers[0].node.ended(), Some(1));
+    let log = cluster.log(0);
+    assert!(log.contains("the card's process"), "{log}");
+}
+
+#[test]
 fn killed_at_each_step() {
     let next = Mutex::new(CASES.iter().enumerate());
     let outcomes: Mutex<Vec<(usize, Outcome)>> = Mutex::default();

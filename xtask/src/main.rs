@@ -9,7 +9,7 @@ mod lint;
 mod tools;
 mod vm;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use std::env;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, ExitCode, Stdio};
@@ -146,7 +146,7 @@ fn test(args: &[String]) -> Result<()> {
 fn soak(args: &[String]) -> Result<()> {
     let minutes: u64 = match args {
         [] => 10,
-        [flag, minutes] if flag == "--minutes" => minutes.parse()?,
+        [flag, minutes] if flag == "--minutes" => minutes.parse().with_context(|| format!("--minutes {minutes}"))?,
         _ => bail!("soak takes --minutes N"),
     };
     let mut command = cargo(&["test", "--package", "ipos-cli", "--test", "processes", "--", "soak::", "--nocapture"]);

@@ -4,17 +4,16 @@
 //! Every pointer that a caller gives must be valid as said at the function; an object belongs to one thread at a time.
 //! A call that fails returns `NULL` or `-1`, and [`ipos_error`] says why.
 
-use std::cell::RefCell;
-use std::ffi::{CStr, CString, c_char, c_int};
-use std::io;
+mod support;
+
+use std::ffi::{c_char, c_int};
 use std::os::fd::{AsFd, AsRawFd};
 use std::ptr;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use ipos::{Node, Origin};
+use support::{error, fail, runtime, slice, text};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::runtime::Runtime;
 
 /// Where connections come from. Not to be copied; `ipos_listener_close` frees it.
 #[derive(Debug)]
@@ -24,45 +23,10 @@ pub struct Listener(ipos::Listener);
 #[derive(Debug)]
 pub struct Stream(ipos::Stream);
 
-thread_local! {
-    static ERROR: RefCell<CString> = RefCell::default();
-}
-
-fn fail<T>(value: T, error: impl ToString) -> T {
-    // no message of this library contains a zero byte, a file name might
-    let text = CString::new(error.to_string().replace('\0', " ")).unwrap_or_default();
-    ERROR.with_borrow_mut(|e| *e = text);
-    value
-}
-
-/// The threads that carry moves on while no call is running.
-fn runtime() -> io::Result<&'static Runtime> {
-    static RUNTIME: OnceLock<io::Result<Runtime>> = OnceLock::new();
-    let make = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    RUNTIME.get_or_init(make).as_ref().map_err(|e| io::Error::new(e.kind(), e.to_string()))
-}
-
-/// # Safety
-/// `text` is NULL or a string that ends in zero.
-unsafe fn text<'a>(text: *const c_char) -> Result<Option<&'a str>, &'static str> {
-    if text.is_null() {
-        return Ok(None);
-    }
-    // SAFETY: as the caller promises.
-    unsafe { CStr::from_ptr(text) }.to_str().map(Some).map_err(|_| "a text is not UTF-8")
-}
-
-/// # Safety
-/// `bytes` has `length` bytes, or `length` is 0.
-unsafe fn slice<'a>(bytes: *const u8, length: usize) -> &'a [u8] {
-    // SAFETY: as the caller promises.
-    if length == 0 || bytes.is_null() { &[] } else { unsafe { std::slice::from_raw_parts(bytes, length) } }
-}
-
 /// Why the last call of this thread that failed did; valid until the next one fails.
 #[unsafe(no_mangle)]
 pub extern "C" fn ipos_error() -> *const c_char {
-    ERROR.with_borrow(|e| e.as_ptr())
+    error()
 }
 
 /// Listens on a service's address, such as "10.77.0.100:7000", for clients that connect and for connections that move

@@ -155,7 +155,8 @@ impl Stream {
     /// its listener, with `state`, at most [`STATE_BYTES`](crate::message::STATE_BYTES).
     ///
     /// The move begins at once, polled or not. The future is its outcome: dropped, it detaches, the move goes on, and
-    /// should it fail, the stream comes back through the listener, with `state` and [`Origin::Returned`].
+    /// should it fail, the stream comes back through the listener, with `state` and [`Origin::Returned`]; without a
+    /// listener it is closed.
     ///
     /// No other descriptor of the socket may be left, such as one made by `try_clone` of its [`AsFd`].
     pub fn migrate(self, target: &str, state: impl Into<Vec<u8>>) -> Migration {

@@ -12,7 +12,7 @@ use ipos::message::{MESSAGE_BYTES, MessageError, Reply, Request, decode, encode}
 use ipos::{Error, Refusal};
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
-use rig::{Rig, eventually, expect, runtime};
+use rig::{Rig, eventually, expect, run};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use tokio::io::AsyncWriteExt;
 
@@ -68,7 +68,7 @@ fn a_node_survives_whatever_is_sent_to_it() {
     .iter()
     .map(|r| encode(r).unwrap())
     .collect();
-    runtime().block_on(async {
+    run(async {
         let (mut a, mut b) = (rig.listen(0).await, rig.listen(1).await);
         let before = open_descriptors();
         for round in 0..3000 {
@@ -171,7 +171,7 @@ type Expected = fn(&Error) -> bool;
 
 #[test]
 fn an_application_survives_whatever_its_node_says() {
-    runtime().block_on(async {
+    run(async {
         let right = encode(&Reply::Listening).unwrap();
         let cases: [(Vec<u8>, Expected); 6] = [
             (Vec::new(), |e| matches!(e, Error::Channel(ChannelError::Ended))),
@@ -209,7 +209,7 @@ fn an_application_survives_whatever_its_node_says() {
 
 #[test]
 fn two_nodes_can_not_have_one_socket_and_a_dead_one_leaves_it() {
-    runtime().block_on(async {
+    run(async {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("node");
         let gate = Gate::bind(&path, 0o640).unwrap();

@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 
 use ipos::{Error, Refusal, Stream, Unmovable};
-use rig::{ADDRESS, Rig, expect, runtime};
+use rig::{ADDRESS, Rig, expect, run};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -34,7 +34,7 @@ async fn refused(stream: Stream, client: &mut TcpStream, reason: Unmovable, abou
 #[test]
 fn urgent_data_is_refused_until_it_is_read() {
     let rig = Rig::new(2);
-    runtime().block_on(async {
+    run(async {
         let (mut a, mut b) = (rig.listen(0).await, rig.listen(1).await);
         let mut client = rig.connect();
         let stream = a.accept().await.unwrap();
@@ -67,7 +67,7 @@ fn mptcp_is_refused_and_a_plain_client_of_the_same_listener_moves() {
         eprintln!("this kernel has no MPTCP ({e}); its refusal was not tried");
         return;
     }
-    runtime().block_on(async {
+    run(async {
         let listening = rig.cluster.kernels[0].run(|| {
             let socket = mptcp()?;
             socket.bind(&SocketAddr::from(ADDRESS).into())?;
@@ -100,7 +100,7 @@ fn mptcp_is_refused_and_a_plain_client_of_the_same_listener_moves() {
 #[test]
 fn kernel_tls_is_refused() {
     let rig = Rig::new(2);
-    runtime().block_on(async {
+    run(async {
         let (mut a, _b) = (rig.listen(0).await, rig.listen(1).await);
         let mut client = rig.connect();
         let stream = a.accept().await.unwrap();
@@ -123,7 +123,7 @@ fn tls(stream: &Stream) -> std::io::Result<()> {
 #[test]
 fn a_stream_that_the_server_has_ended_is_refused() {
     let rig = Rig::new(2);
-    runtime().block_on(async {
+    run(async {
         let (mut a, _b) = (rig.listen(0).await, rig.listen(1).await);
         let mut client = rig.connect();
         let mut stream = a.accept().await.unwrap();

@@ -5,7 +5,7 @@ mod rig;
 use std::time::Duration;
 
 use ipos::{Error, Origin, Refusal, Stream, Unmovable};
-use rig::{ADDRESS, Rig, eventually, expect, runtime};
+use rig::{ADDRESS, Rig, eventually, expect, run};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// An application of one byte a time, which counts them and leaves when it is to, if it can.
@@ -34,7 +34,7 @@ async fn serve(mut stream: Stream) {
 #[test]
 fn a_listener_that_is_drained_leaves_no_stream_and_no_open_port() {
     let rig = Rig::new(2);
-    runtime().block_on(async {
+    run(async {
         let (mut a, mut b) = (rig.listen(0).await, rig.listen(1).await);
         let mut clients: Vec<_> = (0..8).map(|_| rig.connect()).collect();
         // six are served; one of them came from b; two were never accepted
@@ -71,7 +71,7 @@ fn a_listener_that_is_drained_leaves_no_stream_and_no_open_port() {
 #[test]
 fn a_drained_node_empties_its_listeners_and_takes_nothing() {
     let rig = Rig::new(2);
-    runtime().block_on(async {
+    run(async {
         let (mut a, mut b) = (rig.listen(0).await, rig.listen(1).await);
         let node = rig.node(0);
         let unknown = node.drain("c", 1).await.unwrap_err();
@@ -104,7 +104,7 @@ fn a_drained_node_empties_its_listeners_and_takes_nothing() {
 #[test]
 fn a_listener_that_is_gone_is_not_offered_anything_and_a_second_one_takes_its_place() {
     let rig = Rig::new(2);
-    runtime().block_on(async {
+    run(async {
         let mut a = rig.listen(0).await;
         for _ in 0..5 {
             drop(rig.listen(1).await);
@@ -137,7 +137,7 @@ fn a_listener_that_is_gone_is_not_offered_anything_and_a_second_one_takes_its_pl
 #[test]
 fn a_listener_finds_its_node_again() {
     let mut rig = Rig::new(2);
-    runtime().block_on(async {
+    run(async {
         let (mut a, mut b) = (rig.listen(0).await, rig.listen(1).await);
         rig.close(1).await;
         let mut client = rig.connect();
@@ -165,7 +165,7 @@ fn a_listener_finds_its_node_again() {
 #[test]
 fn a_port_is_only_given_to_who_listens_on_it_and_sockets_of_other_namespaces_stay() {
     let rig = Rig::new(2);
-    runtime().block_on(async {
+    run(async {
         // this thread is in another namespace than the node
         let elsewhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = elsewhere.local_addr().unwrap().port();
@@ -203,7 +203,7 @@ fn a_port_is_only_given_to_who_listens_on_it_and_sockets_of_other_namespaces_sta
 #[test]
 fn the_node_says_who_it_is_what_it_counted_and_where_connections_live() {
     let rig = Rig::new(2);
-    runtime().block_on(async {
+    run(async {
         let (mut a, mut b) = (rig.listen(0).await, rig.listen(1).await);
         let _client = rig.connect();
         a.accept().await.unwrap().migrate("b", "").await.unwrap();

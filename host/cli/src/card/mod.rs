@@ -9,11 +9,13 @@ mod serve;
 mod show;
 mod traffic;
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use ipos_device::vfio::{Machine, SysfsRegisters, VfioDevice};
+use ipos_device::vfio_user::VfioUser;
 use ipos_device::{DmaDevice, Registers};
 use ipos_sim::model::{ModelCard, ModelConfig};
 use ipos_sim::pcie::device::CabledFunction;
@@ -21,7 +23,8 @@ use ipos_sim::pcie::rings::RingCard;
 
 /// Looks at a card, tests it, gives it to this program
 ///
-/// Cards are named by PCI address (0000:01:00.0); with one card in the machine the address can be left out.
+/// Cards are named by PCI address (0000:01:00.0); with one card in the machine the address can be left out. One that
+/// `ipos card serve` runs is vfio-user:SOCKET; while it has a host, another one waits.
 /// `--sim` takes a simulated card inside this process instead, its two ports cabled to each other.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = AFTER_HELP)]
@@ -91,7 +94,7 @@ enum Command {
 
 #[derive(clap::Args, Debug)]
 struct Which {
-    /// The card's PCI address [default: the only card]
+    /// The card's PCI address, or vfio-user:SOCKET [default: the only card]
     address: Option<String>,
     /// A simulated card in this process
     #[arg(long, conflicts_with = "address")]
@@ -161,12 +164,25 @@ fn simulated() -> CabledFunction<RingCard<ModelCard>> {
 
 /// A card to look at.
 fn registers(which: &Which) -> anyhow::Result<Box<dyn Registers>> {
-    Ok(if which.sim { Box::new(simulated()) } else { Box::new(SysfsRegisters::open(&address(which)?)?) })
+    Ok(match served(which) {
+        Some(socket) => Box::new(VfioUser::connect(socket)?),
+        None if which.sim => Box::new(simulated()),
+        None => Box::new(SysfsRegisters::open(&address(which)?)?),
+    })
 }
 
 /// A card to drive.
 fn open(which: &Which) -> anyhow::Result<Box<dyn DmaDevice>> {
-    Ok(if which.sim { Box::new(simulated()) } else { Box::new(VfioDevice::open(&address(which)?)?) })
+    Ok(match served(which) {
+        Some(socket) => Box::new(VfioUser::connect(socket)?),
+        None if which.sim => Box::new(simulated()),
+        None => Box::new(VfioDevice::open(&address(which)?)?),
+    })
+}
+
+/// The socket of a card that another process simulates.
+fn served(which: &Which) -> Option<&Path> {
+    which.address.as_deref()?.strip_prefix("vfio-user:").map(Path::new)
 }
 
 fn address(which: &Which) -> anyhow::Result<String> {

@@ -109,6 +109,12 @@ pub fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
+/// Runs a test to its end; one that hangs has failed.
+pub fn run<T>(test: impl Future<Output = T>) -> T {
+    let limit = Duration::from_secs(120);
+    runtime().block_on(async { tokio::time::timeout(limit, test).await }).expect("it hangs")
+}
+
 /// The client says something and hears something, or panics.
 pub fn expect(client: &mut TcpStream, say: &[u8], hear: &[u8]) {
     client.write_all(say).unwrap();

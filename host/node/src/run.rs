@@ -183,7 +183,14 @@ impl<D: Device> Runner<D> {
                 return Ok(false);
             }
             self.stats.control_in += 1;
-            match codec::decode(&frame, self.config.ethertype, &self.keys) {
+            let sender = frame.get(6..12);
+            let plain = self.config.peers.iter().any(|p| p.plain && sender == Some(&p.back_mac));
+            let decoded = if plain {
+                codec::decode_plain(&frame, self.config.ethertype)
+            } else {
+                codec::decode(&frame, self.config.ethertype, &self.keys)
+            };
+            match decoded {
                 Ok((mac, packet)) => match self.config.peers.iter().position(|p| p.back_mac == mac.0) {
                     Some(peer) => {
                         let now = self.now();
@@ -207,7 +214,12 @@ impl<D: Device> Runner<D> {
     /// Sends a control packet.
     pub fn send_control(&mut self, peer: PeerId, packet: &codec::Packet) -> Result<(), NodeError> {
         let mut frame = Vec::new();
-        match codec::encode(packet, self.link(peer), self.keys.first(), &mut frame) {
+        let encoded = if self.config.peers[peer.0].plain {
+            codec::encode_plain(packet, self.link(peer), &mut frame)
+        } else {
+            codec::encode(packet, self.link(peer), self.keys.first(), &mut frame)
+        };
+        match encoded {
             Ok(()) => {
                 self.stats.control_out += 1;
                 self.transmit(Port::Back, frame)?;

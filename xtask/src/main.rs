@@ -5,6 +5,7 @@ mod coverage;
 mod fmax;
 mod formal;
 mod lint;
+mod mutants;
 mod tools;
 mod vm;
 
@@ -25,6 +26,7 @@ cargo xtask <command>
                          a kernel in a virtual machine binds the simulated card and tests it (QEMU and kernel: target/vm)
   formal [NAME]... [--mutants]
                          proofs over the generated Verilog; --mutants: each proof finds the faults injected for it
+  mutants                mistakes in the migration protocol, each of which its exploration must find (by hand: half an hour)
   cocotb [SIMULATOR]...  the fabric against models of others: cocotbext-pcie, -axi, scapy; on Verilator and Icarus
   coverage               lines of the card's Verilog that the tests run, by block
   bench                  simulated cycles/s and packets/s of both cards
@@ -77,6 +79,7 @@ fn run() -> Result<ExitCode> {
             tools::setup(install)?;
             formal::formal(&args)?;
         }
+        "mutants" => mutants::mutants()?,
         "cocotb" => {
             tools::setup(install)?;
             cocotb::cocotb(&args, install)?;

@@ -192,7 +192,7 @@ fn a_plain_peers_connection_is_live_when_it_is_built() {
     let [Action::Reserve { id, .. }] = actions(&mut core)[..] else { panic!() };
     core.reserved(id, Ok(()), NOW);
     core.prepared(id, Ok(()), NOW);
-    assert!(actions(&mut core).iter().any(|a| *a == Action::GoLive(id)));
+    assert!(actions(&mut core).contains(&Action::GoLive(id)));
     // its home would not understand a release
     core.released(FLOW, NOW);
     assert_eq!(actions(&mut core), []);

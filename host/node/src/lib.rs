@@ -22,6 +22,7 @@ mod node;
 mod outgoing;
 mod recover;
 mod run;
+mod urgent;
 mod wake;
 mod watch;
 

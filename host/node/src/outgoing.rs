@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use ipos_device::Device;
 use ipos_migrate::codec::Packet;
 use ipos_migrate::protocol::{Action, Endpoint, Failure, Flow, MoveId, PeerId, Protocol};
-use ipos_migrate::socket::{self, Frozen, Inspection};
+use ipos_migrate::socket::{self, FreezeError, Frozen, Inspection};
 use ipos_nic::{Destination, Forward, NicError};
 use tokio::sync::oneshot;
 
 use crate::config::NodeConfig;
+use crate::datagrams::Late;
 use crate::error::{MoveError, NodeError};
 use crate::flows::{Away, Hold};
 use crate::handle::{MoveFailed, MoveReport, Subject};
@@ -29,8 +30,6 @@ pub(crate) enum Socket {
     Frozen(Frozen),
     /// A UDP flow without one.
     Bare,
-    /// Of UDP, handed over: the kernel may still be about to give it a datagram.
-    Late(OwnedFd),
     /// Handed over.
     Gone,
 }
@@ -127,6 +126,11 @@ impl<D: Device> Runner<D> {
         // draining may have filled the hold, which ends the move
         let Some(outgoing) = self.outgoing.get_mut(&id) else { return Ok(()) };
         match std::mem::replace(&mut outgoing.socket, Socket::Gone) {
+            Socket::Live(fd) if self.urgent.is_under_way(&flow) => {
+                outgoing.socket = Socket::Live(fd);
+                self.fail_locally(id, FreezeError::Urgent.into());
+                Ok(())
+            }
             Socket::Live(fd) if flow.protocol == Protocol::Tcp => self.freeze_tcp(id, flow, fd),
             other => {
                 outgoing.socket = other;
@@ -178,8 +182,9 @@ impl<D: Device> Runner<D> {
         if let Some(outgoing) = self.outgoing.get_mut(&id) {
             match std::mem::replace(&mut outgoing.socket, Socket::Gone) {
                 Socket::Frozen(frozen) => frozen.close_silently(),
-                Socket::Live(fd) => outgoing.socket = Socket::Late(fd),
-                _ => {}
+                Socket::Live(fd) => self.late.push(Late::new(flow, Some(fd), id.peer)),
+                Socket::Bare => self.late.push(Late::new(flow, None, id.peer)),
+                Socket::Gone => {}
             }
             outgoing.report.held = hold.len();
             outgoing.report.freeze_us = outgoing.froze.map_or(0, |t| t.elapsed().as_micros() as u64);
@@ -193,9 +198,7 @@ impl<D: Device> Runner<D> {
     fn done(&mut self, id: MoveId) -> Result<(), NodeError> {
         let Some(outgoing) = self.outgoing.remove(&id) else { return Ok(()) };
         self.stats.moved_out += 1;
-        if outgoing.flow.protocol == Protocol::Udp {
-            self.end_udp(id.peer, &outgoing)?;
-        }
+        self.pass_on_late(|late| late.flow == outgoing.flow)?;
         if self.core.is_home(outgoing.flow.service) != Some(true)
             && let Some(away) = self.flows.get(&outgoing.flow).and_then(|s| s.away.as_mut())
         {
@@ -210,9 +213,9 @@ impl<D: Device> Runner<D> {
         let Some(outgoing) = self.outgoing.remove(&id) else { return Ok(()) };
         self.stats.failed += 1;
         let mut error = outgoing.error.unwrap_or(MoveError::Protocol(failure));
-        let handed_over = matches!(outgoing.socket, Socket::Gone | Socket::Late(_));
+        let handed_over = matches!(outgoing.socket, Socket::Gone);
         let fd = match outgoing.socket {
-            Socket::Gone | Socket::Late(_) | Socket::Bare => None,
+            Socket::Gone | Socket::Bare => None,
             Socket::Live(fd) => Some(fd),
             Socket::Frozen(frozen) => {
                 self.flows.entry(outgoing.flow).fenced = false;

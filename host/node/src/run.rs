@@ -19,6 +19,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::config::NodeConfig;
+use crate::datagrams::Late;
 use crate::error::NodeError;
 use crate::flows::Flows;
 use crate::frame::{Transport, encapsulate};
@@ -27,6 +28,7 @@ use crate::incoming::{Finishing, Incoming};
 use crate::journal::Journal;
 use crate::kernel::KernelPort;
 use crate::outgoing::Outgoing;
+use crate::urgent::Urgent;
 use crate::watch::{PERIOD, Watch};
 
 /// Frames taken from one queue before the others have their turn.
@@ -52,6 +54,9 @@ pub(crate) struct Runner<D> {
     pub stats: NodeStats,
     pub watch: Watch,
     pub journal: Journal,
+    pub urgent: Urgent,
+    /// UDP flows that left a moment ago.
+    pub late: Vec<Late>,
     keys: Vec<Key>,
     pub inbox: Inbox,
     begun: Instant,
@@ -86,6 +91,8 @@ impl<D: Device> Runner<D> {
             stats: NodeStats::default(),
             watch,
             journal,
+            urgent: Urgent::default(),
+            late: Vec::new(),
             inbox,
             begun: Instant::now(),
             look_again: Instant::now(),
@@ -257,6 +264,7 @@ impl<D: Device> Runner<D> {
         let Some(inner) = Transport::parse(frame) else { return self.other(frame, info) };
         let flow = inner.inbound();
         self.watch.segment(&flow, &inner);
+        self.urgent.received(&flow, &inner);
         if let Some(special) = self.flows.get(&flow) {
             if let Some(hold) = &mut special.hold {
                 if hold.push(std::mem::take(frame), inner, info.decapsulated, limit) {
@@ -317,6 +325,7 @@ impl<D: Device> Runner<D> {
             if let Some(inner) = Transport::parse(&frame) {
                 let flow = inner.outbound();
                 self.watch.segment(&flow, &inner);
+                self.urgent.sent(flow, &inner);
                 let fenced = self.flows.get(&flow).is_some_and(|s| s.fenced);
                 if fenced && !late.is_some_and(|(f, tcb)| f == flow && precedes(&inner, tcb)) {
                     self.stats.fenced += 1;
@@ -367,6 +376,7 @@ impl<D: Device> Runner<D> {
             return Ok(());
         }
         self.look_again = instant + PERIOD;
+        self.close_late(instant)?;
         for flow in self.flows.expire(instant) {
             self.nic.forward_remove(&flow.key())?;
         }

@@ -6,6 +6,7 @@ mod fmax;
 mod formal;
 mod header;
 mod lint;
+mod mutants;
 mod tools;
 mod vm;
 
@@ -26,6 +27,7 @@ cargo xtask <command>
                          a kernel in a virtual machine binds the simulated card and tests it (QEMU and kernel: target/vm)
   formal [NAME]... [--mutants]
                          proofs over the generated Verilog; --mutants: each proof finds the faults injected for it
+  mutants                mistakes in the migration protocol, each of which its exploration must find (by hand: half an hour)
   cocotb [SIMULATOR]...  the fabric against models of others: cocotbext-pcie, -axi, scapy; on Verilator and Icarus
   coverage               lines of the card's Verilog that the tests run, by block
   soak [--minutes N]     connections come, move and go; fails if memory, descriptors, table entries or namespaces pile up [10 minutes]
@@ -79,6 +81,7 @@ fn run() -> Result<ExitCode> {
             tools::setup(install)?;
             formal::formal(&args)?;
         }
+        "mutants" => mutants::mutants()?,
         "cocotb" => {
             tools::setup(install)?;
             cocotb::cocotb(&args, install)?;

@@ -42,6 +42,21 @@ pub enum DecodeError {
 
 /// Writes a frame from `src` to `dst` into `buffer`, in place of what was there.
 pub fn encode(packet: &Packet, link: ethernet::Repr, key: Option<&Key>, buffer: &mut Vec<u8>) -> Result<(), Error> {
+    write(packet, Some(packet.epoch), link, key, buffer)
+}
+
+/// The same for a peer of the plain format: without trailer. It has no extensions.
+pub fn encode_plain(packet: &Packet, link: ethernet::Repr, buffer: &mut Vec<u8>) -> Result<(), Error> {
+    write(packet, None, link, None, buffer)
+}
+
+fn write(
+    packet: &Packet,
+    trailer: Option<u64>,
+    link: ethernet::Repr,
+    key: Option<&Key>,
+    buffer: &mut Vec<u8>,
+) -> Result<(), Error> {
     let mut block = [0; tcb::LEN];
     let service = packet.service.unwrap_or(packet.owner);
     let (client, owner, epoch) = (packet.client, packet.owner, packet.epoch);
@@ -56,9 +71,9 @@ pub fn encode(packet: &Packet, link: ethernet::Repr, key: Option<&Key>, buffer: 
                 Ok(Endpoint::Udp) => connection::Repr::Udp { server: service },
                 Err(_) => return Err(Error::Value { header: "TCP control block", field: "version", found: 0 }),
             };
-            control::Message::Connection { epoch: Some(epoch), info }
+            control::Message::Connection { epoch: trailer, info }
         }
-        Message::Acknowledge => control::Message::Ack { epoch: Some(epoch) },
+        Message::Acknowledge => control::Message::Ack { epoch: trailer },
         Message::Offer { lengths: [receive_len, send_len, application_len] } => {
             let (receive_len, send_len, application_len) = (*receive_len, *send_len, *application_len);
             ext(false, Body::Offer(Offer { receive_len, send_len, application_len, tcb_version: tcb::VERSION }))
@@ -96,8 +111,21 @@ pub fn decode(frame: &[u8], ethertype: u16, keys: &[Key]) -> Result<(Mac, Packet
         }
     }
     verdict?;
-    let Frame { link, protocol, client, owner, message } = received.frame;
-    let epoch = message.epoch().ok_or(DecodeError::Unhandled("a plain packet, without epoch,"))?;
+    let epoch = received.frame.message.epoch().ok_or(DecodeError::Unhandled("a plain packet, without epoch,"))?;
+    read(&received.frame, epoch)
+}
+
+/// Reads a control frame of a peer of the plain format. Nothing authenticates it, and its epoch is zero.
+pub fn decode_plain(frame: &[u8], ethertype: u16) -> Result<(Mac, Packet), DecodeError> {
+    let received = control::parse(frame, ethertype)?;
+    match received.frame.message {
+        control::Message::Ext(_) => Err(DecodeError::Unhandled("an extension of a plain peer")),
+        _ => read(&received.frame, 0),
+    }
+}
+
+fn read(frame: &Frame<'_>, epoch: u64) -> Result<(Mac, Packet), DecodeError> {
+    let Frame { link, protocol, client, owner, message } = *frame;
     let (service, message) = match message {
         control::Message::Connection { info, .. } => {
             let endpoint = match info {

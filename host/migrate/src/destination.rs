@@ -6,6 +6,8 @@
 //!     └─────────────┴──────────────────────────┴────────────────┴────────▶ Refused ──linger──▶ (gone)
 //! ```
 //!
+//! From a peer of the plain format 01 comes without an offer, and 03 is the last word: the connection is live when it is built.
+//!
 //! The socket says nothing before `Live`. `Prepared` waits for the source's word: it may have
 //! committed, so silence proves nothing, and 0x89 asks. A source that answers nothing for
 //! [`DOUBT_TRIES`] is taken for dead, and what was prepared is dropped: two owners would be worse.
@@ -46,6 +48,8 @@ pub(crate) struct Destination {
     /// Of the streams, as offered.
     lengths: [u32; 3],
     limit: usize,
+    /// From a peer of the plain format: what its 01 says, until there is room.
+    plain: Option<Option<Endpoint>>,
 }
 
 type Out = VecDeque<Action>;
@@ -60,7 +64,16 @@ impl Destination {
         now: Time,
         out: &mut Out,
     ) -> Self {
-        let mut d = Destination { id, flow, owner, phase: Phase::Reserving, retry: Retry::start(now), lengths, limit };
+        let mut d = Destination {
+            id,
+            flow,
+            owner,
+            phase: Phase::Reserving,
+            retry: Retry::start(now),
+            lengths,
+            limit,
+            plain: None,
+        };
         if lengths.iter().map(|l| *l as usize).sum::<usize>() > limit {
             d.refuse(Reason::NoResources, now, out);
         } else {
@@ -72,9 +85,16 @@ impl Destination {
     /// Refuses an offer without asking the shell.
     pub fn refused(id: MoveId, flow: Flow, owner: SocketAddrV4, reason: Reason, now: Time, out: &mut Out) -> Self {
         let (phase, retry) = (Phase::Reserving, Retry::start(now));
-        let mut d = Destination { id, flow, owner, phase, retry, lengths: [0; 3], limit: 0 };
+        let mut d = Destination { id, flow, owner, phase, retry, lengths: [0; 3], limit: 0, plain: None };
         d.refuse(reason, now, out);
         d
+    }
+
+    /// A connection of a peer of the plain format, which has neither queues nor state.
+    pub fn plain(id: MoveId, flow: Flow, owner: SocketAddrV4, endpoint: Endpoint, now: Time, out: &mut Out) -> Self {
+        let (phase, retry, lengths) = (Phase::Reserving, Retry::start(now), [0; 3]);
+        out.push_back(Action::Reserve { id, flow, lengths });
+        Destination { id, flow, owner, phase, retry, lengths, limit: 0, plain: Some(Some(endpoint)) }
     }
 
     /// Whether something of the flow is reserved here, without being owned.
@@ -96,22 +116,32 @@ impl Destination {
         if !matches!(self.phase, Phase::Reserving) {
             return;
         }
-        match result {
-            Ok(()) => {
+        match (result, self.plain.as_mut().and_then(Option::take)) {
+            (Ok(()), Some(endpoint)) => {
+                self.phase = Phase::Preparing;
+                out.push_back(Action::Prepare { id: self.id, flow: self.flow, endpoint, streams: Default::default() });
+            }
+            (Ok(()), None) => {
                 let receiver = Box::new(Receiver::new(self.limit, self.lengths));
                 self.phase = Phase::Reserved { endpoint: None, receiver, until: now + LINGER };
                 self.send(Message::Ready, out);
             }
-            Err(reason) => self.refuse(reason, now, out),
+            (Err(reason), _) => self.refuse(reason, now, out),
         }
     }
 
-    /// The shell's answer to [`Action::Prepare`].
-    pub fn prepared(&mut self, result: Result<(), Reason>, now: Time, out: &mut Out) {
+    /// The shell's answer to [`Action::Prepare`]. `true`: the connection has just become this node's.
+    pub fn prepared(&mut self, result: Result<(), Reason>, now: Time, out: &mut Out) -> bool {
         if !matches!(self.phase, Phase::Preparing) {
-            return;
+            return false;
         }
         match result {
+            Ok(()) if self.plain.is_some() => {
+                self.phase = Phase::Live { until: now + LINGER };
+                out.push_back(Action::GoLive(self.id));
+                self.send(Message::Acknowledge, out);
+                return true;
+            }
             Ok(()) => {
                 self.phase = Phase::Prepared;
                 self.retry = Retry::start(now);
@@ -119,6 +149,7 @@ impl Destination {
             }
             Err(reason) => self.abandon(reason, now, out),
         }
+        false
     }
 
     /// Takes a message. `true`: the connection has just become this node's.
@@ -126,7 +157,7 @@ impl Destination {
         match (&mut self.phase, message) {
             (Phase::Refused { reason, until }, m) => {
                 // an answer to an answer would go on for ever
-                if !matches!(m, Message::Refuse(_) | Message::Commit { answer: true }) {
+                if self.plain.is_none() && !matches!(m, Message::Refuse(_) | Message::Commit { answer: true }) {
                     let reason = *reason;
                     *until = now + LINGER;
                     self.send(Message::Refuse(reason), out);
@@ -135,6 +166,10 @@ impl Destination {
             (Phase::Live { until }, Message::Commit { answer: false }) => {
                 *until = now + LINGER;
                 self.send(Message::Commit { answer: true }, out);
+            }
+            // it has not come
+            (Phase::Live { .. }, Message::Connection(_)) if self.plain.is_some() => {
+                self.send(Message::Acknowledge, out)
             }
             (Phase::Live { .. }, _) => {}
             (_, Message::Cancel) => self.abandon(Reason::Cancelled, now, out),
@@ -228,7 +263,10 @@ impl Destination {
 
     fn refuse(&mut self, reason: Reason, now: Time, out: &mut Out) {
         self.phase = Phase::Refused { reason, until: now + LINGER };
-        self.send(Message::Refuse(reason), out);
+        // the plain format has no word for it
+        if self.plain.is_none() {
+            self.send(Message::Refuse(reason), out);
+        }
     }
 
     fn send(&self, message: Message, out: &mut Out) {

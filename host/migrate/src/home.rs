@@ -59,7 +59,7 @@ impl Migrator {
         self.place(flow, peer, epoch);
         self.out.push_back(Action::Repoint { flow, to: peer });
         if self.is_home(flow.service) == Some(true) {
-            self.search(flow, Some(peer), now);
+            self.audit(flow, now);
         } else {
             self.remember(flow, now);
         }
@@ -73,7 +73,7 @@ impl Migrator {
         if alive {
             self.here.insert(flow, epoch);
         }
-        let Some(home) = home else { return };
+        let Some(home) = home.filter(|h| !self.config.plain.contains(h)) else { return };
         let id = MoveId { peer: home, client: flow.client, epoch };
         if alive {
             self.notify(id, flow, Message::Moved { owner: self.config.back_ip, answer: false }, now);
@@ -89,7 +89,7 @@ impl Migrator {
     pub fn audit(&mut self, flow: Flow, now: Time) {
         if self.is_home(flow.service) == Some(true)
             && !self.searches.contains_key(&flow)
-            && let Some(peer) = self.owner(&flow)
+            && let Some(peer) = self.owner(&flow).filter(|p| !self.config.plain.contains(p))
         {
             self.search(flow, Some(peer), now);
         }
@@ -160,7 +160,7 @@ impl Migrator {
     }
 
     /// The flow has ended: messages about it that are still under way must not revive it.
-    fn end(&mut self, flow: Flow, epoch: u64, now: Time) {
+    pub(crate) fn end(&mut self, flow: Flow, epoch: u64, now: Time) {
         self.away.remove(&flow);
         self.ended.insert(flow, epoch);
         self.timers.set(Timer::Known(flow), Some(now + KNOWN));
@@ -268,9 +268,14 @@ impl Migrator {
     }
 
     fn search(&mut self, flow: Flow, believed: Option<PeerId>, now: Time) {
-        let asked = believed.map_or_else(|| (0..self.config.peers.len()).map(PeerId).collect(), |peer| vec![peer]);
+        let asked = believed.map_or_else(|| self.speaking(), |peer| vec![peer]);
         self.searches.insert(flow, Search { asked, answers: BTreeMap::new(), retry: Retry::start(now) });
         self.ask(flow);
+    }
+
+    /// Who can be asked.
+    fn speaking(&self) -> Vec<PeerId> {
+        (0..self.config.peers.len()).map(PeerId).filter(|p| !self.config.plain.contains(p)).collect()
     }
 
     /// Begins a round.
@@ -290,6 +295,7 @@ impl Migrator {
     /// A peer has said what it is to a flow.
     fn found(&mut self, peer: PeerId, flow: Flow, state: Ownership, epoch: u64, now: Time) {
         let known = self.away.get(&flow).map_or(0, |(_, epoch)| *epoch);
+        let asked_at_most = self.speaking().len();
         let Some(search) = self.searches.get_mut(&flow).filter(|s| s.asked.contains(&peer)) else { return };
         if state == Ownership::Owner && epoch >= known {
             let before = self.owner(&flow);
@@ -305,7 +311,7 @@ impl Migrator {
         if search.answers.len() < search.asked.len() {
             return;
         }
-        if search.asked.len() < self.config.peers.len() {
+        if search.asked.len() < asked_at_most {
             self.search(flow, None, now);
         } else if search.answers.values().all(|state| *state == Ownership::Unknown) {
             self.lost(flow, now);
@@ -329,6 +335,9 @@ impl Migrator {
     }
 
     fn notify(&mut self, id: MoveId, flow: Flow, message: Message, now: Time) {
+        if self.config.plain.contains(&id.peer) {
+            return;
+        }
         let notice = Notice { flow, message, retry: Retry::start(now) };
         self.timers.set(Timer::Notice(id), Some(notice.retry.at));
         self.tell(id, &notice);

@@ -13,6 +13,7 @@ pub mod codec;
 mod destination;
 mod home;
 mod migrator;
+mod plain;
 pub mod protocol;
 pub mod socket;
 mod source;

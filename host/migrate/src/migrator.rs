@@ -26,6 +26,8 @@ pub struct Config {
     pub back_ip: Ipv4Addr,
     /// The other nodes; a [`PeerId`] is a place in this list.
     pub peers: Vec<Ipv4Addr>,
+    /// Those that speak the plain format: `plain`.
+    pub plain: BTreeSet<PeerId>,
     /// What the cluster serves.
     pub services: Vec<Service>,
     /// Bytes that the streams of one move may have.
@@ -44,6 +46,12 @@ pub enum StartError {
     /// The connection is already moving.
     #[error("the connection is already moving")]
     Busy,
+    /// The plain format can't carry it.
+    #[error(
+        "the peer, or the home of the service, speaks the plain format: only a connection without queues and state moves, and only \
+         once"
+    )]
+    Plain,
     /// Too much data.
     #[error("{length} bytes of queues and state; a move carries at most {limit}")]
     TooLong {
@@ -142,10 +150,23 @@ impl Migrator {
             return Err(StartError::Busy);
         }
         // never one of an earlier life, even if the clock stood still
+        let plain = self.config.plain.contains(&peer);
+        // a plain home does not hear where its connection goes on to
+        let astray = self.home(flow.service).flatten().is_some_and(|h| h != peer && self.config.plain.contains(&h));
+        if astray || (plain && length > 0) {
+            return Err(StartError::Plain);
+        }
+        let owner = SocketAddrV4::new(self.config.peers[peer.0], flow.service.port());
+        if plain && self.awaiting(peer, flow.protocol, flow.client, owner).is_some() {
+            return Err(StartError::Busy);
+        }
         self.epoch = wall.max(self.epoch + 1).max(self.config.born + 1);
         let id = MoveId { peer, client: flow.client, epoch: self.epoch };
-        let owner = SocketAddrV4::new(self.config.peers[peer.0], flow.service.port());
-        let source = Source::start(id, flow, owner, lengths, now, &mut self.out);
+        let source = if plain {
+            Source::start_plain(id, flow, owner, now, &mut self.out)
+        } else {
+            Source::start(id, flow, owner, lengths, now, &mut self.out)
+        };
         self.sources.insert(id, source);
         self.flows.insert((flow, id));
         self.settle_source(id, Keep::Yes);
@@ -155,17 +176,17 @@ impl Migrator {
     /// The answer to [`Action::Freeze`]: the endpoint and the three streams.
     pub fn frozen(&mut self, id: MoveId, endpoint: Endpoint, streams: [Vec<u8>; 3], now: Time) {
         if let Some(source) = self.sources.get_mut(&id) {
-            source.frozen(endpoint, streams, now, &mut self.out);
-            self.settle_source(id, Keep::Yes);
+            let keep = source.frozen(endpoint, streams, now, &mut self.out);
+            self.settle_source(id, keep);
         }
     }
 
     /// The answer to [`Action::HandOver`]: done.
     pub fn handed_over(&mut self, id: MoveId, now: Time) {
         if let Some(source) = self.sources.get_mut(&id) {
-            source.handed_over(now, &mut self.out);
+            let keep = source.handed_over(now, &mut self.out);
             let (flow, committed) = (source.flow, source.is_committed());
-            self.settle_source(id, Keep::Yes);
+            self.settle_source(id, keep);
             if committed {
                 self.left(flow, id, now);
             }
@@ -191,13 +212,19 @@ impl Migrator {
     /// The answer to [`Action::Prepare`].
     pub fn prepared(&mut self, id: MoveId, result: Result<(), Reason>, now: Time) {
         if let Some(destination) = self.destinations.get_mut(&id) {
-            destination.prepared(result, now, &mut self.out);
+            let (flow, live) = (destination.flow, destination.prepared(result, now, &mut self.out));
             self.settle_destination(id, Keep::Yes);
+            if live {
+                self.arrived(id, flow, now);
+            }
         }
     }
 
     /// A message from a peer.
     pub fn receive(&mut self, peer: PeerId, packet: Packet, now: Time) {
+        if self.config.plain.contains(&peer) {
+            return self.receive_plain(peer, packet, now);
+        }
         let Packet { protocol, client, owner, service, epoch, message } = packet;
         let id = MoveId { peer, client, epoch };
         // what is said of a flow is not said of a move, though the numbers may be the same
@@ -260,7 +287,7 @@ impl Migrator {
     }
 
     /// Sets or ends what depends on a source after it has changed.
-    fn settle_source(&mut self, id: MoveId, keep: Keep) {
+    pub(crate) fn settle_source(&mut self, id: MoveId, keep: Keep) {
         if keep == Keep::No
             && let Some(source) = self.sources.remove(&id)
         {
@@ -270,7 +297,7 @@ impl Migrator {
     }
 
     /// The same for a destination.
-    fn settle_destination(&mut self, id: MoveId, keep: Keep) {
+    pub(crate) fn settle_destination(&mut self, id: MoveId, keep: Keep) {
         if keep == Keep::No
             && let Some(destination) = self.destinations.remove(&id)
         {
@@ -285,7 +312,7 @@ impl Migrator {
         self.flows.range((*flow, first)..).take_while(|(f, _)| f == flow).map(|(_, id)| *id).collect()
     }
 
-    fn is_busy(&self, flow: &Flow) -> bool {
+    pub(crate) fn is_busy(&self, flow: &Flow) -> bool {
         self.moves_of(flow).iter().any(|id| {
             self.sources.get(id).is_some_and(Source::owns)
                 || self.destinations.get(id).is_some_and(Destination::is_pending)

@@ -148,6 +148,9 @@ pub enum Failure {
     /// Something at the source; the shell that reported it knows more.
     #[error("the source gave it up")]
     Local,
+    /// The peer speaks the plain format.
+    #[error("the peer speaks the plain format, which carries neither queues nor state")]
+    Plain,
     /// It was committed, but the destination never confirmed; the connection is the destination's.
     #[error("the destination took the connection but never confirmed that it is live")]
     Unconfirmed,

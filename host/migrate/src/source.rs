@@ -6,6 +6,10 @@
 //!    └──────────────────┴────────────────────┴─────────────────────────┴──▶ Cancelling ──81, time-out──▶ (gone)
 //! ```
 //!
+//! To a peer of the plain format there is no offer, no cancel and no commit: it owns what it can build from 01, and says so by
+//! 03. So nothing is given up once 01 has been sent; what has not been acknowledged when the hold ends is handed over all the
+//! same, and 01 repeated.
+//!
 //! Left of `Committed` this node owns the connection and may give up alone; from there on the
 //! destination owns it, whatever is lost. No path leads back: if the destination has lost
 //! what was prepared, the connection is lost. Other refusals are late answers to something earlier.
@@ -16,7 +20,8 @@ use std::net::SocketAddrV4;
 use ipos_abi::wire::tcb::digest;
 
 use crate::protocol::{
-    Action, COMMIT_TRIES, Endpoint, Failure, Flow, HOLD, Message, MoveId, Ownership, Reason, Retry, TRIES, Time,
+    Action, COMMIT_TRIES, Endpoint, Failure, Flow, HOLD, Message, MoveId, Ownership, Protocol, Reason, Retry, TRIES,
+    Time,
 };
 use crate::transfer::Sender;
 
@@ -45,6 +50,8 @@ pub(crate) struct Source {
     lengths: [u32; 3],
     phase: Phase,
     retry: Retry,
+    /// Of a peer of the plain format: what 01 says, and whether 03 has come.
+    plain: Option<(Option<Endpoint>, bool)>,
 }
 
 /// Whether a move is still to be remembered.
@@ -58,9 +65,21 @@ type Out = VecDeque<Action>;
 
 impl Source {
     pub fn start(id: MoveId, flow: Flow, owner: SocketAddrV4, lengths: [u32; 3], now: Time, out: &mut Out) -> Self {
-        let source = Source { id, flow, owner, lengths, phase: Phase::Offered, retry: Retry::start(now) };
+        let source = Source { id, flow, owner, lengths, phase: Phase::Offered, retry: Retry::start(now), plain: None };
         source.send(Message::Offer { lengths }, out);
         source
+    }
+
+    /// To a peer of the plain format.
+    pub fn start_plain(id: MoveId, flow: Flow, owner: SocketAddrV4, now: Time, out: &mut Out) -> Self {
+        out.push_back(Action::Freeze(id));
+        let (phase, retry) = (Phase::Freezing, Retry::start(now));
+        Source { id, flow, owner, lengths: [0; 3], phase, retry, plain: Some((None, false)) }
+    }
+
+    /// Whether an acknowledgement without epoch, of a peer of the plain format, may be this one's.
+    pub fn awaits(&self, protocol: Protocol, owner: SocketAddrV4) -> bool {
+        self.plain.is_some() && self.flow.protocol == protocol && self.owner == owner
     }
 
     pub fn is_committed(&self) -> bool {
@@ -105,6 +124,9 @@ impl Source {
                 self.pump(out);
             }
             (Phase::Transferring { .. }, Message::Acknowledge) => {
+                if let Some((_, acknowledged)) = &mut self.plain {
+                    *acknowledged = true;
+                }
                 self.phase = Phase::HandingOver;
                 out.push_back(Action::HandOver(self.id));
             }
@@ -114,6 +136,10 @@ impl Source {
             }
             (Phase::Committed, Message::Refuse(Reason::Lost)) => {
                 out.push_back(Action::Failed(self.id, Failure::Lost));
+                return Keep::No;
+            }
+            (Phase::Committed, Message::Acknowledge) if self.plain.is_some() => {
+                out.push_back(Action::Done(self.id));
                 return Keep::No;
             }
             // the destination has not heard of the commit yet
@@ -127,9 +153,12 @@ impl Source {
     }
 
     /// The socket is frozen.
-    pub fn frozen(&mut self, mut endpoint: Endpoint, streams: [Vec<u8>; 3], now: Time, out: &mut Out) {
+    pub fn frozen(&mut self, mut endpoint: Endpoint, streams: [Vec<u8>; 3], now: Time, out: &mut Out) -> Keep {
         if !matches!(self.phase, Phase::Freezing) {
-            return;
+            return Keep::Yes;
+        }
+        if self.plain.is_some() && streams.iter().any(|s| !s.is_empty()) {
+            return self.give_up(Failure::Plain, now, out);
         }
         if let Endpoint::Tcp(tcb) = &mut endpoint {
             tcb.epoch = self.id.epoch;
@@ -138,19 +167,37 @@ impl Source {
         }
         self.retry = Retry::start(now);
         self.send(Message::Connection(Ok(endpoint.clone())), out);
+        if let Some((said, _)) = &mut self.plain {
+            *said = Some(endpoint.clone());
+        }
         let sender = Box::new(Sender::new(streams));
         self.phase = Phase::Transferring { endpoint, sender, hold_until: now + HOLD };
         self.pump(out);
+        Keep::Yes
     }
 
     /// The entry is installed, the socket closed: from here on the destination owns.
-    pub fn handed_over(&mut self, now: Time, out: &mut Out) {
+    pub fn handed_over(&mut self, now: Time, out: &mut Out) -> Keep {
         if !matches!(self.phase, Phase::HandingOver) {
-            return;
+            return Keep::Yes;
         }
         self.phase = Phase::Committed;
         self.retry = Retry::start(now);
-        self.send(Message::Commit { answer: false }, out);
+        if let Some((_, true)) = self.plain {
+            out.push_back(Action::Done(self.id));
+            return Keep::No;
+        }
+        self.commit(out);
+        Keep::Yes
+    }
+
+    /// Says that the destination owns. Of the plain format, 01 does.
+    fn commit(&self, out: &mut Out) {
+        match &self.plain {
+            None => self.send(Message::Commit { answer: false }, out),
+            Some((Some(endpoint), _)) => self.send(Message::Connection(Ok(endpoint.clone())), out),
+            Some((None, _)) => {}
+        }
     }
 
     /// Something failed here, or the application has changed its mind. `No` effect once committed.
@@ -158,7 +205,15 @@ impl Source {
         if !self.owns() {
             return Keep::Yes;
         }
+        if self.plain.is_some() && matches!(self.phase, Phase::Transferring { .. }) {
+            self.phase = Phase::HandingOver;
+            out.push_back(Action::HandOver(self.id));
+            return Keep::Yes;
+        }
         out.push_back(Action::Failed(self.id, failure));
+        if self.plain.is_some() {
+            return Keep::No;
+        }
         self.phase = Phase::Cancelling;
         self.retry = Retry::start(now);
         self.send(Message::Cancel, out);
@@ -185,7 +240,7 @@ impl Source {
                 self.send(connection, out);
                 self.pump(out);
             }
-            (Ok(true), Phase::Committed) => self.send(Message::Commit { answer: false }, out),
+            (Ok(true), Phase::Committed) => self.commit(out),
             (Ok(true), Phase::Cancelling) => self.send(Message::Cancel, out),
             (Ok(true), Phase::Freezing | Phase::HandingOver) => {}
             (Err(()), Phase::Offered) => return self.give_up(Failure::Silent("the offer"), now, out),

@@ -2,7 +2,7 @@
 //! shells see is judged by rules that the cores don't know: one owner at most at any instant,
 //! exactly one in the end, the bytes as they were written, and a home that knows the owner.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
@@ -70,6 +70,7 @@ impl World {
                 core: Migrator::new(Config {
                     back_ip: back(n),
                     peers: (0..NODES).filter(|o| *o != n).map(back).collect(),
+                    plain: BTreeSet::new(),
                     services: vec![Service { address: SERVICE, home: (n != HOME).then(|| peer_of(n, HOME)) }],
                     move_bytes: 1 << 20,
                     born: 0,

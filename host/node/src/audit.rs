@@ -49,11 +49,13 @@ impl<D: Device> Runner<D> {
     pub fn look_after(&mut self, instant: Instant) -> Result<(), NodeError> {
         for (flow, looks) in self.flows.due(instant, self.config.idle) {
             let used = self.nic.carried(&flow.key())?.is_some_and(|c| c.seen);
-            if !used || looks % IN_USE == 0 {
-                let now = self.now();
+            let now = self.now();
+            if !used {
+                self.core.idle(flow, now);
+            } else if looks % IN_USE == 0 {
                 self.core.audit(flow, now);
-                self.act()?;
             }
+            self.act()?;
         }
         Ok(())
     }

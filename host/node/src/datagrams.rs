@@ -1,10 +1,11 @@
 //! A UDP flow leaves: what is in its socket goes on with what is held.
 //!
-//! Nothing repeats a datagram. So those that wait are taken out twice: when the flow is frozen, and again when the new owner
-//! is live, since a busy kernel may give the socket a datagram after the host has handed it over. What the application has sent
-//! before it stopped still leaves; the fence falls only at the end.
+//! Nothing repeats a datagram. So those that wait are taken out when the flow is frozen, again when the new owner is live, and
+//! once more a while later: a busy kernel may give the socket a datagram long after the host has handed it over. What the application
+//! has sent before it stopped may be as late; the fence falls only at the end.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use ipos_abi::wire::{Mac, ethernet};
 use ipos_device::Device;
@@ -13,11 +14,27 @@ use ipos_migrate::socket::{FreezeError, drain_udp};
 
 use crate::error::NodeError;
 use crate::frame::{Transport, to_kernel};
-use crate::outgoing::{Outgoing, Socket};
+use crate::outgoing::Socket;
 use crate::run::Runner;
 
 /// The longest IP packet of the front network.
 pub(crate) const IP_MTU: usize = 1500;
+/// How late the kernel may be.
+const LATE: Duration = Duration::from_secs(2);
+
+/// A flow that was handed over, and the socket that it had.
+pub(crate) struct Late {
+    pub flow: Flow,
+    fd: Option<OwnedFd>,
+    to: PeerId,
+    until: Instant,
+}
+
+impl Late {
+    pub fn new(flow: Flow, fd: Option<OwnedFd>, to: PeerId) -> Self {
+        Late { flow, fd, to, until: Instant::now() + LATE }
+    }
+}
 
 impl<D: Device> Runner<D> {
     /// Answers [`Action::Freeze`](ipos_migrate::protocol::Action::Freeze) for UDP.
@@ -46,19 +63,44 @@ impl<D: Device> Runner<D> {
         Ok(())
     }
 
-    /// The new owner is live.
-    pub fn end_udp(&mut self, to: PeerId, outgoing: &Outgoing) -> Result<(), NodeError> {
-        let flow = outgoing.flow;
-        if let Socket::Late(fd) = &outgoing.socket {
-            for (frame, inner) in self.waiting_in(fd, &flow, to).unwrap_or_default() {
-                self.pass_on(&frame, &inner, to)?;
-            }
+    /// Sends on what the kernel was late with.
+    pub fn pass_on_late(&mut self, which: impl Fn(&Late) -> bool) -> Result<(), NodeError> {
+        let mut frames = Vec::new();
+        for late in self.late.iter().filter(|l| which(l)) {
+            let Some(fd) = &late.fd else { continue };
+            let waiting = self.waiting_in(fd, &late.flow, late.to).unwrap_or_default();
+            frames.extend(waiting.into_iter().map(|(frame, inner)| (frame, inner, late.to)));
         }
-        // it may be on its way back already
-        if let Some(special) = self.flows.get(&flow).filter(|s| s.away.is_some()) {
-            special.fenced = true;
+        for (frame, inner, to) in frames {
+            self.pass_on(&frame, &inner, to)?;
         }
         Ok(())
+    }
+
+    /// Closes sockets that the kernel has nothing for any more, and their fence.
+    pub fn close_late(&mut self, now: Instant) -> Result<(), NodeError> {
+        self.pass_on_late(|late| now >= late.until)?;
+        let flows = &mut self.flows;
+        self.late.retain(|late| {
+            // it may have come back
+            if now >= late.until
+                && let Some(special) = flows.get(&late.flow).filter(|s| s.away.is_some() && s.hold.is_none())
+            {
+                special.fenced = true;
+            }
+            now < late.until
+        });
+        Ok(())
+    }
+
+    /// The flow comes back: its old socket would take datagrams from the new one. What it has is held.
+    pub fn rejoin(&mut self, flow: &Flow, from: PeerId) {
+        let late: Vec<_> = self.late.extract_if(.., |l| l.flow == *flow).collect();
+        for fd in late.iter().filter_map(|l| l.fd.as_ref()) {
+            let waiting = self.waiting_in(fd, flow, from).unwrap_or_default();
+            let hold = self.flows.entry(*flow).hold.get_or_insert_default();
+            waiting.into_iter().for_each(|(frame, inner)| hold.queued(frame, inner));
+        }
     }
 
     /// What waits in a socket, as frames from the client's side.

@@ -23,6 +23,8 @@ pub(crate) struct Transport {
     pub flags: Flags,
     pub seq: u32,
     pub ack: u32,
+    /// The urgent pointer.
+    pub urgent: u32,
     /// Bytes of data.
     pub length: u32,
     /// End of the IP packet in the frame: behind it is padding.
@@ -54,6 +56,7 @@ impl Transport {
                     flags: segment.flags(),
                     seq: segment.seq(),
                     ack: segment.ack(),
+                    urgent: segment.urgent().into(),
                     length: segment.payload().len() as u32,
                     end,
                 })
@@ -97,7 +100,8 @@ impl Transport {
     /// Something of the client that has no segment's fields: a datagram or a fragment, of a packet that ends at `end`.
     pub fn of(flow: &Flow, end: usize) -> Self {
         let Flow { protocol, client, service } = *flow;
-        Transport { protocol, src: client, dst: service, flags: Flags::default(), seq: 0, ack: 0, length: 0, end }
+        let (flags, seq, ack, urgent, length) = (Flags::default(), 0, 0, 0, 0);
+        Transport { protocol, src: client, dst: service, flags, seq, ack, urgent, length, end }
     }
 
     /// The connection, if this came from its client.

@@ -101,6 +101,7 @@ impl<D: Device> Runner<D> {
             self.nic.endpoint_insert(&flow.key(), id.epoch as u32).map_err(no_room)?;
         }
         self.flows.entry(flow).hold = Some(Hold::default());
+        self.rejoin(&flow, id.peer);
         self.incoming.insert(id, Incoming { flow, permit, blank: None, prepared: None, state: Vec::new(), times });
         Ok(())
     }

@@ -27,6 +27,7 @@ mod recover;
 mod run;
 mod serve;
 mod times;
+mod urgent;
 mod wake;
 mod watch;
 

@@ -120,6 +120,7 @@ fn core_config(config: &NodeConfig) -> Result<Config, NodeError> {
     Ok(Config {
         back_ip: config.back_ip,
         peers: config.peers.iter().map(|p| p.back_ip).collect(),
+        plain: (0..config.peers.len()).filter(|i| config.peers[*i].plain).map(PeerId).collect(),
         services,
         move_bytes: config.move_bytes,
         born: wall(),

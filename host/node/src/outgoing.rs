@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use ipos_device::Device;
 use ipos_migrate::codec::Packet;
 use ipos_migrate::protocol::{Action, Endpoint, Failure, Flow, Message, MoveId, PeerId, Protocol};
-use ipos_migrate::socket::{self, Frozen, Inspection};
+use ipos_migrate::socket::{self, FreezeError, Frozen, Inspection};
 use ipos_nic::{Destination, Forward, NicError};
 use tokio::sync::oneshot;
 
 use crate::config::NodeConfig;
 use crate::crash;
+use crate::datagrams::Late;
 use crate::error::{MoveError, NodeError};
 use crate::flows::{Away, Hold};
 use crate::handle::{Buffers, MoveFailed, MoveReport, Subject};
@@ -31,8 +32,6 @@ pub(crate) enum Socket {
     Frozen(Box<Frozen>),
     /// A UDP flow without one.
     Bare,
-    /// Of UDP, handed over: the kernel may still be about to give it a datagram.
-    Late(OwnedFd),
     /// Handed over.
     Gone,
 }
@@ -168,6 +167,11 @@ impl<D: Device> Runner<D> {
         let times = &mut outgoing.report.times;
         (times.ready, times.drained) = (ready, Instant::now());
         match std::mem::replace(&mut outgoing.socket, Socket::Gone) {
+            Socket::Live(fd) if self.urgent.is_under_way(&flow) => {
+                outgoing.socket = Socket::Live(fd);
+                self.fail_locally(id, FreezeError::Urgent.into());
+                Ok(())
+            }
             Socket::Live(fd) if flow.protocol == Protocol::Tcp => self.freeze_tcp(id, flow, fd),
             other => {
                 outgoing.socket = other;
@@ -223,8 +227,9 @@ impl<D: Device> Runner<D> {
         if let Some(outgoing) = self.outgoing.get_mut(&id) {
             match std::mem::replace(&mut outgoing.socket, Socket::Gone) {
                 Socket::Frozen(frozen) => frozen.close_silently(),
-                Socket::Live(fd) => outgoing.socket = Socket::Late(fd),
-                _ => {}
+                Socket::Live(fd) => self.late.push(Late::new(flow, Some(fd), id.peer)),
+                Socket::Bare => self.late.push(Late::new(flow, None, id.peer)),
+                Socket::Gone => {}
             }
             let closed = Instant::now();
             let report = &mut outgoing.report;
@@ -241,9 +246,7 @@ impl<D: Device> Runner<D> {
     fn done(&mut self, id: MoveId) -> Result<(), NodeError> {
         let Some(outgoing) = self.outgoing.remove(&id) else { return Ok(()) };
         self.stats.moved_out += 1;
-        if outgoing.flow.protocol == Protocol::Udp {
-            self.end_udp(id.peer, &outgoing)?;
-        }
+        self.pass_on_late(|late| late.flow == outgoing.flow)?;
         if self.core.is_home(outgoing.flow.service) != Some(true)
             && let Some(away) = self.flows.get(&outgoing.flow).and_then(|s| s.away.as_mut())
         {
@@ -258,9 +261,9 @@ impl<D: Device> Runner<D> {
         let Some(outgoing) = self.outgoing.remove(&id) else { return Ok(()) };
         self.stats.failed += 1;
         let mut error = outgoing.error.unwrap_or(MoveError::Protocol(failure));
-        let handed_over = matches!(outgoing.socket, Socket::Gone | Socket::Late(_));
+        let handed_over = matches!(outgoing.socket, Socket::Gone);
         let fd = match outgoing.socket {
-            Socket::Gone | Socket::Late(_) | Socket::Bare => None,
+            Socket::Gone | Socket::Bare => None,
             Socket::Live(fd) => Some(fd),
             Socket::Frozen(frozen) => {
                 self.flows.entry(outgoing.flow).fenced = false;

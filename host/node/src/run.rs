@@ -21,6 +21,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::config::NodeConfig;
 use crate::crash::Crash;
+use crate::datagrams::Late;
 use crate::error::NodeError;
 use crate::flows::Flows;
 use crate::frame::{Transport, encapsulate};
@@ -29,6 +30,7 @@ use crate::incoming::{Finishing, Incoming};
 use crate::journal::Journal;
 use crate::kernel::KernelPort;
 use crate::outgoing::Outgoing;
+use crate::urgent::Urgent;
 use crate::watch::{PERIOD, Watch};
 
 /// Frames taken from one queue before the others have their turn.
@@ -59,6 +61,9 @@ pub(crate) struct Runner<D> {
     pub watch: Watch,
     pub crash: Crash,
     pub journal: Journal,
+    pub urgent: Urgent,
+    /// UDP flows that left a moment ago.
+    pub late: Vec<Late>,
     keys: Vec<Key>,
     pub inbox: Inbox,
     begun: Instant,
@@ -96,6 +101,8 @@ impl<D: Device> Runner<D> {
             stats: NodeStats::default(),
             watch,
             journal,
+            urgent: Urgent::default(),
+            late: Vec::new(),
             inbox,
             begun: Instant::now(),
             look_again: Instant::now(),
@@ -202,7 +209,14 @@ impl<D: Device> Runner<D> {
                 return Ok(false);
             }
             self.stats.control_in += 1;
-            match codec::decode(&frame, self.config.ethertype, &self.keys) {
+            let sender = frame.get(6..12);
+            let plain = self.config.peers.iter().any(|p| p.plain && sender == Some(&p.back_mac));
+            let decoded = if plain {
+                codec::decode_plain(&frame, self.config.ethertype)
+            } else {
+                codec::decode(&frame, self.config.ethertype, &self.keys)
+            };
+            match decoded {
                 Ok((mac, packet)) => match self.config.peers.iter().position(|p| p.back_mac == mac.0) {
                     Some(peer) => {
                         let now = self.now();
@@ -226,7 +240,12 @@ impl<D: Device> Runner<D> {
     /// Sends a control packet.
     pub fn send_control(&mut self, peer: PeerId, packet: &codec::Packet) -> Result<(), NodeError> {
         let mut frame = std::mem::take(&mut self.scratch);
-        match codec::encode(packet, self.link(peer), self.keys.first(), &mut frame) {
+        let encoded = if self.config.peers[peer.0].plain {
+            codec::encode_plain(packet, self.link(peer), &mut frame)
+        } else {
+            codec::encode(packet, self.link(peer), self.keys.first(), &mut frame)
+        };
+        match encoded {
             Ok(()) => {
                 self.stats.control_out += 1;
                 self.transmit(Port::Back, &frame)?;
@@ -265,6 +284,7 @@ impl<D: Device> Runner<D> {
         let Some(inner) = Transport::parse(frame) else { return self.other(frame, info) };
         let flow = inner.inbound();
         self.watch.segment(&flow, &inner);
+        self.urgent.received(&flow, &inner);
         if let Some(special) = self.flows.get(&flow) {
             if let Some(hold) = &mut special.hold {
                 if hold.push(std::mem::take(frame), inner, info.decapsulated, limit) {
@@ -336,6 +356,7 @@ impl<D: Device> Runner<D> {
             if let Some(inner) = Transport::parse(frame) {
                 let flow = inner.outbound();
                 self.watch.segment(&flow, &inner);
+                self.urgent.sent(flow, &inner);
                 let fenced = self.flows.get(&flow).is_some_and(|s| s.fenced);
                 if fenced && !late.is_some_and(|(f, tcb)| f == flow && precedes(&inner, tcb)) {
                     self.stats.fenced += 1;
@@ -402,6 +423,7 @@ impl<D: Device> Runner<D> {
             return Ok(());
         }
         self.look_again = instant + PERIOD;
+        self.close_late(instant)?;
         for flow in self.flows.expire(instant) {
             self.nic.forward_remove(&flow.key())?;
         }

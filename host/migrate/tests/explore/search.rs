@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use ipos_migrate::protocol::Failure;
 
-use crate::world::{Content, Entry, FLOW, Frame, HOME, Note, World, core, node_of, peer_of};
+use crate::world::{Content, Entry, FLOW, Frame, HOME, Note, RESTART, World, core, node_of, peer_of};
 
 /// One choice of the schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,6 +181,7 @@ impl World {
     fn crash(&mut self, n: usize, server: bool) {
         let elsewhere = self.nodes.iter().enumerate().any(|(o, x)| o != n && x.socket.is_some());
         let count = self.nodes.len();
+        self.now += RESTART;
         let node = &mut self.nodes[n];
         let prepared = node.prepared.take().map(|(id, _)| id.epoch);
         let lost = node.socket.is_some_and(|s| server || s.frozen);

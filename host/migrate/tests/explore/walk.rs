@@ -47,7 +47,7 @@ fn walk(seed: u64, deaths: bool) -> u64 {
     }
     if let Some(rule) = world.broken {
         let path: Vec<_> = path.iter().map(|(now, _, text)| format!("{now:?} {text}")).collect();
-        panic!("seed {seed}: {rule}\n{}\n{}", path[path.len().saturating_sub(200)..].join("\n"), world.nodes_text());
+        panic!("seed {seed}: {rule}\n{}\n{}", path[path.len().saturating_sub(400)..].join("\n"), world.nodes_text());
     }
     length
 }

@@ -2,6 +2,7 @@
 //! hold every message until the schedule delivers, repeats or drops it. Nothing here shares code
 //! with the protocol: sockets are a number of accepted bytes, cards one entry.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ pub const HOME: usize = 0;
 pub const CLIENT: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 9), 40_000);
 pub const SERVICE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), 80);
 pub const FLOW: Flow = Flow { protocol: Protocol::Tcp, client: CLIENT, service: SERVICE };
+/// A process can't start in less, nor have begun as many moves, one each microsecond, as the clock does not show.
+pub const RESTART: Duration = Duration::from_millis(1);
 /// Client packets that a server holds before the move is given up.
 pub const HOLD: usize = 2;
 
@@ -137,6 +140,7 @@ pub fn core(node: usize, nodes: usize, born: Duration) -> Migrator {
     Migrator::new(Config {
         back_ip: back(node),
         peers: (0..nodes).filter(|o| *o != node).map(back).collect(),
+        plain: BTreeSet::new(),
         services: vec![Service { address: SERVICE, home: (node != HOME).then(|| peer_of(node, HOME)) }],
         move_bytes: 1 << 20,
         born: born.as_micros() as u64,
@@ -255,7 +259,7 @@ impl World {
         self.rule(owners <= 1, "two owners");
         let acked = self.client.acked;
         let behind = self.nodes.iter().any(|n| n.socket.is_some_and(|s| !s.frozen && s.received < acked));
-        let late = self.nodes.iter().any(|n| n.frozen_at.is_some_and(|at| self.now > at + protocol::HOLD));
+        let late = self.nodes.iter().any(|n| n.frozen_at.is_some_and(|at| self.now > at + protocol::HOLD + RESTART));
         self.rule(!late, "the client's packets are held for too long");
         self.rule(!behind, "the owner lacks bytes that the client saw acknowledged");
     }

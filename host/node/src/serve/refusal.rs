@@ -33,7 +33,10 @@ pub(super) fn refusal(error: &MoveError) -> Refusal {
         MoveError::Start(StartError::TooLong { length, limit }) => long("queues and state", *length, *limit),
         MoveError::Card(_) => Refusal::NoRoom(detail),
         MoveError::Protocol(Failure::Refused(reason)) => Refusal::Destination(reason.name().to_owned()),
-        MoveError::Protocol(Failure::Silent(_) | Failure::Held | Failure::Local) => Refusal::GivenUp(detail),
+        MoveError::Start(StartError::Plain)
+        | MoveError::Protocol(Failure::Plain | Failure::Silent(_) | Failure::Held | Failure::Local) => {
+            Refusal::GivenUp(detail)
+        }
         MoveError::Protocol(Failure::Unconfirmed) => Refusal::Unconfirmed,
         MoveError::Protocol(Failure::Lost) => Refusal::Lost(detail),
         MoveError::Stopped => Refusal::Stopped,

@@ -27,12 +27,13 @@ pub const PORT: u16 = 7000;
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 10);
 
 pub struct Cluster {
+    // before the interfaces that they send on
+    _hubs: [Hub; 2],
     pub client: Netns,
     pub kernels: Vec<Netns>,
     /// `a`, the home, then `b`, …
     pub nodes: Vec<NodeHandle>,
     cards: Netns,
-    _hubs: [Hub; 2],
 }
 
 pub fn name(node: usize) -> String {

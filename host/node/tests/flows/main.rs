@@ -5,6 +5,7 @@
 mod common;
 mod ends;
 mod mtu;
+mod plain;
 mod restart;
 mod tcp;
 mod udp;

@@ -98,21 +98,25 @@ pub struct Bench {
     pub listener: TcpListener,
     boards: Vec<Board>,
     state: State,
-    idle: Duration,
+    tweak: Box<dyn Fn(&mut NodeConfig)>,
 }
 
 impl Bench {
     pub fn new(count: usize, idle: Duration) -> Self {
+        Self::tweaked(count, move |config| config.idle = idle)
+    }
+
+    pub fn tweaked(count: usize, tweak: impl Fn(&mut NodeConfig) + 'static) -> Self {
         let (boards, state) = (Mutex::new(Vec::new()), State::new());
         let wrap = |_, device| {
             let board = Board(Arc::new(Mutex::new(device)));
             boards.lock().unwrap().push(board.clone());
             board
         };
-        let cluster = Cluster::with(count, wrap, |config| configure(config, &state, idle));
+        let cluster = Cluster::with(count, wrap, |config| configure(config, &state, &tweak));
         let arrivals = cluster.nodes.iter().map(|n| n.listen(PORT).unwrap()).collect();
         let listener = cluster.kernels[0].run(|| TcpListener::bind(ADDRESS)).unwrap();
-        Bench { cluster, arrivals, listener, boards: boards.into_inner().unwrap(), state, idle }
+        Bench { cluster, arrivals, listener, boards: boards.into_inner().unwrap(), state, tweak: Box::new(tweak) }
     }
 
     pub fn connect(&self) -> (TcpStream, TcpStream) {
@@ -185,7 +189,7 @@ impl Bench {
     pub fn start(&mut self, node: usize, alone: Alone, journal: bool) {
         drop(alone);
         let tweak = |config: &mut NodeConfig| {
-            configure(config, &self.state, self.idle);
+            configure(config, &self.state, &*self.tweak);
             config.state_dir = config.state_dir.take().filter(|_| journal);
         };
         self.cluster.nodes[node] = self.cluster.start(node, self.boards[node].clone(), tweak);
@@ -193,8 +197,8 @@ impl Bench {
     }
 }
 
-fn configure(config: &mut NodeConfig, state: &State, idle: Duration) {
-    config.idle = idle;
+fn configure(config: &mut NodeConfig, state: &State, tweak: &dyn Fn(&mut NodeConfig)) {
+    tweak(config);
     config.state_dir = Some(state.0.clone());
 }
 

@@ -1,0 +1,217 @@
+//! Peers of the plain format: what they are told, what they are believed, and the sizes of the source figures.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
+
+use ipos_abi::wire::trailer::Key;
+use ipos_abi::wire::{Mac, ethernet};
+use ipos_migrate::codec::{Packet, decode, decode_plain, encode, encode_plain};
+use ipos_migrate::protocol::{
+    Action, Endpoint, Failure, Flow, HOLD, Message, MoveId, PeerId, Protocol, Reason, Tcb, Time,
+};
+use ipos_migrate::{Config, Migrator, Service, StartError};
+
+const CLIENT: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 9), 40_000);
+const SERVICE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), 80);
+const FLOW: Flow = Flow { protocol: Protocol::Tcp, client: CLIENT, service: SERVICE };
+const PLAIN: PeerId = PeerId(0);
+const OTHER: PeerId = PeerId(1);
+const NOW: Time = Duration::from_secs(1);
+
+/// A node with a plain peer and another; the home is itself or the plain one.
+fn node(home: Option<PeerId>) -> Migrator {
+    let service = |port| Service { address: SocketAddrV4::new(*SERVICE.ip(), port), home };
+    Migrator::new(Config {
+        back_ip: Ipv4Addr::new(10, 1, 0, 1),
+        peers: vec![Ipv4Addr::new(10, 1, 0, 2), Ipv4Addr::new(10, 1, 0, 3)],
+        plain: [PLAIN].into(),
+        services: vec![service(80), service(81)],
+        move_bytes: 1 << 20,
+        born: 0,
+    })
+}
+
+fn actions(core: &mut Migrator) -> Vec<Action> {
+    std::iter::from_fn(|| core.action()).collect()
+}
+
+/// What is sent, all of it to the plain peer.
+fn said(core: &mut Migrator) -> Vec<Message> {
+    let sent = actions(core).into_iter().map(|action| match action {
+        Action::Send { id, message, .. } if id.peer == PLAIN => message,
+        other => panic!("{other:?}"),
+    });
+    sent.collect()
+}
+
+fn packet(message: Message, owner: u8) -> Packet {
+    let owner = SocketAddrV4::new(Ipv4Addr::new(10, 1, 0, owner), 80);
+    let service = (message != Message::Acknowledge).then_some(SERVICE);
+    Packet { protocol: Protocol::Tcp, client: CLIENT, owner, service, epoch: 0, message }
+}
+
+fn tcb() -> Endpoint {
+    Endpoint::Tcp(Box::new(Tcb { rcv_nxt: 7, copied_seq: 7, ..Tcb::default() }))
+}
+
+fn started() -> (Migrator, MoveId) {
+    let mut core = node(None);
+    let id = core.start(NOW, 5, PLAIN, FLOW, [0; 3]).unwrap();
+    assert_eq!(actions(&mut core), [Action::Freeze(id)]);
+    (core, id)
+}
+
+#[test]
+fn packets_have_the_sizes_of_the_figures_and_no_epoch() {
+    let link = ethernet::Repr { dst: Mac([2; 6]), src: Mac([4; 6]), vlan: None, ethertype: ethernet::IPOS };
+    let (mut frame, key) = (Vec::new(), Key::new([7; 32]));
+    for (protocol, message, bytes) in [
+        (Protocol::Tcp, Message::Connection(Ok(tcb())), 176),
+        (Protocol::Udp, Message::Connection(Ok(Endpoint::Udp)), 36),
+        (Protocol::Tcp, Message::Acknowledge, 30),
+        (Protocol::Udp, Message::Acknowledge, 30),
+    ] {
+        let packet = Packet { protocol, ..packet(message, 2) };
+        encode_plain(&packet, link, &mut frame).unwrap();
+        assert_eq!(frame.len(), bytes);
+        assert_eq!(decode_plain(&frame, ethernet::IPOS).unwrap(), (link.src, packet.clone()));
+        // it passes for nothing that a key could sign
+        assert!(decode(&frame, ethernet::IPOS, std::slice::from_ref(&key)).is_err());
+        assert!(decode(&frame, ethernet::IPOS, &[]).is_err());
+        // one that has a trailer is read as if it had none
+        encode(&Packet { epoch: 9, ..packet.clone() }, link, Some(&key), &mut frame).unwrap();
+        assert_eq!(frame.len(), bytes + 28);
+        assert_eq!(decode_plain(&frame, ethernet::IPOS).unwrap().1, packet);
+    }
+    encode(&packet(Message::Ready, 2), link, None, &mut frame).unwrap();
+    assert!(decode_plain(&frame, ethernet::IPOS).is_err());
+}
+
+#[test]
+fn a_connection_goes_by_01_and_03_alone() {
+    let (mut core, id) = started();
+    core.frozen(id, tcb(), Default::default(), NOW);
+    assert!(matches!(said(&mut core)[..], [Message::Connection(Ok(_))]));
+    // it was lost
+    let again = core.deadline().unwrap();
+    core.tick(again);
+    assert!(matches!(said(&mut core)[..], [Message::Connection(Ok(_))]));
+    // another tuple's, and what plain peers don't say
+    core.receive(PLAIN, packet(Message::Acknowledge, 3), again);
+    core.receive(PLAIN, packet(Message::Refuse(Reason::Other), 2), again);
+    core.receive(PLAIN, packet(Message::Commit { answer: true }, 2), again);
+    assert_eq!(actions(&mut core), []);
+    core.receive(PLAIN, packet(Message::Acknowledge, 2), again);
+    assert_eq!(actions(&mut core), [Action::HandOver(id)]);
+    core.handed_over(id, again);
+    assert_eq!(actions(&mut core), [Action::Done(id)]);
+    assert_eq!(core.owner(&FLOW), Some(PLAIN));
+    // the owner is not asked; when nothing comes any more, that is the end
+    core.audit(FLOW, again);
+    assert_eq!(actions(&mut core), []);
+    core.idle(FLOW, again);
+    assert_eq!(actions(&mut core), [Action::Forget(FLOW)]);
+    assert_eq!(core.owner(&FLOW), None);
+}
+
+#[test]
+fn after_01_nothing_is_given_up_and_the_hold_ends() {
+    for acknowledged in [true, false] {
+        let (mut core, id) = started();
+        core.frozen(id, tcb(), Default::default(), NOW);
+        assert_eq!(said(&mut core).len(), 1);
+        while core.action().is_none() && core.deadline().is_some_and(|at| at < NOW + HOLD) {
+            let at = core.deadline().unwrap();
+            core.tick(at);
+            said(&mut core);
+        }
+        core.tick(NOW + HOLD);
+        assert_eq!(actions(&mut core), [Action::HandOver(id)]);
+        core.handed_over(id, NOW + HOLD);
+        core.give_up(id, Failure::Local, NOW + HOLD);
+        assert!(matches!(said(&mut core)[..], [Message::Connection(Ok(_))]));
+        let mut ended = Vec::new();
+        for _ in 0..100 {
+            let Some(at) = core.deadline() else { break };
+            core.tick(at);
+            if acknowledged {
+                core.receive(PLAIN, packet(Message::Acknowledge, 2), at);
+            }
+            ended.extend(actions(&mut core).into_iter().filter(|a| !matches!(a, Action::Send { .. })));
+        }
+        let expected = if acknowledged { Action::Done(id) } else { Action::Failed(id, Failure::Unconfirmed) };
+        assert_eq!(ended, [expected]);
+        assert_eq!(core.owner(&FLOW), Some(PLAIN));
+    }
+}
+
+#[test]
+fn queues_state_and_a_second_move_of_the_tuple_are_refused() {
+    let mut core = node(None);
+    assert_eq!(core.start(NOW, 5, PLAIN, FLOW, [0, 1, 0]), Err(StartError::Plain));
+    // the queue filled meanwhile: nothing was said, so the connection stays
+    let (mut core, id) = started();
+    core.frozen(id, tcb(), [vec![1], vec![], vec![]], NOW);
+    assert_eq!(actions(&mut core), [Action::Failed(id, Failure::Plain)]);
+    core.start(NOW, 5, PLAIN, FLOW, [0; 3]).unwrap();
+    assert_eq!(core.start(NOW, 5, PLAIN, FLOW, [0; 3]), Err(StartError::Busy));
+    // another port of the service can be told apart
+    let other = Flow { service: SocketAddrV4::new(*SERVICE.ip(), 81), ..FLOW };
+    core.start(NOW, 5, PLAIN, other, [0; 3]).unwrap();
+    // what came from a plain home can only go back there
+    let mut core = node(Some(PLAIN));
+    assert_eq!(core.start(NOW, 5, OTHER, FLOW, [0; 3]), Err(StartError::Plain));
+    core.start(NOW, 5, PLAIN, FLOW, [0; 3]).unwrap();
+}
+
+#[test]
+fn a_plain_peers_connection_is_live_when_it_is_built() {
+    let mut core = node(Some(PLAIN));
+    let connection = packet(Message::Connection(Ok(tcb())), 1);
+    core.receive(PLAIN, connection.clone(), NOW);
+    let [Action::Reserve { id, flow: FLOW, .. }] = actions(&mut core)[..] else { panic!() };
+    core.reserved(id, Ok(()), NOW);
+    core.receive(PLAIN, connection.clone(), NOW);
+    let [Action::Prepare { endpoint, .. }] = &actions(&mut core)[..] else { panic!() };
+    assert_eq!(*endpoint, tcb());
+    core.prepared(id, Ok(()), NOW);
+    let [Action::GoLive(live), Action::Send { message: Message::Acknowledge, .. }] = &actions(&mut core)[..] else {
+        panic!()
+    };
+    assert_eq!(*live, id);
+    // 03 was lost
+    core.receive(PLAIN, connection, NOW);
+    assert_eq!(said(&mut core), [Message::Acknowledge]);
+    // it goes back, and comes again: that is no repetition
+    let back = core.start(NOW, 9, PLAIN, FLOW, [0; 3]).unwrap();
+    core.frozen(back, tcb(), Default::default(), NOW);
+    core.receive(PLAIN, packet(Message::Acknowledge, 2), NOW);
+    core.handed_over(back, NOW);
+    actions(&mut core);
+    core.receive(PLAIN, packet(Message::Connection(Ok(tcb())), 1), NOW);
+    let [Action::Reserve { id, .. }] = actions(&mut core)[..] else { panic!() };
+    core.reserved(id, Ok(()), NOW);
+    core.prepared(id, Ok(()), NOW);
+    assert!(actions(&mut core).contains(&Action::GoLive(id)));
+    // its home would not understand a release
+    core.released(FLOW, NOW);
+    assert_eq!(actions(&mut core), []);
+}
+
+#[test]
+fn what_can_not_be_taken_is_not_acknowledged() {
+    let mut queue = Tcb { rcv_nxt: 7, copied_seq: 7, ..Tcb::default() };
+    queue.rcv_nxt += 1;
+    let mut core = node(Some(PLAIN));
+    core.receive(PLAIN, packet(Message::Connection(Ok(Endpoint::Tcp(Box::new(queue)))), 1), NOW);
+    core.receive(PLAIN, packet(Message::Connection(Err(Reason::Damaged)), 1), NOW);
+    assert_eq!(actions(&mut core), []);
+    core.receive(PLAIN, packet(Message::Connection(Ok(tcb())), 1), NOW);
+    let [Action::Reserve { id, .. }] = actions(&mut core)[..] else { panic!() };
+    core.reserved(id, Err(Reason::NoListener), NOW);
+    assert_eq!(actions(&mut core), []);
+    // its source repeats it, having no way to hear of that: there may be a listener by now
+    core.receive(PLAIN, packet(Message::Connection(Ok(tcb())), 1), NOW);
+    let [Action::Reserve { id: second, .. }] = actions(&mut core)[..] else { panic!() };
+    assert!(second > id);
+}

@@ -42,7 +42,7 @@ async def begin(dut, **inputs):
 @cocotb.test(timeout_time=4000, timeout_unit="us")
 async def encap_byte_for_byte(dut):
     rnd = generator("encap")
-    await begin(dut, mac=int.from_bytes(mac(BACK), "big"), ethertype=ETHERTYPE, s_valid=0, s_beat=0, s_route=0, m_ready=0)
+    await begin(dut, mac=int.from_bytes(mac(BACK), "big"), ethertype=ETHERTYPE, s_valid=0, s_beat=0, s_route=0, s_route_valid=0, m_ready=0)
     for i in range(100):
         udp = i % 2
         ip = packet(rnd, "10.0.0.9", 40000 + i, "10.0.0.1", 80, udp == 1)
@@ -56,7 +56,7 @@ async def encap_byte_for_byte(dut):
         dut.s_route.value = route
         pending, got = list(beats(plain(ip)[8:])), b""
         while True:
-            dut.s_valid.value = int(bool(pending))
+            dut.s_valid.value = dut.s_route_valid.value = int(bool(pending))
             dut.s_beat.value = pending[0] if pending else 0
             dut.m_ready.value = int(rnd.random() < 0.7)
             await ReadOnly()

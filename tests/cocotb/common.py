@@ -21,17 +21,16 @@ MASK64 = (1 << 64) - 1
 
 
 def _masks():
-    """Key masks of the H3 hash, 12 for each of four banks: which rows each key bit is in, by splitmix64 from the seed that hdl/abi states."""
-    state, banks = 0x6970_4F53_2026_40DF, [[0] * 12 for _ in range(4)]
-    for bank, bit in ((b, k) for b in range(4) for k in range(97)):
+    """Key masks of the H3 hash: splitmix64 from the seed that hdl/abi states, 12 for each of four banks."""
+    state, words = 0x6970_4F53_2026_0001, []
+    for _ in range(4 * 12 * 2):
         state = (state + 0x9E37_79B9_7F4A_7C15) & MASK64
         z = state
         z = (z ^ z >> 30) * 0xBF58_476D_1CE4_E5B9 & MASK64
         z = (z ^ z >> 27) * 0x94D0_49BB_1331_11EB & MASK64
-        z ^= z >> 31
-        for row in [z % 9] + [(z >> 8 * i) % 256 % 12 for i in range(1, 1 + (z >> 48) % 3)]:
-            banks[bank][row] |= 1 << bit
-    return banks
+        words.append(z ^ z >> 31)
+    pairs = [(words[2 * i] << 64 | words[2 * i + 1]) & (1 << 97) - 1 for i in range(48)]
+    return [pairs[12 * b : 12 * b + 12] for b in range(4)]
 
 
 MASKS = _masks()

@@ -108,30 +108,28 @@ impl ForwardValue {
 
 /// Key masks of the H3 hash family: bit `i` of bank `b`'s hash is the parity of
 /// `key & MASKS[b][i]`. Drawn once by a fixed splitmix64 sequence, so that software,
-/// fabric and models agree by construction. Sparse, for the fabric's sake: each bit of a key changes one to three bits of a hash,
-/// one of them below bit 9, the smallest table's index.
+/// fabric and models agree by construction.
 pub const MASKS: [[u128; HASH_BITS]; BANKS] = masks();
 
 const fn masks() -> [[u128; HASH_BITS]; BANKS] {
     let mut out = [[0u128; HASH_BITS]; BANKS];
-    let mut state = 0x6970_4f53_2026_40dfu64; // "ipOS"; the last digits: ports, and addresses, alone reach every slot
+    let mut state = 0x6970_4f53_2026_0001u64; // "ipOS"
     let mut b = 0;
     while b < BANKS {
-        let mut bit = 0;
-        while bit < KEY_BITS {
-            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut z = state;
-            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            z ^= z >> 31;
-            out[b][z as usize % 9] |= 1 << bit;
-            let mut more = (z >> 48) % 3;
-            while more > 0 {
-                z >>= 8;
-                out[b][z as usize % 256 % HASH_BITS] |= 1 << bit;
-                more -= 1;
+        let mut i = 0;
+        while i < HASH_BITS {
+            let mut word = 0u128;
+            let mut half = 0;
+            while half < 2 {
+                state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+                let mut z = state;
+                z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+                word = word << 64 | (z ^ (z >> 31)) as u128;
+                half += 1;
             }
-            bit += 1;
+            out[b][i] = word & ((1 << KEY_BITS) - 1);
+            i += 1;
         }
         b += 1;
     }

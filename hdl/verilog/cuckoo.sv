@@ -3,22 +3,20 @@
 // verilator lint_off UNUSEDSIGNAL  // structs and interfaces are wired whole, also where one field is read
 
 module cuckoo_ram_0 (
+    input  logic clock,
     input  logic [3:0] read_address,
-    input  logic read_clock,
     output logic [107:0] read_data,
     input  logic [3:0] write_address,
-    input  logic write_clock,
     input  logic [107:0] write_data,
     input  logic write_enable
 );
-  reg[107:0] mem[15:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [107:0] mem [15:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -187,41 +185,37 @@ module cuckoo (
   end
 
   cuckoo_ram_0 ram_0 (
+      .clock(clock),
       .read_address(ram_0_read_address),
-      .read_clock(clock),
       .read_data(ram_0_read_data),
       .write_address(ram_0_write_address),
-      .write_clock(clock),
       .write_data(ram_0_write_data),
       .write_enable(ram_0_write_enable)
   );
 
   cuckoo_ram_0 ram_1 (
+      .clock(clock),
       .read_address(ram_1_read_address),
-      .read_clock(clock),
       .read_data(ram_1_read_data),
       .write_address(ram_1_write_address),
-      .write_clock(clock),
       .write_data(ram_1_write_data),
       .write_enable(ram_1_write_enable)
   );
 
   cuckoo_ram_0 ram_2 (
+      .clock(clock),
       .read_address(ram_2_read_address),
-      .read_clock(clock),
       .read_data(ram_2_read_data),
       .write_address(ram_2_write_address),
-      .write_clock(clock),
       .write_data(ram_2_write_data),
       .write_enable(ram_2_write_enable)
   );
 
   cuckoo_ram_0 ram_3 (
+      .clock(clock),
       .read_address(ram_3_read_address),
-      .read_clock(clock),
       .read_data(ram_3_read_data),
       .write_address(ram_3_write_address),
-      .write_clock(clock),
       .write_data(ram_3_write_data),
       .write_enable(ram_3_write_enable)
   );
@@ -548,7 +542,7 @@ module cuckoo (
     if (same_3_q) begin
       spot_d = chosen | 14'h3000;
     end
-    found_d = any;
+    found_d = any & (~sweep);
     result_d = merged;
     hit = found_q;
     value = result_q;

@@ -3,22 +3,20 @@
 // verilator lint_off UNUSEDSIGNAL  // structs and interfaces are wired whole, also where one field is read
 
 module fifo_narrow_ram (
+    input  logic clock,
     input  logic [1:0] read_address,
-    input  logic read_clock,
     output logic [7:0] read_data,
     input  logic [1:0] write_address,
-    input  logic write_clock,
     input  logic [7:0] write_data,
     input  logic write_enable
 );
-  reg[7:0] mem[3:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [7:0] mem [3:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -62,11 +60,10 @@ module fifo_narrow (
   end
 
   fifo_narrow_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );

@@ -1496,22 +1496,20 @@ module front_rx_verify (
 endmodule
 
 module front_rx_beats_ram (
+    input  logic clock,
     input  logic [5:0] read_address,
-    input  logic read_clock,
     output logic [68:0] read_data,
     input  logic [5:0] write_address,
-    input  logic write_clock,
     input  logic [68:0] write_data,
     input  logic write_enable
 );
-  reg[68:0] mem[63:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [68:0] mem [63:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -1555,11 +1553,10 @@ module front_rx_beats (
   end
 
   front_rx_beats_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -1739,22 +1736,20 @@ module front_rx_keys (
 endmodule
 
 module front_rx_metas_ram (
+    input  logic clock,
     input  logic [5:0] read_address,
-    input  logic read_clock,
     output logic [122:0] read_data,
     input  logic [5:0] write_address,
-    input  logic write_clock,
     input  logic [122:0] write_data,
     input  logic write_enable
 );
-  reg[122:0] mem[63:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [122:0] mem [63:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -1798,11 +1793,10 @@ module front_rx_metas (
   end
 
   front_rx_metas_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -2532,22 +2526,20 @@ module front_classify_hash (
 endmodule
 
 module front_classify_forward_ram_0 (
+    input  logic clock,
     input  logic [9:0] read_address,
-    input  logic read_clock,
     output logic [107:0] read_data,
     input  logic [9:0] write_address,
-    input  logic write_clock,
     input  logic [107:0] write_data,
     input  logic write_enable
 );
-  reg[107:0] mem[1023:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [107:0] mem [1023:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -2716,41 +2708,37 @@ module front_classify_forward (
   end
 
   front_classify_forward_ram_0 ram_0 (
+      .clock(clock),
       .read_address(ram_0_read_address),
-      .read_clock(clock),
       .read_data(ram_0_read_data),
       .write_address(ram_0_write_address),
-      .write_clock(clock),
       .write_data(ram_0_write_data),
       .write_enable(ram_0_write_enable)
   );
 
   front_classify_forward_ram_0 ram_1 (
+      .clock(clock),
       .read_address(ram_1_read_address),
-      .read_clock(clock),
       .read_data(ram_1_read_data),
       .write_address(ram_1_write_address),
-      .write_clock(clock),
       .write_data(ram_1_write_data),
       .write_enable(ram_1_write_enable)
   );
 
   front_classify_forward_ram_0 ram_2 (
+      .clock(clock),
       .read_address(ram_2_read_address),
-      .read_clock(clock),
       .read_data(ram_2_read_data),
       .write_address(ram_2_write_address),
-      .write_clock(clock),
       .write_data(ram_2_write_data),
       .write_enable(ram_2_write_enable)
   );
 
   front_classify_forward_ram_0 ram_3 (
+      .clock(clock),
       .read_address(ram_3_read_address),
-      .read_clock(clock),
       .read_data(ram_3_read_data),
       .write_address(ram_3_write_address),
-      .write_clock(clock),
       .write_data(ram_3_write_data),
       .write_enable(ram_3_write_enable)
   );
@@ -3077,7 +3065,7 @@ module front_classify_forward (
     if (same_3_q) begin
       spot_d = chosen | 14'h3000;
     end
-    found_d = any;
+    found_d = any & (~sweep);
     result_d = merged;
     hit = found_q;
     value = result_q;
@@ -3086,22 +3074,20 @@ module front_classify_forward (
 endmodule
 
 module front_classify_endpoint_ram_0 (
+    input  logic clock,
     input  logic [8:0] read_address,
-    input  logic read_clock,
     output logic [129:0] read_data,
     input  logic [8:0] write_address,
-    input  logic write_clock,
     input  logic [129:0] write_data,
     input  logic write_enable
 );
-  reg[129:0] mem[511:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [129:0] mem [511:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -3270,41 +3256,37 @@ module front_classify_endpoint (
   end
 
   front_classify_endpoint_ram_0 ram_0 (
+      .clock(clock),
       .read_address(ram_0_read_address),
-      .read_clock(clock),
       .read_data(ram_0_read_data),
       .write_address(ram_0_write_address),
-      .write_clock(clock),
       .write_data(ram_0_write_data),
       .write_enable(ram_0_write_enable)
   );
 
   front_classify_endpoint_ram_0 ram_1 (
+      .clock(clock),
       .read_address(ram_1_read_address),
-      .read_clock(clock),
       .read_data(ram_1_read_data),
       .write_address(ram_1_write_address),
-      .write_clock(clock),
       .write_data(ram_1_write_data),
       .write_enable(ram_1_write_enable)
   );
 
   front_classify_endpoint_ram_0 ram_2 (
+      .clock(clock),
       .read_address(ram_2_read_address),
-      .read_clock(clock),
       .read_data(ram_2_read_data),
       .write_address(ram_2_write_address),
-      .write_clock(clock),
       .write_data(ram_2_write_data),
       .write_enable(ram_2_write_enable)
   );
 
   front_classify_endpoint_ram_0 ram_3 (
+      .clock(clock),
       .read_address(ram_3_read_address),
-      .read_clock(clock),
       .read_data(ram_3_read_data),
       .write_address(ram_3_write_address),
-      .write_clock(clock),
       .write_data(ram_3_write_data),
       .write_enable(ram_3_write_enable)
   );
@@ -3631,7 +3613,7 @@ module front_classify_endpoint (
     if (same_3_q) begin
       spot_d = chosen | 14'h3000;
     end
-    found_d = any;
+    found_d = any & (~sweep);
     result_d = merged;
     hit = found_q;
     value = result_q;
@@ -4536,22 +4518,20 @@ module front_verdicts (
 endmodule
 
 module front_details_ram (
+    input  logic clock,
     input  logic [5:0] read_address,
-    input  logic read_clock,
     output logic [88:0] read_data,
     input  logic [5:0] write_address,
-    input  logic write_clock,
     input  logic [88:0] write_data,
     input  logic write_enable
 );
-  reg[88:0] mem[63:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [88:0] mem [63:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -4595,11 +4575,10 @@ module front_details (
   end
 
   front_details_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -5183,22 +5162,20 @@ module front_dispatch (
 endmodule
 
 module front_fwd_fifo_ram (
+    input  logic clock,
     input  logic [9:0] read_address,
-    input  logic read_clock,
     output logic [68:0] read_data,
     input  logic [9:0] write_address,
-    input  logic write_clock,
     input  logic [68:0] write_data,
     input  logic write_enable
 );
-  reg[68:0] mem[1023:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [68:0] mem [1023:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -5242,11 +5219,10 @@ module front_fwd_fifo (
   end
 
   front_fwd_fifo_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );

@@ -2102,22 +2102,20 @@ module ipos_card_front_rx_verify (
 endmodule
 
 module ipos_card_front_rx_beats_ram (
+    input  logic clock,
     input  logic [5:0] read_address,
-    input  logic read_clock,
     output logic [68:0] read_data,
     input  logic [5:0] write_address,
-    input  logic write_clock,
     input  logic [68:0] write_data,
     input  logic write_enable
 );
-  reg[68:0] mem[63:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [68:0] mem [63:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -2161,11 +2159,10 @@ module ipos_card_front_rx_beats (
   end
 
   ipos_card_front_rx_beats_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -2345,22 +2342,20 @@ module ipos_card_front_rx_keys (
 endmodule
 
 module ipos_card_front_rx_metas_ram (
+    input  logic clock,
     input  logic [5:0] read_address,
-    input  logic read_clock,
     output logic [122:0] read_data,
     input  logic [5:0] write_address,
-    input  logic write_clock,
     input  logic [122:0] write_data,
     input  logic write_enable
 );
-  reg[122:0] mem[63:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [122:0] mem [63:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -2404,11 +2399,10 @@ module ipos_card_front_rx_metas (
   end
 
   ipos_card_front_rx_metas_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -3138,22 +3132,20 @@ module ipos_card_classify_hash (
 endmodule
 
 module ipos_card_classify_forward_ram_0 (
+    input  logic clock,
     input  logic [9:0] read_address,
-    input  logic read_clock,
     output logic [107:0] read_data,
     input  logic [9:0] write_address,
-    input  logic write_clock,
     input  logic [107:0] write_data,
     input  logic write_enable
 );
-  reg[107:0] mem[1023:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [107:0] mem [1023:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -3322,41 +3314,37 @@ module ipos_card_classify_forward (
   end
 
   ipos_card_classify_forward_ram_0 ram_0 (
+      .clock(clock),
       .read_address(ram_0_read_address),
-      .read_clock(clock),
       .read_data(ram_0_read_data),
       .write_address(ram_0_write_address),
-      .write_clock(clock),
       .write_data(ram_0_write_data),
       .write_enable(ram_0_write_enable)
   );
 
   ipos_card_classify_forward_ram_0 ram_1 (
+      .clock(clock),
       .read_address(ram_1_read_address),
-      .read_clock(clock),
       .read_data(ram_1_read_data),
       .write_address(ram_1_write_address),
-      .write_clock(clock),
       .write_data(ram_1_write_data),
       .write_enable(ram_1_write_enable)
   );
 
   ipos_card_classify_forward_ram_0 ram_2 (
+      .clock(clock),
       .read_address(ram_2_read_address),
-      .read_clock(clock),
       .read_data(ram_2_read_data),
       .write_address(ram_2_write_address),
-      .write_clock(clock),
       .write_data(ram_2_write_data),
       .write_enable(ram_2_write_enable)
   );
 
   ipos_card_classify_forward_ram_0 ram_3 (
+      .clock(clock),
       .read_address(ram_3_read_address),
-      .read_clock(clock),
       .read_data(ram_3_read_data),
       .write_address(ram_3_write_address),
-      .write_clock(clock),
       .write_data(ram_3_write_data),
       .write_enable(ram_3_write_enable)
   );
@@ -3683,7 +3671,7 @@ module ipos_card_classify_forward (
     if (same_3_q) begin
       spot_d = chosen | 14'h3000;
     end
-    found_d = any;
+    found_d = any & (~sweep);
     result_d = merged;
     hit = found_q;
     value = result_q;
@@ -3692,22 +3680,20 @@ module ipos_card_classify_forward (
 endmodule
 
 module ipos_card_classify_endpoint_ram_0 (
+    input  logic clock,
     input  logic [8:0] read_address,
-    input  logic read_clock,
     output logic [129:0] read_data,
     input  logic [8:0] write_address,
-    input  logic write_clock,
     input  logic [129:0] write_data,
     input  logic write_enable
 );
-  reg[129:0] mem[511:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [129:0] mem [511:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -3876,41 +3862,37 @@ module ipos_card_classify_endpoint (
   end
 
   ipos_card_classify_endpoint_ram_0 ram_0 (
+      .clock(clock),
       .read_address(ram_0_read_address),
-      .read_clock(clock),
       .read_data(ram_0_read_data),
       .write_address(ram_0_write_address),
-      .write_clock(clock),
       .write_data(ram_0_write_data),
       .write_enable(ram_0_write_enable)
   );
 
   ipos_card_classify_endpoint_ram_0 ram_1 (
+      .clock(clock),
       .read_address(ram_1_read_address),
-      .read_clock(clock),
       .read_data(ram_1_read_data),
       .write_address(ram_1_write_address),
-      .write_clock(clock),
       .write_data(ram_1_write_data),
       .write_enable(ram_1_write_enable)
   );
 
   ipos_card_classify_endpoint_ram_0 ram_2 (
+      .clock(clock),
       .read_address(ram_2_read_address),
-      .read_clock(clock),
       .read_data(ram_2_read_data),
       .write_address(ram_2_write_address),
-      .write_clock(clock),
       .write_data(ram_2_write_data),
       .write_enable(ram_2_write_enable)
   );
 
   ipos_card_classify_endpoint_ram_0 ram_3 (
+      .clock(clock),
       .read_address(ram_3_read_address),
-      .read_clock(clock),
       .read_data(ram_3_read_data),
       .write_address(ram_3_write_address),
-      .write_clock(clock),
       .write_data(ram_3_write_data),
       .write_enable(ram_3_write_enable)
   );
@@ -4237,7 +4219,7 @@ module ipos_card_classify_endpoint (
     if (same_3_q) begin
       spot_d = chosen | 14'h3000;
     end
-    found_d = any;
+    found_d = any & (~sweep);
     result_d = merged;
     hit = found_q;
     value = result_q;
@@ -5142,22 +5124,20 @@ module ipos_card_front_verdicts (
 endmodule
 
 module ipos_card_front_details_ram (
+    input  logic clock,
     input  logic [5:0] read_address,
-    input  logic read_clock,
     output logic [88:0] read_data,
     input  logic [5:0] write_address,
-    input  logic write_clock,
     input  logic [88:0] write_data,
     input  logic write_enable
 );
-  reg[88:0] mem[63:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [88:0] mem [63:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -5201,11 +5181,10 @@ module ipos_card_front_details (
   end
 
   ipos_card_front_details_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -5789,22 +5768,20 @@ module ipos_card_front_route (
 endmodule
 
 module ipos_card_front_fwd_fifo_ram (
+    input  logic clock,
     input  logic [9:0] read_address,
-    input  logic read_clock,
     output logic [68:0] read_data,
     input  logic [9:0] write_address,
-    input  logic write_clock,
     input  logic [68:0] write_data,
     input  logic write_enable
 );
-  reg[68:0] mem[1023:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [68:0] mem [1023:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -5848,11 +5825,10 @@ module ipos_card_front_fwd_fifo (
   end
 
   ipos_card_front_fwd_fifo_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -6556,11 +6532,10 @@ module ipos_card_front_host (
   end
 
   ipos_card_front_fwd_fifo_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -6650,22 +6625,20 @@ module ipos_card_front_host (
 endmodule
 
 module ipos_card_back_control_ram (
+    input  logic clock,
     input  logic [8:0] read_address,
-    input  logic read_clock,
     output logic [68:0] read_data,
     input  logic [8:0] write_address,
-    input  logic write_clock,
     input  logic [68:0] write_data,
     input  logic write_enable
 );
-  reg[68:0] mem[511:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [68:0] mem [511:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -6744,11 +6717,10 @@ module ipos_card_back_control (
   end
 
   ipos_card_back_control_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -7096,11 +7068,10 @@ module ipos_card_front_sends_frames (
   end
 
   ipos_card_back_control_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -7757,22 +7728,20 @@ module ipos_card_front_outcomes (
 endmodule
 
 module ipos_card_entries_entries_ram_0 (
+    input  logic clock,
     input  logic [9:0] read_address,
-    input  logic read_clock,
     output logic [71:0] read_data,
     input  logic [9:0] write_address,
-    input  logic write_clock,
     input  logic [71:0] write_data,
     input  logic write_enable
 );
-  reg[71:0] mem[1023:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [71:0] mem [1023:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -7972,41 +7941,37 @@ module ipos_card_entries_entries (
   end
 
   ipos_card_entries_entries_ram_0 ram_0 (
+      .clock(clock),
       .read_address(ram_0_read_address),
-      .read_clock(clock),
       .read_data(ram_0_read_data),
       .write_address(ram_0_write_address),
-      .write_clock(clock),
       .write_data(ram_0_write_data),
       .write_enable(ram_0_write_enable)
   );
 
   ipos_card_entries_entries_ram_0 ram_1 (
+      .clock(clock),
       .read_address(ram_1_read_address),
-      .read_clock(clock),
       .read_data(ram_1_read_data),
       .write_address(ram_1_write_address),
-      .write_clock(clock),
       .write_data(ram_1_write_data),
       .write_enable(ram_1_write_enable)
   );
 
   ipos_card_entries_entries_ram_0 ram_2 (
+      .clock(clock),
       .read_address(ram_2_read_address),
-      .read_clock(clock),
       .read_data(ram_2_read_data),
       .write_address(ram_2_write_address),
-      .write_clock(clock),
       .write_data(ram_2_write_data),
       .write_enable(ram_2_write_enable)
   );
 
   ipos_card_entries_entries_ram_0 ram_3 (
+      .clock(clock),
       .read_address(ram_3_read_address),
-      .read_clock(clock),
       .read_data(ram_3_read_data),
       .write_address(ram_3_write_address),
-      .write_clock(clock),
       .write_data(ram_3_write_data),
       .write_enable(ram_3_write_enable)
   );
@@ -8197,22 +8162,20 @@ module ipos_card_entries_entries (
 endmodule
 
 module ipos_card_entries_front_ram (
+    input  logic clock,
     input  logic [5:0] read_address,
-    input  logic read_clock,
     output logic [37:0] read_data,
     input  logic [5:0] write_address,
-    input  logic write_clock,
     input  logic [37:0] write_data,
     input  logic write_enable
 );
-  reg[37:0] mem[63:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [37:0] mem [63:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -8256,11 +8219,10 @@ module ipos_card_entries_front (
   end
 
   ipos_card_entries_front_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );

@@ -2058,22 +2058,20 @@ module ipos_card_wide_front_rx_ip_sum (
 endmodule
 
 module ipos_card_wide_front_rx_beats_ram (
+    input  logic clock,
     input  logic [5:0] read_address,
-    input  logic read_clock,
     output logic [519:0] read_data,
     input  logic [5:0] write_address,
-    input  logic write_clock,
     input  logic [519:0] write_data,
     input  logic write_enable
 );
-  reg[519:0] mem[63:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [519:0] mem [63:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -2117,11 +2115,10 @@ module ipos_card_wide_front_rx_beats (
   end
 
   ipos_card_wide_front_rx_beats_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -2448,22 +2445,20 @@ module ipos_card_wide_front_rx_oks (
 endmodule
 
 module ipos_card_wide_front_rx_tails_ram (
+    input  logic clock,
     input  logic [5:0] read_address,
-    input  logic read_clock,
     output logic [1:0] read_data,
     input  logic [5:0] write_address,
-    input  logic write_clock,
     input  logic [1:0] write_data,
     input  logic write_enable
 );
-  reg[1:0] mem[63:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [1:0] mem [63:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -2507,11 +2502,10 @@ module ipos_card_wide_front_rx_tails (
   end
 
   ipos_card_wide_front_rx_tails_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -3112,22 +3106,20 @@ module ipos_card_wide_classify_hash (
 endmodule
 
 module ipos_card_wide_classify_forward_ram_0 (
+    input  logic clock,
     input  logic [9:0] read_address,
-    input  logic read_clock,
     output logic [107:0] read_data,
     input  logic [9:0] write_address,
-    input  logic write_clock,
     input  logic [107:0] write_data,
     input  logic write_enable
 );
-  reg[107:0] mem[1023:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [107:0] mem [1023:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -3296,41 +3288,37 @@ module ipos_card_wide_classify_forward (
   end
 
   ipos_card_wide_classify_forward_ram_0 ram_0 (
+      .clock(clock),
       .read_address(ram_0_read_address),
-      .read_clock(clock),
       .read_data(ram_0_read_data),
       .write_address(ram_0_write_address),
-      .write_clock(clock),
       .write_data(ram_0_write_data),
       .write_enable(ram_0_write_enable)
   );
 
   ipos_card_wide_classify_forward_ram_0 ram_1 (
+      .clock(clock),
       .read_address(ram_1_read_address),
-      .read_clock(clock),
       .read_data(ram_1_read_data),
       .write_address(ram_1_write_address),
-      .write_clock(clock),
       .write_data(ram_1_write_data),
       .write_enable(ram_1_write_enable)
   );
 
   ipos_card_wide_classify_forward_ram_0 ram_2 (
+      .clock(clock),
       .read_address(ram_2_read_address),
-      .read_clock(clock),
       .read_data(ram_2_read_data),
       .write_address(ram_2_write_address),
-      .write_clock(clock),
       .write_data(ram_2_write_data),
       .write_enable(ram_2_write_enable)
   );
 
   ipos_card_wide_classify_forward_ram_0 ram_3 (
+      .clock(clock),
       .read_address(ram_3_read_address),
-      .read_clock(clock),
       .read_data(ram_3_read_data),
       .write_address(ram_3_write_address),
-      .write_clock(clock),
       .write_data(ram_3_write_data),
       .write_enable(ram_3_write_enable)
   );
@@ -3657,7 +3645,7 @@ module ipos_card_wide_classify_forward (
     if (same_3_q) begin
       spot_d = chosen | 14'h3000;
     end
-    found_d = any;
+    found_d = any & (~sweep);
     result_d = merged;
     hit = found_q;
     value = result_q;
@@ -3666,22 +3654,20 @@ module ipos_card_wide_classify_forward (
 endmodule
 
 module ipos_card_wide_classify_endpoint_ram_0 (
+    input  logic clock,
     input  logic [8:0] read_address,
-    input  logic read_clock,
     output logic [129:0] read_data,
     input  logic [8:0] write_address,
-    input  logic write_clock,
     input  logic [129:0] write_data,
     input  logic write_enable
 );
-  reg[129:0] mem[511:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [129:0] mem [511:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -3850,41 +3836,37 @@ module ipos_card_wide_classify_endpoint (
   end
 
   ipos_card_wide_classify_endpoint_ram_0 ram_0 (
+      .clock(clock),
       .read_address(ram_0_read_address),
-      .read_clock(clock),
       .read_data(ram_0_read_data),
       .write_address(ram_0_write_address),
-      .write_clock(clock),
       .write_data(ram_0_write_data),
       .write_enable(ram_0_write_enable)
   );
 
   ipos_card_wide_classify_endpoint_ram_0 ram_1 (
+      .clock(clock),
       .read_address(ram_1_read_address),
-      .read_clock(clock),
       .read_data(ram_1_read_data),
       .write_address(ram_1_write_address),
-      .write_clock(clock),
       .write_data(ram_1_write_data),
       .write_enable(ram_1_write_enable)
   );
 
   ipos_card_wide_classify_endpoint_ram_0 ram_2 (
+      .clock(clock),
       .read_address(ram_2_read_address),
-      .read_clock(clock),
       .read_data(ram_2_read_data),
       .write_address(ram_2_write_address),
-      .write_clock(clock),
       .write_data(ram_2_write_data),
       .write_enable(ram_2_write_enable)
   );
 
   ipos_card_wide_classify_endpoint_ram_0 ram_3 (
+      .clock(clock),
       .read_address(ram_3_read_address),
-      .read_clock(clock),
       .read_data(ram_3_read_data),
       .write_address(ram_3_write_address),
-      .write_clock(clock),
       .write_data(ram_3_write_data),
       .write_enable(ram_3_write_enable)
   );
@@ -4211,7 +4193,7 @@ module ipos_card_wide_classify_endpoint (
     if (same_3_q) begin
       spot_d = chosen | 14'h3000;
     end
-    found_d = any;
+    found_d = any & (~sweep);
     result_d = merged;
     hit = found_q;
     value = result_q;
@@ -5745,22 +5727,20 @@ module ipos_card_wide_front_route (
 endmodule
 
 module ipos_card_wide_front_fwd_ram (
+    input  logic clock,
     input  logic [6:0] read_address,
-    input  logic read_clock,
     output logic [519:0] read_data,
     input  logic [6:0] write_address,
-    input  logic write_clock,
     input  logic [519:0] write_data,
     input  logic write_enable
 );
-  reg[519:0] mem[127:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [519:0] mem [127:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -5804,11 +5784,10 @@ module ipos_card_wide_front_fwd (
   end
 
   ipos_card_wide_front_fwd_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -6578,11 +6557,10 @@ module ipos_card_wide_front_host (
   end
 
   ipos_card_wide_front_fwd_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -6746,11 +6724,10 @@ module ipos_card_wide_back_control (
   end
 
   ipos_card_wide_front_rx_beats_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -7098,11 +7075,10 @@ module ipos_card_wide_front_sends_frames (
   end
 
   ipos_card_wide_front_rx_beats_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -7734,22 +7710,20 @@ module ipos_card_wide_front_outcomes (
 endmodule
 
 module ipos_card_wide_entries_entries_ram_0 (
+    input  logic clock,
     input  logic [9:0] read_address,
-    input  logic read_clock,
     output logic [71:0] read_data,
     input  logic [9:0] write_address,
-    input  logic write_clock,
     input  logic [71:0] write_data,
     input  logic write_enable
 );
-  reg[71:0] mem[1023:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [71:0] mem [1023:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -7949,41 +7923,37 @@ module ipos_card_wide_entries_entries (
   end
 
   ipos_card_wide_entries_entries_ram_0 ram_0 (
+      .clock(clock),
       .read_address(ram_0_read_address),
-      .read_clock(clock),
       .read_data(ram_0_read_data),
       .write_address(ram_0_write_address),
-      .write_clock(clock),
       .write_data(ram_0_write_data),
       .write_enable(ram_0_write_enable)
   );
 
   ipos_card_wide_entries_entries_ram_0 ram_1 (
+      .clock(clock),
       .read_address(ram_1_read_address),
-      .read_clock(clock),
       .read_data(ram_1_read_data),
       .write_address(ram_1_write_address),
-      .write_clock(clock),
       .write_data(ram_1_write_data),
       .write_enable(ram_1_write_enable)
   );
 
   ipos_card_wide_entries_entries_ram_0 ram_2 (
+      .clock(clock),
       .read_address(ram_2_read_address),
-      .read_clock(clock),
       .read_data(ram_2_read_data),
       .write_address(ram_2_write_address),
-      .write_clock(clock),
       .write_data(ram_2_write_data),
       .write_enable(ram_2_write_enable)
   );
 
   ipos_card_wide_entries_entries_ram_0 ram_3 (
+      .clock(clock),
       .read_address(ram_3_read_address),
-      .read_clock(clock),
       .read_data(ram_3_read_data),
       .write_address(ram_3_write_address),
-      .write_clock(clock),
       .write_data(ram_3_write_data),
       .write_enable(ram_3_write_enable)
   );
@@ -8174,22 +8144,20 @@ module ipos_card_wide_entries_entries (
 endmodule
 
 module ipos_card_wide_entries_front_ram (
+    input  logic clock,
     input  logic [5:0] read_address,
-    input  logic read_clock,
     output logic [37:0] read_data,
     input  logic [5:0] write_address,
-    input  logic write_clock,
     input  logic [37:0] write_data,
     input  logic write_enable
 );
-  reg[37:0] mem[63:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [37:0] mem [63:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -8233,11 +8201,10 @@ module ipos_card_wide_entries_front (
   end
 
   ipos_card_wide_entries_front_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );

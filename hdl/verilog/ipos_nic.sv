@@ -2102,22 +2102,20 @@ module ipos_nic_card_front_rx_verify (
 endmodule
 
 module ipos_nic_card_front_rx_beats_ram (
+    input  logic clock,
     input  logic [5:0] read_address,
-    input  logic read_clock,
     output logic [68:0] read_data,
     input  logic [5:0] write_address,
-    input  logic write_clock,
     input  logic [68:0] write_data,
     input  logic write_enable
 );
-  reg[68:0] mem[63:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [68:0] mem [63:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -2161,11 +2159,10 @@ module ipos_nic_card_front_rx_beats (
   end
 
   ipos_nic_card_front_rx_beats_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -2345,22 +2342,20 @@ module ipos_nic_card_front_rx_keys (
 endmodule
 
 module ipos_nic_card_front_rx_metas_ram (
+    input  logic clock,
     input  logic [5:0] read_address,
-    input  logic read_clock,
     output logic [122:0] read_data,
     input  logic [5:0] write_address,
-    input  logic write_clock,
     input  logic [122:0] write_data,
     input  logic write_enable
 );
-  reg[122:0] mem[63:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [122:0] mem [63:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -2404,11 +2399,10 @@ module ipos_nic_card_front_rx_metas (
   end
 
   ipos_nic_card_front_rx_metas_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -3138,22 +3132,20 @@ module ipos_nic_card_classify_hash (
 endmodule
 
 module ipos_nic_card_classify_forward_ram_0 (
+    input  logic clock,
     input  logic [9:0] read_address,
-    input  logic read_clock,
     output logic [107:0] read_data,
     input  logic [9:0] write_address,
-    input  logic write_clock,
     input  logic [107:0] write_data,
     input  logic write_enable
 );
-  reg[107:0] mem[1023:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [107:0] mem [1023:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -3322,41 +3314,37 @@ module ipos_nic_card_classify_forward (
   end
 
   ipos_nic_card_classify_forward_ram_0 ram_0 (
+      .clock(clock),
       .read_address(ram_0_read_address),
-      .read_clock(clock),
       .read_data(ram_0_read_data),
       .write_address(ram_0_write_address),
-      .write_clock(clock),
       .write_data(ram_0_write_data),
       .write_enable(ram_0_write_enable)
   );
 
   ipos_nic_card_classify_forward_ram_0 ram_1 (
+      .clock(clock),
       .read_address(ram_1_read_address),
-      .read_clock(clock),
       .read_data(ram_1_read_data),
       .write_address(ram_1_write_address),
-      .write_clock(clock),
       .write_data(ram_1_write_data),
       .write_enable(ram_1_write_enable)
   );
 
   ipos_nic_card_classify_forward_ram_0 ram_2 (
+      .clock(clock),
       .read_address(ram_2_read_address),
-      .read_clock(clock),
       .read_data(ram_2_read_data),
       .write_address(ram_2_write_address),
-      .write_clock(clock),
       .write_data(ram_2_write_data),
       .write_enable(ram_2_write_enable)
   );
 
   ipos_nic_card_classify_forward_ram_0 ram_3 (
+      .clock(clock),
       .read_address(ram_3_read_address),
-      .read_clock(clock),
       .read_data(ram_3_read_data),
       .write_address(ram_3_write_address),
-      .write_clock(clock),
       .write_data(ram_3_write_data),
       .write_enable(ram_3_write_enable)
   );
@@ -3683,7 +3671,7 @@ module ipos_nic_card_classify_forward (
     if (same_3_q) begin
       spot_d = chosen | 14'h3000;
     end
-    found_d = any;
+    found_d = any & (~sweep);
     result_d = merged;
     hit = found_q;
     value = result_q;
@@ -3692,22 +3680,20 @@ module ipos_nic_card_classify_forward (
 endmodule
 
 module ipos_nic_card_classify_endpoint_ram_0 (
+    input  logic clock,
     input  logic [8:0] read_address,
-    input  logic read_clock,
     output logic [129:0] read_data,
     input  logic [8:0] write_address,
-    input  logic write_clock,
     input  logic [129:0] write_data,
     input  logic write_enable
 );
-  reg[129:0] mem[511:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [129:0] mem [511:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -3876,41 +3862,37 @@ module ipos_nic_card_classify_endpoint (
   end
 
   ipos_nic_card_classify_endpoint_ram_0 ram_0 (
+      .clock(clock),
       .read_address(ram_0_read_address),
-      .read_clock(clock),
       .read_data(ram_0_read_data),
       .write_address(ram_0_write_address),
-      .write_clock(clock),
       .write_data(ram_0_write_data),
       .write_enable(ram_0_write_enable)
   );
 
   ipos_nic_card_classify_endpoint_ram_0 ram_1 (
+      .clock(clock),
       .read_address(ram_1_read_address),
-      .read_clock(clock),
       .read_data(ram_1_read_data),
       .write_address(ram_1_write_address),
-      .write_clock(clock),
       .write_data(ram_1_write_data),
       .write_enable(ram_1_write_enable)
   );
 
   ipos_nic_card_classify_endpoint_ram_0 ram_2 (
+      .clock(clock),
       .read_address(ram_2_read_address),
-      .read_clock(clock),
       .read_data(ram_2_read_data),
       .write_address(ram_2_write_address),
-      .write_clock(clock),
       .write_data(ram_2_write_data),
       .write_enable(ram_2_write_enable)
   );
 
   ipos_nic_card_classify_endpoint_ram_0 ram_3 (
+      .clock(clock),
       .read_address(ram_3_read_address),
-      .read_clock(clock),
       .read_data(ram_3_read_data),
       .write_address(ram_3_write_address),
-      .write_clock(clock),
       .write_data(ram_3_write_data),
       .write_enable(ram_3_write_enable)
   );
@@ -4237,7 +4219,7 @@ module ipos_nic_card_classify_endpoint (
     if (same_3_q) begin
       spot_d = chosen | 14'h3000;
     end
-    found_d = any;
+    found_d = any & (~sweep);
     result_d = merged;
     hit = found_q;
     value = result_q;
@@ -5142,22 +5124,20 @@ module ipos_nic_card_front_verdicts (
 endmodule
 
 module ipos_nic_card_front_details_ram (
+    input  logic clock,
     input  logic [5:0] read_address,
-    input  logic read_clock,
     output logic [88:0] read_data,
     input  logic [5:0] write_address,
-    input  logic write_clock,
     input  logic [88:0] write_data,
     input  logic write_enable
 );
-  reg[88:0] mem[63:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [88:0] mem [63:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -5201,11 +5181,10 @@ module ipos_nic_card_front_details (
   end
 
   ipos_nic_card_front_details_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -5789,22 +5768,20 @@ module ipos_nic_card_front_route (
 endmodule
 
 module ipos_nic_card_front_fwd_fifo_ram (
+    input  logic clock,
     input  logic [9:0] read_address,
-    input  logic read_clock,
     output logic [68:0] read_data,
     input  logic [9:0] write_address,
-    input  logic write_clock,
     input  logic [68:0] write_data,
     input  logic write_enable
 );
-  reg[68:0] mem[1023:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [68:0] mem [1023:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -5848,11 +5825,10 @@ module ipos_nic_card_front_fwd_fifo (
   end
 
   ipos_nic_card_front_fwd_fifo_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -6556,11 +6532,10 @@ module ipos_nic_card_front_host (
   end
 
   ipos_nic_card_front_fwd_fifo_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -6650,22 +6625,20 @@ module ipos_nic_card_front_host (
 endmodule
 
 module ipos_nic_card_back_control_ram (
+    input  logic clock,
     input  logic [8:0] read_address,
-    input  logic read_clock,
     output logic [68:0] read_data,
     input  logic [8:0] write_address,
-    input  logic write_clock,
     input  logic [68:0] write_data,
     input  logic write_enable
 );
-  reg[68:0] mem[511:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [68:0] mem [511:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -6744,11 +6717,10 @@ module ipos_nic_card_back_control (
   end
 
   ipos_nic_card_back_control_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -7096,11 +7068,10 @@ module ipos_nic_card_front_sends_frames (
   end
 
   ipos_nic_card_back_control_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -7757,22 +7728,20 @@ module ipos_nic_card_front_outcomes (
 endmodule
 
 module ipos_nic_card_entries_entries_ram_0 (
+    input  logic clock,
     input  logic [9:0] read_address,
-    input  logic read_clock,
     output logic [71:0] read_data,
     input  logic [9:0] write_address,
-    input  logic write_clock,
     input  logic [71:0] write_data,
     input  logic write_enable
 );
-  reg[71:0] mem[1023:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [71:0] mem [1023:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -7972,41 +7941,37 @@ module ipos_nic_card_entries_entries (
   end
 
   ipos_nic_card_entries_entries_ram_0 ram_0 (
+      .clock(clock),
       .read_address(ram_0_read_address),
-      .read_clock(clock),
       .read_data(ram_0_read_data),
       .write_address(ram_0_write_address),
-      .write_clock(clock),
       .write_data(ram_0_write_data),
       .write_enable(ram_0_write_enable)
   );
 
   ipos_nic_card_entries_entries_ram_0 ram_1 (
+      .clock(clock),
       .read_address(ram_1_read_address),
-      .read_clock(clock),
       .read_data(ram_1_read_data),
       .write_address(ram_1_write_address),
-      .write_clock(clock),
       .write_data(ram_1_write_data),
       .write_enable(ram_1_write_enable)
   );
 
   ipos_nic_card_entries_entries_ram_0 ram_2 (
+      .clock(clock),
       .read_address(ram_2_read_address),
-      .read_clock(clock),
       .read_data(ram_2_read_data),
       .write_address(ram_2_write_address),
-      .write_clock(clock),
       .write_data(ram_2_write_data),
       .write_enable(ram_2_write_enable)
   );
 
   ipos_nic_card_entries_entries_ram_0 ram_3 (
+      .clock(clock),
       .read_address(ram_3_read_address),
-      .read_clock(clock),
       .read_data(ram_3_read_data),
       .write_address(ram_3_write_address),
-      .write_clock(clock),
       .write_data(ram_3_write_data),
       .write_enable(ram_3_write_enable)
   );
@@ -8197,22 +8162,20 @@ module ipos_nic_card_entries_entries (
 endmodule
 
 module ipos_nic_card_entries_front_ram (
+    input  logic clock,
     input  logic [5:0] read_address,
-    input  logic read_clock,
     output logic [37:0] read_data,
     input  logic [5:0] write_address,
-    input  logic write_clock,
     input  logic [37:0] write_data,
     input  logic write_enable
 );
-  reg[37:0] mem[63:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [37:0] mem [63:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -8256,11 +8219,10 @@ module ipos_nic_card_entries_front (
   end
 
   ipos_nic_card_entries_front_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -10323,22 +10285,20 @@ module ipos_nic_host_receive_control (
 endmodule
 
 module ipos_nic_host_receive_ring_fifo_ram (
+    input  logic clock,
     input  logic [4:0] read_address,
-    input  logic read_clock,
     output logic [127:0] read_data,
     input  logic [4:0] write_address,
-    input  logic write_clock,
     input  logic [127:0] write_data,
     input  logic write_enable
 );
-  reg[127:0] mem[31:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [127:0] mem [31:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -10382,11 +10342,10 @@ module ipos_nic_host_receive_ring_fifo (
   end
 
   ipos_nic_host_receive_ring_fifo_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -10796,6 +10755,24 @@ module ipos_nic_host_receive_frames (
   end
 endmodule
 
+module ipos_nic_host_front_sends_asked_ram (
+    input  logic clock,
+    input  logic [3:0] read_address,
+    output logic [48:0] read_data,
+    input  logic [3:0] write_address,
+    input  logic [48:0] write_data,
+    input  logic write_enable
+);
+  (* no_rw_check *) logic [48:0] mem [15:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
+  end
+endmodule
+
 module ipos_nic_host_front_sends_asked (
     input  logic clock,
     input  logic reset,
@@ -10835,12 +10812,11 @@ module ipos_nic_host_front_sends_asked (
     count_q <= count_d;
   end
 
-  ipos_nic_card_classify_neighbours_ram ram (
+  ipos_nic_host_front_sends_asked_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -11216,22 +11192,20 @@ module ipos_nic_host_events (
 endmodule
 
 module ipos_nic_host_receive_done_fifo_ram (
+    input  logic clock,
     input  logic [3:0] read_address,
-    input  logic read_clock,
     output logic [127:0] read_data,
     input  logic [3:0] write_address,
-    input  logic write_clock,
     input  logic [127:0] write_data,
     input  logic write_enable
 );
-  reg[127:0] mem[15:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [127:0] mem [15:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -11275,11 +11249,10 @@ module ipos_nic_host_receive_done_fifo (
   end
 
   ipos_nic_host_receive_done_fifo_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -14638,22 +14611,20 @@ module ipos_nic_engine_writer (
 endmodule
 
 module ipos_nic_engine_reader_buffer (
+    input  logic clock,
     input  logic [9:0] read_address,
-    input  logic read_clock,
     output logic [63:0] read_data,
     input  logic [9:0] write_address,
-    input  logic write_clock,
     input  logic [63:0] write_data,
     input  logic write_enable
 );
-  reg[63:0] mem[1023:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [63:0] mem [1023:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -15045,11 +15016,10 @@ module ipos_nic_engine_reader (
   );
 
   ipos_nic_engine_reader_buffer buffer (
+      .clock(clock),
       .read_address(buffer_read_address),
-      .read_clock(clock),
       .read_data(buffer_read_data),
       .write_address(buffer_write_address),
-      .write_clock(clock),
       .write_data(buffer_write_data),
       .write_enable(buffer_write_enable)
   );

@@ -1150,22 +1150,20 @@ module pcie_engine_writer (
 endmodule
 
 module pcie_engine_reader_buffer (
+    input  logic clock,
     input  logic [9:0] read_address,
-    input  logic read_clock,
     output logic [63:0] read_data,
     input  logic [9:0] write_address,
-    input  logic write_clock,
     input  logic [63:0] write_data,
     input  logic write_enable
 );
-  reg[63:0] mem[1023:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [63:0] mem [1023:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -1557,11 +1555,10 @@ module pcie_engine_reader (
   );
 
   pcie_engine_reader_buffer buffer (
+      .clock(clock),
       .read_address(buffer_read_address),
-      .read_clock(clock),
       .read_data(buffer_read_data),
       .write_address(buffer_write_address),
-      .write_clock(clock),
       .write_data(buffer_write_data),
       .write_enable(buffer_write_enable)
   );

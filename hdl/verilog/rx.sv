@@ -1496,22 +1496,20 @@ module rx_verify (
 endmodule
 
 module rx_beats_ram (
+    input  logic clock,
     input  logic [5:0] read_address,
-    input  logic read_clock,
     output logic [68:0] read_data,
     input  logic [5:0] write_address,
-    input  logic write_clock,
     input  logic [68:0] write_data,
     input  logic write_enable
 );
-  reg[68:0] mem[63:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [68:0] mem [63:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -1555,11 +1553,10 @@ module rx_beats (
   end
 
   rx_beats_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );
@@ -1739,22 +1736,20 @@ module rx_keys (
 endmodule
 
 module rx_metas_ram (
+    input  logic clock,
     input  logic [5:0] read_address,
-    input  logic read_clock,
     output logic [122:0] read_data,
     input  logic [5:0] write_address,
-    input  logic write_clock,
     input  logic [122:0] write_data,
     input  logic write_enable
 );
-  reg[122:0] mem[63:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
+  (* no_rw_check *) logic [122:0] mem [63:0];
+  always_ff @(posedge clock) begin
+    read_data <= mem[read_address];
+  `ifndef SYNTHESIS
+    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
+  `endif
+    if (write_enable) mem[write_address] <= write_data;
   end
 endmodule
 
@@ -1798,11 +1793,10 @@ module rx_metas (
   end
 
   rx_metas_ram ram (
+      .clock(clock),
       .read_address(ram_read_address),
-      .read_clock(clock),
       .read_data(ram_read_data),
       .write_address(ram_write_address),
-      .write_clock(clock),
       .write_data(ram_write_data),
       .write_enable(ram_write_enable)
   );

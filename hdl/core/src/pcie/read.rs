@@ -4,7 +4,7 @@
 //! outstanding always fits, and a completion finds its place by its tag alone.
 use super::CompletionHeader;
 use crate::parse::ByteRev;
-use crate::stream::Beat;
+use crate::stream::{Beat, BlockRam};
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -47,7 +47,7 @@ block! {
         pub poisoned: Signal<Out, Bit>,
         pub timed_out: Signal<Out, Bit>,
         rev: ByteRev,
-        buffer: RAM<Bits<64>, 10>,
+        buffer: BlockRam<Bits<64>, 10>,
         // left 5:0, total 11:6, address bits 6:3 in 15:12
         progress: RAM<Bits<16>, 5>,
         // total 5:0, client 8:6, last of its request 9, time 25:10
@@ -223,8 +223,7 @@ impl Logic for Read {
             out_client,
             full
         );
-        self.buffer.read_clock.next = self.clock.val();
-        self.buffer.write_clock.next = self.clock.val();
+        self.buffer.clock.next = self.clock.val();
         self.progress.read_clock.next = self.clock.val();
         self.progress.write_clock.next = self.clock.val();
         self.plan.read_clock.next = self.clock.val();

@@ -1,4 +1,5 @@
 //! First-word-fall-through FIFO over a block RAM.
+use super::BlockRam;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -14,7 +15,7 @@ block! {
         pub valid: Signal<Out, Bit>,
         pub read: Signal<In, Bit>,
         pub level: Signal<Out, Bits<LW>>,
-        ram: RAM<D, AW>,
+        ram: BlockRam<D, AW>,
         wr: DFF<Bits<LW>>,
         rd: DFF<Bits<LW>>,
         full_word: DFF<Bit>,
@@ -27,8 +28,7 @@ impl<D: Synth, const AW: usize, const LW: usize> Logic for Fifo<D, AW, LW> {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, wr, rd, full_word, count);
-        self.ram.read_clock.next = self.clock.val();
-        self.ram.write_clock.next = self.clock.val();
+        self.ram.clock.next = self.clock.val();
         self.rd_next.next = self.rd.q.val();
         if self.read.val() {
             self.rd_next.next = self.rd.q.val() + 1;

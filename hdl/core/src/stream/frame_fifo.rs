@@ -1,6 +1,7 @@
 //! Store-and-forward frame buffer: a frame becomes readable when it is committed, and is
 //! taken back whole when it is not.
 use super::{Beat, SmallFifo};
+use crate::stream::BlockRam;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -26,7 +27,7 @@ block! {
         pub m_meta: Signal<Out, M>,
         pub m_valid: Signal<Out, Bit>,
         pub m_ready: Signal<In, Bit>,
-        ram: RAM<Beat, AW>,
+        ram: BlockRam<Beat, AW>,
         metas: SmallFifo<M, 5, 6>,
         wr: DFF<Bits<LW>>,
         start: DFF<Bits<LW>>,
@@ -55,8 +56,7 @@ impl<M: Synth, const AW: usize, const LW: usize> Logic for FrameFifo<M, AW, LW> 
         dff_setup!(self, clock, wr, start, rd, full_word, spilt, used, held);
         clock!(self, clock, metas);
         self.metas.reset.next = self.reset.val();
-        self.ram.read_clock.next = self.clock.val();
-        self.ram.write_clock.next = self.clock.val();
+        self.ram.clock.next = self.clock.val();
 
         self.fits.next = (self.used.q.val() != self.c_depth.val()) & (self.metas.level.val() < 31);
         self.over.next = self.spilt.q.val() | (self.write.val() & !self.fits.val());

@@ -2,6 +2,7 @@
 mod ahead;
 mod arbiter;
 mod axis;
+mod block_ram;
 mod fifo;
 mod frame_fifo;
 mod gate;
@@ -12,6 +13,7 @@ mod through;
 pub use ahead::Ahead;
 pub use arbiter::Arbiter;
 pub use axis::{FromAxis, ToAxis};
+pub use block_ram::BlockRam;
 pub use fifo::Fifo;
 pub use frame_fifo::FrameFifo;
 pub use gate::{Inlet, Outlet};

@@ -1,4 +1,5 @@
 //! Four-bank cuckoo table in block RAM: one lookup a cycle, five cycles of latency.
+use crate::stream::BlockRam;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -25,7 +26,7 @@ block! {
         pub commit_valid: Signal<In, Bit>,
         pub commit_key: Signal<In, Bits<97>>,
         pub commit_value: Signal<In, Bits<VW>>,
-        ram: [RAM<Bits<EW>, AW>; 4],
+        ram: [BlockRam<Bits<EW>, AW>; 4],
         // what the RAM gave: a block RAM is slow, and far from the rest
         word: [DFF<Bits<EW>>; 4],
         // a bit for each two bits of the key, then one for all
@@ -82,8 +83,7 @@ impl<const AW: usize, const VW: usize, const EW: usize> Logic for Cuckoo<AW, VW,
             self.near[b].clock.next = self.clock.val();
             self.early[b].clock.next = self.clock.val();
             self.word[b].clock.next = self.clock.val();
-            self.ram[b].read_clock.next = self.clock.val();
-            self.ram[b].write_clock.next = self.clock.val();
+            self.ram[b].clock.next = self.clock.val();
             self.slot.next = self.hash.val().get_bits::<12>(b * 12);
             self.ram[b].read_address.next = bit_cast::<AW, 12>(self.slot.val());
             self.ram[b].write_address.next = bit_cast::<AW, 12>(self.commit_slot.val());
@@ -125,7 +125,8 @@ impl<const AW: usize, const VW: usize, const EW: usize> Logic for Cuckoo<AW, VW,
         if self.same[3].q.val() {
             self.spot.d.next = self.chosen.val() | 0x3000;
         }
-        self.found.d.next = self.any.val();
+        // what is emptied and read at once may give any word
+        self.found.d.next = self.any.val() & !self.sweep.val();
         self.result.d.next = self.merged.val();
         self.hit.next = self.found.q.val();
         self.value.next = self.result.q.val();

@@ -1,4 +1,5 @@
 //! What each forward entry has carried: packets, bytes, and whether it was used since the host last asked.
+use crate::stream::BlockRam;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -32,7 +33,7 @@ block! {
         pub event_valid: Signal<Out, Bit>,
         pub sweep: Signal<In, Bit>,
         pub sweep_slot: Signal<In, Bits<12>>,
-        ram: [RAM<Bits<72>, AW>; 4],
+        ram: [BlockRam<Bits<72>, AW>; 4],
         // waiting, then in the memory: front, back, clear, select
         wait_front: DFF<Bit>,
         wait_back: DFF<Bit>,
@@ -221,8 +222,7 @@ impl<const AW: usize> Logic for Entries<AW> {
         self.done_reg.d.next = self.select2.q.val();
         self.write_bank.next = self.c_bank.val() << self.place2.q.val().get_bits::<2>(12);
         for b in 0..4 {
-            self.ram[b].read_clock.next = self.clock.val();
-            self.ram[b].write_clock.next = self.clock.val();
+            self.ram[b].clock.next = self.clock.val();
             self.ram[b].read_address.next = bit_cast::<AW, 14>(self.place.val());
             self.ram[b].write_address.next = bit_cast::<AW, 14>(self.place2.q.val());
             self.ram[b].write_data.next = self.write.val();

@@ -2415,113 +2415,121 @@ module front_rx (
 endmodule
 
 module front_classify_hash (
-    input  logic valid,
     input  logic [96:0] key,
     output logic [47:0] bits
 );
-  localparam logic [96:0] mask_0 = 97'h78918ef18604456572d649d0;
-  localparam logic [96:0] mask_1 = 97'h12f7b6c8a18099d6a664d3776;
-  localparam logic [96:0] mask_10 = 97'hbbefc190f53d620b08475dc1;
-  localparam logic [96:0] mask_11 = 97'hddcc7cd5c44bb7f2b103112e;
-  localparam logic [96:0] mask_12 = 97'h824d78a954927537ca5ea94a;
-  localparam logic [96:0] mask_13 = 97'h13153ea9c08aa9566f53cd7a5;
-  localparam logic [96:0] mask_14 = 97'hb091acd51ed34e16999bfbd9;
-  localparam logic [96:0] mask_15 = 97'h191d644ffcc5a315a019c6fe2;
-  localparam logic [96:0] mask_16 = 97'h18b42a739a4f472e763886ade;
-  localparam logic [96:0] mask_17 = 97'h1912db1ad9f7d2f0760e8c147;
-  localparam logic [96:0] mask_18 = 97'h6e365a5d3ebecc64995edf6b;
-  localparam logic [96:0] mask_19 = 97'hdd0b6ed7dad16164d16b132;
-  localparam logic [96:0] mask_2 = 97'h8f42520150d88acfbe95947c;
-  localparam logic [96:0] mask_20 = 97'hea278b623e9f5d204ae35c6;
-  localparam logic [96:0] mask_21 = 97'ha87d92ee8a892119e699b1db;
-  localparam logic [96:0] mask_22 = 97'h12b8060ca231b0b8babe8284b;
-  localparam logic [96:0] mask_23 = 97'hf9edf082ee2d69975b117af7;
-  localparam logic [96:0] mask_24 = 97'h146a752bfe673e55978947e61;
-  localparam logic [96:0] mask_25 = 97'h1c2647e3cfecfeaa576ba2ed6;
-  localparam logic [96:0] mask_26 = 97'h19e68d1e516b941c711fd39e7;
-  localparam logic [96:0] mask_27 = 97'h981596d188f82495a77480ca;
-  localparam logic [96:0] mask_28 = 97'h15a1d8d19e93d13ae155ec285;
-  localparam logic [96:0] mask_29 = 97'h1a18b5ef748d4e02a30452859;
-  localparam logic [96:0] mask_3 = 97'h623f1618ad395d44a6fbf864;
-  localparam logic [96:0] mask_30 = 97'h1a9deb31d35b463311ea2bb6;
-  localparam logic [96:0] mask_31 = 97'h1d32b4bc6ae9ea494fa4d91f1;
-  localparam logic [96:0] mask_32 = 97'h2d7c371b513e16efef8ebe7f;
-  localparam logic [96:0] mask_33 = 97'h1761bd5d31182554dc3a33935;
-  localparam logic [96:0] mask_34 = 97'h1913196263f5271fdbd588ece;
-  localparam logic [96:0] mask_35 = 97'hd6ea55418040b69a88039898;
-  localparam logic [96:0] mask_36 = 97'h101fb27bab674d0da11c6d71d;
-  localparam logic [96:0] mask_37 = 97'h100406effd387412f9a86d6f0;
-  localparam logic [96:0] mask_38 = 97'h2cfe86c9dbf2031a6236a34f;
-  localparam logic [96:0] mask_39 = 97'hb638fec8f42a14db0eed6587;
-  localparam logic [96:0] mask_4 = 97'ha73fb298d03142c9e122eb4;
-  localparam logic [96:0] mask_40 = 97'hc556e29662d44b6b603ce97c;
-  localparam logic [96:0] mask_41 = 97'h91b77a42ee8ab077462add2b;
-  localparam logic [96:0] mask_42 = 97'h1fb218df38361b2f1299725c4;
-  localparam logic [96:0] mask_43 = 97'h18c8dbad9113a04471d830cc0;
-  localparam logic [96:0] mask_44 = 97'hd7f5c114cd17db0af81e7f22;
-  localparam logic [96:0] mask_45 = 97'h1cda2b1e0b3030730e7f3e82c;
-  localparam logic [96:0] mask_46 = 97'h526521cbe6982e6f46b748af;
-  localparam logic [96:0] mask_47 = 97'h167b5174c1698683ff5ba39fe;
-  localparam logic [96:0] mask_5 = 97'h7a42e1cfe07dcb4f335a2996;
-  localparam logic [96:0] mask_6 = 97'h182ccffba77a73394f2b94d;
-  localparam logic [96:0] mask_7 = 97'h18c63850adb9fb28e1dc3b18d;
-  localparam logic [96:0] mask_8 = 97'ha7c6b31a12f6116fadeb0145;
-  localparam logic [96:0] mask_9 = 97'h1590f90abbc4fcaa0232f9ca7;
-  logic [47:0] h;
+  localparam logic [96:0] mask_0 = 97'h400400060000200000810;
+  localparam logic [96:0] mask_1 = 97'h140000000340000002002;
+  localparam logic [96:0] mask_10 = 97'h12000020400400000010000;
+  localparam logic [96:0] mask_11 = 97'h100001000000010000a000400;
+  localparam logic [96:0] mask_12 = 97'ha22000000000800000;
+  localparam logic [96:0] mask_13 = 97'h4000804000800804000;
+  localparam logic [96:0] mask_14 = 97'h40400100000000020040400;
+  localparam logic [96:0] mask_15 = 97'h200000000040000044090000;
+  localparam logic [96:0] mask_16 = 97'h90000000000001010008200;
+  localparam logic [96:0] mask_17 = 97'h1200004000101002;
+  localparam logic [96:0] mask_18 = 97'h800000004000420101000000;
+  localparam logic [96:0] mask_19 = 97'h81140000000080040000;
+  localparam logic [96:0] mask_2 = 97'h4c800040000000200100000;
+  localparam logic [96:0] mask_20 = 97'h22020000008000000010001;
+  localparam logic [96:0] mask_21 = 97'h100048020008000000000200;
+  localparam logic [96:0] mask_22 = 97'h20000000081400008000;
+  localparam logic [96:0] mask_23 = 97'h10000080200000000040011;
+  localparam logic [96:0] mask_24 = 97'h1000004020100000020100;
+  localparam logic [96:0] mask_25 = 97'h4101209000000000;
+  localparam logic [96:0] mask_26 = 97'h804200000008100000800;
+  localparam logic [96:0] mask_27 = 97'h2002001010000020000;
+  localparam logic [96:0] mask_28 = 97'h200010000000020000021080;
+  localparam logic [96:0] mask_29 = 97'h400000011000040040000002;
+  localparam logic [96:0] mask_3 = 97'h1041000400001000000200000;
+  localparam logic [96:0] mask_30 = 97'hc00000000000044000004001;
+  localparam logic [96:0] mask_31 = 97'h1001000000000002400280000;
+  localparam logic [96:0] mask_32 = 97'h100000000002000004400088;
+  localparam logic [96:0] mask_33 = 97'h80000c10000000080400000;
+  localparam logic [96:0] mask_34 = 97'h800000401000104;
+  localparam logic [96:0] mask_35 = 97'h1800004800000100000;
+  localparam logic [96:0] mask_36 = 97'h8008001002808000000000;
+  localparam logic [96:0] mask_37 = 97'h404001010000000880000000;
+  localparam logic [96:0] mask_38 = 97'h300040010000000080040;
+  localparam logic [96:0] mask_39 = 97'h220400000000000000000050;
+  localparam logic [96:0] mask_4 = 97'h40080c0010010000000;
+  localparam logic [96:0] mask_40 = 97'h24000a000090000000000;
+  localparam logic [96:0] mask_41 = 97'h80400102000104;
+  localparam logic [96:0] mask_42 = 97'h2020080000200000400008;
+  localparam logic [96:0] mask_43 = 97'h10080000003000c000;
+  localparam logic [96:0] mask_44 = 97'h8000200004000002420;
+  localparam logic [96:0] mask_45 = 97'h8000000108000004000840;
+  localparam logic [96:0] mask_46 = 97'h800010000080820000000080;
+  localparam logic [96:0] mask_47 = 97'h20200003000000a000000;
+  localparam logic [96:0] mask_5 = 97'h100000200400000020002020;
+  localparam logic [96:0] mask_6 = 97'h80000400000a00201000;
+  localparam logic [96:0] mask_7 = 97'h4000008002000040000208;
+  localparam logic [96:0] mask_8 = 97'h880000010000009000020;
+  localparam logic [96:0] mask_9 = 97'h80100080100002000000000;
+  logic [47:0] word;
+  logic [47:0] turned_0;
+  logic [47:0] turned_1;
+  logic [47:0] turned_2;
 
   always_comb begin
-    h = 48'h0;
-    if (valid) begin
-      h = (h & ~(48'h1 << 0)) | ({47'h0, ^(key & mask_0)} << 0);
-      h = (h & ~(48'h1 << 1)) | ({47'h0, ^(key & mask_1)} << 1);
-      h = (h & ~(48'h1 << 2)) | ({47'h0, ^(key & mask_2)} << 2);
-      h = (h & ~(48'h1 << 3)) | ({47'h0, ^(key & mask_3)} << 3);
-      h = (h & ~(48'h1 << 4)) | ({47'h0, ^(key & mask_4)} << 4);
-      h = (h & ~(48'h1 << 5)) | ({47'h0, ^(key & mask_5)} << 5);
-      h = (h & ~(48'h1 << 6)) | ({47'h0, ^(key & mask_6)} << 6);
-      h = (h & ~(48'h1 << 7)) | ({47'h0, ^(key & mask_7)} << 7);
-      h = (h & ~(48'h1 << 8)) | ({47'h0, ^(key & mask_8)} << 8);
-      h = (h & ~(48'h1 << 9)) | ({47'h0, ^(key & mask_9)} << 9);
-      h = (h & ~(48'h1 << 10)) | ({47'h0, ^(key & mask_10)} << 10);
-      h = (h & ~(48'h1 << 11)) | ({47'h0, ^(key & mask_11)} << 11);
-      h = (h & ~(48'h1 << 12)) | ({47'h0, ^(key & mask_12)} << 12);
-      h = (h & ~(48'h1 << 13)) | ({47'h0, ^(key & mask_13)} << 13);
-      h = (h & ~(48'h1 << 14)) | ({47'h0, ^(key & mask_14)} << 14);
-      h = (h & ~(48'h1 << 15)) | ({47'h0, ^(key & mask_15)} << 15);
-      h = (h & ~(48'h1 << 16)) | ({47'h0, ^(key & mask_16)} << 16);
-      h = (h & ~(48'h1 << 17)) | ({47'h0, ^(key & mask_17)} << 17);
-      h = (h & ~(48'h1 << 18)) | ({47'h0, ^(key & mask_18)} << 18);
-      h = (h & ~(48'h1 << 19)) | ({47'h0, ^(key & mask_19)} << 19);
-      h = (h & ~(48'h1 << 20)) | ({47'h0, ^(key & mask_20)} << 20);
-      h = (h & ~(48'h1 << 21)) | ({47'h0, ^(key & mask_21)} << 21);
-      h = (h & ~(48'h1 << 22)) | ({47'h0, ^(key & mask_22)} << 22);
-      h = (h & ~(48'h1 << 23)) | ({47'h0, ^(key & mask_23)} << 23);
-      h = (h & ~(48'h1 << 24)) | ({47'h0, ^(key & mask_24)} << 24);
-      h = (h & ~(48'h1 << 25)) | ({47'h0, ^(key & mask_25)} << 25);
-      h = (h & ~(48'h1 << 26)) | ({47'h0, ^(key & mask_26)} << 26);
-      h = (h & ~(48'h1 << 27)) | ({47'h0, ^(key & mask_27)} << 27);
-      h = (h & ~(48'h1 << 28)) | ({47'h0, ^(key & mask_28)} << 28);
-      h = (h & ~(48'h1 << 29)) | ({47'h0, ^(key & mask_29)} << 29);
-      h = (h & ~(48'h1 << 30)) | ({47'h0, ^(key & mask_30)} << 30);
-      h = (h & ~(48'h1 << 31)) | ({47'h0, ^(key & mask_31)} << 31);
-      h = (h & ~(48'h1 << 32)) | ({47'h0, ^(key & mask_32)} << 32);
-      h = (h & ~(48'h1 << 33)) | ({47'h0, ^(key & mask_33)} << 33);
-      h = (h & ~(48'h1 << 34)) | ({47'h0, ^(key & mask_34)} << 34);
-      h = (h & ~(48'h1 << 35)) | ({47'h0, ^(key & mask_35)} << 35);
-      h = (h & ~(48'h1 << 36)) | ({47'h0, ^(key & mask_36)} << 36);
-      h = (h & ~(48'h1 << 37)) | ({47'h0, ^(key & mask_37)} << 37);
-      h = (h & ~(48'h1 << 38)) | ({47'h0, ^(key & mask_38)} << 38);
-      h = (h & ~(48'h1 << 39)) | ({47'h0, ^(key & mask_39)} << 39);
-      h = (h & ~(48'h1 << 40)) | ({47'h0, ^(key & mask_40)} << 40);
-      h = (h & ~(48'h1 << 41)) | ({47'h0, ^(key & mask_41)} << 41);
-      h = (h & ~(48'h1 << 42)) | ({47'h0, ^(key & mask_42)} << 42);
-      h = (h & ~(48'h1 << 43)) | ({47'h0, ^(key & mask_43)} << 43);
-      h = (h & ~(48'h1 << 44)) | ({47'h0, ^(key & mask_44)} << 44);
-      h = (h & ~(48'h1 << 45)) | ({47'h0, ^(key & mask_45)} << 45);
-      h = (h & ~(48'h1 << 46)) | ({47'h0, ^(key & mask_46)} << 46);
-      h = (h & ~(48'h1 << 47)) | ({47'h0, ^(key & mask_47)} << 47);
-    end
-    bits = h;
+    word = 48'h0;
+    word = (word & ~(48'h1 << 0)) | ({47'h0, ^(key & mask_0)} << 0);
+    word = (word & ~(48'h1 << 1)) | ({47'h0, ^(key & mask_1)} << 1);
+    word = (word & ~(48'h1 << 2)) | ({47'h0, ^(key & mask_2)} << 2);
+    word = (word & ~(48'h1 << 3)) | ({47'h0, ^(key & mask_3)} << 3);
+    word = (word & ~(48'h1 << 4)) | ({47'h0, ^(key & mask_4)} << 4);
+    word = (word & ~(48'h1 << 5)) | ({47'h0, ^(key & mask_5)} << 5);
+    word = (word & ~(48'h1 << 6)) | ({47'h0, ^(key & mask_6)} << 6);
+    word = (word & ~(48'h1 << 7)) | ({47'h0, ^(key & mask_7)} << 7);
+    word = (word & ~(48'h1 << 8)) | ({47'h0, ^(key & mask_8)} << 8);
+    word = (word & ~(48'h1 << 9)) | ({47'h0, ^(key & mask_9)} << 9);
+    word = (word & ~(48'h1 << 10)) | ({47'h0, ^(key & mask_10)} << 10);
+    word = (word & ~(48'h1 << 11)) | ({47'h0, ^(key & mask_11)} << 11);
+    word = (word & ~(48'h1 << 12)) | ({47'h0, ^(key & mask_12)} << 12);
+    word = (word & ~(48'h1 << 13)) | ({47'h0, ^(key & mask_13)} << 13);
+    word = (word & ~(48'h1 << 14)) | ({47'h0, ^(key & mask_14)} << 14);
+    word = (word & ~(48'h1 << 15)) | ({47'h0, ^(key & mask_15)} << 15);
+    word = (word & ~(48'h1 << 16)) | ({47'h0, ^(key & mask_16)} << 16);
+    word = (word & ~(48'h1 << 17)) | ({47'h0, ^(key & mask_17)} << 17);
+    word = (word & ~(48'h1 << 18)) | ({47'h0, ^(key & mask_18)} << 18);
+    word = (word & ~(48'h1 << 19)) | ({47'h0, ^(key & mask_19)} << 19);
+    word = (word & ~(48'h1 << 20)) | ({47'h0, ^(key & mask_20)} << 20);
+    word = (word & ~(48'h1 << 21)) | ({47'h0, ^(key & mask_21)} << 21);
+    word = (word & ~(48'h1 << 22)) | ({47'h0, ^(key & mask_22)} << 22);
+    word = (word & ~(48'h1 << 23)) | ({47'h0, ^(key & mask_23)} << 23);
+    word = (word & ~(48'h1 << 24)) | ({47'h0, ^(key & mask_24)} << 24);
+    word = (word & ~(48'h1 << 25)) | ({47'h0, ^(key & mask_25)} << 25);
+    word = (word & ~(48'h1 << 26)) | ({47'h0, ^(key & mask_26)} << 26);
+    word = (word & ~(48'h1 << 27)) | ({47'h0, ^(key & mask_27)} << 27);
+    word = (word & ~(48'h1 << 28)) | ({47'h0, ^(key & mask_28)} << 28);
+    word = (word & ~(48'h1 << 29)) | ({47'h0, ^(key & mask_29)} << 29);
+    word = (word & ~(48'h1 << 30)) | ({47'h0, ^(key & mask_30)} << 30);
+    word = (word & ~(48'h1 << 31)) | ({47'h0, ^(key & mask_31)} << 31);
+    word = (word & ~(48'h1 << 32)) | ({47'h0, ^(key & mask_32)} << 32);
+    word = (word & ~(48'h1 << 33)) | ({47'h0, ^(key & mask_33)} << 33);
+    word = (word & ~(48'h1 << 34)) | ({47'h0, ^(key & mask_34)} << 34);
+    word = (word & ~(48'h1 << 35)) | ({47'h0, ^(key & mask_35)} << 35);
+    word = (word & ~(48'h1 << 36)) | ({47'h0, ^(key & mask_36)} << 36);
+    word = (word & ~(48'h1 << 37)) | ({47'h0, ^(key & mask_37)} << 37);
+    word = (word & ~(48'h1 << 38)) | ({47'h0, ^(key & mask_38)} << 38);
+    word = (word & ~(48'h1 << 39)) | ({47'h0, ^(key & mask_39)} << 39);
+    word = (word & ~(48'h1 << 40)) | ({47'h0, ^(key & mask_40)} << 40);
+    word = (word & ~(48'h1 << 41)) | ({47'h0, ^(key & mask_41)} << 41);
+    word = (word & ~(48'h1 << 42)) | ({47'h0, ^(key & mask_42)} << 42);
+    word = (word & ~(48'h1 << 43)) | ({47'h0, ^(key & mask_43)} << 43);
+    word = (word & ~(48'h1 << 44)) | ({47'h0, ^(key & mask_44)} << 44);
+    word = (word & ~(48'h1 << 45)) | ({47'h0, ^(key & mask_45)} << 45);
+    word = (word & ~(48'h1 << 46)) | ({47'h0, ^(key & mask_46)} << 46);
+    word = (word & ~(48'h1 << 47)) | ({47'h0, ^(key & mask_47)} << 47);
+    turned_0 = (word << 36) | (word >> 12);
+    turned_1 = (word << 38) | (word >> 10);
+    turned_2 = (word << 5) | (word >> 43);
+    word = (word ^ turned_0) ^ (turned_1 & turned_2);
+    turned_0 = (word << 29) | (word >> 19);
+    turned_1 = (word << 39) | (word >> 9);
+    turned_2 = (word << 28) | (word >> 20);
+    word = (word ^ turned_0) ^ (turned_1 & turned_2);
+    bits = word;
   end
 endmodule
 
@@ -3944,7 +3952,6 @@ module front_classify (
   logic take;
   logic back8;
   logic back9;
-  logic hash_valid;
   logic [96:0] hash_key;
   logic [47:0] hash_bits;
   logic [47:0] forward_hash;
@@ -4158,7 +4165,6 @@ module front_classify (
   end
 
   front_classify_hash hash (
-      .valid(hash_valid),
       .key(hash_key),
       .bits(hash_bits)
   );
@@ -4300,7 +4306,6 @@ module front_classify (
         key1_d = back_key;
       end
     end
-    hash_valid = valid1_q;
     hash_key = key1_q;
     hash2_d = hash_bits;
     key2_d = key1_q;

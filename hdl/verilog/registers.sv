@@ -114,7 +114,7 @@ module registers (
   localparam logic [31:0] nv_tables = 32'h280;
   localparam logic [9:0] p_back = 10'he;
   localparam logic [9:0] p_front = 10'hd;
-  localparam logic [31:0] v_abi = 32'h2;
+  localparam logic [31:0] v_abi = 32'h3;
   localparam logic [31:0] v_endpoint = 32'h9;
   localparam logic [15:0] v_ethertype = 16'h7;
   localparam logic [31:0] v_forward = 32'ha;

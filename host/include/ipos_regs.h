@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 /* What the ABI register must say. */
-#define IPOS_ABI_VERSION 0x2u
+#define IPOS_ABI_VERSION 0x3u
 /* What the MAGIC register says. */
 #define IPOS_MAGIC 0x69704f53u
 /* Bit 31 of MAC_HI, VLAN, NEIGHBOUR_HI and the COMMIT registers. */

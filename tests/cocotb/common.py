@@ -20,20 +20,25 @@ ETHERTYPE = 0x0007
 MASK64 = (1 << 64) - 1
 
 
-def _masks():
-    """Key masks of the H3 hash: splitmix64 from the seed that hdl/abi states, 12 for each of four banks."""
-    state, words = 0x6970_4F53_2026_0001, []
-    for _ in range(4 * 12 * 2):
-        state = (state + 0x9E37_79B9_7F4A_7C15) & MASK64
-        z = state
-        z = (z ^ z >> 30) * 0xBF58_476D_1CE4_E5B9 & MASK64
-        z = (z ^ z >> 27) * 0x94D0_49BB_1331_11EB & MASK64
-        words.append(z ^ z >> 31)
-    pairs = [(words[2 * i] << 64 | words[2 * i + 1]) & (1 << 97) - 1 for i in range(48)]
-    return [pairs[12 * b : 12 * b + 12] for b in range(4)]
+def _spread():
+    """What each bit of a key flips in the word of 48 bits: three shuffles, dealt to its bits in turn; splitmix64 from the seed that hdl/abi states."""
+    state, spread, dealt = 0x6970_4F53_2026_015E, [0] * 97, 0
+    for _ in range(3):
+        order = list(range(97))
+        for i in range(96, 0, -1):
+            state = (state + 0x9E37_79B9_7F4A_7C15) & MASK64
+            z = state
+            z = (z ^ z >> 30) * 0xBF58_476D_1CE4_E5B9 & MASK64
+            z = (z ^ z >> 27) * 0x94D0_49BB_1331_11EB & MASK64
+            j = (z ^ z >> 31) % (i + 1)
+            order[i], order[j] = order[j], order[i]
+        for bit in order:
+            spread[bit] |= 1 << dealt % 48
+            dealt += 1
+    return spread
 
 
-MASKS = _masks()
+SPREAD = _spread()
 
 
 def octets(dotted):
@@ -45,7 +50,16 @@ def key(src, sport, dst, dport, udp=False):
 
 
 def slot(bank, k, bits):
-    return sum((bin(k & MASKS[bank][i]).count("1") & 1) << i for i in range(bits))
+    word = 0
+    for i, flips in enumerate(SPREAD):
+        word ^= flips * (k >> i & 1)
+
+    def turned(by):
+        return (word << by | word >> 48 - by) & (1 << 48) - 1
+
+    for a, b, c in ((36, 38, 5), (29, 39, 28)):
+        word = word ^ turned(a) ^ turned(b) & turned(c)
+    return word >> 12 * bank & (1 << bits) - 1
 
 
 def ones_sum(data):

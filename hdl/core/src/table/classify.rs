@@ -150,7 +150,6 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
         }
 
         // 1
-        self.hash.valid.next = self.valid1.q.val();
         self.hash.key.next = self.key1.q.val();
         self.hash2.d.next = self.hash.bits.val();
         self.key2.d.next = self.key1.q.val();

@@ -81,7 +81,7 @@ module dispatch (
     input  logic reset,
     input  logic back,
     input  logic [47:0] front_mac,
-    input  logic [165:0] verdict,
+    input  logic [20:0] verdict,
     input  logic verdict_valid,
     input  logic [68:0] beat,
     input  logic beat_valid,
@@ -94,10 +94,7 @@ module dispatch (
     output logic take_last,
     output logic [68:0] fwd_beat,
     output logic fwd_write,
-    input  logic [10:0] fwd_level,
-    output logic [144:0] fwd_route,
-    output logic fwd_route_write,
-    input  logic [4:0] fwd_route_level,
+    output logic starts,
     output logic [68:0] out_beat,
     output logic [127:0] out_meta,
     output logic host_write,
@@ -107,8 +104,6 @@ module dispatch (
     output logic control_end,
     input  logic control_overflow,
     output logic keep,
-    input  logic allow,
-    output logic reforward,
     output logic hit,
     output logic [13:0] hit_place,
     output logic [15:0] hit_bytes,
@@ -119,7 +114,6 @@ module dispatch (
   localparam logic [3:0] c_control = 4'h2;
   localparam logic [3:0] c_error = 4'hd;
   localparam logic [3:0] c_forwarded = 4'h0;
-  localparam logic [3:0] c_full = 4'hb;
   localparam logic [3:0] c_host = 4'h1;
   localparam logic [3:0] c_host_full = 4'hc;
   localparam logic [2:0] c_l3_bad = 3'h2;
@@ -129,15 +123,10 @@ module dispatch (
   localparam logic [1:0] c_l4_bad = 2'h2;
   localparam logic [1:0] c_l4_valid = 2'h1;
   localparam logic [31:0] c_one = 32'h1;
-  localparam logic [3:0] c_rate = 4'hf;
   localparam logic [3:0] c_short = 4'he;
   logic go;
   logic inner;
-  logic begins;
-  logic fast;
-  logic admit;
   logic [13:0] last_beat;
-  logic [144:0] route;
   logic ends1;
   logic short;
   logic [68:0] fwd;
@@ -161,12 +150,6 @@ module dispatch (
   logic [1:0] k_q;
   logic [13:0] n_d;
   logic [13:0] n_q;
-  logic roomy_d;
-  logic roomy_q;
-  logic admitted_d;
-  logic admitted_q;
-  logic too_fast_d;
-  logic too_fast_q;
   logic valid1_d;
   logic valid1_q;
   logic [68:0] beat1_d;
@@ -215,10 +198,6 @@ module dispatch (
   logic to_control_q;
   logic faulty_d;
   logic faulty_q;
-  logic was_fast_d;
-  logic was_fast_q;
-  logic was_admitted_d;
-  logic was_admitted_q;
   logic was_short_d;
   logic was_short_q;
   logic was_over_d;
@@ -245,9 +224,6 @@ module dispatch (
   initial begin
     k_q = 2'h0;
     n_q = 14'h0;
-    roomy_q = 1'h0;
-    admitted_q = 1'h0;
-    too_fast_q = 1'h0;
     valid1_q = 1'h0;
     beat1_q = 69'h0;
     forward1_q = 1'h0;
@@ -272,8 +248,6 @@ module dispatch (
     to_host_q = 1'h0;
     to_control_q = 1'h0;
     faulty_q = 1'h0;
-    was_fast_q = 1'h0;
-    was_admitted_q = 1'h0;
     was_short_q = 1'h0;
     was_over_q = 1'h0;
     place_early_q = 14'h0;
@@ -290,9 +264,6 @@ module dispatch (
   always_ff @(posedge clock) begin
     k_q <= k_d;
     n_q <= n_d;
-    roomy_q <= roomy_d;
-    admitted_q <= admitted_d;
-    too_fast_q <= too_fast_d;
     valid1_q <= valid1_d;
     beat1_q <= beat1_d;
     forward1_q <= forward1_d;
@@ -317,8 +288,6 @@ module dispatch (
     to_host_q <= to_host_d;
     to_control_q <= to_control_d;
     faulty_q <= faulty_d;
-    was_fast_q <= was_fast_d;
-    was_admitted_q <= was_admitted_d;
     was_short_q <= was_short_d;
     was_over_q <= was_over_d;
     place_early_q <= place_early_d;
@@ -346,9 +315,6 @@ module dispatch (
   always_comb begin
     k_d = k_q;
     n_d = n_q;
-    roomy_d = roomy_q;
-    admitted_d = admitted_q;
-    too_fast_d = too_fast_q;
     valid1_d = valid1_q;
     beat1_d = beat1_q;
     forward1_d = forward1_q;
@@ -373,8 +339,6 @@ module dispatch (
     to_host_d = to_host_q;
     to_control_d = to_control_q;
     faulty_d = faulty_q;
-    was_fast_d = was_fast_q;
-    was_admitted_d = was_admitted_q;
     was_short_d = was_short_q;
     was_over_d = was_over_q;
     place_early_d = place_early_q;
@@ -402,23 +366,7 @@ module dispatch (
         n_d = 14'h0;
       end
     end
-    roomy_d = (((~fwd_level[10]) & (~(fwd_level[9] & (fwd_level[8:7] != 2'h0)))) & (~fwd_route_level[4])) & (fwd_route_level[3:2] != 2'h3);
-    begins = go & (k_q == 2'h0);
-    fast = inner & (~allow);
-    admit = ((~fast) & roomy_q) & (6'(verdict[20:4] >> 11) == 6'h0);
-    if (begins) begin
-      admitted_d = admit;
-      too_fast_d = fast;
-    end
-    route[47:0] = verdict[165:118];
-    route[79:48] = verdict[53:22];
-    route[95:80] = verdict[69:54];
-    route[127:96] = verdict[101:70];
-    route[143:128] = verdict[117:102];
-    route[144] = verdict[21];
-    fwd_route = route;
-    fwd_route_write = (begins & verdict[0]) & admit;
-    reforward = ((begins & verdict[0]) & admit) & inner;
+    starts = (go & verdict[0]) & (k_q == 2'h0);
     valid1_d = go;
     beat1_d = beat;
     forward1_d = verdict[0];
@@ -445,7 +393,7 @@ module dispatch (
     normal_decapsulate = inner1_q;
     normal_front_mac = front_mac;
     short = before1_q | (at1_q & (beat1_q[66:64] < stop1_q[2:0]));
-    fwd_write = ((((valid1_q & forward1_q) & admitted_q) & emit1_q) & body1_q) & (before1_q | beat1_q[67]);
+    fwd_write = (((valid1_q & forward1_q) & emit1_q) & body1_q) & (before1_q | beat1_q[67]);
     fwd[63:0] = normal_data;
     if (~(before1_q | at1_q)) begin
       fwd[63:0] = pending_q;
@@ -518,18 +466,12 @@ module dispatch (
     to_host_d = host1_q | control1_q;
     to_control_d = control1_q;
     faulty_d = beat1_q[68];
-    was_fast_d = too_fast_q;
-    was_admitted_d = admitted_q;
     was_short_d = short;
     was_over_d = over;
     code = judged_q;
     if (to_wire_q) begin
       code = c_forwarded;
-      if (was_fast_q) begin
-        code = c_rate;
-      end else if (~was_admitted_q) begin
-        code = c_full;
-      end else if (faulty_q) begin
+      if (faulty_q) begin
         code = c_error;
       end else if (was_short_q) begin
         code = c_short;
@@ -563,7 +505,6 @@ module dispatch (
     if (reset) begin
       k_d = 2'h0;
       n_d = 14'h0;
-      roomy_d = 1'h0;
       valid1_d = 1'h0;
       sequence_d = 32'h0;
       ended_d = 1'h0;

@@ -227,7 +227,9 @@ module dma_host_receive_ring_fifo (
     input  logic read,
     output logic [5:0] level
 );
+  localparam logic [5:0] c_back = 6'h3f;
   logic [5:0] rd_next;
+  logic [5:0] step;
   logic [4:0] ram_read_address;
   logic [127:0] ram_read_data;
   logic [4:0] ram_write_address;
@@ -286,11 +288,12 @@ module dma_host_receive_ring_fifo (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
-    if (write & (~read)) begin
-      count_d = count_q + 6'h1;
+    step = 6'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 6'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 6'h0;
@@ -698,7 +701,9 @@ module dma_host_front_sends_asked (
     input  logic read,
     output logic [4:0] level
 );
+  localparam logic [4:0] c_back = 5'h1f;
   logic [4:0] rd_next;
+  logic [4:0] step;
   logic [3:0] ram_read_address;
   logic [48:0] ram_read_data;
   logic [3:0] ram_write_address;
@@ -757,11 +762,12 @@ module dma_host_front_sends_asked (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
-    if (write & (~read)) begin
-      count_d = count_q + 5'h1;
+    step = 5'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 5'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 5'h0;
@@ -1134,7 +1140,9 @@ module dma_host_receive_done_fifo (
     input  logic read,
     output logic [4:0] level
 );
+  localparam logic [4:0] c_back = 5'h1f;
   logic [4:0] rd_next;
+  logic [4:0] step;
   logic [3:0] ram_read_address;
   logic [127:0] ram_read_data;
   logic [3:0] ram_write_address;
@@ -1193,11 +1201,12 @@ module dma_host_receive_done_fifo (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
-    if (write & (~read)) begin
-      count_d = count_q + 5'h1;
+    step = 5'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 5'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 5'h0;

@@ -30,7 +30,9 @@ module dma_ring_fifo (
     input  logic read,
     output logic [5:0] level
 );
+  localparam logic [5:0] c_back = 6'h3f;
   logic [5:0] rd_next;
+  logic [5:0] step;
   logic [4:0] ram_read_address;
   logic [127:0] ram_read_data;
   logic [4:0] ram_write_address;
@@ -89,11 +91,12 @@ module dma_ring_fifo (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
-    if (write & (~read)) begin
-      count_d = count_q + 6'h1;
+    step = 6'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 6'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 6'h0;

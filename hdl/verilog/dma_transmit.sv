@@ -30,7 +30,9 @@ module dma_transmit_asked (
     input  logic read,
     output logic [4:0] level
 );
+  localparam logic [4:0] c_back = 5'h1f;
   logic [4:0] rd_next;
+  logic [4:0] step;
   logic [3:0] ram_read_address;
   logic [48:0] ram_read_data;
   logic [3:0] ram_write_address;
@@ -89,11 +91,12 @@ module dma_transmit_asked (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
-    if (write & (~read)) begin
-      count_d = count_q + 5'h1;
+    step = 5'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 5'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 5'h0;

@@ -37,7 +37,7 @@ module encap (
     input  logic [47:0] mac,
     input  logic [15:0] ethertype,
     input  logic [68:0] s_beat,
-    input  logic [144:0] s_route,
+    input  logic [152:0] s_route,
     input  logic s_route_valid,
     output logic s_route_read,
     output logic s_begin,

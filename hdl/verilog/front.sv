@@ -1523,7 +1523,9 @@ module front_rx_beats (
     input  logic read,
     output logic [6:0] level
 );
+  localparam logic [6:0] c_back = 7'h7f;
   logic [6:0] rd_next;
+  logic [6:0] step;
   logic [5:0] ram_read_address;
   logic [68:0] ram_read_data;
   logic [5:0] ram_write_address;
@@ -1582,11 +1584,12 @@ module front_rx_beats (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
-    if (write & (~read)) begin
-      count_d = count_q + 7'h1;
+    step = 7'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 7'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 7'h0;
@@ -1663,6 +1666,8 @@ module front_rx_keys (
     input  logic read,
     output logic [4:0] level
 );
+  localparam logic [4:0] c_back = 5'h1f;
+  logic [4:0] step;
   logic [3:0] ram_read_address;
   logic [96:0] ram_read_data;
   logic [3:0] ram_write_address;
@@ -1720,11 +1725,12 @@ module front_rx_keys (
       wr_d = wr_q + 4'h1;
       some_d = 1'h1;
     end
-    if (write & (~read)) begin
-      count_d = count_q + 5'h1;
+    step = 5'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 5'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 4'h0;
@@ -1763,7 +1769,9 @@ module front_rx_metas (
     input  logic read,
     output logic [6:0] level
 );
+  localparam logic [6:0] c_back = 7'h7f;
   logic [6:0] rd_next;
+  logic [6:0] step;
   logic [5:0] ram_read_address;
   logic [122:0] ram_read_data;
   logic [5:0] ram_write_address;
@@ -1822,11 +1830,12 @@ module front_rx_metas (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
-    if (write & (~read)) begin
-      count_d = count_q + 7'h1;
+    step = 7'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 7'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 7'h0;
@@ -1860,6 +1869,8 @@ module front_rx_pairs (
     input  logic read,
     output logic [4:0] level
 );
+  localparam logic [4:0] c_back = 5'h1f;
+  logic [4:0] step;
   logic [3:0] ram_read_address;
   logic [1:0] ram_read_data;
   logic [3:0] ram_write_address;
@@ -1917,11 +1928,12 @@ module front_rx_pairs (
       wr_d = wr_q + 4'h1;
       some_d = 1'h1;
     end
-    if (write & (~read)) begin
-      count_d = count_q + 5'h1;
+    step = 5'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 5'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 4'h0;
@@ -1955,6 +1967,8 @@ module front_rx_tails (
     input  logic read,
     output logic [5:0] level
 );
+  localparam logic [5:0] c_back = 6'h3f;
+  logic [5:0] step;
   logic [4:0] ram_read_address;
   logic [1:0] ram_read_data;
   logic [4:0] ram_write_address;
@@ -2012,11 +2026,12 @@ module front_rx_tails (
       wr_d = wr_q + 5'h1;
       some_d = 1'h1;
     end
-    if (write & (~read)) begin
-      count_d = count_q + 6'h1;
+    step = 6'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 6'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 5'h0;
@@ -3753,11 +3768,15 @@ module front_classify_decide (
     input  logic [15:0] dest_port,
     input  logic [47:0] neighbour,
     input  logic neighbour_valid,
-    output logic [165:0] verdict,
-    output logic [88:0] detail
+    input  logic allow,
+    input  logic room,
+    output logic [20:0] verdict,
+    output logic [88:0] detail,
+    output logic [152:0] route
 );
   localparam logic [1:0] c_act_forward = 2'h0;
   localparam logic [1:0] c_act_host = 2'h1;
+  localparam logic [4:0] c_full = 5'hb;
   localparam logic [4:0] c_header = 5'h7;
   localparam logic [4:0] c_ipos_front = 5'h5;
   localparam logic [4:0] c_ipos_sum = 5'h6;
@@ -3768,6 +3787,7 @@ module front_classify_decide (
   localparam logic [4:0] c_loop = 5'ha;
   localparam logic [4:0] c_mac = 5'h4;
   localparam logic [4:0] c_neighbour = 5'h9;
+  localparam logic [4:0] c_rate = 5'hf;
   localparam logic [4:0] c_runt = 5'h3;
   localparam logic [4:0] c_table = 5'h8;
   localparam logic [4:0] r_action = 5'h3;
@@ -3788,8 +3808,9 @@ module front_classify_decide (
   logic no_key;
   logic vlan_ok;
   logic [2:0] l3;
-  logic [165:0] v;
+  logic [20:0] v;
   logic [88:0] d;
+  logic [152:0] r;
 
   always_comb begin
     inner = back & meta[3];
@@ -3823,12 +3844,13 @@ module front_classify_decide (
     d[66:35] = 32'h0;
     d[80:67] = place;
     d[88:81] = meta[40:33];
-    v[21] = meta[32];
-    v[53:22] = src_ip;
-    v[69:54] = src_port;
-    v[101:70] = dest_ip;
-    v[117:102] = dest_port;
-    v[165:118] = neighbour;
+    r[144] = meta[32];
+    r[79:48] = src_ip;
+    r[95:80] = src_port;
+    r[127:96] = dest_ip;
+    r[143:128] = dest_port;
+    r[47:0] = neighbour;
+    r[152:145] = 8'(meta[57:41] >> 3);
     if (meta[0]) begin
       d[4:0] = c_runt;
     end else if (~meta[1]) begin
@@ -3887,6 +3909,10 @@ module front_classify_decide (
           d[4:0] = c_neighbour;
         end else if (inner & (neighbour == meta[105:58])) begin
           d[4:0] = c_loop;
+        end else if (inner & (~allow)) begin
+          d[4:0] = c_rate;
+        end else if ((~room) | (6'(meta[57:41] >> 11) != 6'h0)) begin
+          d[4:0] = c_full;
         end else begin
           v[0] = 1'h1;
         end
@@ -3899,6 +3925,7 @@ module front_classify_decide (
     end
     verdict = v;
     detail = d;
+    route = r;
   end
 endmodule
 
@@ -3920,10 +3947,17 @@ module front_classify (
     input  logic back_ip_ok,
     input  logic back_ipos_ok,
     output logic back_sums_read,
-    output logic [165:0] verdict,
+    output logic [20:0] verdict,
     output logic [88:0] detail,
     output logic front_write,
     output logic back_write,
+    output logic [152:0] route,
+    output logic front_promise,
+    output logic back_promise,
+    input  logic front_room,
+    input  logic back_room,
+    input  logic allow,
+    output logic reforward,
     input  logic [4:0] front_level,
     input  logic [4:0] back_level,
     input  logic [31:0] front_vlan,
@@ -4007,8 +4041,11 @@ module front_classify (
   logic [15:0] decide_dest_port;
   logic [47:0] decide_neighbour;
   logic decide_neighbour_valid;
-  logic [165:0] decide_verdict;
+  logic decide_allow;
+  logic decide_room;
+  logic [20:0] decide_verdict;
   logic [88:0] decide_detail;
+  logic [152:0] decide_route;
   logic turn_d;
   logic turn_q;
   logic [96:0] key1_d;
@@ -4239,8 +4276,11 @@ module front_classify (
       .dest_port(decide_dest_port),
       .neighbour(decide_neighbour),
       .neighbour_valid(decide_neighbour_valid),
+      .allow(decide_allow),
+      .room(decide_room),
       .verdict(decide_verdict),
-      .detail(decide_detail)
+      .detail(decide_detail),
+      .route(decide_route)
   );
 
   always_comb begin
@@ -4389,7 +4429,10 @@ module front_classify (
     decide_back = back9;
     decide_vlan = front_vlan[11:0];
     decide_vlan_enable = front_vlan[31];
+    decide_allow = allow;
+    decide_room = front_room;
     if (back9) begin
+      decide_room = back_room;
       decide_ip_ok = back_ip_ok;
       decide_vlan = back_vlan[11:0];
       decide_vlan_enable = back_vlan[31];
@@ -4407,8 +4450,12 @@ module front_classify (
     back_sums_read = valid9_q & back9;
     verdict = decide_verdict;
     detail = decide_detail;
+    route = decide_route;
     front_write = valid9_q & (~back9);
     back_write = valid9_q & back9;
+    front_promise = (valid9_q & (~back9)) & decide_verdict[0];
+    back_promise = (valid9_q & back9) & decide_verdict[0];
+    reforward = ((valid9_q & back9) & decide_verdict[0]) & decide_verdict[3];
     if (reset) begin
       valid1_d = 1'h0;
       valid2_d = 1'h0;
@@ -4430,12 +4477,12 @@ endmodule
 module front_verdicts_ram (
     input  logic clock,
     input  logic [3:0] read_address,
-    output logic [165:0] read_data,
+    output logic [20:0] read_data,
     input  logic [3:0] write_address,
-    input  logic [165:0] write_data,
+    input  logic [20:0] write_data,
     input  logic write_enable
 );
-  logic [165:0] mem [15:0];
+  logic [20:0] mem [15:0];
   assign read_data = mem[read_address];
   always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
@@ -4443,17 +4490,19 @@ endmodule
 module front_verdicts (
     input  logic clock,
     input  logic reset,
-    input  logic [165:0] data_in,
+    input  logic [20:0] data_in,
     input  logic write,
-    output logic [165:0] data_out,
+    output logic [20:0] data_out,
     output logic valid,
     input  logic read,
     output logic [4:0] level
 );
+  localparam logic [4:0] c_back = 5'h1f;
+  logic [4:0] step;
   logic [3:0] ram_read_address;
-  logic [165:0] ram_read_data;
+  logic [20:0] ram_read_data;
   logic [3:0] ram_write_address;
-  logic [165:0] ram_write_data;
+  logic [20:0] ram_write_data;
   logic ram_write_enable;
   logic [3:0] wr_d;
   logic [3:0] wr_q;
@@ -4507,11 +4556,12 @@ module front_verdicts (
       wr_d = wr_q + 4'h1;
       some_d = 1'h1;
     end
-    if (write & (~read)) begin
-      count_d = count_q + 5'h1;
+    step = 5'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 5'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 4'h0;
@@ -4550,7 +4600,9 @@ module front_details (
     input  logic read,
     output logic [6:0] level
 );
+  localparam logic [6:0] c_back = 7'h7f;
   logic [6:0] rd_next;
+  logic [6:0] step;
   logic [5:0] ram_read_address;
   logic [88:0] ram_read_data;
   logic [5:0] ram_write_address;
@@ -4609,11 +4661,12 @@ module front_details (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
-    if (write & (~read)) begin
-      count_d = count_q + 7'h1;
+    step = 7'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 7'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 7'h0;
@@ -4674,7 +4727,7 @@ module front_dispatch (
     input  logic reset,
     input  logic back,
     input  logic [47:0] front_mac,
-    input  logic [165:0] verdict,
+    input  logic [20:0] verdict,
     input  logic verdict_valid,
     input  logic [68:0] beat,
     input  logic beat_valid,
@@ -4687,10 +4740,7 @@ module front_dispatch (
     output logic take_last,
     output logic [68:0] fwd_beat,
     output logic fwd_write,
-    input  logic [10:0] fwd_level,
-    output logic [144:0] fwd_route,
-    output logic fwd_route_write,
-    input  logic [4:0] fwd_route_level,
+    output logic starts,
     output logic [68:0] out_beat,
     output logic [127:0] out_meta,
     output logic host_write,
@@ -4700,8 +4750,6 @@ module front_dispatch (
     output logic control_end,
     input  logic control_overflow,
     output logic keep,
-    input  logic allow,
-    output logic reforward,
     output logic hit,
     output logic [13:0] hit_place,
     output logic [15:0] hit_bytes,
@@ -4712,7 +4760,6 @@ module front_dispatch (
   localparam logic [3:0] c_control = 4'h2;
   localparam logic [3:0] c_error = 4'hd;
   localparam logic [3:0] c_forwarded = 4'h0;
-  localparam logic [3:0] c_full = 4'hb;
   localparam logic [3:0] c_host = 4'h1;
   localparam logic [3:0] c_host_full = 4'hc;
   localparam logic [2:0] c_l3_bad = 3'h2;
@@ -4722,15 +4769,10 @@ module front_dispatch (
   localparam logic [1:0] c_l4_bad = 2'h2;
   localparam logic [1:0] c_l4_valid = 2'h1;
   localparam logic [31:0] c_one = 32'h1;
-  localparam logic [3:0] c_rate = 4'hf;
   localparam logic [3:0] c_short = 4'he;
   logic go;
   logic inner;
-  logic begins;
-  logic fast;
-  logic admit;
   logic [13:0] last_beat;
-  logic [144:0] route;
   logic ends1;
   logic short;
   logic [68:0] fwd;
@@ -4754,12 +4796,6 @@ module front_dispatch (
   logic [1:0] k_q;
   logic [13:0] n_d;
   logic [13:0] n_q;
-  logic roomy_d;
-  logic roomy_q;
-  logic admitted_d;
-  logic admitted_q;
-  logic too_fast_d;
-  logic too_fast_q;
   logic valid1_d;
   logic valid1_q;
   logic [68:0] beat1_d;
@@ -4808,10 +4844,6 @@ module front_dispatch (
   logic to_control_q;
   logic faulty_d;
   logic faulty_q;
-  logic was_fast_d;
-  logic was_fast_q;
-  logic was_admitted_d;
-  logic was_admitted_q;
   logic was_short_d;
   logic was_short_q;
   logic was_over_d;
@@ -4838,9 +4870,6 @@ module front_dispatch (
   initial begin
     k_q = 2'h0;
     n_q = 14'h0;
-    roomy_q = 1'h0;
-    admitted_q = 1'h0;
-    too_fast_q = 1'h0;
     valid1_q = 1'h0;
     beat1_q = 69'h0;
     forward1_q = 1'h0;
@@ -4865,8 +4894,6 @@ module front_dispatch (
     to_host_q = 1'h0;
     to_control_q = 1'h0;
     faulty_q = 1'h0;
-    was_fast_q = 1'h0;
-    was_admitted_q = 1'h0;
     was_short_q = 1'h0;
     was_over_q = 1'h0;
     place_early_q = 14'h0;
@@ -4883,9 +4910,6 @@ module front_dispatch (
   always_ff @(posedge clock) begin
     k_q <= k_d;
     n_q <= n_d;
-    roomy_q <= roomy_d;
-    admitted_q <= admitted_d;
-    too_fast_q <= too_fast_d;
     valid1_q <= valid1_d;
     beat1_q <= beat1_d;
     forward1_q <= forward1_d;
@@ -4910,8 +4934,6 @@ module front_dispatch (
     to_host_q <= to_host_d;
     to_control_q <= to_control_d;
     faulty_q <= faulty_d;
-    was_fast_q <= was_fast_d;
-    was_admitted_q <= was_admitted_d;
     was_short_q <= was_short_d;
     was_over_q <= was_over_d;
     place_early_q <= place_early_d;
@@ -4939,9 +4961,6 @@ module front_dispatch (
   always_comb begin
     k_d = k_q;
     n_d = n_q;
-    roomy_d = roomy_q;
-    admitted_d = admitted_q;
-    too_fast_d = too_fast_q;
     valid1_d = valid1_q;
     beat1_d = beat1_q;
     forward1_d = forward1_q;
@@ -4966,8 +4985,6 @@ module front_dispatch (
     to_host_d = to_host_q;
     to_control_d = to_control_q;
     faulty_d = faulty_q;
-    was_fast_d = was_fast_q;
-    was_admitted_d = was_admitted_q;
     was_short_d = was_short_q;
     was_over_d = was_over_q;
     place_early_d = place_early_q;
@@ -4995,23 +5012,7 @@ module front_dispatch (
         n_d = 14'h0;
       end
     end
-    roomy_d = (((~fwd_level[10]) & (~(fwd_level[9] & (fwd_level[8:7] != 2'h0)))) & (~fwd_route_level[4])) & (fwd_route_level[3:2] != 2'h3);
-    begins = go & (k_q == 2'h0);
-    fast = inner & (~allow);
-    admit = ((~fast) & roomy_q) & (6'(verdict[20:4] >> 11) == 6'h0);
-    if (begins) begin
-      admitted_d = admit;
-      too_fast_d = fast;
-    end
-    route[47:0] = verdict[165:118];
-    route[79:48] = verdict[53:22];
-    route[95:80] = verdict[69:54];
-    route[127:96] = verdict[101:70];
-    route[143:128] = verdict[117:102];
-    route[144] = verdict[21];
-    fwd_route = route;
-    fwd_route_write = (begins & verdict[0]) & admit;
-    reforward = ((begins & verdict[0]) & admit) & inner;
+    starts = (go & verdict[0]) & (k_q == 2'h0);
     valid1_d = go;
     beat1_d = beat;
     forward1_d = verdict[0];
@@ -5038,7 +5039,7 @@ module front_dispatch (
     normal_decapsulate = inner1_q;
     normal_front_mac = front_mac;
     short = before1_q | (at1_q & (beat1_q[66:64] < stop1_q[2:0]));
-    fwd_write = ((((valid1_q & forward1_q) & admitted_q) & emit1_q) & body1_q) & (before1_q | beat1_q[67]);
+    fwd_write = (((valid1_q & forward1_q) & emit1_q) & body1_q) & (before1_q | beat1_q[67]);
     fwd[63:0] = normal_data;
     if (~(before1_q | at1_q)) begin
       fwd[63:0] = pending_q;
@@ -5111,18 +5112,12 @@ module front_dispatch (
     to_host_d = host1_q | control1_q;
     to_control_d = control1_q;
     faulty_d = beat1_q[68];
-    was_fast_d = too_fast_q;
-    was_admitted_d = admitted_q;
     was_short_d = short;
     was_over_d = over;
     code = judged_q;
     if (to_wire_q) begin
       code = c_forwarded;
-      if (was_fast_q) begin
-        code = c_rate;
-      end else if (~was_admitted_q) begin
-        code = c_full;
-      end else if (faulty_q) begin
+      if (faulty_q) begin
         code = c_error;
       end else if (was_short_q) begin
         code = c_short;
@@ -5156,7 +5151,6 @@ module front_dispatch (
     if (reset) begin
       k_d = 2'h0;
       n_d = 14'h0;
-      roomy_d = 1'h0;
       valid1_d = 1'h0;
       sequence_d = 32'h0;
       ended_d = 1'h0;
@@ -5194,7 +5188,9 @@ module front_fwd_fifo (
     input  logic read,
     output logic [10:0] level
 );
+  localparam logic [10:0] c_back = 11'h7ff;
   logic [10:0] rd_next;
+  logic [10:0] step;
   logic [9:0] ram_read_address;
   logic [68:0] ram_read_data;
   logic [9:0] ram_write_address;
@@ -5253,11 +5249,12 @@ module front_fwd_fifo (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
-    if (write & (~read)) begin
-      count_d = count_q + 11'h1;
+    step = 11'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 11'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 11'h0;
@@ -5367,12 +5364,12 @@ endmodule
 module front_routes_ram (
     input  logic clock,
     input  logic [3:0] read_address,
-    output logic [144:0] read_data,
+    output logic [152:0] read_data,
     input  logic [3:0] write_address,
-    input  logic [144:0] write_data,
+    input  logic [152:0] write_data,
     input  logic write_enable
 );
-  logic [144:0] mem [15:0];
+  logic [152:0] mem [15:0];
   assign read_data = mem[read_address];
   always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
@@ -5380,39 +5377,73 @@ endmodule
 module front_routes (
     input  logic clock,
     input  logic reset,
-    input  logic [144:0] data_in,
-    input  logic write,
-    output logic [144:0] data_out,
+    input  logic promise,
+    input  logic [152:0] way,
+    output logic room,
+    input  logic starts,
+    output logic [152:0] route,
     output logic valid,
     input  logic read,
-    output logic [4:0] level
+    input  logic left,
+    input  logic [7:0] left_beats
 );
+  localparam logic [4:0] c_back = 5'h1f;
+  localparam logic [10:0] c_half = 11'h200;
+  localparam logic [4:0] c_most = 5'he;
+  localparam logic [10:0] c_part = 11'h0;
+  logic [4:0] step;
+  logic [10:0] more;
+  logic [10:0] less;
   logic [3:0] ram_read_address;
-  logic [144:0] ram_read_data;
+  logic [152:0] ram_read_data;
   logic [3:0] ram_write_address;
-  logic [144:0] ram_write_data;
+  logic [152:0] ram_write_data;
   logic ram_write_enable;
+  logic promised_d;
+  logic promised_q;
+  logic [152:0] entry_d;
+  logic [152:0] entry_q;
+  logic gone_d;
+  logic gone_q;
+  logic [7:0] gone_beats_d;
+  logic [7:0] gone_beats_q;
   logic [3:0] wr_d;
   logic [3:0] wr_q;
   logic [3:0] rd_d;
   logic [3:0] rd_q;
   logic [4:0] count_d;
   logic [4:0] count_q;
+  logic [4:0] begun_d;
+  logic [4:0] begun_q;
   logic some_d;
   logic some_q;
+  logic [10:0] owed_d;
+  logic [10:0] owed_q;
 
   initial begin
+    promised_q = 1'h0;
+    entry_q = 153'h0;
+    gone_q = 1'h0;
+    gone_beats_q = 8'h0;
     wr_q = 4'h0;
     rd_q = 4'h0;
     count_q = 5'h0;
+    begun_q = 5'h0;
     some_q = 1'h0;
+    owed_q = 11'h0;
   end
 
   always_ff @(posedge clock) begin
+    promised_q <= promised_d;
+    entry_q <= entry_d;
+    gone_q <= gone_d;
+    gone_beats_q <= gone_beats_d;
     wr_q <= wr_d;
     rd_q <= rd_d;
     count_q <= count_d;
+    begun_q <= begun_d;
     some_q <= some_d;
+    owed_q <= owed_d;
   end
 
   front_routes_ram ram (
@@ -5425,36 +5456,67 @@ module front_routes (
   );
 
   always_comb begin
+    promised_d = promised_q;
+    entry_d = entry_q;
+    gone_d = gone_q;
+    gone_beats_d = gone_beats_q;
     wr_d = wr_q;
     rd_d = rd_q;
     count_d = count_q;
+    begun_d = begun_q;
     some_d = some_q;
+    owed_d = owed_q;
+    promised_d = promise;
+    entry_d = way;
+    gone_d = left;
+    gone_beats_d = left_beats;
+    more = 11'h0;
+    less = 11'h0;
+    if (promised_q) begin
+      more = ({3'h0, entry_q[152:145]} >> 0) + c_part;
+    end
+    if (gone_q) begin
+      less = ({3'h0, gone_beats_q} >> 0) + c_part;
+    end
+    owed_d = (owed_q + more) - less;
+    room = (owed_q < c_half) & (count_q < c_most);
     ram_write_address = wr_q;
-    ram_write_data = data_in;
+    ram_write_data = entry_q;
     ram_write_enable = 1'h1;
     ram_read_address = rd_q;
-    data_out = ram_read_data;
+    route = ram_read_data;
     valid = some_q;
-    level = count_q;
+    if (promised_q) begin
+      wr_d = wr_q + 4'h1;
+    end
     if (read) begin
       rd_d = rd_q + 4'h1;
-      some_d = count_q != 5'h1;
     end
-    if (write) begin
-      wr_d = wr_q + 4'h1;
+    step = 5'h1;
+    if (read) begin
+      step = c_back;
+    end
+    if (promised_q ^ read) begin
+      count_d = count_q + step;
+    end
+    if (starts ^ read) begin
+      begun_d = begun_q + step;
+    end
+    if (read) begin
+      some_d = begun_q != 5'h1;
+    end
+    if (starts) begin
       some_d = 1'h1;
     end
-    if (write & (~read)) begin
-      count_d = count_q + 5'h1;
-    end
-    if (read & (~write)) begin
-      count_d = count_q - 5'h1;
-    end
     if (reset) begin
+      promised_d = 1'h0;
+      gone_d = 1'h0;
       wr_d = 4'h0;
       rd_d = 4'h0;
       count_d = 5'h0;
+      begun_d = 5'h0;
       some_d = 1'h0;
+      owed_d = 11'h0;
     end
   end
 endmodule
@@ -5465,7 +5527,7 @@ module front_forward_encap (
     input  logic [47:0] mac,
     input  logic [15:0] ethertype,
     input  logic [68:0] s_beat,
-    input  logic [144:0] s_route,
+    input  logic [152:0] s_route,
     input  logic s_route_valid,
     output logic s_route_read,
     output logic s_begin,
@@ -5643,18 +5705,21 @@ module front_forward (
     input  logic reset,
     input  logic [47:0] mac,
     input  logic [15:0] ethertype,
-    input  logic [144:0] a_route,
+    input  logic [152:0] a_route,
     input  logic a_route_valid,
     output logic a_route_read,
     input  logic [68:0] a_beat,
     input  logic a_valid,
     output logic a_read,
-    input  logic [144:0] b_route,
+    input  logic [152:0] b_route,
     input  logic b_route_valid,
     output logic b_route_read,
     input  logic [68:0] b_beat,
     input  logic b_valid,
     output logic b_read,
+    output logic a_left,
+    output logic b_left,
+    output logic [7:0] left_beats,
     output logic [68:0] m_beat,
     output logic m_valid,
     input  logic m_ready
@@ -5665,7 +5730,7 @@ module front_forward (
   logic [47:0] encap_mac;
   logic [15:0] encap_ethertype;
   logic [68:0] encap_s_beat;
-  logic [144:0] encap_s_route;
+  logic [152:0] encap_s_route;
   logic encap_s_route_valid;
   logic encap_s_route_read;
   logic encap_s_begin;
@@ -5674,20 +5739,23 @@ module front_forward (
   logic [68:0] encap_m_beat;
   logic encap_m_valid;
   logic encap_m_ready;
-  logic [144:0] route_d;
-  logic [144:0] route_q;
+  logic [152:0] route_d;
+  logic [152:0] route_q;
   logic full_d;
   logic full_q;
   logic owner_d;
   logic owner_q;
   logic passing_d;
   logic passing_q;
+  logic [7:0] beats_d;
+  logic [7:0] beats_q;
 
   initial begin
-    route_q = 145'h0;
+    route_q = 153'h0;
     full_q = 1'h0;
     owner_q = 1'h0;
     passing_q = 1'h0;
+    beats_q = 8'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -5695,6 +5763,7 @@ module front_forward (
     full_q <= full_d;
     owner_q <= owner_d;
     passing_q <= passing_d;
+    beats_q <= beats_d;
   end
 
   front_forward_encap encap (
@@ -5719,6 +5788,7 @@ module front_forward (
     full_d = full_q;
     owner_d = owner_q;
     passing_d = passing_q;
+    beats_d = beats_q;
     encap_reset = reset;
     encap_mac = mac;
     encap_ethertype = ethertype;
@@ -5743,6 +5813,7 @@ module front_forward (
     encap_s_route_valid = full_q;
     if (encap_s_begin) begin
       passing_d = owner_q;
+      beats_d = route_q[152:145];
     end
     encap_s_beat = a_beat;
     encap_s_valid = a_valid;
@@ -5752,6 +5823,9 @@ module front_forward (
       encap_s_beat = b_beat;
       encap_s_valid = b_valid;
     end
+    a_left = a_read & a_beat[67];
+    b_left = b_read & b_beat[67];
+    left_beats = beats_q;
     m_beat = encap_m_beat;
     m_valid = encap_m_valid;
     encap_m_ready = m_ready;
@@ -5842,10 +5916,17 @@ module front (
   logic classify_back_ip_ok;
   logic classify_back_ipos_ok;
   logic classify_back_sums_read;
-  logic [165:0] classify_verdict;
+  logic [20:0] classify_verdict;
   logic [88:0] classify_detail;
   logic classify_front_write;
   logic classify_back_write;
+  logic [152:0] classify_route;
+  logic classify_front_promise;
+  logic classify_back_promise;
+  logic classify_front_room;
+  logic classify_back_room;
+  logic classify_allow;
+  logic classify_reforward;
   logic [4:0] classify_front_level;
   logic [4:0] classify_back_level;
   logic [31:0] classify_front_vlan;
@@ -5867,9 +5948,9 @@ module front (
   logic classify_commit_neighbour;
   logic [7:0] classify_index;
   logic verdicts_reset;
-  logic [165:0] verdicts_data_in;
+  logic [20:0] verdicts_data_in;
   logic verdicts_write;
-  logic [165:0] verdicts_data_out;
+  logic [20:0] verdicts_data_out;
   logic verdicts_valid;
   logic verdicts_read;
   logic [4:0] verdicts_level;
@@ -5883,7 +5964,7 @@ module front (
   logic dispatch_reset;
   logic dispatch_back;
   logic [47:0] dispatch_front_mac;
-  logic [165:0] dispatch_verdict;
+  logic [20:0] dispatch_verdict;
   logic dispatch_verdict_valid;
   logic [68:0] dispatch_beat;
   logic dispatch_beat_valid;
@@ -5896,10 +5977,7 @@ module front (
   logic dispatch_take_last;
   logic [68:0] dispatch_fwd_beat;
   logic dispatch_fwd_write;
-  logic [10:0] dispatch_fwd_level;
-  logic [144:0] dispatch_fwd_route;
-  logic dispatch_fwd_route_write;
-  logic [4:0] dispatch_fwd_route_level;
+  logic dispatch_starts;
   logic [68:0] dispatch_out_beat;
   logic [127:0] dispatch_out_meta;
   logic dispatch_host_write;
@@ -5909,8 +5987,6 @@ module front (
   logic dispatch_control_end;
   logic dispatch_control_overflow;
   logic dispatch_keep;
-  logic dispatch_allow;
-  logic dispatch_reforward;
   logic dispatch_hit;
   logic [13:0] dispatch_hit_place;
   logic [15:0] dispatch_hit_bytes;
@@ -5925,27 +6001,33 @@ module front (
   logic fwd_read;
   logic [10:0] fwd_level;
   logic routes_reset;
-  logic [144:0] routes_data_in;
-  logic routes_write;
-  logic [144:0] routes_data_out;
+  logic routes_promise;
+  logic [152:0] routes_way;
+  logic routes_room;
+  logic routes_starts;
+  logic [152:0] routes_route;
   logic routes_valid;
   logic routes_read;
-  logic [4:0] routes_level;
+  logic routes_left;
+  logic [7:0] routes_left_beats;
   logic forward_reset;
   logic [47:0] forward_mac;
   logic [15:0] forward_ethertype;
-  logic [144:0] forward_a_route;
+  logic [152:0] forward_a_route;
   logic forward_a_route_valid;
   logic forward_a_route_read;
   logic [68:0] forward_a_beat;
   logic forward_a_valid;
   logic forward_a_read;
-  logic [144:0] forward_b_route;
+  logic [152:0] forward_b_route;
   logic forward_b_route_valid;
   logic forward_b_route_read;
   logic [68:0] forward_b_beat;
   logic forward_b_valid;
   logic forward_b_read;
+  logic forward_a_left;
+  logic forward_b_left;
+  logic [7:0] forward_left_beats;
   logic [68:0] forward_m_beat;
   logic forward_m_valid;
   logic forward_m_ready;
@@ -6000,6 +6082,13 @@ module front (
       .detail(classify_detail),
       .front_write(classify_front_write),
       .back_write(classify_back_write),
+      .route(classify_route),
+      .front_promise(classify_front_promise),
+      .back_promise(classify_back_promise),
+      .front_room(classify_front_room),
+      .back_room(classify_back_room),
+      .allow(classify_allow),
+      .reforward(classify_reforward),
       .front_level(classify_front_level),
       .back_level(classify_back_level),
       .front_vlan(classify_front_vlan),
@@ -6062,10 +6151,7 @@ module front (
       .take_last(dispatch_take_last),
       .fwd_beat(dispatch_fwd_beat),
       .fwd_write(dispatch_fwd_write),
-      .fwd_level(dispatch_fwd_level),
-      .fwd_route(dispatch_fwd_route),
-      .fwd_route_write(dispatch_fwd_route_write),
-      .fwd_route_level(dispatch_fwd_route_level),
+      .starts(dispatch_starts),
       .out_beat(dispatch_out_beat),
       .out_meta(dispatch_out_meta),
       .host_write(dispatch_host_write),
@@ -6075,8 +6161,6 @@ module front (
       .control_end(dispatch_control_end),
       .control_overflow(dispatch_control_overflow),
       .keep(dispatch_keep),
-      .allow(dispatch_allow),
-      .reforward(dispatch_reforward),
       .hit(dispatch_hit),
       .hit_place(dispatch_hit_place),
       .hit_bytes(dispatch_hit_bytes),
@@ -6099,12 +6183,15 @@ module front (
   front_routes routes (
       .clock(clock),
       .reset(routes_reset),
-      .data_in(routes_data_in),
-      .write(routes_write),
-      .data_out(routes_data_out),
+      .promise(routes_promise),
+      .way(routes_way),
+      .room(routes_room),
+      .starts(routes_starts),
+      .route(routes_route),
       .valid(routes_valid),
       .read(routes_read),
-      .level(routes_level)
+      .left(routes_left),
+      .left_beats(routes_left_beats)
   );
 
   front_forward forward (
@@ -6124,6 +6211,9 @@ module front (
       .b_beat(forward_b_beat),
       .b_valid(forward_b_valid),
       .b_read(forward_b_read),
+      .a_left(forward_a_left),
+      .b_left(forward_b_left),
+      .left_beats(forward_left_beats),
       .m_beat(forward_m_beat),
       .m_valid(forward_m_valid),
       .m_ready(forward_m_ready)
@@ -6194,11 +6284,11 @@ module front (
     dispatch_l4_ok = rx_l4_ok;
     dispatch_cover_ok = rx_cover_ok;
     dispatch_tail_valid = rx_tail_valid;
-    dispatch_fwd_level = fwd_level;
-    dispatch_fwd_route_level = routes_level;
     dispatch_host_overflow = host_overflow;
     dispatch_control_overflow = 1'h0;
-    dispatch_allow = 1'h0;
+    classify_allow = 1'h0;
+    classify_front_room = routes_room;
+    classify_back_room = 1'h0;
     hit = dispatch_hit;
     hit_place = dispatch_hit_place;
     hit_bytes = dispatch_hit_bytes;
@@ -6212,15 +6302,18 @@ module front (
     outcome_valid = dispatch_outcome_valid;
     fwd_data_in = dispatch_fwd_beat;
     fwd_write = dispatch_fwd_write;
-    routes_data_in = dispatch_fwd_route;
-    routes_write = dispatch_fwd_route_write;
-    forward_a_route = routes_data_out;
+    routes_promise = classify_front_promise;
+    routes_way = classify_route;
+    routes_starts = dispatch_starts;
+    routes_left = forward_a_left;
+    routes_left_beats = forward_left_beats;
+    forward_a_route = routes_route;
     forward_a_route_valid = routes_valid;
     routes_read = forward_a_route_read;
     forward_a_beat = fwd_data_out;
     forward_a_valid = fwd_valid;
     fwd_read = forward_a_read;
-    forward_b_route = routes_data_out;
+    forward_b_route = routes_route;
     forward_b_route_valid = 1'h0;
     forward_b_beat = fwd_data_out;
     forward_b_valid = 1'h0;

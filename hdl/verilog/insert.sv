@@ -192,6 +192,8 @@ module insert_frames_metas (
     input  logic read,
     output logic [5:0] level
 );
+  localparam logic [5:0] c_back = 6'h3f;
+  logic [5:0] step;
   logic [4:0] ram_read_address;
   logic [28:0] ram_read_data;
   logic [4:0] ram_write_address;
@@ -249,11 +251,12 @@ module insert_frames_metas (
       wr_d = wr_q + 5'h1;
       some_d = 1'h1;
     end
-    if (write & (~read)) begin
-      count_d = count_q + 6'h1;
+    step = 6'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 6'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 5'h0;

@@ -2129,7 +2129,9 @@ module ipos_card_front_rx_beats (
     input  logic read,
     output logic [6:0] level
 );
+  localparam logic [6:0] c_back = 7'h7f;
   logic [6:0] rd_next;
+  logic [6:0] step;
   logic [5:0] ram_read_address;
   logic [68:0] ram_read_data;
   logic [5:0] ram_write_address;
@@ -2188,11 +2190,12 @@ module ipos_card_front_rx_beats (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
-    if (write & (~read)) begin
-      count_d = count_q + 7'h1;
+    step = 7'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 7'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 7'h0;
@@ -2269,6 +2272,8 @@ module ipos_card_front_rx_keys (
     input  logic read,
     output logic [4:0] level
 );
+  localparam logic [4:0] c_back = 5'h1f;
+  logic [4:0] step;
   logic [3:0] ram_read_address;
   logic [96:0] ram_read_data;
   logic [3:0] ram_write_address;
@@ -2326,11 +2331,12 @@ module ipos_card_front_rx_keys (
       wr_d = wr_q + 4'h1;
       some_d = 1'h1;
     end
-    if (write & (~read)) begin
-      count_d = count_q + 5'h1;
+    step = 5'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 5'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 4'h0;
@@ -2369,7 +2375,9 @@ module ipos_card_front_rx_metas (
     input  logic read,
     output logic [6:0] level
 );
+  localparam logic [6:0] c_back = 7'h7f;
   logic [6:0] rd_next;
+  logic [6:0] step;
   logic [5:0] ram_read_address;
   logic [122:0] ram_read_data;
   logic [5:0] ram_write_address;
@@ -2428,11 +2436,12 @@ module ipos_card_front_rx_metas (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
-    if (write & (~read)) begin
-      count_d = count_q + 7'h1;
+    step = 7'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 7'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 7'h0;
@@ -2466,6 +2475,8 @@ module ipos_card_front_rx_pairs (
     input  logic read,
     output logic [4:0] level
 );
+  localparam logic [4:0] c_back = 5'h1f;
+  logic [4:0] step;
   logic [3:0] ram_read_address;
   logic [1:0] ram_read_data;
   logic [3:0] ram_write_address;
@@ -2523,11 +2534,12 @@ module ipos_card_front_rx_pairs (
       wr_d = wr_q + 4'h1;
       some_d = 1'h1;
     end
-    if (write & (~read)) begin
-      count_d = count_q + 5'h1;
+    step = 5'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 5'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 4'h0;
@@ -2561,6 +2573,8 @@ module ipos_card_front_rx_tails (
     input  logic read,
     output logic [5:0] level
 );
+  localparam logic [5:0] c_back = 6'h3f;
+  logic [5:0] step;
   logic [4:0] ram_read_address;
   logic [1:0] ram_read_data;
   logic [4:0] ram_write_address;
@@ -2618,11 +2632,12 @@ module ipos_card_front_rx_tails (
       wr_d = wr_q + 5'h1;
       some_d = 1'h1;
     end
-    if (write & (~read)) begin
-      count_d = count_q + 6'h1;
+    step = 6'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 6'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 5'h0;
@@ -4359,11 +4374,15 @@ module ipos_card_classify_decide (
     input  logic [15:0] dest_port,
     input  logic [47:0] neighbour,
     input  logic neighbour_valid,
-    output logic [165:0] verdict,
-    output logic [88:0] detail
+    input  logic allow,
+    input  logic room,
+    output logic [20:0] verdict,
+    output logic [88:0] detail,
+    output logic [152:0] route
 );
   localparam logic [1:0] c_act_forward = 2'h0;
   localparam logic [1:0] c_act_host = 2'h1;
+  localparam logic [4:0] c_full = 5'hb;
   localparam logic [4:0] c_header = 5'h7;
   localparam logic [4:0] c_ipos_front = 5'h5;
   localparam logic [4:0] c_ipos_sum = 5'h6;
@@ -4374,6 +4393,7 @@ module ipos_card_classify_decide (
   localparam logic [4:0] c_loop = 5'ha;
   localparam logic [4:0] c_mac = 5'h4;
   localparam logic [4:0] c_neighbour = 5'h9;
+  localparam logic [4:0] c_rate = 5'hf;
   localparam logic [4:0] c_runt = 5'h3;
   localparam logic [4:0] c_table = 5'h8;
   localparam logic [4:0] r_action = 5'h3;
@@ -4394,8 +4414,9 @@ module ipos_card_classify_decide (
   logic no_key;
   logic vlan_ok;
   logic [2:0] l3;
-  logic [165:0] v;
+  logic [20:0] v;
   logic [88:0] d;
+  logic [152:0] r;
 
   always_comb begin
     inner = back & meta[3];
@@ -4429,12 +4450,13 @@ module ipos_card_classify_decide (
     d[66:35] = 32'h0;
     d[80:67] = place;
     d[88:81] = meta[40:33];
-    v[21] = meta[32];
-    v[53:22] = src_ip;
-    v[69:54] = src_port;
-    v[101:70] = dest_ip;
-    v[117:102] = dest_port;
-    v[165:118] = neighbour;
+    r[144] = meta[32];
+    r[79:48] = src_ip;
+    r[95:80] = src_port;
+    r[127:96] = dest_ip;
+    r[143:128] = dest_port;
+    r[47:0] = neighbour;
+    r[152:145] = 8'(meta[57:41] >> 3);
     if (meta[0]) begin
       d[4:0] = c_runt;
     end else if (~meta[1]) begin
@@ -4493,6 +4515,10 @@ module ipos_card_classify_decide (
           d[4:0] = c_neighbour;
         end else if (inner & (neighbour == meta[105:58])) begin
           d[4:0] = c_loop;
+        end else if (inner & (~allow)) begin
+          d[4:0] = c_rate;
+        end else if ((~room) | (6'(meta[57:41] >> 11) != 6'h0)) begin
+          d[4:0] = c_full;
         end else begin
           v[0] = 1'h1;
         end
@@ -4505,6 +4531,7 @@ module ipos_card_classify_decide (
     end
     verdict = v;
     detail = d;
+    route = r;
   end
 endmodule
 
@@ -4526,10 +4553,17 @@ module ipos_card_classify (
     input  logic back_ip_ok,
     input  logic back_ipos_ok,
     output logic back_sums_read,
-    output logic [165:0] verdict,
+    output logic [20:0] verdict,
     output logic [88:0] detail,
     output logic front_write,
     output logic back_write,
+    output logic [152:0] route,
+    output logic front_promise,
+    output logic back_promise,
+    input  logic front_room,
+    input  logic back_room,
+    input  logic allow,
+    output logic reforward,
     input  logic [4:0] front_level,
     input  logic [4:0] back_level,
     input  logic [31:0] front_vlan,
@@ -4613,8 +4647,11 @@ module ipos_card_classify (
   logic [15:0] decide_dest_port;
   logic [47:0] decide_neighbour;
   logic decide_neighbour_valid;
-  logic [165:0] decide_verdict;
+  logic decide_allow;
+  logic decide_room;
+  logic [20:0] decide_verdict;
   logic [88:0] decide_detail;
+  logic [152:0] decide_route;
   logic turn_d;
   logic turn_q;
   logic [96:0] key1_d;
@@ -4845,8 +4882,11 @@ module ipos_card_classify (
       .dest_port(decide_dest_port),
       .neighbour(decide_neighbour),
       .neighbour_valid(decide_neighbour_valid),
+      .allow(decide_allow),
+      .room(decide_room),
       .verdict(decide_verdict),
-      .detail(decide_detail)
+      .detail(decide_detail),
+      .route(decide_route)
   );
 
   always_comb begin
@@ -4995,7 +5035,10 @@ module ipos_card_classify (
     decide_back = back9;
     decide_vlan = front_vlan[11:0];
     decide_vlan_enable = front_vlan[31];
+    decide_allow = allow;
+    decide_room = front_room;
     if (back9) begin
+      decide_room = back_room;
       decide_ip_ok = back_ip_ok;
       decide_vlan = back_vlan[11:0];
       decide_vlan_enable = back_vlan[31];
@@ -5013,8 +5056,12 @@ module ipos_card_classify (
     back_sums_read = valid9_q & back9;
     verdict = decide_verdict;
     detail = decide_detail;
+    route = decide_route;
     front_write = valid9_q & (~back9);
     back_write = valid9_q & back9;
+    front_promise = (valid9_q & (~back9)) & decide_verdict[0];
+    back_promise = (valid9_q & back9) & decide_verdict[0];
+    reforward = ((valid9_q & back9) & decide_verdict[0]) & decide_verdict[3];
     if (reset) begin
       valid1_d = 1'h0;
       valid2_d = 1'h0;
@@ -5036,12 +5083,12 @@ endmodule
 module ipos_card_front_verdicts_ram (
     input  logic clock,
     input  logic [3:0] read_address,
-    output logic [165:0] read_data,
+    output logic [20:0] read_data,
     input  logic [3:0] write_address,
-    input  logic [165:0] write_data,
+    input  logic [20:0] write_data,
     input  logic write_enable
 );
-  logic [165:0] mem [15:0];
+  logic [20:0] mem [15:0];
   assign read_data = mem[read_address];
   always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
@@ -5049,17 +5096,19 @@ endmodule
 module ipos_card_front_verdicts (
     input  logic clock,
     input  logic reset,
-    input  logic [165:0] data_in,
+    input  logic [20:0] data_in,
     input  logic write,
-    output logic [165:0] data_out,
+    output logic [20:0] data_out,
     output logic valid,
     input  logic read,
     output logic [4:0] level
 );
+  localparam logic [4:0] c_back = 5'h1f;
+  logic [4:0] step;
   logic [3:0] ram_read_address;
-  logic [165:0] ram_read_data;
+  logic [20:0] ram_read_data;
   logic [3:0] ram_write_address;
-  logic [165:0] ram_write_data;
+  logic [20:0] ram_write_data;
   logic ram_write_enable;
   logic [3:0] wr_d;
   logic [3:0] wr_q;
@@ -5113,11 +5162,12 @@ module ipos_card_front_verdicts (
       wr_d = wr_q + 4'h1;
       some_d = 1'h1;
     end
-    if (write & (~read)) begin
-      count_d = count_q + 5'h1;
+    step = 5'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 5'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 4'h0;
@@ -5156,7 +5206,9 @@ module ipos_card_front_details (
     input  logic read,
     output logic [6:0] level
 );
+  localparam logic [6:0] c_back = 7'h7f;
   logic [6:0] rd_next;
+  logic [6:0] step;
   logic [5:0] ram_read_address;
   logic [88:0] ram_read_data;
   logic [5:0] ram_write_address;
@@ -5215,11 +5267,12 @@ module ipos_card_front_details (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
-    if (write & (~read)) begin
-      count_d = count_q + 7'h1;
+    step = 7'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 7'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 7'h0;
@@ -5280,7 +5333,7 @@ module ipos_card_front_route (
     input  logic reset,
     input  logic back,
     input  logic [47:0] front_mac,
-    input  logic [165:0] verdict,
+    input  logic [20:0] verdict,
     input  logic verdict_valid,
     input  logic [68:0] beat,
     input  logic beat_valid,
@@ -5293,10 +5346,7 @@ module ipos_card_front_route (
     output logic take_last,
     output logic [68:0] fwd_beat,
     output logic fwd_write,
-    input  logic [10:0] fwd_level,
-    output logic [144:0] fwd_route,
-    output logic fwd_route_write,
-    input  logic [4:0] fwd_route_level,
+    output logic starts,
     output logic [68:0] out_beat,
     output logic [127:0] out_meta,
     output logic host_write,
@@ -5306,8 +5356,6 @@ module ipos_card_front_route (
     output logic control_end,
     input  logic control_overflow,
     output logic keep,
-    input  logic allow,
-    output logic reforward,
     output logic hit,
     output logic [13:0] hit_place,
     output logic [15:0] hit_bytes,
@@ -5318,7 +5366,6 @@ module ipos_card_front_route (
   localparam logic [3:0] c_control = 4'h2;
   localparam logic [3:0] c_error = 4'hd;
   localparam logic [3:0] c_forwarded = 4'h0;
-  localparam logic [3:0] c_full = 4'hb;
   localparam logic [3:0] c_host = 4'h1;
   localparam logic [3:0] c_host_full = 4'hc;
   localparam logic [2:0] c_l3_bad = 3'h2;
@@ -5328,15 +5375,10 @@ module ipos_card_front_route (
   localparam logic [1:0] c_l4_bad = 2'h2;
   localparam logic [1:0] c_l4_valid = 2'h1;
   localparam logic [31:0] c_one = 32'h1;
-  localparam logic [3:0] c_rate = 4'hf;
   localparam logic [3:0] c_short = 4'he;
   logic go;
   logic inner;
-  logic begins;
-  logic fast;
-  logic admit;
   logic [13:0] last_beat;
-  logic [144:0] route;
   logic ends1;
   logic short;
   logic [68:0] fwd;
@@ -5360,12 +5402,6 @@ module ipos_card_front_route (
   logic [1:0] k_q;
   logic [13:0] n_d;
   logic [13:0] n_q;
-  logic roomy_d;
-  logic roomy_q;
-  logic admitted_d;
-  logic admitted_q;
-  logic too_fast_d;
-  logic too_fast_q;
   logic valid1_d;
   logic valid1_q;
   logic [68:0] beat1_d;
@@ -5414,10 +5450,6 @@ module ipos_card_front_route (
   logic to_control_q;
   logic faulty_d;
   logic faulty_q;
-  logic was_fast_d;
-  logic was_fast_q;
-  logic was_admitted_d;
-  logic was_admitted_q;
   logic was_short_d;
   logic was_short_q;
   logic was_over_d;
@@ -5444,9 +5476,6 @@ module ipos_card_front_route (
   initial begin
     k_q = 2'h0;
     n_q = 14'h0;
-    roomy_q = 1'h0;
-    admitted_q = 1'h0;
-    too_fast_q = 1'h0;
     valid1_q = 1'h0;
     beat1_q = 69'h0;
     forward1_q = 1'h0;
@@ -5471,8 +5500,6 @@ module ipos_card_front_route (
     to_host_q = 1'h0;
     to_control_q = 1'h0;
     faulty_q = 1'h0;
-    was_fast_q = 1'h0;
-    was_admitted_q = 1'h0;
     was_short_q = 1'h0;
     was_over_q = 1'h0;
     place_early_q = 14'h0;
@@ -5489,9 +5516,6 @@ module ipos_card_front_route (
   always_ff @(posedge clock) begin
     k_q <= k_d;
     n_q <= n_d;
-    roomy_q <= roomy_d;
-    admitted_q <= admitted_d;
-    too_fast_q <= too_fast_d;
     valid1_q <= valid1_d;
     beat1_q <= beat1_d;
     forward1_q <= forward1_d;
@@ -5516,8 +5540,6 @@ module ipos_card_front_route (
     to_host_q <= to_host_d;
     to_control_q <= to_control_d;
     faulty_q <= faulty_d;
-    was_fast_q <= was_fast_d;
-    was_admitted_q <= was_admitted_d;
     was_short_q <= was_short_d;
     was_over_q <= was_over_d;
     place_early_q <= place_early_d;
@@ -5545,9 +5567,6 @@ module ipos_card_front_route (
   always_comb begin
     k_d = k_q;
     n_d = n_q;
-    roomy_d = roomy_q;
-    admitted_d = admitted_q;
-    too_fast_d = too_fast_q;
     valid1_d = valid1_q;
     beat1_d = beat1_q;
     forward1_d = forward1_q;
@@ -5572,8 +5591,6 @@ module ipos_card_front_route (
     to_host_d = to_host_q;
     to_control_d = to_control_q;
     faulty_d = faulty_q;
-    was_fast_d = was_fast_q;
-    was_admitted_d = was_admitted_q;
     was_short_d = was_short_q;
     was_over_d = was_over_q;
     place_early_d = place_early_q;
@@ -5601,23 +5618,7 @@ module ipos_card_front_route (
         n_d = 14'h0;
       end
     end
-    roomy_d = (((~fwd_level[10]) & (~(fwd_level[9] & (fwd_level[8:7] != 2'h0)))) & (~fwd_route_level[4])) & (fwd_route_level[3:2] != 2'h3);
-    begins = go & (k_q == 2'h0);
-    fast = inner & (~allow);
-    admit = ((~fast) & roomy_q) & (6'(verdict[20:4] >> 11) == 6'h0);
-    if (begins) begin
-      admitted_d = admit;
-      too_fast_d = fast;
-    end
-    route[47:0] = verdict[165:118];
-    route[79:48] = verdict[53:22];
-    route[95:80] = verdict[69:54];
-    route[127:96] = verdict[101:70];
-    route[143:128] = verdict[117:102];
-    route[144] = verdict[21];
-    fwd_route = route;
-    fwd_route_write = (begins & verdict[0]) & admit;
-    reforward = ((begins & verdict[0]) & admit) & inner;
+    starts = (go & verdict[0]) & (k_q == 2'h0);
     valid1_d = go;
     beat1_d = beat;
     forward1_d = verdict[0];
@@ -5644,7 +5645,7 @@ module ipos_card_front_route (
     normal_decapsulate = inner1_q;
     normal_front_mac = front_mac;
     short = before1_q | (at1_q & (beat1_q[66:64] < stop1_q[2:0]));
-    fwd_write = ((((valid1_q & forward1_q) & admitted_q) & emit1_q) & body1_q) & (before1_q | beat1_q[67]);
+    fwd_write = (((valid1_q & forward1_q) & emit1_q) & body1_q) & (before1_q | beat1_q[67]);
     fwd[63:0] = normal_data;
     if (~(before1_q | at1_q)) begin
       fwd[63:0] = pending_q;
@@ -5717,18 +5718,12 @@ module ipos_card_front_route (
     to_host_d = host1_q | control1_q;
     to_control_d = control1_q;
     faulty_d = beat1_q[68];
-    was_fast_d = too_fast_q;
-    was_admitted_d = admitted_q;
     was_short_d = short;
     was_over_d = over;
     code = judged_q;
     if (to_wire_q) begin
       code = c_forwarded;
-      if (was_fast_q) begin
-        code = c_rate;
-      end else if (~was_admitted_q) begin
-        code = c_full;
-      end else if (faulty_q) begin
+      if (faulty_q) begin
         code = c_error;
       end else if (was_short_q) begin
         code = c_short;
@@ -5762,7 +5757,6 @@ module ipos_card_front_route (
     if (reset) begin
       k_d = 2'h0;
       n_d = 14'h0;
-      roomy_d = 1'h0;
       valid1_d = 1'h0;
       sequence_d = 32'h0;
       ended_d = 1'h0;
@@ -5800,7 +5794,9 @@ module ipos_card_front_fwd_fifo (
     input  logic read,
     output logic [10:0] level
 );
+  localparam logic [10:0] c_back = 11'h7ff;
   logic [10:0] rd_next;
+  logic [10:0] step;
   logic [9:0] ram_read_address;
   logic [68:0] ram_read_data;
   logic [9:0] ram_write_address;
@@ -5859,11 +5855,12 @@ module ipos_card_front_fwd_fifo (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
-    if (write & (~read)) begin
-      count_d = count_q + 11'h1;
+    step = 11'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 11'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 11'h0;
@@ -5973,12 +5970,12 @@ endmodule
 module ipos_card_front_routes_ram (
     input  logic clock,
     input  logic [3:0] read_address,
-    output logic [144:0] read_data,
+    output logic [152:0] read_data,
     input  logic [3:0] write_address,
-    input  logic [144:0] write_data,
+    input  logic [152:0] write_data,
     input  logic write_enable
 );
-  logic [144:0] mem [15:0];
+  logic [152:0] mem [15:0];
   assign read_data = mem[read_address];
   always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
@@ -5986,39 +5983,73 @@ endmodule
 module ipos_card_front_routes (
     input  logic clock,
     input  logic reset,
-    input  logic [144:0] data_in,
-    input  logic write,
-    output logic [144:0] data_out,
+    input  logic promise,
+    input  logic [152:0] way,
+    output logic room,
+    input  logic starts,
+    output logic [152:0] route,
     output logic valid,
     input  logic read,
-    output logic [4:0] level
+    input  logic left,
+    input  logic [7:0] left_beats
 );
+  localparam logic [4:0] c_back = 5'h1f;
+  localparam logic [10:0] c_half = 11'h200;
+  localparam logic [4:0] c_most = 5'he;
+  localparam logic [10:0] c_part = 11'h0;
+  logic [4:0] step;
+  logic [10:0] more;
+  logic [10:0] less;
   logic [3:0] ram_read_address;
-  logic [144:0] ram_read_data;
+  logic [152:0] ram_read_data;
   logic [3:0] ram_write_address;
-  logic [144:0] ram_write_data;
+  logic [152:0] ram_write_data;
   logic ram_write_enable;
+  logic promised_d;
+  logic promised_q;
+  logic [152:0] entry_d;
+  logic [152:0] entry_q;
+  logic gone_d;
+  logic gone_q;
+  logic [7:0] gone_beats_d;
+  logic [7:0] gone_beats_q;
   logic [3:0] wr_d;
   logic [3:0] wr_q;
   logic [3:0] rd_d;
   logic [3:0] rd_q;
   logic [4:0] count_d;
   logic [4:0] count_q;
+  logic [4:0] begun_d;
+  logic [4:0] begun_q;
   logic some_d;
   logic some_q;
+  logic [10:0] owed_d;
+  logic [10:0] owed_q;
 
   initial begin
+    promised_q = 1'h0;
+    entry_q = 153'h0;
+    gone_q = 1'h0;
+    gone_beats_q = 8'h0;
     wr_q = 4'h0;
     rd_q = 4'h0;
     count_q = 5'h0;
+    begun_q = 5'h0;
     some_q = 1'h0;
+    owed_q = 11'h0;
   end
 
   always_ff @(posedge clock) begin
+    promised_q <= promised_d;
+    entry_q <= entry_d;
+    gone_q <= gone_d;
+    gone_beats_q <= gone_beats_d;
     wr_q <= wr_d;
     rd_q <= rd_d;
     count_q <= count_d;
+    begun_q <= begun_d;
     some_q <= some_d;
+    owed_q <= owed_d;
   end
 
   ipos_card_front_routes_ram ram (
@@ -6031,36 +6062,67 @@ module ipos_card_front_routes (
   );
 
   always_comb begin
+    promised_d = promised_q;
+    entry_d = entry_q;
+    gone_d = gone_q;
+    gone_beats_d = gone_beats_q;
     wr_d = wr_q;
     rd_d = rd_q;
     count_d = count_q;
+    begun_d = begun_q;
     some_d = some_q;
+    owed_d = owed_q;
+    promised_d = promise;
+    entry_d = way;
+    gone_d = left;
+    gone_beats_d = left_beats;
+    more = 11'h0;
+    less = 11'h0;
+    if (promised_q) begin
+      more = ({3'h0, entry_q[152:145]} >> 0) + c_part;
+    end
+    if (gone_q) begin
+      less = ({3'h0, gone_beats_q} >> 0) + c_part;
+    end
+    owed_d = (owed_q + more) - less;
+    room = (owed_q < c_half) & (count_q < c_most);
     ram_write_address = wr_q;
-    ram_write_data = data_in;
+    ram_write_data = entry_q;
     ram_write_enable = 1'h1;
     ram_read_address = rd_q;
-    data_out = ram_read_data;
+    route = ram_read_data;
     valid = some_q;
-    level = count_q;
+    if (promised_q) begin
+      wr_d = wr_q + 4'h1;
+    end
     if (read) begin
       rd_d = rd_q + 4'h1;
-      some_d = count_q != 5'h1;
     end
-    if (write) begin
-      wr_d = wr_q + 4'h1;
+    step = 5'h1;
+    if (read) begin
+      step = c_back;
+    end
+    if (promised_q ^ read) begin
+      count_d = count_q + step;
+    end
+    if (starts ^ read) begin
+      begun_d = begun_q + step;
+    end
+    if (read) begin
+      some_d = begun_q != 5'h1;
+    end
+    if (starts) begin
       some_d = 1'h1;
     end
-    if (write & (~read)) begin
-      count_d = count_q + 5'h1;
-    end
-    if (read & (~write)) begin
-      count_d = count_q - 5'h1;
-    end
     if (reset) begin
+      promised_d = 1'h0;
+      gone_d = 1'h0;
       wr_d = 4'h0;
       rd_d = 4'h0;
       count_d = 5'h0;
+      begun_d = 5'h0;
       some_d = 1'h0;
+      owed_d = 11'h0;
     end
   end
 endmodule
@@ -6071,7 +6133,7 @@ module ipos_card_forward_encap (
     input  logic [47:0] mac,
     input  logic [15:0] ethertype,
     input  logic [68:0] s_beat,
-    input  logic [144:0] s_route,
+    input  logic [152:0] s_route,
     input  logic s_route_valid,
     output logic s_route_read,
     output logic s_begin,
@@ -6249,18 +6311,21 @@ module ipos_card_forward (
     input  logic reset,
     input  logic [47:0] mac,
     input  logic [15:0] ethertype,
-    input  logic [144:0] a_route,
+    input  logic [152:0] a_route,
     input  logic a_route_valid,
     output logic a_route_read,
     input  logic [68:0] a_beat,
     input  logic a_valid,
     output logic a_read,
-    input  logic [144:0] b_route,
+    input  logic [152:0] b_route,
     input  logic b_route_valid,
     output logic b_route_read,
     input  logic [68:0] b_beat,
     input  logic b_valid,
     output logic b_read,
+    output logic a_left,
+    output logic b_left,
+    output logic [7:0] left_beats,
     output logic [68:0] m_beat,
     output logic m_valid,
     input  logic m_ready
@@ -6271,7 +6336,7 @@ module ipos_card_forward (
   logic [47:0] encap_mac;
   logic [15:0] encap_ethertype;
   logic [68:0] encap_s_beat;
-  logic [144:0] encap_s_route;
+  logic [152:0] encap_s_route;
   logic encap_s_route_valid;
   logic encap_s_route_read;
   logic encap_s_begin;
@@ -6280,20 +6345,23 @@ module ipos_card_forward (
   logic [68:0] encap_m_beat;
   logic encap_m_valid;
   logic encap_m_ready;
-  logic [144:0] route_d;
-  logic [144:0] route_q;
+  logic [152:0] route_d;
+  logic [152:0] route_q;
   logic full_d;
   logic full_q;
   logic owner_d;
   logic owner_q;
   logic passing_d;
   logic passing_q;
+  logic [7:0] beats_d;
+  logic [7:0] beats_q;
 
   initial begin
-    route_q = 145'h0;
+    route_q = 153'h0;
     full_q = 1'h0;
     owner_q = 1'h0;
     passing_q = 1'h0;
+    beats_q = 8'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -6301,6 +6369,7 @@ module ipos_card_forward (
     full_q <= full_d;
     owner_q <= owner_d;
     passing_q <= passing_d;
+    beats_q <= beats_d;
   end
 
   ipos_card_forward_encap encap (
@@ -6325,6 +6394,7 @@ module ipos_card_forward (
     full_d = full_q;
     owner_d = owner_q;
     passing_d = passing_q;
+    beats_d = beats_q;
     encap_reset = reset;
     encap_mac = mac;
     encap_ethertype = ethertype;
@@ -6349,6 +6419,7 @@ module ipos_card_forward (
     encap_s_route_valid = full_q;
     if (encap_s_begin) begin
       passing_d = owner_q;
+      beats_d = route_q[152:145];
     end
     encap_s_beat = a_beat;
     encap_s_valid = a_valid;
@@ -6358,6 +6429,9 @@ module ipos_card_forward (
       encap_s_beat = b_beat;
       encap_s_valid = b_valid;
     end
+    a_left = a_read & a_beat[67];
+    b_left = b_read & b_beat[67];
+    left_beats = beats_q;
     m_beat = encap_m_beat;
     m_valid = encap_m_valid;
     encap_m_ready = m_ready;
@@ -6390,6 +6464,8 @@ module ipos_card_front_host_metas (
     input  logic read,
     output logic [5:0] level
 );
+  localparam logic [5:0] c_back = 6'h3f;
+  logic [5:0] step;
   logic [4:0] ram_read_address;
   logic [127:0] ram_read_data;
   logic [4:0] ram_write_address;
@@ -6447,11 +6523,12 @@ module ipos_card_front_host_metas (
       wr_d = wr_q + 5'h1;
       some_d = 1'h1;
     end
-    if (write & (~read)) begin
-      count_d = count_q + 6'h1;
+    step = 6'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 6'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 5'h0;
@@ -6926,6 +7003,8 @@ module ipos_card_front_sends_frames_metas (
     input  logic read,
     output logic [5:0] level
 );
+  localparam logic [5:0] c_back = 6'h3f;
+  logic [5:0] step;
   logic [4:0] ram_read_address;
   logic [28:0] ram_read_data;
   logic [4:0] ram_write_address;
@@ -6983,11 +7062,12 @@ module ipos_card_front_sends_frames_metas (
       wr_d = wr_q + 5'h1;
       some_d = 1'h1;
     end
-    if (write & (~read)) begin
-      count_d = count_q + 6'h1;
+    step = 6'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 6'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 5'h0;
@@ -8194,7 +8274,9 @@ module ipos_card_entries_front (
     input  logic read,
     output logic [6:0] level
 );
+  localparam logic [6:0] c_back = 7'h7f;
   logic [6:0] rd_next;
+  logic [6:0] step;
   logic [5:0] ram_read_address;
   logic [37:0] ram_read_data;
   logic [5:0] ram_write_address;
@@ -8253,11 +8335,12 @@ module ipos_card_entries_front (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
-    if (write & (~read)) begin
-      count_d = count_q + 7'h1;
+    step = 7'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 7'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 7'h0;
@@ -8472,6 +8555,8 @@ module ipos_card_events (
     input  logic read,
     output logic [4:0] level
 );
+  localparam logic [4:0] c_back = 5'h1f;
+  logic [4:0] step;
   logic [3:0] ram_read_address;
   logic [31:0] ram_read_data;
   logic [3:0] ram_write_address;
@@ -8529,11 +8614,12 @@ module ipos_card_events (
       wr_d = wr_q + 4'h1;
       some_d = 1'h1;
     end
-    if (write & (~read)) begin
-      count_d = count_q + 5'h1;
+    step = 5'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 5'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 4'h0;
@@ -8830,10 +8916,17 @@ module ipos_card (
   logic classify_back_ip_ok;
   logic classify_back_ipos_ok;
   logic classify_back_sums_read;
-  logic [165:0] classify_verdict;
+  logic [20:0] classify_verdict;
   logic [88:0] classify_detail;
   logic classify_front_write;
   logic classify_back_write;
+  logic [152:0] classify_route;
+  logic classify_front_promise;
+  logic classify_back_promise;
+  logic classify_front_room;
+  logic classify_back_room;
+  logic classify_allow;
+  logic classify_reforward;
   logic [4:0] classify_front_level;
   logic [4:0] classify_back_level;
   logic [31:0] classify_front_vlan;
@@ -8855,16 +8948,16 @@ module ipos_card (
   logic classify_commit_neighbour;
   logic [7:0] classify_index;
   logic front_verdicts_reset;
-  logic [165:0] front_verdicts_data_in;
+  logic [20:0] front_verdicts_data_in;
   logic front_verdicts_write;
-  logic [165:0] front_verdicts_data_out;
+  logic [20:0] front_verdicts_data_out;
   logic front_verdicts_valid;
   logic front_verdicts_read;
   logic [4:0] front_verdicts_level;
   logic back_verdicts_reset;
-  logic [165:0] back_verdicts_data_in;
+  logic [20:0] back_verdicts_data_in;
   logic back_verdicts_write;
-  logic [165:0] back_verdicts_data_out;
+  logic [20:0] back_verdicts_data_out;
   logic back_verdicts_valid;
   logic back_verdicts_read;
   logic [4:0] back_verdicts_level;
@@ -8885,7 +8978,7 @@ module ipos_card (
   logic front_route_reset;
   logic front_route_back;
   logic [47:0] front_route_front_mac;
-  logic [165:0] front_route_verdict;
+  logic [20:0] front_route_verdict;
   logic front_route_verdict_valid;
   logic [68:0] front_route_beat;
   logic front_route_beat_valid;
@@ -8898,10 +8991,7 @@ module ipos_card (
   logic front_route_take_last;
   logic [68:0] front_route_fwd_beat;
   logic front_route_fwd_write;
-  logic [10:0] front_route_fwd_level;
-  logic [144:0] front_route_fwd_route;
-  logic front_route_fwd_route_write;
-  logic [4:0] front_route_fwd_route_level;
+  logic front_route_starts;
   logic [68:0] front_route_out_beat;
   logic [127:0] front_route_out_meta;
   logic front_route_host_write;
@@ -8911,8 +9001,6 @@ module ipos_card (
   logic front_route_control_end;
   logic front_route_control_overflow;
   logic front_route_keep;
-  logic front_route_allow;
-  logic front_route_reforward;
   logic front_route_hit;
   logic [13:0] front_route_hit_place;
   logic [15:0] front_route_hit_bytes;
@@ -8922,7 +9010,7 @@ module ipos_card (
   logic back_route_reset;
   logic back_route_back;
   logic [47:0] back_route_front_mac;
-  logic [165:0] back_route_verdict;
+  logic [20:0] back_route_verdict;
   logic back_route_verdict_valid;
   logic [68:0] back_route_beat;
   logic back_route_beat_valid;
@@ -8935,10 +9023,7 @@ module ipos_card (
   logic back_route_take_last;
   logic [68:0] back_route_fwd_beat;
   logic back_route_fwd_write;
-  logic [10:0] back_route_fwd_level;
-  logic [144:0] back_route_fwd_route;
-  logic back_route_fwd_route_write;
-  logic [4:0] back_route_fwd_route_level;
+  logic back_route_starts;
   logic [68:0] back_route_out_beat;
   logic [127:0] back_route_out_meta;
   logic back_route_host_write;
@@ -8948,8 +9033,6 @@ module ipos_card (
   logic back_route_control_end;
   logic back_route_control_overflow;
   logic back_route_keep;
-  logic back_route_allow;
-  logic back_route_reforward;
   logic back_route_hit;
   logic [13:0] back_route_hit_place;
   logic [15:0] back_route_hit_bytes;
@@ -8964,12 +9047,15 @@ module ipos_card (
   logic front_fwd_read;
   logic [10:0] front_fwd_level;
   logic front_routes_reset;
-  logic [144:0] front_routes_data_in;
-  logic front_routes_write;
-  logic [144:0] front_routes_data_out;
+  logic front_routes_promise;
+  logic [152:0] front_routes_way;
+  logic front_routes_room;
+  logic front_routes_starts;
+  logic [152:0] front_routes_route;
   logic front_routes_valid;
   logic front_routes_read;
-  logic [4:0] front_routes_level;
+  logic front_routes_left;
+  logic [7:0] front_routes_left_beats;
   logic back_fwd_reset;
   logic [68:0] back_fwd_data_in;
   logic back_fwd_write;
@@ -8978,27 +9064,33 @@ module ipos_card (
   logic back_fwd_read;
   logic [10:0] back_fwd_level;
   logic back_routes_reset;
-  logic [144:0] back_routes_data_in;
-  logic back_routes_write;
-  logic [144:0] back_routes_data_out;
+  logic back_routes_promise;
+  logic [152:0] back_routes_way;
+  logic back_routes_room;
+  logic back_routes_starts;
+  logic [152:0] back_routes_route;
   logic back_routes_valid;
   logic back_routes_read;
-  logic [4:0] back_routes_level;
+  logic back_routes_left;
+  logic [7:0] back_routes_left_beats;
   logic forward_reset;
   logic [47:0] forward_mac;
   logic [15:0] forward_ethertype;
-  logic [144:0] forward_a_route;
+  logic [152:0] forward_a_route;
   logic forward_a_route_valid;
   logic forward_a_route_read;
   logic [68:0] forward_a_beat;
   logic forward_a_valid;
   logic forward_a_read;
-  logic [144:0] forward_b_route;
+  logic [152:0] forward_b_route;
   logic forward_b_route_valid;
   logic forward_b_route_read;
   logic [68:0] forward_b_beat;
   logic forward_b_valid;
   logic forward_b_read;
+  logic forward_a_left;
+  logic forward_b_left;
+  logic [7:0] forward_left_beats;
   logic [68:0] forward_m_beat;
   logic forward_m_valid;
   logic forward_m_ready;
@@ -9337,6 +9429,13 @@ module ipos_card (
       .detail(classify_detail),
       .front_write(classify_front_write),
       .back_write(classify_back_write),
+      .route(classify_route),
+      .front_promise(classify_front_promise),
+      .back_promise(classify_back_promise),
+      .front_room(classify_front_room),
+      .back_room(classify_back_room),
+      .allow(classify_allow),
+      .reforward(classify_reforward),
       .front_level(classify_front_level),
       .back_level(classify_back_level),
       .front_vlan(classify_front_vlan),
@@ -9421,10 +9520,7 @@ module ipos_card (
       .take_last(front_route_take_last),
       .fwd_beat(front_route_fwd_beat),
       .fwd_write(front_route_fwd_write),
-      .fwd_level(front_route_fwd_level),
-      .fwd_route(front_route_fwd_route),
-      .fwd_route_write(front_route_fwd_route_write),
-      .fwd_route_level(front_route_fwd_route_level),
+      .starts(front_route_starts),
       .out_beat(front_route_out_beat),
       .out_meta(front_route_out_meta),
       .host_write(front_route_host_write),
@@ -9434,8 +9530,6 @@ module ipos_card (
       .control_end(front_route_control_end),
       .control_overflow(front_route_control_overflow),
       .keep(front_route_keep),
-      .allow(front_route_allow),
-      .reforward(front_route_reforward),
       .hit(front_route_hit),
       .hit_place(front_route_hit_place),
       .hit_bytes(front_route_hit_bytes),
@@ -9462,10 +9556,7 @@ module ipos_card (
       .take_last(back_route_take_last),
       .fwd_beat(back_route_fwd_beat),
       .fwd_write(back_route_fwd_write),
-      .fwd_level(back_route_fwd_level),
-      .fwd_route(back_route_fwd_route),
-      .fwd_route_write(back_route_fwd_route_write),
-      .fwd_route_level(back_route_fwd_route_level),
+      .starts(back_route_starts),
       .out_beat(back_route_out_beat),
       .out_meta(back_route_out_meta),
       .host_write(back_route_host_write),
@@ -9475,8 +9566,6 @@ module ipos_card (
       .control_end(back_route_control_end),
       .control_overflow(back_route_control_overflow),
       .keep(back_route_keep),
-      .allow(back_route_allow),
-      .reforward(back_route_reforward),
       .hit(back_route_hit),
       .hit_place(back_route_hit_place),
       .hit_bytes(back_route_hit_bytes),
@@ -9499,12 +9588,15 @@ module ipos_card (
   ipos_card_front_routes front_routes (
       .clock(clock),
       .reset(front_routes_reset),
-      .data_in(front_routes_data_in),
-      .write(front_routes_write),
-      .data_out(front_routes_data_out),
+      .promise(front_routes_promise),
+      .way(front_routes_way),
+      .room(front_routes_room),
+      .starts(front_routes_starts),
+      .route(front_routes_route),
       .valid(front_routes_valid),
       .read(front_routes_read),
-      .level(front_routes_level)
+      .left(front_routes_left),
+      .left_beats(front_routes_left_beats)
   );
 
   ipos_card_front_fwd back_fwd (
@@ -9521,12 +9613,15 @@ module ipos_card (
   ipos_card_front_routes back_routes (
       .clock(clock),
       .reset(back_routes_reset),
-      .data_in(back_routes_data_in),
-      .write(back_routes_write),
-      .data_out(back_routes_data_out),
+      .promise(back_routes_promise),
+      .way(back_routes_way),
+      .room(back_routes_room),
+      .starts(back_routes_starts),
+      .route(back_routes_route),
       .valid(back_routes_valid),
       .read(back_routes_read),
-      .level(back_routes_level)
+      .left(back_routes_left),
+      .left_beats(back_routes_left_beats)
   );
 
   ipos_card_forward forward (
@@ -9546,6 +9641,9 @@ module ipos_card (
       .b_beat(forward_b_beat),
       .b_valid(forward_b_valid),
       .b_read(forward_b_read),
+      .a_left(forward_a_left),
+      .b_left(forward_b_left),
+      .left_beats(forward_left_beats),
       .m_beat(forward_m_beat),
       .m_valid(forward_m_valid),
       .m_ready(forward_m_ready)
@@ -9932,12 +10030,14 @@ module ipos_card (
     front_route_l4_ok = front_rx_l4_ok;
     front_route_cover_ok = front_rx_cover_ok;
     front_route_tail_valid = front_rx_tail_valid;
-    front_route_fwd_level = front_fwd_level;
-    front_route_fwd_route_level = front_routes_level;
     front_fwd_data_in = front_route_fwd_beat;
     front_fwd_write = front_route_fwd_write;
-    front_routes_data_in = front_route_fwd_route;
-    front_routes_write = front_route_fwd_route_write;
+    front_routes_promise = classify_front_promise;
+    front_routes_way = classify_route;
+    front_routes_starts = front_route_starts;
+    front_routes_left = forward_a_left;
+    front_routes_left_beats = forward_left_beats;
+    classify_front_room = front_routes_room;
     front_host_beat_in = front_route_out_beat;
     front_host_write = front_route_host_write;
     front_host_finish = front_route_host_end;
@@ -9963,12 +10063,14 @@ module ipos_card (
     back_route_l4_ok = back_rx_l4_ok;
     back_route_cover_ok = back_rx_cover_ok;
     back_route_tail_valid = back_rx_tail_valid;
-    back_route_fwd_level = back_fwd_level;
-    back_route_fwd_route_level = back_routes_level;
     back_fwd_data_in = back_route_fwd_beat;
     back_fwd_write = back_route_fwd_write;
-    back_routes_data_in = back_route_fwd_route;
-    back_routes_write = back_route_fwd_route_write;
+    back_routes_promise = classify_back_promise;
+    back_routes_way = classify_route;
+    back_routes_starts = back_route_starts;
+    back_routes_left = forward_b_left;
+    back_routes_left_beats = forward_left_beats;
+    classify_back_room = back_routes_room;
     back_host_beat_in = back_route_out_beat;
     back_host_write = back_route_host_write;
     back_host_finish = back_route_host_end;
@@ -9992,10 +10094,9 @@ module ipos_card (
     back_control_keep = back_route_keep;
     back_control_meta_in = back_route_out_meta;
     back_route_control_overflow = back_control_overflow;
-    front_route_allow = 1'h1;
-    back_route_allow = rate_allow;
+    classify_allow = rate_allow;
     rate_period = registers_reforward;
-    rate_take = back_route_reforward;
+    rate_take = classify_reforward;
     entries_clear = classify_forward_committed;
     entries_clear_place = ({12'h0, registers_bank} << 12) | {2'h0, registers_slot};
     entries_select = registers_select;
@@ -10009,13 +10110,13 @@ module ipos_card (
     event_data = events_data_out;
     event_valid = events_valid;
     events_read = events_valid & event_ready;
-    forward_a_route = front_routes_data_out;
+    forward_a_route = front_routes_route;
     forward_a_route_valid = front_routes_valid;
     front_routes_read = forward_a_route_read;
     forward_a_beat = front_fwd_data_out;
     forward_a_valid = front_fwd_valid;
     front_fwd_read = forward_a_read;
-    forward_b_route = back_routes_data_out;
+    forward_b_route = back_routes_route;
     forward_b_route_valid = back_routes_valid;
     back_routes_read = forward_b_route_read;
     forward_b_beat = back_fwd_data_out;

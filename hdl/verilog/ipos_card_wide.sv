@@ -2085,7 +2085,9 @@ module ipos_card_wide_front_rx_beats (
     input  logic read,
     output logic [6:0] level
 );
+  localparam logic [6:0] c_back = 7'h7f;
   logic [6:0] rd_next;
+  logic [6:0] step;
   logic [5:0] ram_read_address;
   logic [519:0] ram_read_data;
   logic [5:0] ram_write_address;
@@ -2144,11 +2146,12 @@ module ipos_card_wide_front_rx_beats (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
-    if (write & (~read)) begin
-      count_d = count_q + 7'h1;
+    step = 7'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 7'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 7'h0;
@@ -2182,6 +2185,8 @@ module ipos_card_wide_front_rx_keys (
     input  logic read,
     output logic [5:0] level
 );
+  localparam logic [5:0] c_back = 6'h3f;
+  logic [5:0] step;
   logic [4:0] ram_read_address;
   logic [96:0] ram_read_data;
   logic [4:0] ram_write_address;
@@ -2239,11 +2244,12 @@ module ipos_card_wide_front_rx_keys (
       wr_d = wr_q + 5'h1;
       some_d = 1'h1;
     end
-    if (write & (~read)) begin
-      count_d = count_q + 6'h1;
+    step = 6'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 6'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 5'h0;
@@ -2277,6 +2283,8 @@ module ipos_card_wide_front_rx_metas (
     input  logic read,
     output logic [5:0] level
 );
+  localparam logic [5:0] c_back = 6'h3f;
+  logic [5:0] step;
   logic [4:0] ram_read_address;
   logic [122:0] ram_read_data;
   logic [4:0] ram_write_address;
@@ -2334,11 +2342,12 @@ module ipos_card_wide_front_rx_metas (
       wr_d = wr_q + 5'h1;
       some_d = 1'h1;
     end
-    if (write & (~read)) begin
-      count_d = count_q + 6'h1;
+    step = 6'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 6'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 5'h0;
@@ -2372,6 +2381,8 @@ module ipos_card_wide_front_rx_oks (
     input  logic read,
     output logic [5:0] level
 );
+  localparam logic [5:0] c_back = 6'h3f;
+  logic [5:0] step;
   logic [4:0] ram_read_address;
   logic [1:0] ram_read_data;
   logic [4:0] ram_write_address;
@@ -2429,11 +2440,12 @@ module ipos_card_wide_front_rx_oks (
       wr_d = wr_q + 5'h1;
       some_d = 1'h1;
     end
-    if (write & (~read)) begin
-      count_d = count_q + 6'h1;
+    step = 6'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 6'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 5'h0;
@@ -2472,7 +2484,9 @@ module ipos_card_wide_front_rx_tails (
     input  logic read,
     output logic [6:0] level
 );
+  localparam logic [6:0] c_back = 7'h7f;
   logic [6:0] rd_next;
+  logic [6:0] step;
   logic [5:0] ram_read_address;
   logic [1:0] ram_read_data;
   logic [5:0] ram_write_address;
@@ -2531,11 +2545,12 @@ module ipos_card_wide_front_rx_tails (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
-    if (write & (~read)) begin
-      count_d = count_q + 7'h1;
+    step = 7'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 7'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 7'h0;
@@ -4333,11 +4348,15 @@ module ipos_card_wide_classify_decide (
     input  logic [15:0] dest_port,
     input  logic [47:0] neighbour,
     input  logic neighbour_valid,
-    output logic [165:0] verdict,
-    output logic [88:0] detail
+    input  logic allow,
+    input  logic room,
+    output logic [20:0] verdict,
+    output logic [88:0] detail,
+    output logic [152:0] route
 );
   localparam logic [1:0] c_act_forward = 2'h0;
   localparam logic [1:0] c_act_host = 2'h1;
+  localparam logic [4:0] c_full = 5'hb;
   localparam logic [4:0] c_header = 5'h7;
   localparam logic [4:0] c_ipos_front = 5'h5;
   localparam logic [4:0] c_ipos_sum = 5'h6;
@@ -4348,6 +4367,7 @@ module ipos_card_wide_classify_decide (
   localparam logic [4:0] c_loop = 5'ha;
   localparam logic [4:0] c_mac = 5'h4;
   localparam logic [4:0] c_neighbour = 5'h9;
+  localparam logic [4:0] c_rate = 5'hf;
   localparam logic [4:0] c_runt = 5'h3;
   localparam logic [4:0] c_table = 5'h8;
   localparam logic [4:0] r_action = 5'h3;
@@ -4368,8 +4388,9 @@ module ipos_card_wide_classify_decide (
   logic no_key;
   logic vlan_ok;
   logic [2:0] l3;
-  logic [165:0] v;
+  logic [20:0] v;
   logic [88:0] d;
+  logic [152:0] r;
 
   always_comb begin
     inner = back & meta[3];
@@ -4403,12 +4424,13 @@ module ipos_card_wide_classify_decide (
     d[66:35] = 32'h0;
     d[80:67] = place;
     d[88:81] = meta[40:33];
-    v[21] = meta[32];
-    v[53:22] = src_ip;
-    v[69:54] = src_port;
-    v[101:70] = dest_ip;
-    v[117:102] = dest_port;
-    v[165:118] = neighbour;
+    r[144] = meta[32];
+    r[79:48] = src_ip;
+    r[95:80] = src_port;
+    r[127:96] = dest_ip;
+    r[143:128] = dest_port;
+    r[47:0] = neighbour;
+    r[152:145] = 8'(meta[57:41] >> 3);
     if (meta[0]) begin
       d[4:0] = c_runt;
     end else if (~meta[1]) begin
@@ -4467,6 +4489,10 @@ module ipos_card_wide_classify_decide (
           d[4:0] = c_neighbour;
         end else if (inner & (neighbour == meta[105:58])) begin
           d[4:0] = c_loop;
+        end else if (inner & (~allow)) begin
+          d[4:0] = c_rate;
+        end else if ((~room) | (6'(meta[57:41] >> 11) != 6'h0)) begin
+          d[4:0] = c_full;
         end else begin
           v[0] = 1'h1;
         end
@@ -4479,6 +4505,7 @@ module ipos_card_wide_classify_decide (
     end
     verdict = v;
     detail = d;
+    route = r;
   end
 endmodule
 
@@ -4500,10 +4527,17 @@ module ipos_card_wide_classify (
     input  logic back_ip_ok,
     input  logic back_ipos_ok,
     output logic back_sums_read,
-    output logic [165:0] verdict,
+    output logic [20:0] verdict,
     output logic [88:0] detail,
     output logic front_write,
     output logic back_write,
+    output logic [152:0] route,
+    output logic front_promise,
+    output logic back_promise,
+    input  logic front_room,
+    input  logic back_room,
+    input  logic allow,
+    output logic reforward,
     input  logic [4:0] front_level,
     input  logic [4:0] back_level,
     input  logic [31:0] front_vlan,
@@ -4587,8 +4621,11 @@ module ipos_card_wide_classify (
   logic [15:0] decide_dest_port;
   logic [47:0] decide_neighbour;
   logic decide_neighbour_valid;
-  logic [165:0] decide_verdict;
+  logic decide_allow;
+  logic decide_room;
+  logic [20:0] decide_verdict;
   logic [88:0] decide_detail;
+  logic [152:0] decide_route;
   logic turn_d;
   logic turn_q;
   logic [96:0] key1_d;
@@ -4819,8 +4856,11 @@ module ipos_card_wide_classify (
       .dest_port(decide_dest_port),
       .neighbour(decide_neighbour),
       .neighbour_valid(decide_neighbour_valid),
+      .allow(decide_allow),
+      .room(decide_room),
       .verdict(decide_verdict),
-      .detail(decide_detail)
+      .detail(decide_detail),
+      .route(decide_route)
   );
 
   always_comb begin
@@ -4969,7 +5009,10 @@ module ipos_card_wide_classify (
     decide_back = back9;
     decide_vlan = front_vlan[11:0];
     decide_vlan_enable = front_vlan[31];
+    decide_allow = allow;
+    decide_room = front_room;
     if (back9) begin
+      decide_room = back_room;
       decide_ip_ok = back_ip_ok;
       decide_vlan = back_vlan[11:0];
       decide_vlan_enable = back_vlan[31];
@@ -4987,8 +5030,12 @@ module ipos_card_wide_classify (
     back_sums_read = valid9_q & back9;
     verdict = decide_verdict;
     detail = decide_detail;
+    route = decide_route;
     front_write = valid9_q & (~back9);
     back_write = valid9_q & back9;
+    front_promise = (valid9_q & (~back9)) & decide_verdict[0];
+    back_promise = (valid9_q & back9) & decide_verdict[0];
+    reforward = ((valid9_q & back9) & decide_verdict[0]) & decide_verdict[3];
     if (reset) begin
       valid1_d = 1'h0;
       valid2_d = 1'h0;
@@ -5010,12 +5057,12 @@ endmodule
 module ipos_card_wide_front_verdicts_ram (
     input  logic clock,
     input  logic [3:0] read_address,
-    output logic [165:0] read_data,
+    output logic [20:0] read_data,
     input  logic [3:0] write_address,
-    input  logic [165:0] write_data,
+    input  logic [20:0] write_data,
     input  logic write_enable
 );
-  logic [165:0] mem [15:0];
+  logic [20:0] mem [15:0];
   assign read_data = mem[read_address];
   always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
@@ -5023,17 +5070,19 @@ endmodule
 module ipos_card_wide_front_verdicts (
     input  logic clock,
     input  logic reset,
-    input  logic [165:0] data_in,
+    input  logic [20:0] data_in,
     input  logic write,
-    output logic [165:0] data_out,
+    output logic [20:0] data_out,
     output logic valid,
     input  logic read,
     output logic [4:0] level
 );
+  localparam logic [4:0] c_back = 5'h1f;
+  logic [4:0] step;
   logic [3:0] ram_read_address;
-  logic [165:0] ram_read_data;
+  logic [20:0] ram_read_data;
   logic [3:0] ram_write_address;
-  logic [165:0] ram_write_data;
+  logic [20:0] ram_write_data;
   logic ram_write_enable;
   logic [3:0] wr_d;
   logic [3:0] wr_q;
@@ -5087,11 +5136,12 @@ module ipos_card_wide_front_verdicts (
       wr_d = wr_q + 4'h1;
       some_d = 1'h1;
     end
-    if (write & (~read)) begin
-      count_d = count_q + 5'h1;
+    step = 5'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 5'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 4'h0;
@@ -5125,6 +5175,8 @@ module ipos_card_wide_front_details (
     input  logic read,
     output logic [4:0] level
 );
+  localparam logic [4:0] c_back = 5'h1f;
+  logic [4:0] step;
   logic [3:0] ram_read_address;
   logic [88:0] ram_read_data;
   logic [3:0] ram_write_address;
@@ -5182,11 +5234,12 @@ module ipos_card_wide_front_details (
       wr_d = wr_q + 4'h1;
       some_d = 1'h1;
     end
-    if (write & (~read)) begin
-      count_d = count_q + 5'h1;
+    step = 5'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 5'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 4'h0;
@@ -5293,7 +5346,7 @@ module ipos_card_wide_front_route (
     input  logic reset,
     input  logic back,
     input  logic [47:0] front_mac,
-    input  logic [165:0] verdict,
+    input  logic [20:0] verdict,
     input  logic verdict_valid,
     input  logic [88:0] detail,
     output logic detail_read,
@@ -5306,10 +5359,7 @@ module ipos_card_wide_front_route (
     output logic take_last,
     output logic [519:0] fwd_beat,
     output logic fwd_write,
-    input  logic [7:0] fwd_level,
-    output logic [144:0] fwd_route,
-    output logic fwd_route_write,
-    input  logic [5:0] fwd_route_level,
+    output logic starts,
     output logic [519:0] out_beat,
     output logic [127:0] out_meta,
     output logic host_write,
@@ -5319,8 +5369,6 @@ module ipos_card_wide_front_route (
     output logic control_end,
     input  logic control_overflow,
     output logic keep,
-    input  logic allow,
-    output logic reforward,
     output logic hit,
     output logic [13:0] hit_place,
     output logic [15:0] hit_bytes,
@@ -5329,10 +5377,8 @@ module ipos_card_wide_front_route (
     output logic outcome_valid
 );
   localparam logic [3:0] c_control = 4'h2;
-  localparam logic [9:0] c_due = 10'h180;
   localparam logic [3:0] c_error = 4'hd;
   localparam logic [3:0] c_forwarded = 4'h0;
-  localparam logic [3:0] c_full = 4'hb;
   localparam logic [3:0] c_host = 4'h1;
   localparam logic [3:0] c_host_full = 4'hc;
   localparam logic [511:0] c_ipv4 = 512'h800;
@@ -5342,15 +5388,9 @@ module ipos_card_wide_front_route (
   localparam logic [2:0] c_l3_truncated = 3'h3;
   localparam logic [1:0] c_l4_bad = 2'h2;
   localparam logic [1:0] c_l4_valid = 2'h1;
-  localparam logic [10:0] c_longest = 11'h1f;
   localparam logic [31:0] c_one = 32'h1;
-  localparam logic [3:0] c_rate = 4'hf;
-  localparam logic [7:0] c_roomy = 8'h58;
   localparam logic [3:0] c_short = 4'he;
   localparam logic [511:0] c_source = 512'hffffffffffff;
-  logic [9:0] left;
-  logic begins;
-  logic fast;
   logic [519:0] taken;
   logic [511:0] data;
   logic first;
@@ -5360,7 +5400,6 @@ module ipos_card_wide_front_route (
   logic [16:0] stop;
   logic [10:0] last_beat;
   logic [5:0] last_cnt;
-  logic admit;
   logic short;
   logic [519:0] fwd;
   logic [519:0] host;
@@ -5370,7 +5409,6 @@ module ipos_card_wide_front_route (
   logic [31:0] flags;
   logic [31:0] word0;
   logic kept;
-  logic [144:0] route;
   logic [3:0] code;
   logic cut_reset;
   logic [519:0] cut_s_beat;
@@ -5386,8 +5424,6 @@ module ipos_card_wide_front_route (
   logic [511:0] rev_o;
   logic [10:0] number_d;
   logic [10:0] number_q;
-  logic admitted_d;
-  logic admitted_q;
   logic [511:0] pending_d;
   logic [511:0] pending_q;
   logic [31:0] sequence_d;
@@ -5408,10 +5444,6 @@ module ipos_card_wide_front_route (
   logic to_control_q;
   logic faulty_d;
   logic faulty_q;
-  logic was_fast_d;
-  logic was_fast_q;
-  logic was_admitted_d;
-  logic was_admitted_q;
   logic was_short_d;
   logic was_short_q;
   logic was_over_d;
@@ -5430,16 +5462,9 @@ module ipos_card_wide_front_route (
   logic [15:0] bytes_reg_q;
   logic [7:0] flags_reg_d;
   logic [7:0] flags_reg_q;
-  logic too_fast_d;
-  logic too_fast_q;
-  logic roomy_d;
-  logic roomy_q;
-  logic [9:0] due_d;
-  logic [9:0] due_q;
 
   initial begin
     number_q = 11'h0;
-    admitted_q = 1'h0;
     pending_q = 512'h0;
     sequence_q = 32'h0;
     outcome_reg_q = 4'h0;
@@ -5450,8 +5475,6 @@ module ipos_card_wide_front_route (
     to_host_q = 1'h0;
     to_control_q = 1'h0;
     faulty_q = 1'h0;
-    was_fast_q = 1'h0;
-    was_admitted_q = 1'h0;
     was_short_q = 1'h0;
     was_over_q = 1'h0;
     place_early_q = 14'h0;
@@ -5461,14 +5484,10 @@ module ipos_card_wide_front_route (
     place_reg_q = 14'h0;
     bytes_reg_q = 16'h0;
     flags_reg_q = 8'h0;
-    too_fast_q = 1'h0;
-    roomy_q = 1'h0;
-    due_q = 10'h0;
   end
 
   always_ff @(posedge clock) begin
     number_q <= number_d;
-    admitted_q <= admitted_d;
     pending_q <= pending_d;
     sequence_q <= sequence_d;
     outcome_reg_q <= outcome_reg_d;
@@ -5479,8 +5498,6 @@ module ipos_card_wide_front_route (
     to_host_q <= to_host_d;
     to_control_q <= to_control_d;
     faulty_q <= faulty_d;
-    was_fast_q <= was_fast_d;
-    was_admitted_q <= was_admitted_d;
     was_short_q <= was_short_d;
     was_over_q <= was_over_d;
     place_early_q <= place_early_d;
@@ -5490,9 +5507,6 @@ module ipos_card_wide_front_route (
     place_reg_q <= place_reg_d;
     bytes_reg_q <= bytes_reg_d;
     flags_reg_q <= flags_reg_d;
-    too_fast_q <= too_fast_d;
-    roomy_q <= roomy_d;
-    due_q <= due_d;
   end
 
   ipos_card_wide_front_route_cut cut (
@@ -5516,7 +5530,6 @@ module ipos_card_wide_front_route (
 
   always_comb begin
     number_d = number_q;
-    admitted_d = admitted_q;
     pending_d = pending_q;
     sequence_d = sequence_q;
     outcome_reg_d = outcome_reg_q;
@@ -5527,8 +5540,6 @@ module ipos_card_wide_front_route (
     to_host_d = to_host_q;
     to_control_d = to_control_q;
     faulty_d = faulty_q;
-    was_fast_d = was_fast_q;
-    was_admitted_d = was_admitted_q;
     was_short_d = was_short_q;
     was_over_d = was_over_q;
     place_early_d = place_early_q;
@@ -5538,9 +5549,6 @@ module ipos_card_wide_front_route (
     place_reg_d = place_reg_q;
     bytes_reg_d = bytes_reg_q;
     flags_reg_d = flags_reg_q;
-    too_fast_d = too_fast_q;
-    roomy_d = roomy_q;
-    due_d = due_q;
     cut_reset = reset;
     cut_s_beat = beat;
     cut_s_valid = beat_valid;
@@ -5571,33 +5579,13 @@ module ipos_card_wide_front_route (
     last_beat = stop[16:6];
     last_cnt = stop[5:0];
     short = bytes <= stop;
-    roomy_d = (fwd_level <= c_roomy) & (fwd_route_level < 6'h1c);
-    admit = admitted_q;
-    fast = too_fast_q;
-    if (first) begin
-      fast = verdict[3] & (~allow);
-      admit = (((~fast) & roomy_q) & (last_beat <= c_longest)) & (due_q < c_due);
-    end
-    if (go) begin
-      admitted_d = admit;
-      too_fast_d = fast;
-    end
-    begins = ((go & verdict[0]) & admit) & first;
-    left = due_q;
-    if (due_q != 10'h0) begin
-      left = due_q - 10'h1;
-    end
-    if (begins) begin
-      left = left + 10'h8;
-    end
-    due_d = left;
-    fwd_route_write = begins;
+    starts = (go & verdict[0]) & first;
     fwd_write = 1'h0;
     fwd[511:0] = data;
     fwd[517:512] = 6'h3f;
     fwd[518] = 1'h0;
     fwd[519] = 1'h0;
-    if ((go & verdict[0]) & admit) begin
+    if (go & verdict[0]) begin
       fwd_write = (number_q < last_beat) | taken[518];
       if (taken[518]) begin
         fwd[518] = 1'h1;
@@ -5615,13 +5603,6 @@ module ipos_card_wide_front_route (
       pending_d = data;
     end
     fwd_beat = fwd;
-    route[47:0] = verdict[165:118];
-    route[79:48] = verdict[53:22];
-    route[95:80] = verdict[69:54];
-    route[127:96] = verdict[101:70];
-    route[143:128] = verdict[117:102];
-    route[144] = verdict[21];
-    fwd_route = route;
     host[511:0] = data;
     host[517:512] = taken[517:512];
     host[518] = taken[518];
@@ -5676,18 +5657,12 @@ module ipos_card_wide_front_route (
     to_host_d = verdict[1] | verdict[2];
     to_control_d = verdict[2];
     faulty_d = taken[519];
-    was_fast_d = fast;
-    was_admitted_d = admit;
     was_short_d = short;
     was_over_d = over;
     code = judged_q;
     if (to_wire_q) begin
       code = c_forwarded;
-      if (was_fast_q) begin
-        code = c_rate;
-      end else if (~was_admitted_q) begin
-        code = c_full;
-      end else if (faulty_q) begin
+      if (faulty_q) begin
         code = c_error;
       end else if (was_short_q) begin
         code = c_short;
@@ -5705,7 +5680,6 @@ module ipos_card_wide_front_route (
     end
     outcome_reg_d = code;
     outcome_strobe_d = ended_q;
-    reforward = begins & verdict[3];
     hit_reg_d = (ended_q & to_wire_q) & (code == c_forwarded);
     place_early_d = detail[80:67];
     bytes_early_d = 16'(stop - 17'hd);
@@ -5722,8 +5696,6 @@ module ipos_card_wide_front_route (
     if (reset) begin
       number_d = 11'h0;
       sequence_d = 32'h0;
-      due_d = 10'h0;
-      roomy_d = 1'h0;
       ended_d = 1'h0;
       outcome_strobe_d = 1'h0;
       hit_reg_d = 1'h0;
@@ -5759,7 +5731,9 @@ module ipos_card_wide_front_fwd (
     input  logic read,
     output logic [7:0] level
 );
+  localparam logic [7:0] c_back = 8'hff;
   logic [7:0] rd_next;
+  logic [7:0] step;
   logic [6:0] ram_read_address;
   logic [519:0] ram_read_data;
   logic [6:0] ram_write_address;
@@ -5818,11 +5792,12 @@ module ipos_card_wide_front_fwd (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
-    if (write & (~read)) begin
-      count_d = count_q + 8'h1;
+    step = 8'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 8'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 8'h0;
@@ -5833,58 +5808,92 @@ module ipos_card_wide_front_fwd (
   end
 endmodule
 
-module ipos_card_wide_front_routes_ram (
+module ipos_card_wide_front_routes_routes_ram (
     input  logic clock,
     input  logic [4:0] read_address,
-    output logic [144:0] read_data,
+    output logic [152:0] read_data,
     input  logic [4:0] write_address,
-    input  logic [144:0] write_data,
+    input  logic [152:0] write_data,
     input  logic write_enable
 );
-  logic [144:0] mem [31:0];
+  logic [152:0] mem [31:0];
   assign read_data = mem[read_address];
   always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
 
-module ipos_card_wide_front_routes (
+module ipos_card_wide_front_routes_routes (
     input  logic clock,
     input  logic reset,
-    input  logic [144:0] data_in,
-    input  logic write,
-    output logic [144:0] data_out,
+    input  logic promise,
+    input  logic [152:0] way,
+    output logic room,
+    input  logic starts,
+    output logic [152:0] route,
     output logic valid,
     input  logic read,
-    output logic [5:0] level
+    input  logic left,
+    input  logic [7:0] left_beats
 );
+  localparam logic [5:0] c_back = 6'h3f;
+  localparam logic [10:0] c_half = 11'h40;
+  localparam logic [5:0] c_most = 6'h1e;
+  localparam logic [10:0] c_part = 11'h1;
+  logic [5:0] step;
+  logic [10:0] more;
+  logic [10:0] less;
   logic [4:0] ram_read_address;
-  logic [144:0] ram_read_data;
+  logic [152:0] ram_read_data;
   logic [4:0] ram_write_address;
-  logic [144:0] ram_write_data;
+  logic [152:0] ram_write_data;
   logic ram_write_enable;
+  logic promised_d;
+  logic promised_q;
+  logic [152:0] entry_d;
+  logic [152:0] entry_q;
+  logic gone_d;
+  logic gone_q;
+  logic [7:0] gone_beats_d;
+  logic [7:0] gone_beats_q;
   logic [4:0] wr_d;
   logic [4:0] wr_q;
   logic [4:0] rd_d;
   logic [4:0] rd_q;
   logic [5:0] count_d;
   logic [5:0] count_q;
+  logic [5:0] begun_d;
+  logic [5:0] begun_q;
   logic some_d;
   logic some_q;
+  logic [10:0] owed_d;
+  logic [10:0] owed_q;
 
   initial begin
+    promised_q = 1'h0;
+    entry_q = 153'h0;
+    gone_q = 1'h0;
+    gone_beats_q = 8'h0;
     wr_q = 5'h0;
     rd_q = 5'h0;
     count_q = 6'h0;
+    begun_q = 6'h0;
     some_q = 1'h0;
+    owed_q = 11'h0;
   end
 
   always_ff @(posedge clock) begin
+    promised_q <= promised_d;
+    entry_q <= entry_d;
+    gone_q <= gone_d;
+    gone_beats_q <= gone_beats_d;
     wr_q <= wr_d;
     rd_q <= rd_d;
     count_q <= count_d;
+    begun_q <= begun_d;
     some_q <= some_d;
+    owed_q <= owed_d;
   end
 
-  ipos_card_wide_front_routes_ram ram (
+  ipos_card_wide_front_routes_routes_ram ram (
       .clock(clock),
       .read_address(ram_read_address),
       .read_data(ram_read_data),
@@ -5894,36 +5903,143 @@ module ipos_card_wide_front_routes (
   );
 
   always_comb begin
+    promised_d = promised_q;
+    entry_d = entry_q;
+    gone_d = gone_q;
+    gone_beats_d = gone_beats_q;
     wr_d = wr_q;
     rd_d = rd_q;
     count_d = count_q;
+    begun_d = begun_q;
     some_d = some_q;
+    owed_d = owed_q;
+    promised_d = promise;
+    entry_d = way;
+    gone_d = left;
+    gone_beats_d = left_beats;
+    more = 11'h0;
+    less = 11'h0;
+    if (promised_q) begin
+      more = ({3'h0, entry_q[152:145]} >> 3) + c_part;
+    end
+    if (gone_q) begin
+      less = ({3'h0, gone_beats_q} >> 3) + c_part;
+    end
+    owed_d = (owed_q + more) - less;
+    room = (owed_q < c_half) & (count_q < c_most);
     ram_write_address = wr_q;
-    ram_write_data = data_in;
+    ram_write_data = entry_q;
     ram_write_enable = 1'h1;
     ram_read_address = rd_q;
-    data_out = ram_read_data;
+    route = ram_read_data;
     valid = some_q;
-    level = count_q;
+    if (promised_q) begin
+      wr_d = wr_q + 5'h1;
+    end
     if (read) begin
       rd_d = rd_q + 5'h1;
-      some_d = count_q != 6'h1;
     end
-    if (write) begin
-      wr_d = wr_q + 5'h1;
+    step = 6'h1;
+    if (read) begin
+      step = c_back;
+    end
+    if (promised_q ^ read) begin
+      count_d = count_q + step;
+    end
+    if (starts ^ read) begin
+      begun_d = begun_q + step;
+    end
+    if (read) begin
+      some_d = begun_q != 6'h1;
+    end
+    if (starts) begin
       some_d = 1'h1;
     end
-    if (write & (~read)) begin
-      count_d = count_q + 6'h1;
-    end
-    if (read & (~write)) begin
-      count_d = count_q - 6'h1;
-    end
     if (reset) begin
+      promised_d = 1'h0;
+      gone_d = 1'h0;
       wr_d = 5'h0;
       rd_d = 5'h0;
       count_d = 6'h0;
+      begun_d = 6'h0;
       some_d = 1'h0;
+      owed_d = 11'h0;
+    end
+  end
+endmodule
+
+module ipos_card_wide_front_routes (
+    input  logic clock,
+    input  logic reset,
+    input  logic promise,
+    input  logic [152:0] way,
+    output logic room,
+    input  logic starts,
+    output logic [152:0] route,
+    output logic valid,
+    input  logic read,
+    input  logic left,
+    input  logic [7:0] left_beats
+);
+  localparam logic [9:0] c_due = 10'h100;
+  logic [9:0] waits;
+  logic routes_reset;
+  logic routes_promise;
+  logic [152:0] routes_way;
+  logic routes_room;
+  logic routes_starts;
+  logic [152:0] routes_route;
+  logic routes_valid;
+  logic routes_read;
+  logic routes_left;
+  logic [7:0] routes_left_beats;
+  logic [9:0] due_d;
+  logic [9:0] due_q;
+
+  initial begin
+    due_q = 10'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    due_q <= due_d;
+  end
+
+  ipos_card_wide_front_routes_routes routes (
+      .clock(clock),
+      .reset(routes_reset),
+      .promise(routes_promise),
+      .way(routes_way),
+      .room(routes_room),
+      .starts(routes_starts),
+      .route(routes_route),
+      .valid(routes_valid),
+      .read(routes_read),
+      .left(routes_left),
+      .left_beats(routes_left_beats)
+  );
+
+  always_comb begin
+    due_d = due_q;
+    routes_reset = reset;
+    routes_promise = promise;
+    routes_way = way;
+    routes_starts = starts;
+    routes_read = read;
+    routes_left = left;
+    routes_left_beats = left_beats;
+    route = routes_route;
+    valid = routes_valid;
+    room = routes_room & (due_q < c_due);
+    waits = due_q;
+    if (due_q != 10'h0) begin
+      waits = due_q - 10'h1;
+    end
+    due_d = waits;
+    if (promise) begin
+      due_d = waits + 10'h8;
+    end
+    if (reset) begin
+      due_d = 10'h0;
     end
   end
 endmodule
@@ -5932,15 +6048,15 @@ module ipos_card_wide_forward_arbiter (
     input  logic clock,
     input  logic reset,
     input  logic [519:0] a_beat,
-    input  logic [144:0] a_meta,
+    input  logic [152:0] a_meta,
     input  logic a_valid,
     output logic a_ready,
     input  logic [519:0] b_beat,
-    input  logic [144:0] b_meta,
+    input  logic [152:0] b_meta,
     input  logic b_valid,
     output logic b_ready,
     output logic [519:0] m_beat,
-    output logic [144:0] m_meta,
+    output logic [152:0] m_meta,
     output logic m_valid,
     input  logic m_ready
 );
@@ -5950,8 +6066,8 @@ module ipos_card_wide_forward_arbiter (
   logic take;
   logic [519:0] beat_d;
   logic [519:0] beat_q;
-  logic [144:0] meta_d;
-  logic [144:0] meta_q;
+  logic [152:0] meta_d;
+  logic [152:0] meta_q;
   logic full_d;
   logic full_q;
   logic busy_d;
@@ -5961,7 +6077,7 @@ module ipos_card_wide_forward_arbiter (
 
   initial begin
     beat_q = 520'h0;
-    meta_q = 145'h0;
+    meta_q = 153'h0;
     full_q = 1'h0;
     busy_q = 1'h0;
     owner_q = 1'h0;
@@ -6022,7 +6138,7 @@ module ipos_card_wide_forward_encap_head (
     input  logic step,
     input  logic [47:0] mac,
     input  logic [15:0] ethertype,
-    input  logic [144:0] route,
+    input  logic [152:0] route,
     output logic [239:0] header
 );
   localparam logic [16:0] c_low = 17'hffff;
@@ -6040,10 +6156,10 @@ module ipos_card_wide_forward_encap_head (
   logic [16:0] once;
   logic [16:0] twice;
   logic [15:0] check;
-  logic [144:0] route1_d;
-  logic [144:0] route1_q;
-  logic [144:0] route2_d;
-  logic [144:0] route2_q;
+  logic [152:0] route1_d;
+  logic [152:0] route1_q;
+  logic [152:0] route2_d;
+  logic [152:0] route2_q;
   logic [17:0] sum_a_d;
   logic [17:0] sum_a_q;
   logic [17:0] sum_b_d;
@@ -6054,8 +6170,8 @@ module ipos_card_wide_forward_encap_head (
   logic [239:0] out_q;
 
   initial begin
-    route1_q = 145'h0;
-    route2_q = 145'h0;
+    route1_q = 153'h0;
+    route2_q = 153'h0;
     sum_a_q = 18'h0;
     sum_b_q = 18'h0;
     sum_q = 19'h0;
@@ -6114,7 +6230,7 @@ module ipos_card_wide_forward_encap (
     input  logic [47:0] mac,
     input  logic [15:0] ethertype,
     input  logic [519:0] s_beat,
-    input  logic [144:0] s_route,
+    input  logic [152:0] s_route,
     input  logic s_valid,
     output logic s_ready,
     output logic [519:0] m_beat,
@@ -6129,7 +6245,7 @@ module ipos_card_wide_forward_encap (
   logic head_step;
   logic [47:0] head_mac;
   logic [15:0] head_ethertype;
-  logic [144:0] head_route;
+  logic [152:0] head_route;
   logic [239:0] head_header;
   logic [511:0] rev_i;
   logic [511:0] rev_o;
@@ -6288,18 +6404,21 @@ module ipos_card_wide_forward (
     input  logic reset,
     input  logic [47:0] mac,
     input  logic [15:0] ethertype,
-    input  logic [144:0] a_route,
+    input  logic [152:0] a_route,
     input  logic a_route_valid,
     output logic a_route_read,
     input  logic [519:0] a_beat,
     input  logic a_valid,
     output logic a_read,
-    input  logic [144:0] b_route,
+    input  logic [152:0] b_route,
     input  logic b_route_valid,
     output logic b_route_read,
     input  logic [519:0] b_beat,
     input  logic b_valid,
     output logic b_read,
+    output logic a_left,
+    output logic b_left,
+    output logic [7:0] left_beats,
     output logic [519:0] m_beat,
     output logic m_valid,
     input  logic m_ready
@@ -6310,22 +6429,22 @@ module ipos_card_wide_forward (
   logic b_take;
   logic arbiter_reset;
   logic [519:0] arbiter_a_beat;
-  logic [144:0] arbiter_a_meta;
+  logic [152:0] arbiter_a_meta;
   logic arbiter_a_valid;
   logic arbiter_a_ready;
   logic [519:0] arbiter_b_beat;
-  logic [144:0] arbiter_b_meta;
+  logic [152:0] arbiter_b_meta;
   logic arbiter_b_valid;
   logic arbiter_b_ready;
   logic [519:0] arbiter_m_beat;
-  logic [144:0] arbiter_m_meta;
+  logic [152:0] arbiter_m_meta;
   logic arbiter_m_valid;
   logic arbiter_m_ready;
   logic encap_reset;
   logic [47:0] encap_mac;
   logic [15:0] encap_ethertype;
   logic [519:0] encap_s_beat;
-  logic [144:0] encap_s_route;
+  logic [152:0] encap_s_route;
   logic encap_s_valid;
   logic encap_s_ready;
   logic [519:0] encap_m_beat;
@@ -6380,6 +6499,12 @@ module ipos_card_wide_forward (
     arbiter_b_valid = b_both;
     b_read = b_take;
     b_route_read = b_take & b_beat[518];
+    a_left = a_take & a_beat[518];
+    b_left = b_take & b_beat[518];
+    left_beats = a_route[152:145];
+    if (b_take) begin
+      left_beats = b_route[152:145];
+    end
     encap_mac = mac;
     encap_ethertype = ethertype;
     encap_s_beat = arbiter_m_beat;
@@ -6415,6 +6540,8 @@ module ipos_card_wide_front_host_metas (
     input  logic read,
     output logic [5:0] level
 );
+  localparam logic [5:0] c_back = 6'h3f;
+  logic [5:0] step;
   logic [4:0] ram_read_address;
   logic [127:0] ram_read_data;
   logic [4:0] ram_write_address;
@@ -6472,11 +6599,12 @@ module ipos_card_wide_front_host_metas (
       wr_d = wr_q + 5'h1;
       some_d = 1'h1;
     end
-    if (write & (~read)) begin
-      count_d = count_q + 6'h1;
+    step = 6'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 6'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 5'h0;
@@ -6933,6 +7061,8 @@ module ipos_card_wide_front_sends_frames_metas (
     input  logic read,
     output logic [5:0] level
 );
+  localparam logic [5:0] c_back = 6'h3f;
+  logic [5:0] step;
   logic [4:0] ram_read_address;
   logic [28:0] ram_read_data;
   logic [4:0] ram_write_address;
@@ -6990,11 +7120,12 @@ module ipos_card_wide_front_sends_frames_metas (
       wr_d = wr_q + 5'h1;
       some_d = 1'h1;
     end
-    if (write & (~read)) begin
-      count_d = count_q + 6'h1;
+    step = 6'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 6'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 5'h0;
@@ -8176,7 +8307,9 @@ module ipos_card_wide_entries_front (
     input  logic read,
     output logic [6:0] level
 );
+  localparam logic [6:0] c_back = 7'h7f;
   logic [6:0] rd_next;
+  logic [6:0] step;
   logic [5:0] ram_read_address;
   logic [37:0] ram_read_data;
   logic [5:0] ram_write_address;
@@ -8235,11 +8368,12 @@ module ipos_card_wide_entries_front (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
-    if (write & (~read)) begin
-      count_d = count_q + 7'h1;
+    step = 7'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 7'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 7'h0;
@@ -8454,6 +8588,8 @@ module ipos_card_wide_events (
     input  logic read,
     output logic [4:0] level
 );
+  localparam logic [4:0] c_back = 5'h1f;
+  logic [4:0] step;
   logic [3:0] ram_read_address;
   logic [31:0] ram_read_data;
   logic [3:0] ram_write_address;
@@ -8511,11 +8647,12 @@ module ipos_card_wide_events (
       wr_d = wr_q + 4'h1;
       some_d = 1'h1;
     end
-    if (write & (~read)) begin
-      count_d = count_q + 5'h1;
+    step = 5'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 5'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 4'h0;
@@ -8812,10 +8949,17 @@ module ipos_card_wide (
   logic classify_back_ip_ok;
   logic classify_back_ipos_ok;
   logic classify_back_sums_read;
-  logic [165:0] classify_verdict;
+  logic [20:0] classify_verdict;
   logic [88:0] classify_detail;
   logic classify_front_write;
   logic classify_back_write;
+  logic [152:0] classify_route;
+  logic classify_front_promise;
+  logic classify_back_promise;
+  logic classify_front_room;
+  logic classify_back_room;
+  logic classify_allow;
+  logic classify_reforward;
   logic [4:0] classify_front_level;
   logic [4:0] classify_back_level;
   logic [31:0] classify_front_vlan;
@@ -8837,16 +8981,16 @@ module ipos_card_wide (
   logic classify_commit_neighbour;
   logic [7:0] classify_index;
   logic front_verdicts_reset;
-  logic [165:0] front_verdicts_data_in;
+  logic [20:0] front_verdicts_data_in;
   logic front_verdicts_write;
-  logic [165:0] front_verdicts_data_out;
+  logic [20:0] front_verdicts_data_out;
   logic front_verdicts_valid;
   logic front_verdicts_read;
   logic [4:0] front_verdicts_level;
   logic back_verdicts_reset;
-  logic [165:0] back_verdicts_data_in;
+  logic [20:0] back_verdicts_data_in;
   logic back_verdicts_write;
-  logic [165:0] back_verdicts_data_out;
+  logic [20:0] back_verdicts_data_out;
   logic back_verdicts_valid;
   logic back_verdicts_read;
   logic [4:0] back_verdicts_level;
@@ -8867,7 +9011,7 @@ module ipos_card_wide (
   logic front_route_reset;
   logic front_route_back;
   logic [47:0] front_route_front_mac;
-  logic [165:0] front_route_verdict;
+  logic [20:0] front_route_verdict;
   logic front_route_verdict_valid;
   logic [88:0] front_route_detail;
   logic front_route_detail_read;
@@ -8880,10 +9024,7 @@ module ipos_card_wide (
   logic front_route_take_last;
   logic [519:0] front_route_fwd_beat;
   logic front_route_fwd_write;
-  logic [7:0] front_route_fwd_level;
-  logic [144:0] front_route_fwd_route;
-  logic front_route_fwd_route_write;
-  logic [5:0] front_route_fwd_route_level;
+  logic front_route_starts;
   logic [519:0] front_route_out_beat;
   logic [127:0] front_route_out_meta;
   logic front_route_host_write;
@@ -8893,8 +9034,6 @@ module ipos_card_wide (
   logic front_route_control_end;
   logic front_route_control_overflow;
   logic front_route_keep;
-  logic front_route_allow;
-  logic front_route_reforward;
   logic front_route_hit;
   logic [13:0] front_route_hit_place;
   logic [15:0] front_route_hit_bytes;
@@ -8904,7 +9043,7 @@ module ipos_card_wide (
   logic back_route_reset;
   logic back_route_back;
   logic [47:0] back_route_front_mac;
-  logic [165:0] back_route_verdict;
+  logic [20:0] back_route_verdict;
   logic back_route_verdict_valid;
   logic [88:0] back_route_detail;
   logic back_route_detail_read;
@@ -8917,10 +9056,7 @@ module ipos_card_wide (
   logic back_route_take_last;
   logic [519:0] back_route_fwd_beat;
   logic back_route_fwd_write;
-  logic [7:0] back_route_fwd_level;
-  logic [144:0] back_route_fwd_route;
-  logic back_route_fwd_route_write;
-  logic [5:0] back_route_fwd_route_level;
+  logic back_route_starts;
   logic [519:0] back_route_out_beat;
   logic [127:0] back_route_out_meta;
   logic back_route_host_write;
@@ -8930,8 +9066,6 @@ module ipos_card_wide (
   logic back_route_control_end;
   logic back_route_control_overflow;
   logic back_route_keep;
-  logic back_route_allow;
-  logic back_route_reforward;
   logic back_route_hit;
   logic [13:0] back_route_hit_place;
   logic [15:0] back_route_hit_bytes;
@@ -8946,12 +9080,15 @@ module ipos_card_wide (
   logic front_fwd_read;
   logic [7:0] front_fwd_level;
   logic front_routes_reset;
-  logic [144:0] front_routes_data_in;
-  logic front_routes_write;
-  logic [144:0] front_routes_data_out;
+  logic front_routes_promise;
+  logic [152:0] front_routes_way;
+  logic front_routes_room;
+  logic front_routes_starts;
+  logic [152:0] front_routes_route;
   logic front_routes_valid;
   logic front_routes_read;
-  logic [5:0] front_routes_level;
+  logic front_routes_left;
+  logic [7:0] front_routes_left_beats;
   logic back_fwd_reset;
   logic [519:0] back_fwd_data_in;
   logic back_fwd_write;
@@ -8960,27 +9097,33 @@ module ipos_card_wide (
   logic back_fwd_read;
   logic [7:0] back_fwd_level;
   logic back_routes_reset;
-  logic [144:0] back_routes_data_in;
-  logic back_routes_write;
-  logic [144:0] back_routes_data_out;
+  logic back_routes_promise;
+  logic [152:0] back_routes_way;
+  logic back_routes_room;
+  logic back_routes_starts;
+  logic [152:0] back_routes_route;
   logic back_routes_valid;
   logic back_routes_read;
-  logic [5:0] back_routes_level;
+  logic back_routes_left;
+  logic [7:0] back_routes_left_beats;
   logic forward_reset;
   logic [47:0] forward_mac;
   logic [15:0] forward_ethertype;
-  logic [144:0] forward_a_route;
+  logic [152:0] forward_a_route;
   logic forward_a_route_valid;
   logic forward_a_route_read;
   logic [519:0] forward_a_beat;
   logic forward_a_valid;
   logic forward_a_read;
-  logic [144:0] forward_b_route;
+  logic [152:0] forward_b_route;
   logic forward_b_route_valid;
   logic forward_b_route_read;
   logic [519:0] forward_b_beat;
   logic forward_b_valid;
   logic forward_b_read;
+  logic forward_a_left;
+  logic forward_b_left;
+  logic [7:0] forward_left_beats;
   logic [519:0] forward_m_beat;
   logic forward_m_valid;
   logic forward_m_ready;
@@ -9319,6 +9462,13 @@ module ipos_card_wide (
       .detail(classify_detail),
       .front_write(classify_front_write),
       .back_write(classify_back_write),
+      .route(classify_route),
+      .front_promise(classify_front_promise),
+      .back_promise(classify_back_promise),
+      .front_room(classify_front_room),
+      .back_room(classify_back_room),
+      .allow(classify_allow),
+      .reforward(classify_reforward),
       .front_level(classify_front_level),
       .back_level(classify_back_level),
       .front_vlan(classify_front_vlan),
@@ -9403,10 +9553,7 @@ module ipos_card_wide (
       .take_last(front_route_take_last),
       .fwd_beat(front_route_fwd_beat),
       .fwd_write(front_route_fwd_write),
-      .fwd_level(front_route_fwd_level),
-      .fwd_route(front_route_fwd_route),
-      .fwd_route_write(front_route_fwd_route_write),
-      .fwd_route_level(front_route_fwd_route_level),
+      .starts(front_route_starts),
       .out_beat(front_route_out_beat),
       .out_meta(front_route_out_meta),
       .host_write(front_route_host_write),
@@ -9416,8 +9563,6 @@ module ipos_card_wide (
       .control_end(front_route_control_end),
       .control_overflow(front_route_control_overflow),
       .keep(front_route_keep),
-      .allow(front_route_allow),
-      .reforward(front_route_reforward),
       .hit(front_route_hit),
       .hit_place(front_route_hit_place),
       .hit_bytes(front_route_hit_bytes),
@@ -9444,10 +9589,7 @@ module ipos_card_wide (
       .take_last(back_route_take_last),
       .fwd_beat(back_route_fwd_beat),
       .fwd_write(back_route_fwd_write),
-      .fwd_level(back_route_fwd_level),
-      .fwd_route(back_route_fwd_route),
-      .fwd_route_write(back_route_fwd_route_write),
-      .fwd_route_level(back_route_fwd_route_level),
+      .starts(back_route_starts),
       .out_beat(back_route_out_beat),
       .out_meta(back_route_out_meta),
       .host_write(back_route_host_write),
@@ -9457,8 +9599,6 @@ module ipos_card_wide (
       .control_end(back_route_control_end),
       .control_overflow(back_route_control_overflow),
       .keep(back_route_keep),
-      .allow(back_route_allow),
-      .reforward(back_route_reforward),
       .hit(back_route_hit),
       .hit_place(back_route_hit_place),
       .hit_bytes(back_route_hit_bytes),
@@ -9481,12 +9621,15 @@ module ipos_card_wide (
   ipos_card_wide_front_routes front_routes (
       .clock(clock),
       .reset(front_routes_reset),
-      .data_in(front_routes_data_in),
-      .write(front_routes_write),
-      .data_out(front_routes_data_out),
+      .promise(front_routes_promise),
+      .way(front_routes_way),
+      .room(front_routes_room),
+      .starts(front_routes_starts),
+      .route(front_routes_route),
       .valid(front_routes_valid),
       .read(front_routes_read),
-      .level(front_routes_level)
+      .left(front_routes_left),
+      .left_beats(front_routes_left_beats)
   );
 
   ipos_card_wide_front_fwd back_fwd (
@@ -9503,12 +9646,15 @@ module ipos_card_wide (
   ipos_card_wide_front_routes back_routes (
       .clock(clock),
       .reset(back_routes_reset),
-      .data_in(back_routes_data_in),
-      .write(back_routes_write),
-      .data_out(back_routes_data_out),
+      .promise(back_routes_promise),
+      .way(back_routes_way),
+      .room(back_routes_room),
+      .starts(back_routes_starts),
+      .route(back_routes_route),
       .valid(back_routes_valid),
       .read(back_routes_read),
-      .level(back_routes_level)
+      .left(back_routes_left),
+      .left_beats(back_routes_left_beats)
   );
 
   ipos_card_wide_forward forward (
@@ -9528,6 +9674,9 @@ module ipos_card_wide (
       .b_beat(forward_b_beat),
       .b_valid(forward_b_valid),
       .b_read(forward_b_read),
+      .a_left(forward_a_left),
+      .b_left(forward_b_left),
+      .left_beats(forward_left_beats),
       .m_beat(forward_m_beat),
       .m_valid(forward_m_valid),
       .m_ready(forward_m_ready)
@@ -9914,12 +10063,14 @@ module ipos_card_wide (
     front_route_l4_ok = front_rx_l4_ok;
     front_route_cover_ok = front_rx_cover_ok;
     front_route_tail_valid = front_rx_tail_valid;
-    front_route_fwd_level = front_fwd_level;
-    front_route_fwd_route_level = front_routes_level;
     front_fwd_data_in = front_route_fwd_beat;
     front_fwd_write = front_route_fwd_write;
-    front_routes_data_in = front_route_fwd_route;
-    front_routes_write = front_route_fwd_route_write;
+    front_routes_promise = classify_front_promise;
+    front_routes_way = classify_route;
+    front_routes_starts = front_route_starts;
+    front_routes_left = forward_a_left;
+    front_routes_left_beats = forward_left_beats;
+    classify_front_room = front_routes_room;
     front_host_beat_in = front_route_out_beat;
     front_host_write = front_route_host_write;
     front_host_finish = front_route_host_end;
@@ -9945,12 +10096,14 @@ module ipos_card_wide (
     back_route_l4_ok = back_rx_l4_ok;
     back_route_cover_ok = back_rx_cover_ok;
     back_route_tail_valid = back_rx_tail_valid;
-    back_route_fwd_level = back_fwd_level;
-    back_route_fwd_route_level = back_routes_level;
     back_fwd_data_in = back_route_fwd_beat;
     back_fwd_write = back_route_fwd_write;
-    back_routes_data_in = back_route_fwd_route;
-    back_routes_write = back_route_fwd_route_write;
+    back_routes_promise = classify_back_promise;
+    back_routes_way = classify_route;
+    back_routes_starts = back_route_starts;
+    back_routes_left = forward_b_left;
+    back_routes_left_beats = forward_left_beats;
+    classify_back_room = back_routes_room;
     back_host_beat_in = back_route_out_beat;
     back_host_write = back_route_host_write;
     back_host_finish = back_route_host_end;
@@ -9974,10 +10127,9 @@ module ipos_card_wide (
     back_control_keep = back_route_keep;
     back_control_meta_in = back_route_out_meta;
     back_route_control_overflow = back_control_overflow;
-    front_route_allow = 1'h1;
-    back_route_allow = rate_allow;
+    classify_allow = rate_allow;
     rate_period = registers_reforward;
-    rate_take = back_route_reforward;
+    rate_take = classify_reforward;
     entries_clear = classify_forward_committed;
     entries_clear_place = ({12'h0, registers_bank} << 12) | {2'h0, registers_slot};
     entries_select = registers_select;
@@ -9991,13 +10143,13 @@ module ipos_card_wide (
     event_data = events_data_out;
     event_valid = events_valid;
     events_read = events_valid & event_ready;
-    forward_a_route = front_routes_data_out;
+    forward_a_route = front_routes_route;
     forward_a_route_valid = front_routes_valid;
     front_routes_read = forward_a_route_read;
     forward_a_beat = front_fwd_data_out;
     forward_a_valid = front_fwd_valid;
     front_fwd_read = forward_a_read;
-    forward_b_route = back_routes_data_out;
+    forward_b_route = back_routes_route;
     forward_b_route_valid = back_routes_valid;
     back_routes_read = forward_b_route_read;
     forward_b_beat = back_fwd_data_out;

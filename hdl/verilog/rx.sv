@@ -1523,7 +1523,9 @@ module rx_beats (
     input  logic read,
     output logic [6:0] level
 );
+  localparam logic [6:0] c_back = 7'h7f;
   logic [6:0] rd_next;
+  logic [6:0] step;
   logic [5:0] ram_read_address;
   logic [68:0] ram_read_data;
   logic [5:0] ram_write_address;
@@ -1582,11 +1584,12 @@ module rx_beats (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
-    if (write & (~read)) begin
-      count_d = count_q + 7'h1;
+    step = 7'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 7'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 7'h0;
@@ -1663,6 +1666,8 @@ module rx_keys (
     input  logic read,
     output logic [4:0] level
 );
+  localparam logic [4:0] c_back = 5'h1f;
+  logic [4:0] step;
   logic [3:0] ram_read_address;
   logic [96:0] ram_read_data;
   logic [3:0] ram_write_address;
@@ -1720,11 +1725,12 @@ module rx_keys (
       wr_d = wr_q + 4'h1;
       some_d = 1'h1;
     end
-    if (write & (~read)) begin
-      count_d = count_q + 5'h1;
+    step = 5'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 5'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 4'h0;
@@ -1763,7 +1769,9 @@ module rx_metas (
     input  logic read,
     output logic [6:0] level
 );
+  localparam logic [6:0] c_back = 7'h7f;
   logic [6:0] rd_next;
+  logic [6:0] step;
   logic [5:0] ram_read_address;
   logic [122:0] ram_read_data;
   logic [5:0] ram_write_address;
@@ -1822,11 +1830,12 @@ module rx_metas (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
-    if (write & (~read)) begin
-      count_d = count_q + 7'h1;
+    step = 7'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 7'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 7'h0;
@@ -1860,6 +1869,8 @@ module rx_pairs (
     input  logic read,
     output logic [4:0] level
 );
+  localparam logic [4:0] c_back = 5'h1f;
+  logic [4:0] step;
   logic [3:0] ram_read_address;
   logic [1:0] ram_read_data;
   logic [3:0] ram_write_address;
@@ -1917,11 +1928,12 @@ module rx_pairs (
       wr_d = wr_q + 4'h1;
       some_d = 1'h1;
     end
-    if (write & (~read)) begin
-      count_d = count_q + 5'h1;
+    step = 5'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 5'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 4'h0;
@@ -1955,6 +1967,8 @@ module rx_tails (
     input  logic read,
     output logic [5:0] level
 );
+  localparam logic [5:0] c_back = 6'h3f;
+  logic [5:0] step;
   logic [4:0] ram_read_address;
   logic [1:0] ram_read_data;
   logic [4:0] ram_write_address;
@@ -2012,11 +2026,12 @@ module rx_tails (
       wr_d = wr_q + 5'h1;
       some_d = 1'h1;
     end
-    if (write & (~read)) begin
-      count_d = count_q + 6'h1;
+    step = 6'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 6'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 5'h0;

@@ -25,6 +25,8 @@ module small_fifo (
     input  logic read,
     output logic [2:0] level
 );
+  localparam logic [2:0] c_back = 3'h7;
+  logic [2:0] step;
   logic [1:0] ram_read_address;
   logic [7:0] ram_read_data;
   logic [1:0] ram_write_address;
@@ -82,11 +84,12 @@ module small_fifo (
       wr_d = wr_q + 2'h1;
       some_d = 1'h1;
     end
-    if (write & (~read)) begin
-      count_d = count_q + 3'h1;
+    step = 3'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 3'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 2'h0;

@@ -30,7 +30,9 @@ module through_fifo (
     input  logic read,
     output logic [2:0] level
 );
+  localparam logic [2:0] c_back = 3'h7;
   logic [2:0] rd_next;
+  logic [2:0] step;
   logic [1:0] ram_read_address;
   logic [7:0] ram_read_data;
   logic [1:0] ram_write_address;
@@ -89,11 +91,12 @@ module through_fifo (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
-    if (write & (~read)) begin
-      count_d = count_q + 3'h1;
+    step = 3'h1;
+    if (read) begin
+      step = c_back;
     end
-    if (read & (~write)) begin
-      count_d = count_q - 3'h1;
+    if (write ^ read) begin
+      count_d = count_q + step;
     end
     if (reset) begin
       wr_d = 3'h0;

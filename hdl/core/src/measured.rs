@@ -2,7 +2,7 @@
 //! board size where the test's is smaller.
 
 use crate::parse::Rx;
-use crate::route::{Dispatch, Forward, Route};
+use crate::route::{Dispatch, Forward, Routes};
 use crate::stream::{Beat, Fifo, SmallFifo, Through};
 use crate::table::{Classify, Detail, Verdict};
 use rust_hdl_core::prelude::*;
@@ -56,7 +56,7 @@ block! {
         details: Fifo<Detail, 6, 7>,
         dispatch: Dispatch,
         fwd: Through<Beat, 10, 11>,
-        routes: SmallFifo<Route, 4, 5>,
+        routes: Routes<4, 5, 0>,
         forward: Forward,
     }
 }
@@ -132,11 +132,11 @@ impl Logic for Front {
         self.dispatch.l4_ok.next = self.rx.l4_ok.val();
         self.dispatch.cover_ok.next = self.rx.cover_ok.val();
         self.dispatch.tail_valid.next = self.rx.tail_valid.val();
-        self.dispatch.fwd_level.next = self.fwd.level.val();
-        self.dispatch.fwd_route_level.next = self.routes.level.val();
         self.dispatch.host_overflow.next = self.host_overflow.val();
         self.dispatch.control_overflow.next = false;
-        self.dispatch.allow.next = false;
+        self.classify.allow.next = false;
+        self.classify.front_room.next = self.routes.room.val();
+        self.classify.back_room.next = false;
         self.hit.next = self.dispatch.hit.val();
         self.hit_place.next = self.dispatch.hit_place.val();
         self.hit_bytes.next = self.dispatch.hit_bytes.val();
@@ -151,15 +151,18 @@ impl Logic for Front {
 
         self.fwd.data_in.next = self.dispatch.fwd_beat.val();
         self.fwd.write.next = self.dispatch.fwd_write.val();
-        self.routes.data_in.next = self.dispatch.fwd_route.val();
-        self.routes.write.next = self.dispatch.fwd_route_write.val();
-        self.forward.a_route.next = self.routes.data_out.val();
+        self.routes.promise.next = self.classify.front_promise.val();
+        self.routes.way.next = self.classify.route.val();
+        self.routes.starts.next = self.dispatch.starts.val();
+        self.routes.left.next = self.forward.a_left.val();
+        self.routes.left_beats.next = self.forward.left_beats.val();
+        self.forward.a_route.next = self.routes.route.val();
         self.forward.a_route_valid.next = self.routes.valid.val();
         self.routes.read.next = self.forward.a_route_read.val();
         self.forward.a_beat.next = self.fwd.data_out.val();
         self.forward.a_valid.next = self.fwd.valid.val();
         self.fwd.read.next = self.forward.a_read.val();
-        self.forward.b_route.next = self.routes.data_out.val();
+        self.forward.b_route.next = self.routes.route.val();
         self.forward.b_route_valid.next = false;
         self.forward.b_beat.next = self.fwd.data_out.val();
         self.forward.b_valid.next = false;

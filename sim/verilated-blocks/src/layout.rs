@@ -46,10 +46,7 @@ layout! {
         tagged: 1, tci: 16,
     }
     /// `table::Verdict`
-    Verdict {
-        forward: 1, host: 1, control: 1, decapsulate: 1, stop: 17, udp: 1, src_ip: 32, src_port: 16, dst_ip: 32,
-        dst_port: 16, mac: 48,
-    }
+    Verdict { forward: 1, host: 1, control: 1, decapsulate: 1, stop: 17 }
     /// `table::Detail`
     Detail {
         code: 5, l3: 3, judge: 1, l4_skip: 1, cover: 8, tagged: 1, tci: 16, endpoint: 32, place: 14, tcp_flags: 8,
@@ -61,7 +58,7 @@ layout! {
     /// `dma::Settings`
     Settings { enable: 1, size: 4, descriptors: 64, completions: 64, tail: 16, moderation: 16 }
     /// `route::Route`
-    Route { mac: 48, src_ip: 32, src_port: 16, dst_ip: 32, dst_port: 16, udp: 1 }
+    Route { mac: 48, src_ip: 32, src_port: 16, dst_ip: 32, dst_port: 16, udp: 1, beats: 8 }
 }
 
 fn put(words: &mut [u32], at: &mut usize, width: usize, value: u64) {
@@ -116,9 +113,8 @@ mod tests {
 
     #[test]
     fn structs_round_trip_over_word_borders() {
-        let verdict =
-            Verdict { forward: 1, stop: 0x1_abcd, src_ip: 0xdead_beef, mac: 0x0102_0304_0506, ..Default::default() };
-        assert_eq!(Verdict::unpack(&verdict.pack::<6>()), verdict);
+        let route = Route { src_ip: 0xdead_beef, mac: 0x0102_0304_0506, udp: 1, beats: 0xa5, ..Default::default() };
+        assert_eq!(Route::unpack(&route.pack::<5>()), route);
         let beat = Beat { data: 0x0807_0605_0403_0201, cnt: 2, last: 1, user: 0 };
         assert_eq!(beat.pack(), [0x0403_0201, 0x0807_0605, 0b0_1010]);
         assert_eq!(Beat::unpack(&beat.pack::<3>()), beat);

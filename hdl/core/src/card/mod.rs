@@ -15,7 +15,7 @@ pub use top::Card;
 
 use crate::checksum::Insert;
 use crate::parse::Rx;
-use crate::route::{Dispatch, Forward, Rate, Route};
+use crate::route::{Dispatch, Forward, Rate};
 use crate::stream::{Arbiter, Beat, Fifo, FrameFifo, FromAxis, SmallFifo, Through, ToAxis};
 use crate::table::{Classify, Detail, Verdict};
 use rust_hdl_core::prelude::Bits;
@@ -29,6 +29,6 @@ pub type Keep = Bits<8>;
 pub type SendUsed = Bits<10>;
 pub type Details = Fifo<Detail, 6, 7>;
 pub type ForwardBuffer = Through<Beat, 10, 11>;
-pub type Routes = SmallFifo<Route, 4, 5>;
+pub type Routes = crate::route::Routes<4, 5, 0>;
 pub type ReceiveBuffer = FrameFifo<Bits<128>, 10, 11>;
 pub type ControlBuffer = FrameFifo<Bits<128>, 9, 10>;

@@ -316,12 +316,14 @@ impl Logic for Card {
         self.front_route.l4_ok.next = self.front_rx.l4_ok.val();
         self.front_route.cover_ok.next = self.front_rx.cover_ok.val();
         self.front_route.tail_valid.next = self.front_rx.tail_valid.val();
-        self.front_route.fwd_level.next = self.front_fwd.level.val();
-        self.front_route.fwd_route_level.next = self.front_routes.level.val();
         self.front_fwd.data_in.next = self.front_route.fwd_beat.val();
         self.front_fwd.write.next = self.front_route.fwd_write.val();
-        self.front_routes.data_in.next = self.front_route.fwd_route.val();
-        self.front_routes.write.next = self.front_route.fwd_route_write.val();
+        self.front_routes.promise.next = self.classify.front_promise.val();
+        self.front_routes.way.next = self.classify.route.val();
+        self.front_routes.starts.next = self.front_route.starts.val();
+        self.front_routes.left.next = self.forward.a_left.val();
+        self.front_routes.left_beats.next = self.forward.left_beats.val();
+        self.classify.front_room.next = self.front_routes.room.val();
         self.front_host.beat_in.next = self.front_route.out_beat.val();
         self.front_host.write.next = self.front_route.host_write.val();
         self.front_host.finish.next = self.front_route.host_end.val();
@@ -348,12 +350,14 @@ impl Logic for Card {
         self.back_route.l4_ok.next = self.back_rx.l4_ok.val();
         self.back_route.cover_ok.next = self.back_rx.cover_ok.val();
         self.back_route.tail_valid.next = self.back_rx.tail_valid.val();
-        self.back_route.fwd_level.next = self.back_fwd.level.val();
-        self.back_route.fwd_route_level.next = self.back_routes.level.val();
         self.back_fwd.data_in.next = self.back_route.fwd_beat.val();
         self.back_fwd.write.next = self.back_route.fwd_write.val();
-        self.back_routes.data_in.next = self.back_route.fwd_route.val();
-        self.back_routes.write.next = self.back_route.fwd_route_write.val();
+        self.back_routes.promise.next = self.classify.back_promise.val();
+        self.back_routes.way.next = self.classify.route.val();
+        self.back_routes.starts.next = self.back_route.starts.val();
+        self.back_routes.left.next = self.forward.b_left.val();
+        self.back_routes.left_beats.next = self.forward.left_beats.val();
+        self.classify.back_room.next = self.back_routes.room.val();
         self.back_host.beat_in.next = self.back_route.out_beat.val();
         self.back_host.write.next = self.back_route.host_write.val();
         self.back_host.finish.next = self.back_route.host_end.val();
@@ -381,10 +385,9 @@ impl Logic for Card {
         self.back_route.control_overflow.next = self.back_control.overflow.val();
 
         // only what came encapsulated can be forwarded again
-        self.front_route.allow.next = true;
-        self.back_route.allow.next = self.rate.allow.val();
+        self.classify.allow.next = self.rate.allow.val();
         self.rate.period.next = self.registers.reforward.val();
-        self.rate.take.next = self.back_route.reforward.val();
+        self.rate.take.next = self.classify.reforward.val();
 
         // what entries carry, and events
         self.entries.clear.next = self.classify.forward_committed.val();
@@ -403,13 +406,13 @@ impl Logic for Card {
         self.events.read.next = self.events.valid.val() & self.event_ready.val();
 
         // forward buffers, one encapsulator
-        self.forward.a_route.next = self.front_routes.data_out.val();
+        self.forward.a_route.next = self.front_routes.route.val();
         self.forward.a_route_valid.next = self.front_routes.valid.val();
         self.front_routes.read.next = self.forward.a_route_read.val();
         self.forward.a_beat.next = self.front_fwd.data_out.val();
         self.forward.a_valid.next = self.front_fwd.valid.val();
         self.front_fwd.read.next = self.forward.a_read.val();
-        self.forward.b_route.next = self.back_routes.data_out.val();
+        self.forward.b_route.next = self.back_routes.route.val();
         self.forward.b_route_valid.next = self.back_routes.valid.val();
         self.back_routes.read.next = self.forward.b_route_read.val();
         self.forward.b_beat.next = self.back_fwd.data_out.val();

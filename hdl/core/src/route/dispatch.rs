@@ -1,5 +1,5 @@
 //! Carries each frame where its verdict says, and gives it its one outcome (`docs/datapath.md`, steps 12 and 13).
-use super::{Normal, Route};
+use super::Normal;
 use crate::stream::Beat;
 use crate::table::{Detail, Verdict};
 use ipos_abi::rx::{L3, L4, Outcome};
@@ -7,8 +7,8 @@ use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
 block! {
-    /// Takes a beat each cycle. Nothing downstream can stop it: what has no room is dropped whole. The route of a frame that is
-    /// forwarded leaves with its first beat; beats leave a cycle after they were taken, and an outcome two cycles after that.
+    /// Takes a beat each cycle. Nothing downstream can stop it: what is forwarded was promised room, what has none in a host buffer
+    /// is dropped whole. Beats leave a cycle after they were taken, and an outcome two cycles after that.
     pub struct Dispatch {
         pub clock: Signal<In, Clock>,
         pub reset: Signal<In, Bit>,
@@ -30,10 +30,8 @@ block! {
         /// Forward buffer: beats from the second on, cut at the IPv4 total length.
         pub fwd_beat: Signal<Out, Beat>,
         pub fwd_write: Signal<Out, Bit>,
-        pub fwd_level: Signal<In, Bits<11>>,
-        pub fwd_route: Signal<Out, Route>,
-        pub fwd_route_write: Signal<Out, Bit>,
-        pub fwd_route_level: Signal<In, Bits<5>>,
+        /// A frame that is forwarded begins: its first beat is taken.
+        pub starts: Signal<Out, Bit>,
         /// Host buffers.
         pub out_beat: Signal<Out, Beat>,
         pub out_meta: Signal<Out, Bits<128>>,
@@ -44,9 +42,6 @@ block! {
         pub control_end: Signal<Out, Bit>,
         pub control_overflow: Signal<In, Bit>,
         pub keep: Signal<Out, Bit>,
-        /// A packet that came encapsulated may be forwarded again; a strobe for each that is.
-        pub allow: Signal<In, Bit>,
-        pub reforward: Signal<Out, Bit>,
         /// With an outcome `Forwarded`: the entry, the bytes of the IP packet, its TCP flags.
         pub hit: Signal<Out, Bit>,
         pub hit_place: Signal<Out, Bits<14>>,
@@ -58,9 +53,6 @@ block! {
         // 0: the beat that is offered; its number in the frame as it came, up to 3, and in the frame that results
         k: DFF<Bits<2>>,
         n: DFF<Bits<14>>,
-        roomy: DFF<Bit>,
-        admitted: DFF<Bit>,
-        too_fast: DFF<Bit>,
         // 1: the beat that was taken, and how it lies to the packet's last one
         valid1: DFF<Bit>,
         beat1: DFF<Beat>,
@@ -87,8 +79,6 @@ block! {
         to_host: DFF<Bit>,
         to_control: DFF<Bit>,
         faulty: DFF<Bit>,
-        was_fast: DFF<Bit>,
-        was_admitted: DFF<Bit>,
         was_short: DFF<Bit>,
         was_over: DFF<Bit>,
         place_early: DFF<Bits<14>>,
@@ -103,11 +93,7 @@ block! {
         flags_reg: DFF<Bits<8>>,
         go: Signal<Local, Bit>,
         inner: Signal<Local, Bit>,
-        begins: Signal<Local, Bit>,
-        fast: Signal<Local, Bit>,
-        admit: Signal<Local, Bit>,
         last_beat: Signal<Local, Bits<14>>,
-        route: Signal<Local, Route>,
         ends1: Signal<Local, Bit>,
         short: Signal<Local, Bit>,
         fwd: Signal<Local, Beat>,
@@ -123,8 +109,6 @@ block! {
         c_forwarded: Constant<Bits<4>> = Outcome::Forwarded as u64,
         c_host: Constant<Bits<4>> = Outcome::ToHost as u64,
         c_control: Constant<Bits<4>> = Outcome::ToControl as u64,
-        c_full: Constant<Bits<4>> = Outcome::DropForwardFull as u64,
-        c_rate: Constant<Bits<4>> = Outcome::DropRate as u64,
         c_host_full: Constant<Bits<4>> = Outcome::DropHostFull as u64,
         c_error: Constant<Bits<4>> = Outcome::DropError as u64,
         c_short: Constant<Bits<4>> = Outcome::DropShort as u64,
@@ -146,9 +130,6 @@ impl Logic for Dispatch {
             clock,
             k,
             n,
-            roomy,
-            admitted,
-            too_fast,
             valid1,
             beat1,
             forward1,
@@ -173,8 +154,6 @@ impl Logic for Dispatch {
             to_host,
             to_control,
             faulty,
-            was_fast,
-            was_admitted,
             was_short,
             was_over,
             place_early,
@@ -189,7 +168,7 @@ impl Logic for Dispatch {
         );
         clock!(self, clock, normal);
 
-        // 0: take a beat; with the first one, admit the frame to the forward buffer or not
+        // 0: take a beat
         self.go.next =
             self.verdict_valid.val() & self.beat_valid.val() & (!self.beat.val().last | self.tail_valid.val());
         self.take.next = self.go.val();
@@ -209,28 +188,7 @@ impl Logic for Dispatch {
                 self.n.d.next = 0.into();
             }
         }
-        // below 640 of 1,024 beats, below 12 of 16 routes: room for the longest packet, 256 beats, and for what is under way
-        self.roomy.d.next = !self.fwd_level.val().get_bit(10)
-            & !(self.fwd_level.val().get_bit(9) & (self.fwd_level.val().get_bits::<2>(7) != 0))
-            & !self.fwd_route_level.val().get_bit(4)
-            & (self.fwd_route_level.val().get_bits::<2>(2) != 3);
-        self.begins.next = self.go.val() & (self.k.q.val() == 0);
-        self.fast.next = self.inner.val() & !self.allow.val();
-        // up to 2,048 bytes
-        self.admit.next = !self.fast.val() & self.roomy.q.val() & (self.verdict.val().stop.get_bits::<6>(11) == 0);
-        if self.begins.val() {
-            self.admitted.d.next = self.admit.val();
-            self.too_fast.d.next = self.fast.val();
-        }
-        self.route.next.mac = self.verdict.val().mac;
-        self.route.next.src_ip = self.verdict.val().src_ip;
-        self.route.next.src_port = self.verdict.val().src_port;
-        self.route.next.dst_ip = self.verdict.val().dst_ip;
-        self.route.next.dst_port = self.verdict.val().dst_port;
-        self.route.next.udp = self.verdict.val().udp;
-        self.fwd_route.next = self.route.val();
-        self.fwd_route_write.next = self.begins.val() & self.verdict.val().forward & self.admit.val();
-        self.reforward.next = self.begins.val() & self.verdict.val().forward & self.admit.val() & self.inner.val();
+        self.starts.next = self.go.val() & self.verdict.val().forward & (self.k.q.val() == 0);
 
         self.valid1.d.next = self.go.val();
         self.beat1.d.next = self.beat.val();
@@ -263,7 +221,6 @@ impl Logic for Dispatch {
             self.before1.q.val() | (self.at1.q.val() & (self.beat1.q.val().cnt < self.stop1.q.val().get_bits::<3>(0)));
         self.fwd_write.next = self.valid1.q.val()
             & self.forward1.q.val()
-            & self.admitted.q.val()
             & self.emit1.q.val()
             & self.body1.q.val()
             & (self.before1.q.val() | self.beat1.q.val().last);
@@ -350,18 +307,12 @@ impl Logic for Dispatch {
         self.to_host.d.next = self.host1.q.val() | self.control1.q.val();
         self.to_control.d.next = self.control1.q.val();
         self.faulty.d.next = self.beat1.q.val().user;
-        self.was_fast.d.next = self.too_fast.q.val();
-        self.was_admitted.d.next = self.admitted.q.val();
         self.was_short.d.next = self.short.val();
         self.was_over.d.next = self.over.val();
         self.code.next = self.judged.q.val();
         if self.to_wire.q.val() {
             self.code.next = self.c_forwarded.val();
-            if self.was_fast.q.val() {
-                self.code.next = self.c_rate.val();
-            } else if !self.was_admitted.q.val() {
-                self.code.next = self.c_full.val();
-            } else if self.faulty.q.val() {
+            if self.faulty.q.val() {
                 self.code.next = self.c_error.val();
             } else if self.was_short.q.val() {
                 self.code.next = self.c_short.val();
@@ -395,7 +346,6 @@ impl Logic for Dispatch {
         if self.reset.val() {
             self.k.d.next = 0.into();
             self.n.d.next = 0.into();
-            self.roomy.d.next = false;
             self.valid1.d.next = false;
             self.sequence.d.next = 0.into();
             self.ended.d.next = false;

@@ -24,6 +24,10 @@ block! {
         pub b_beat: Signal<In, Beat>,
         pub b_valid: Signal<In, Bit>,
         pub b_read: Signal<Out, Bit>,
+        /// A packet has left its buffer, and its `Route::beats`.
+        pub a_left: Signal<Out, Bit>,
+        pub b_left: Signal<Out, Bit>,
+        pub left_beats: Signal<Out, Bits<8>>,
         pub m_beat: Signal<Out, Beat>,
         pub m_valid: Signal<Out, Bit>,
         pub m_ready: Signal<In, Bit>,
@@ -32,8 +36,9 @@ block! {
         route: DFF<Route>,
         full: DFF<Bit>,
         owner: DFF<Bit>,
-        // whose beats pass
+        // whose beats pass, and how many they are
         passing: DFF<Bit>,
+        beats: DFF<Bits<8>>,
         pick: Signal<Local, Bit>,
         take: Signal<Local, Bit>,
     }
@@ -42,7 +47,7 @@ block! {
 impl Logic for Forward {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, route, full, owner, passing);
+        dff_setup!(self, clock, route, full, owner, passing, beats);
         clock!(self, clock, encap);
         self.encap.reset.next = self.reset.val();
         self.encap.mac.next = self.mac.val();
@@ -71,6 +76,7 @@ impl Logic for Forward {
 
         if self.encap.s_begin.val() {
             self.passing.d.next = self.owner.q.val();
+            self.beats.d.next = self.route.q.val().beats;
         }
         self.encap.s_beat.next = self.a_beat.val();
         self.encap.s_valid.next = self.a_valid.val();
@@ -80,6 +86,9 @@ impl Logic for Forward {
             self.encap.s_beat.next = self.b_beat.val();
             self.encap.s_valid.next = self.b_valid.val();
         }
+        self.a_left.next = self.a_read.val() & self.a_beat.val().last;
+        self.b_left.next = self.b_read.val() & self.b_beat.val().last;
+        self.left_beats.next = self.beats.q.val();
         self.m_beat.next = self.encap.m_beat.val();
         self.m_valid.next = self.encap.m_valid.val();
         self.encap.m_ready.next = self.m_ready.val();

@@ -4,12 +4,14 @@ mod encap;
 mod forward;
 mod normal;
 mod rate;
+mod routes;
 
 pub use dispatch::Dispatch;
 pub use encap::Encap;
 pub use forward::Forward;
 pub use normal::Normal;
 pub use rate::Rate;
+pub use routes::Routes;
 
 use rust_hdl_core::prelude::*;
 
@@ -22,4 +24,6 @@ pub struct Route {
     pub dst_ip: Bits<32>,
     pub dst_port: Bits<16>,
     pub udp: Bit,
+    /// Beats of 64 bits that it takes in the forward buffer.
+    pub beats: Bits<8>,
 }

@@ -21,6 +21,8 @@ block! {
         full_word: DFF<Bit>,
         count: DFF<Bits<LW>>,
         rd_next: Signal<Local, Bits<LW>>,
+        step: Signal<Local, Bits<LW>>,
+        c_back: Constant<Bits<LW>> = (1u64 << LW) - 1,
     }
 }
 
@@ -47,11 +49,13 @@ impl<D: Synth, const AW: usize, const LW: usize> Logic for Fifo<D, AW, LW> {
         self.valid.next = self.full_word.q.val();
         // as a register: what judges it stands behind other logic
         self.level.next = self.count.q.val();
-        if self.write.val() & !self.read.val() {
-            self.count.d.next = self.count.q.val() + 1;
+        // one adder for both ways
+        self.step.next = 1.into();
+        if self.read.val() {
+            self.step.next = self.c_back.val();
         }
-        if self.read.val() & !self.write.val() {
-            self.count.d.next = self.count.q.val() - 1;
+        if self.write.val() ^ self.read.val() {
+            self.count.d.next = self.count.q.val() + self.step.val();
         }
         if self.reset.val() {
             self.wr.d.next = 0.into();

@@ -21,6 +21,8 @@ block! {
         rd: DFF<Bits<AW>>,
         count: DFF<Bits<LW>>,
         some: DFF<Bit>,
+        step: Signal<Local, Bits<LW>>,
+        c_back: Constant<Bits<LW>> = (1u64 << LW) - 1,
     }
 }
 
@@ -44,11 +46,13 @@ impl<D: Synth, const AW: usize, const LW: usize> Logic for SmallFifo<D, AW, LW> 
             self.wr.d.next = self.wr.q.val() + 1;
             self.some.d.next = true;
         }
-        if self.write.val() & !self.read.val() {
-            self.count.d.next = self.count.q.val() + 1;
+        // one adder for both ways
+        self.step.next = 1.into();
+        if self.read.val() {
+            self.step.next = self.c_back.val();
         }
-        if self.read.val() & !self.write.val() {
-            self.count.d.next = self.count.q.val() - 1;
+        if self.write.val() ^ self.read.val() {
+            self.count.d.next = self.count.q.val() + self.step.val();
         }
         if self.reset.val() {
             self.wr.d.next = 0.into();

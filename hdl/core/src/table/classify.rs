@@ -1,6 +1,7 @@
 //! The lookup pipeline that both ports share: one frame, or one table commit, a cycle.
 use super::{Cuckoo, Decide, Detail, Hash, SmallTable, Verdict};
 use crate::parse::Meta;
+use crate::route::Route;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -31,6 +32,16 @@ block! {
         pub detail: Signal<Out, Detail>,
         pub front_write: Signal<Out, Bit>,
         pub back_write: Signal<Out, Bit>,
+        /// Of a packet that will be forwarded: its way, and strobes.
+        pub route: Signal<Out, Route>,
+        pub front_promise: Signal<Out, Bit>,
+        pub back_promise: Signal<Out, Bit>,
+        /// Each port's forward buffer has room for a packet.
+        pub front_room: Signal<In, Bit>,
+        pub back_room: Signal<In, Bit>,
+        /// A packet that came encapsulated may be forwarded again; a strobe for each that is.
+        pub allow: Signal<In, Bit>,
+        pub reforward: Signal<Out, Bit>,
         /// Verdicts waiting at the consumers.
         pub front_level: Signal<In, Bits<5>>,
         pub back_level: Signal<In, Bits<5>>,
@@ -241,7 +252,10 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
         self.decide.back.next = self.back9.val();
         self.decide.vlan.next = self.front_vlan.val().get_bits::<12>(0);
         self.decide.vlan_enable.next = self.front_vlan.val().get_bit(31);
+        self.decide.allow.next = self.allow.val();
+        self.decide.room.next = self.front_room.val();
         if self.back9.val() {
+            self.decide.room.next = self.back_room.val();
             self.decide.ip_ok.next = self.back_ip_ok.val();
             self.decide.vlan.next = self.back_vlan.val().get_bits::<12>(0);
             self.decide.vlan_enable.next = self.back_vlan.val().get_bit(31);
@@ -259,8 +273,15 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
         self.back_sums_read.next = self.valid9.q.val() & self.back9.val();
         self.verdict.next = self.decide.verdict.val();
         self.detail.next = self.decide.detail.val();
+        self.route.next = self.decide.route.val();
         self.front_write.next = self.valid9.q.val() & !self.back9.val();
         self.back_write.next = self.valid9.q.val() & self.back9.val();
+        self.front_promise.next = self.valid9.q.val() & !self.back9.val() & self.decide.verdict.val().forward;
+        self.back_promise.next = self.valid9.q.val() & self.back9.val() & self.decide.verdict.val().forward;
+        self.reforward.next = self.valid9.q.val()
+            & self.back9.val()
+            & self.decide.verdict.val().forward
+            & self.decide.verdict.val().decapsulate;
         if self.reset.val() {
             self.valid1.d.next = false;
             self.valid2.d.next = false;

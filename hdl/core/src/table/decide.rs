@@ -1,6 +1,7 @@
 //! The decisions of `docs/datapath.md`, steps 1 to 12, in their order.
 use super::{Detail, Verdict};
 use crate::parse::Meta;
+use crate::route::Route;
 use ipos_abi::rx::{L3, Outcome, Reason};
 use ipos_abi::table::Action;
 use rust_hdl_core::prelude::*;
@@ -25,14 +26,20 @@ block! {
         pub dest_port: Signal<In, Bits<16>>,
         pub neighbour: Signal<In, Bits<48>>,
         pub neighbour_valid: Signal<In, Bit>,
+        /// A packet that came encapsulated may be forwarded again.
+        pub allow: Signal<In, Bit>,
+        /// The forward buffer has room for the longest packet.
+        pub room: Signal<In, Bit>,
         pub verdict: Signal<Out, Verdict>,
         pub detail: Signal<Out, Detail>,
+        pub route: Signal<Out, Route>,
         inner: Signal<Local, Bit>,
         no_key: Signal<Local, Bit>,
         vlan_ok: Signal<Local, Bit>,
         l3: Signal<Local, Bits<3>>,
         v: Signal<Local, Verdict>,
         d: Signal<Local, Detail>,
+        r: Signal<Local, Route>,
         c_runt: Constant<Bits<5>> = Outcome::DropRunt as u64,
         c_mac: Constant<Bits<5>> = Outcome::DropMac as u64,
         c_ipos_front: Constant<Bits<5>> = Outcome::DropIposOnFront as u64,
@@ -41,6 +48,8 @@ block! {
         c_table: Constant<Bits<5>> = Outcome::DropTable as u64,
         c_neighbour: Constant<Bits<5>> = Outcome::DropNeighbour as u64,
         c_loop: Constant<Bits<5>> = Outcome::DropLoop as u64,
+        c_rate: Constant<Bits<5>> = Outcome::DropRate as u64,
+        c_full: Constant<Bits<5>> = Outcome::DropForwardFull as u64,
         r_miss: Constant<Bits<5>> = Reason::Miss as u64,
         r_endpoint: Constant<Bits<5>> = Reason::Endpoint as u64,
         r_encap_miss: Constant<Bits<5>> = Reason::EncapsulatedMiss as u64,
@@ -104,12 +113,13 @@ impl Logic for Decide {
         self.d.next.endpoint = 0.into();
         self.d.next.place = self.place.val();
         self.d.next.tcp_flags = self.meta.val().tcp_flags;
-        self.v.next.udp = self.meta.val().udp;
-        self.v.next.src_ip = self.src_ip.val();
-        self.v.next.src_port = self.src_port.val();
-        self.v.next.dst_ip = self.dest_ip.val();
-        self.v.next.dst_port = self.dest_port.val();
-        self.v.next.mac = self.neighbour.val();
+        self.r.next.udp = self.meta.val().udp;
+        self.r.next.src_ip = self.src_ip.val();
+        self.r.next.src_port = self.src_port.val();
+        self.r.next.dst_ip = self.dest_ip.val();
+        self.r.next.dst_port = self.dest_port.val();
+        self.r.next.mac = self.neighbour.val();
+        self.r.next.beats = self.meta.val().stop.get_bits::<8>(3);
         if self.meta.val().runt {
             self.d.next.code = self.c_runt.val();
         } else if !self.meta.val().mac_ok {
@@ -172,6 +182,11 @@ impl Logic for Decide {
                     self.d.next.code = self.c_neighbour.val();
                 } else if self.inner.val() & (self.neighbour.val() == self.meta.val().src_mac) {
                     self.d.next.code = self.c_loop.val();
+                } else if self.inner.val() & !self.allow.val() {
+                    self.d.next.code = self.c_rate.val();
+                } else if !self.room.val() | (self.meta.val().stop.get_bits::<6>(11) != 0) {
+                    // 2,048 bytes at most
+                    self.d.next.code = self.c_full.val();
                 } else {
                     self.v.next.forward = true;
                 }
@@ -184,5 +199,6 @@ impl Logic for Decide {
         }
         self.verdict.next = self.v.val();
         self.detail.next = self.d.val();
+        self.route.next = self.r.val();
     }
 }

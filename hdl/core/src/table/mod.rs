@@ -25,13 +25,6 @@ pub struct Verdict {
     pub decapsulate: Bit,
     /// Where the IPv4 packet's last byte stands in the frame.
     pub stop: Bits<17>,
-    /// For the encapsulator.
-    pub udp: Bit,
-    pub src_ip: Bits<32>,
-    pub src_port: Bits<16>,
-    pub dst_ip: Bits<32>,
-    pub dst_port: Bits<16>,
-    pub mac: Bits<48>,
 }
 
 /// The rest, asked for a cycle later.

@@ -1,15 +1,14 @@
 //! Carries each frame where its verdict says, and gives it its one outcome, as `route::Dispatch`
 //! (`docs/datapath.md`, steps 12 and 13).
 use super::{Beat, ByteRev, Cut};
-use crate::route::Route;
 use crate::table::{Detail, Verdict};
 use ipos_abi::rx::{L3, L4, Outcome};
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
 block! {
-    /// Takes a beat each cycle. Nothing downstream can stop it: what has no room is dropped whole. Room in `Entries` is
-    /// lent at eight cycles a forwarded frame, for 48 frames at once.
+    /// Takes a beat each cycle. Nothing downstream can stop it: what is forwarded was promised room, what has
+    /// none in a host buffer is dropped whole.
     pub struct Dispatch {
         pub clock: Signal<In, Clock>,
         pub reset: Signal<In, Bit>,
@@ -32,10 +31,8 @@ block! {
         /// Forward buffer: the packet behind its old link header, cut at the IPv4 total length.
         pub fwd_beat: Signal<Out, Beat>,
         pub fwd_write: Signal<Out, Bit>,
-        pub fwd_level: Signal<In, Bits<8>>,
-        pub fwd_route: Signal<Out, Route>,
-        pub fwd_route_write: Signal<Out, Bit>,
-        pub fwd_route_level: Signal<In, Bits<6>>,
+        /// A frame that is forwarded begins: its first beat is taken.
+        pub starts: Signal<Out, Bit>,
         /// Host buffers.
         pub out_beat: Signal<Out, Beat>,
         pub out_meta: Signal<Out, Bits<128>>,
@@ -46,9 +43,6 @@ block! {
         pub control_end: Signal<Out, Bit>,
         pub control_overflow: Signal<In, Bit>,
         pub keep: Signal<Out, Bit>,
-        /// A packet that came encapsulated may be forwarded again; a strobe for each that is.
-        pub allow: Signal<In, Bit>,
-        pub reforward: Signal<Out, Bit>,
         /// With an outcome `Forwarded`: the entry, the bytes of the IP packet, its TCP flags.
         pub hit: Signal<Out, Bit>,
         pub hit_place: Signal<Out, Bits<14>>,
@@ -59,7 +53,6 @@ block! {
         cut: Cut<16, 14>,
         rev: ByteRev,
         number: DFF<Bits<11>>,
-        admitted: DFF<Bit>,
         pending: DFF<Bits<512>>, // the last beat of a padded packet waits for the frame's end
         sequence: DFF<Bits<32>>,
         outcome_reg: DFF<Bits<4>>,
@@ -71,8 +64,6 @@ block! {
         to_host: DFF<Bit>,
         to_control: DFF<Bit>,
         faulty: DFF<Bit>,
-        was_fast: DFF<Bit>,
-        was_admitted: DFF<Bit>,
         was_short: DFF<Bit>,
         was_over: DFF<Bit>,
         place_early: DFF<Bits<14>>,
@@ -82,12 +73,6 @@ block! {
         place_reg: DFF<Bits<14>>,
         bytes_reg: DFF<Bits<16>>,
         flags_reg: DFF<Bits<8>>,
-        too_fast: DFF<Bit>,
-        roomy: DFF<Bit>,
-        due: DFF<Bits<10>>, // cycles that the counters of admitted frames still take, at most
-        left: Signal<Local, Bits<10>>,
-        begins: Signal<Local, Bit>,
-        fast: Signal<Local, Bit>,
         taken: Signal<Local, Beat>,
         data: Signal<Local, Bits<512>>,
         first: Signal<Local, Bit>,
@@ -97,7 +82,6 @@ block! {
         stop: Signal<Local, Bits<17>>,
         last_beat: Signal<Local, Bits<11>>,
         last_cnt: Signal<Local, Bits<6>>,
-        admit: Signal<Local, Bit>,
         short: Signal<Local, Bit>,
         fwd: Signal<Local, Beat>,
         host: Signal<Local, Beat>,
@@ -107,16 +91,10 @@ block! {
         flags: Signal<Local, Bits<32>>,
         word0: Signal<Local, Bits<32>>,
         kept: Signal<Local, Bit>,
-        route: Signal<Local, Route>,
         code: Signal<Local, Bits<4>>,
-        c_roomy: Constant<Bits<8>> = 88u64, // of 128 beats: room for the longest packet
-        c_longest: Constant<Bits<11>> = 31u64, // 2,048 bytes
-        c_due: Constant<Bits<10>> = 384u64, // 48 frames
         c_forwarded: Constant<Bits<4>> = Outcome::Forwarded as u64,
         c_host: Constant<Bits<4>> = Outcome::ToHost as u64,
         c_control: Constant<Bits<4>> = Outcome::ToControl as u64,
-        c_rate: Constant<Bits<4>> = Outcome::DropRate as u64,
-        c_full: Constant<Bits<4>> = Outcome::DropForwardFull as u64,
         c_host_full: Constant<Bits<4>> = Outcome::DropHostFull as u64,
         c_error: Constant<Bits<4>> = Outcome::DropError as u64,
         c_short: Constant<Bits<4>> = Outcome::DropShort as u64,
@@ -139,7 +117,6 @@ impl Logic for Dispatch {
             self,
             clock,
             number,
-            admitted,
             pending,
             sequence,
             outcome_reg,
@@ -150,8 +127,6 @@ impl Logic for Dispatch {
             to_host,
             to_control,
             faulty,
-            was_fast,
-            was_admitted,
             was_short,
             was_over,
             place_early,
@@ -160,10 +135,7 @@ impl Logic for Dispatch {
             hit_reg,
             place_reg,
             bytes_reg,
-            flags_reg,
-            too_fast,
-            roomy,
-            due
+            flags_reg
         );
         clock!(self, clock, cut);
         self.cut.reset.next = self.reset.val();
@@ -204,36 +176,13 @@ impl Logic for Dispatch {
         self.last_beat.next = self.stop.val().get_bits::<11>(6);
         self.last_cnt.next = self.stop.val().get_bits::<6>(0);
         self.short.next = self.bytes.val() <= self.stop.val();
-        self.roomy.d.next = (self.fwd_level.val() <= self.c_roomy.val()) & (self.fwd_route_level.val() < 28);
-        self.admit.next = self.admitted.q.val();
-        self.fast.next = self.too_fast.q.val();
-        if self.first.val() {
-            self.fast.next = self.verdict.val().decapsulate & !self.allow.val();
-            self.admit.next = !self.fast.val()
-                & self.roomy.q.val()
-                & (self.last_beat.val() <= self.c_longest.val())
-                & (self.due.q.val() < self.c_due.val());
-        }
-        if self.go.val() {
-            self.admitted.d.next = self.admit.val();
-            self.too_fast.d.next = self.fast.val();
-        }
-        self.begins.next = self.go.val() & self.verdict.val().forward & self.admit.val() & self.first.val();
-        self.left.next = self.due.q.val();
-        if self.due.q.val() != 0 {
-            self.left.next = self.due.q.val() - 1;
-        }
-        if self.begins.val() {
-            self.left.next = self.left.val() + 8;
-        }
-        self.due.d.next = self.left.val();
-        self.fwd_route_write.next = self.begins.val();
+        self.starts.next = self.go.val() & self.verdict.val().forward & self.first.val();
         self.fwd_write.next = false;
         self.fwd.next.data = self.data.val();
         self.fwd.next.cnt = 63.into();
         self.fwd.next.last = false;
         self.fwd.next.user = false;
-        if self.go.val() & self.verdict.val().forward & self.admit.val() {
+        if self.go.val() & self.verdict.val().forward {
             self.fwd_write.next = (self.number.q.val() < self.last_beat.val()) | self.taken.val().last;
             if self.taken.val().last {
                 self.fwd.next.last = true;
@@ -251,13 +200,6 @@ impl Logic for Dispatch {
             self.pending.d.next = self.data.val();
         }
         self.fwd_beat.next = self.fwd.val();
-        self.route.next.mac = self.verdict.val().mac;
-        self.route.next.src_ip = self.verdict.val().src_ip;
-        self.route.next.src_port = self.verdict.val().src_port;
-        self.route.next.dst_ip = self.verdict.val().dst_ip;
-        self.route.next.dst_port = self.verdict.val().dst_port;
-        self.route.next.udp = self.verdict.val().udp;
-        self.fwd_route.next = self.route.val();
 
         // host queues
         self.host.next.data = self.data.val();
@@ -323,18 +265,12 @@ impl Logic for Dispatch {
         self.to_host.d.next = self.verdict.val().host | self.verdict.val().control;
         self.to_control.d.next = self.verdict.val().control;
         self.faulty.d.next = self.taken.val().user;
-        self.was_fast.d.next = self.fast.val();
-        self.was_admitted.d.next = self.admit.val();
         self.was_short.d.next = self.short.val();
         self.was_over.d.next = self.over.val();
         self.code.next = self.judged.q.val();
         if self.to_wire.q.val() {
             self.code.next = self.c_forwarded.val();
-            if self.was_fast.q.val() {
-                self.code.next = self.c_rate.val();
-            } else if !self.was_admitted.q.val() {
-                self.code.next = self.c_full.val();
-            } else if self.faulty.q.val() {
+            if self.faulty.q.val() {
                 self.code.next = self.c_error.val();
             } else if self.was_short.q.val() {
                 self.code.next = self.c_short.val();
@@ -352,7 +288,6 @@ impl Logic for Dispatch {
         }
         self.outcome_reg.d.next = self.code.val();
         self.outcome_strobe.d.next = self.ended.q.val();
-        self.reforward.next = self.begins.val() & self.verdict.val().decapsulate;
         self.hit_reg.d.next = self.ended.q.val() & self.to_wire.q.val() & (self.code.val() == self.c_forwarded.val());
         self.place_early.d.next = self.detail.val().place;
         self.bytes_early.d.next = bit_cast::<16, 17>(self.stop.val() - 13);
@@ -369,8 +304,6 @@ impl Logic for Dispatch {
         if self.reset.val() {
             self.number.d.next = 0.into();
             self.sequence.d.next = 0.into();
-            self.due.d.next = 0.into();
-            self.roomy.d.next = false;
             self.ended.d.next = false;
             self.outcome_strobe.d.next = false;
             self.hit_reg.d.next = false;

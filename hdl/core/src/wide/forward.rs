@@ -21,6 +21,10 @@ block! {
         pub b_beat: Signal<In, Beat>,
         pub b_valid: Signal<In, Bit>,
         pub b_read: Signal<Out, Bit>,
+        /// A packet has left its buffer, and its `Route::beats`.
+        pub a_left: Signal<Out, Bit>,
+        pub b_left: Signal<Out, Bit>,
+        pub left_beats: Signal<Out, Bits<8>>,
         pub m_beat: Signal<Out, Beat>,
         pub m_valid: Signal<Out, Bit>,
         pub m_ready: Signal<In, Bit>,
@@ -53,6 +57,12 @@ impl Logic for Forward {
         self.arbiter.b_valid.next = self.b_both.val();
         self.b_read.next = self.b_take.val();
         self.b_route_read.next = self.b_take.val() & self.b_beat.val().last;
+        self.a_left.next = self.a_take.val() & self.a_beat.val().last;
+        self.b_left.next = self.b_take.val() & self.b_beat.val().last;
+        self.left_beats.next = self.a_route.val().beats;
+        if self.b_take.val() {
+            self.left_beats.next = self.b_route.val().beats;
+        }
         self.encap.mac.next = self.mac.val();
         self.encap.ethertype.next = self.ethertype.val();
         self.encap.s_beat.next = self.arbiter.m_beat.val();

@@ -16,6 +16,7 @@ mod forward;
 mod frame_fifo;
 mod header;
 mod insert;
+mod routes;
 mod rx;
 mod sum;
 #[path = "../card/top.rs"]
@@ -31,12 +32,13 @@ pub use forward::Forward;
 pub use frame_fifo::FrameFifo;
 pub use header::Header;
 pub use insert::Insert;
+pub use routes::Routes;
 pub use rx::Rx;
 pub use sum::Sum;
 pub use top::Card;
 
 use crate::card::{Counter, Entries, Outcomes, Registers};
-use crate::route::{Rate, Route};
+use crate::route::Rate;
 use crate::stream::{Fifo, SmallFifo};
 use crate::table::{Classify, Detail, Verdict};
 use rust_hdl_core::prelude::*;
@@ -48,7 +50,6 @@ pub type Keep = Bits<64>;
 pub type SendUsed = Bits<7>;
 pub type Details = SmallFifo<Detail, 4, 5>;
 pub type ForwardBuffer = Fifo<Beat, 7, 8>;
-pub type Routes = SmallFifo<Route, 5, 6>;
 pub type ReceiveBuffer = FrameFifo<Bits<128>, 7, 8>;
 pub type ControlBuffer = FrameFifo<Bits<128>, 6, 7>;
 

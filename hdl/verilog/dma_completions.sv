@@ -30,6 +30,8 @@ module dma_completions_fifo (
     input  logic read,
     output logic [4:0] level
 );
+  localparam logic [4:0] c_less = 5'h1f;
+  logic [4:0] step;
   logic [4:0] rd_next;
   logic [3:0] ram_read_address;
   logic [127:0] ram_read_data;
@@ -89,12 +91,14 @@ module dma_completions_fifo (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
+    step = 5'h0;
     if (write & (~read)) begin
-      count_d = count_q + 5'h1;
+      step = 5'h1;
     end
     if (read & (~write)) begin
-      count_d = count_q - 5'h1;
+      step = c_less;
     end
+    count_d = count_q + step;
     if (reset) begin
       wr_d = 5'h0;
       rd_d = 5'h0;

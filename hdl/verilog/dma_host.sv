@@ -227,6 +227,8 @@ module dma_host_receive_ring_fifo (
     input  logic read,
     output logic [5:0] level
 );
+  localparam logic [5:0] c_less = 6'h3f;
+  logic [5:0] step;
   logic [5:0] rd_next;
   logic [4:0] ram_read_address;
   logic [127:0] ram_read_data;
@@ -286,12 +288,14 @@ module dma_host_receive_ring_fifo (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
+    step = 6'h0;
     if (write & (~read)) begin
-      count_d = count_q + 6'h1;
+      step = 6'h1;
     end
     if (read & (~write)) begin
-      count_d = count_q - 6'h1;
+      step = c_less;
     end
+    count_d = count_q + step;
     if (reset) begin
       wr_d = 6'h0;
       rd_d = 6'h0;
@@ -698,6 +702,8 @@ module dma_host_front_sends_asked (
     input  logic read,
     output logic [4:0] level
 );
+  localparam logic [4:0] c_less = 5'h1f;
+  logic [4:0] step;
   logic [4:0] rd_next;
   logic [3:0] ram_read_address;
   logic [48:0] ram_read_data;
@@ -757,12 +763,14 @@ module dma_host_front_sends_asked (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
+    step = 5'h0;
     if (write & (~read)) begin
-      count_d = count_q + 5'h1;
+      step = 5'h1;
     end
     if (read & (~write)) begin
-      count_d = count_q - 5'h1;
+      step = c_less;
     end
+    count_d = count_q + step;
     if (reset) begin
       wr_d = 5'h0;
       rd_d = 5'h0;
@@ -1134,6 +1142,8 @@ module dma_host_receive_done_fifo (
     input  logic read,
     output logic [4:0] level
 );
+  localparam logic [4:0] c_less = 5'h1f;
+  logic [4:0] step;
   logic [4:0] rd_next;
   logic [3:0] ram_read_address;
   logic [127:0] ram_read_data;
@@ -1193,12 +1203,14 @@ module dma_host_receive_done_fifo (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
+    step = 5'h0;
     if (write & (~read)) begin
-      count_d = count_q + 5'h1;
+      step = 5'h1;
     end
     if (read & (~write)) begin
-      count_d = count_q - 5'h1;
+      step = c_less;
     end
+    count_d = count_q + step;
     if (reset) begin
       wr_d = 5'h0;
       rd_d = 5'h0;

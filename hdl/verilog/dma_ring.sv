@@ -30,6 +30,8 @@ module dma_ring_fifo (
     input  logic read,
     output logic [5:0] level
 );
+  localparam logic [5:0] c_less = 6'h3f;
+  logic [5:0] step;
   logic [5:0] rd_next;
   logic [4:0] ram_read_address;
   logic [127:0] ram_read_data;
@@ -89,12 +91,14 @@ module dma_ring_fifo (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
+    step = 6'h0;
     if (write & (~read)) begin
-      count_d = count_q + 6'h1;
+      step = 6'h1;
     end
     if (read & (~write)) begin
-      count_d = count_q - 6'h1;
+      step = c_less;
     end
+    count_d = count_q + step;
     if (reset) begin
       wr_d = 6'h0;
       rd_d = 6'h0;

@@ -30,6 +30,8 @@ module fifo_narrow (
     input  logic read,
     output logic [2:0] level
 );
+  localparam logic [2:0] c_less = 3'h7;
+  logic [2:0] step;
   logic [2:0] rd_next;
   logic [1:0] ram_read_address;
   logic [7:0] ram_read_data;
@@ -89,12 +91,14 @@ module fifo_narrow (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
+    step = 3'h0;
     if (write & (~read)) begin
-      count_d = count_q + 3'h1;
+      step = 3'h1;
     end
     if (read & (~write)) begin
-      count_d = count_q - 3'h1;
+      step = c_less;
     end
+    count_d = count_q + step;
     if (reset) begin
       wr_d = 3'h0;
       rd_d = 3'h0;

@@ -2085,6 +2085,8 @@ module ipos_card_wide_front_rx_beats (
     input  logic read,
     output logic [6:0] level
 );
+  localparam logic [6:0] c_less = 7'h7f;
+  logic [6:0] step;
   logic [6:0] rd_next;
   logic [5:0] ram_read_address;
   logic [519:0] ram_read_data;
@@ -2144,12 +2146,14 @@ module ipos_card_wide_front_rx_beats (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
+    step = 7'h0;
     if (write & (~read)) begin
-      count_d = count_q + 7'h1;
+      step = 7'h1;
     end
     if (read & (~write)) begin
-      count_d = count_q - 7'h1;
+      step = c_less;
     end
+    count_d = count_q + step;
     if (reset) begin
       wr_d = 7'h0;
       rd_d = 7'h0;
@@ -2472,6 +2476,8 @@ module ipos_card_wide_front_rx_tails (
     input  logic read,
     output logic [6:0] level
 );
+  localparam logic [6:0] c_less = 7'h7f;
+  logic [6:0] step;
   logic [6:0] rd_next;
   logic [5:0] ram_read_address;
   logic [1:0] ram_read_data;
@@ -2531,12 +2537,14 @@ module ipos_card_wide_front_rx_tails (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
+    step = 7'h0;
     if (write & (~read)) begin
-      count_d = count_q + 7'h1;
+      step = 7'h1;
     end
     if (read & (~write)) begin
-      count_d = count_q - 7'h1;
+      step = c_less;
     end
+    count_d = count_q + step;
     if (reset) begin
       wr_d = 7'h0;
       rd_d = 7'h0;
@@ -5759,6 +5767,8 @@ module ipos_card_wide_front_fwd (
     input  logic read,
     output logic [7:0] level
 );
+  localparam logic [7:0] c_less = 8'hff;
+  logic [7:0] step;
   logic [7:0] rd_next;
   logic [6:0] ram_read_address;
   logic [519:0] ram_read_data;
@@ -5818,12 +5828,14 @@ module ipos_card_wide_front_fwd (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
+    step = 8'h0;
     if (write & (~read)) begin
-      count_d = count_q + 8'h1;
+      step = 8'h1;
     end
     if (read & (~write)) begin
-      count_d = count_q - 8'h1;
+      step = c_less;
     end
+    count_d = count_q + step;
     if (reset) begin
       wr_d = 8'h0;
       rd_d = 8'h0;
@@ -6505,11 +6517,14 @@ module ipos_card_wide_front_host (
     input  logic m_ready
 );
   localparam logic [7:0] c_depth = 8'h80;
+  localparam logic [7:0] c_less = 8'hff;
   localparam logic [7:0] c_room = 8'h78;
   logic [7:0] rd_next;
   logic [7:0] wr_next;
   logic [7:0] used_next;
   logic [7:0] left;
+  logic [7:0] step;
+  logic [7:0] back;
   logic put;
   logic fits;
   logic over;
@@ -6590,7 +6605,7 @@ module ipos_card_wide_front_host (
     used_d = used_q;
     held_d = held_q;
     metas_reset = reset;
-    fits = (used_q != c_depth) & (metas_level < 6'h1f);
+    fits = ((used_q & c_depth) == 8'h0) & (metas_level != 6'h1f);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
@@ -6599,19 +6614,21 @@ module ipos_card_wide_front_host (
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
-    used_next = used_q;
-    left = held_q;
+    step = 8'h0;
+    back = 8'h0;
     if (pop) begin
-      used_next = used_q - 8'h1;
-      left = held_q - 8'h1;
+      step = c_less;
+      back = c_less;
     end
     if (put) begin
       wr_next = wr_q + 8'h1;
-      used_next = used_q + 8'h1;
+      step = 8'h1;
       if (pop) begin
-        used_next = used_q;
+        step = 8'h0;
       end
     end
+    used_next = used_q + step;
+    left = held_q + back;
     used_d = used_next;
     held_d = left;
     wr_d = wr_next;
@@ -6672,11 +6689,14 @@ module ipos_card_wide_back_control (
     input  logic m_ready
 );
   localparam logic [6:0] c_depth = 7'h40;
+  localparam logic [6:0] c_less = 7'h7f;
   localparam logic [6:0] c_room = 7'h38;
   logic [6:0] rd_next;
   logic [6:0] wr_next;
   logic [6:0] used_next;
   logic [6:0] left;
+  logic [6:0] step;
+  logic [6:0] back;
   logic put;
   logic fits;
   logic over;
@@ -6757,7 +6777,7 @@ module ipos_card_wide_back_control (
     used_d = used_q;
     held_d = held_q;
     metas_reset = reset;
-    fits = (used_q != c_depth) & (metas_level < 6'h1f);
+    fits = ((used_q & c_depth) == 7'h0) & (metas_level != 6'h1f);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
@@ -6766,19 +6786,21 @@ module ipos_card_wide_back_control (
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
-    used_next = used_q;
-    left = held_q;
+    step = 7'h0;
+    back = 7'h0;
     if (pop) begin
-      used_next = used_q - 7'h1;
-      left = held_q - 7'h1;
+      step = c_less;
+      back = c_less;
     end
     if (put) begin
       wr_next = wr_q + 7'h1;
-      used_next = used_q + 7'h1;
+      step = 7'h1;
       if (pop) begin
-        used_next = used_q;
+        step = 7'h0;
       end
     end
+    used_next = used_q + step;
+    left = held_q + back;
     used_d = used_next;
     held_d = left;
     wr_d = wr_next;
@@ -7023,11 +7045,14 @@ module ipos_card_wide_front_sends_frames (
     input  logic m_ready
 );
   localparam logic [6:0] c_depth = 7'h40;
+  localparam logic [6:0] c_less = 7'h7f;
   localparam logic [6:0] c_room = 7'h38;
   logic [6:0] rd_next;
   logic [6:0] wr_next;
   logic [6:0] used_next;
   logic [6:0] left;
+  logic [6:0] step;
+  logic [6:0] back;
   logic put;
   logic fits;
   logic over;
@@ -7108,7 +7133,7 @@ module ipos_card_wide_front_sends_frames (
     used_d = used_q;
     held_d = held_q;
     metas_reset = reset;
-    fits = (used_q != c_depth) & (metas_level < 6'h1f);
+    fits = ((used_q & c_depth) == 7'h0) & (metas_level != 6'h1f);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
@@ -7117,19 +7142,21 @@ module ipos_card_wide_front_sends_frames (
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
-    used_next = used_q;
-    left = held_q;
+    step = 7'h0;
+    back = 7'h0;
     if (pop) begin
-      used_next = used_q - 7'h1;
-      left = held_q - 7'h1;
+      step = c_less;
+      back = c_less;
     end
     if (put) begin
       wr_next = wr_q + 7'h1;
-      used_next = used_q + 7'h1;
+      step = 7'h1;
       if (pop) begin
-        used_next = used_q;
+        step = 7'h0;
       end
     end
+    used_next = used_q + step;
+    left = held_q + back;
     used_d = used_next;
     held_d = left;
     wr_d = wr_next;
@@ -8176,6 +8203,8 @@ module ipos_card_wide_entries_front (
     input  logic read,
     output logic [6:0] level
 );
+  localparam logic [6:0] c_less = 7'h7f;
+  logic [6:0] step;
   logic [6:0] rd_next;
   logic [5:0] ram_read_address;
   logic [37:0] ram_read_data;
@@ -8235,12 +8264,14 @@ module ipos_card_wide_entries_front (
     data_out = ram_read_data;
     valid = full_word_q;
     level = count_q;
+    step = 7'h0;
     if (write & (~read)) begin
-      count_d = count_q + 7'h1;
+      step = 7'h1;
     end
     if (read & (~write)) begin
-      count_d = count_q - 7'h1;
+      step = c_less;
     end
+    count_d = count_q + step;
     if (reset) begin
       wr_d = 7'h0;
       rd_d = 7'h0;

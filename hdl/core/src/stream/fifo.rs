@@ -20,7 +20,9 @@ block! {
         rd: DFF<Bits<LW>>,
         full_word: DFF<Bit>,
         count: DFF<Bits<LW>>,
+        step: Signal<Local, Bits<LW>>,
         rd_next: Signal<Local, Bits<LW>>,
+        c_less: Constant<Bits<LW>> = (1u64 << LW) - 1,
     }
 }
 
@@ -47,12 +49,15 @@ impl<D: Synth, const AW: usize, const LW: usize> Logic for Fifo<D, AW, LW> {
         self.valid.next = self.full_word.q.val();
         // as a register: what judges it stands behind other logic
         self.level.next = self.count.q.val();
+        // one adder: what is added is 1, 0 or -1
+        self.step.next = 0.into();
         if self.write.val() & !self.read.val() {
-            self.count.d.next = self.count.q.val() + 1;
+            self.step.next = 1.into();
         }
         if self.read.val() & !self.write.val() {
-            self.count.d.next = self.count.q.val() - 1;
+            self.step.next = self.c_less.val();
         }
+        self.count.d.next = self.count.q.val() + self.step.val();
         if self.reset.val() {
             self.wr.d.next = 0.into();
             self.rd.d.next = 0.into();

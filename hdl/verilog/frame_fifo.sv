@@ -136,11 +136,14 @@ module frame_fifo (
     input  logic m_ready
 );
   localparam logic [6:0] c_depth = 7'h40;
+  localparam logic [6:0] c_less = 7'h7f;
   localparam logic [6:0] c_room = 7'h38;
   logic [6:0] rd_next;
   logic [6:0] wr_next;
   logic [6:0] used_next;
   logic [6:0] left;
+  logic [6:0] step;
+  logic [6:0] back;
   logic put;
   logic fits;
   logic over;
@@ -221,7 +224,7 @@ module frame_fifo (
     used_d = used_q;
     held_d = held_q;
     metas_reset = reset;
-    fits = (used_q != c_depth) & (metas_level < 6'h1f);
+    fits = ((used_q & c_depth) == 7'h0) & (metas_level != 6'h1f);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
@@ -230,19 +233,21 @@ module frame_fifo (
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
-    used_next = used_q;
-    left = held_q;
+    step = 7'h0;
+    back = 7'h0;
     if (pop) begin
-      used_next = used_q - 7'h1;
-      left = held_q - 7'h1;
+      step = c_less;
+      back = c_less;
     end
     if (put) begin
       wr_next = wr_q + 7'h1;
-      used_next = used_q + 7'h1;
+      step = 7'h1;
       if (pop) begin
-        used_next = used_q;
+        step = 7'h0;
       end
     end
+    used_next = used_q + step;
+    left = held_q + back;
     used_d = used_next;
     held_d = left;
     wr_d = wr_next;

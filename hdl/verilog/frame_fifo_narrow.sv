@@ -136,11 +136,14 @@ module frame_fifo_narrow (
     input  logic m_ready
 );
   localparam logic [3:0] c_depth = 4'h8;
+  localparam logic [3:0] c_less = 4'hf;
   localparam logic [3:0] c_room = 4'h0;
   logic [3:0] rd_next;
   logic [3:0] wr_next;
   logic [3:0] used_next;
   logic [3:0] left;
+  logic [3:0] step;
+  logic [3:0] back;
   logic put;
   logic fits;
   logic over;
@@ -221,7 +224,7 @@ module frame_fifo_narrow (
     used_d = used_q;
     held_d = held_q;
     metas_reset = reset;
-    fits = (used_q != c_depth) & (metas_level < 6'h1f);
+    fits = ((used_q & c_depth) == 4'h0) & (metas_level != 6'h1f);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
@@ -230,19 +233,21 @@ module frame_fifo_narrow (
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
-    used_next = used_q;
-    left = held_q;
+    step = 4'h0;
+    back = 4'h0;
     if (pop) begin
-      used_next = used_q - 4'h1;
-      left = held_q - 4'h1;
+      step = c_less;
+      back = c_less;
     end
     if (put) begin
       wr_next = wr_q + 4'h1;
-      used_next = used_q + 4'h1;
+      step = 4'h1;
       if (pop) begin
-        used_next = used_q;
+        step = 4'h0;
       end
     end
+    used_next = used_q + step;
+    left = held_q + back;
     used_d = used_next;
     held_d = left;
     wr_d = wr_next;

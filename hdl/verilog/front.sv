@@ -25,19 +25,18 @@ module front_rx_vlan (
   logic [63:0] low;
   logic [63:0] high;
   logic [68:0] o;
-  logic [15:0] this_tci;
   logic [68:0] held_d;
   logic [68:0] held_q;
   logic held_valid_d;
   logic held_valid_q;
   logic [1:0] held_index_d;
   logic [1:0] held_index_q;
+  logic held_tpid_d;
+  logic held_tpid_q;
   logic [1:0] next_index_d;
   logic [1:0] next_index_q;
   logic inside_d;
   logic inside_q;
-  logic [15:0] tci_d;
-  logic [15:0] tci_q;
   logic [68:0] out_d;
   logic [68:0] out_q;
   logic out_valid_d;
@@ -53,9 +52,9 @@ module front_rx_vlan (
     held_q = 69'h0;
     held_valid_q = 1'h0;
     held_index_q = 2'h0;
+    held_tpid_q = 1'h0;
     next_index_q = 2'h0;
     inside_q = 1'h0;
-    tci_q = 16'h0;
     out_q = 69'h0;
     out_valid_q = 1'h0;
     out_tagged_q = 1'h0;
@@ -67,9 +66,9 @@ module front_rx_vlan (
     held_q <= held_d;
     held_valid_q <= held_valid_d;
     held_index_q <= held_index_d;
+    held_tpid_q <= held_tpid_d;
     next_index_q <= next_index_d;
     inside_q <= inside_d;
-    tci_q <= tci_d;
     out_q <= out_d;
     out_valid_q <= out_valid_d;
     out_tagged_q <= out_tagged_d;
@@ -81,9 +80,9 @@ module front_rx_vlan (
     held_d = held_q;
     held_valid_d = held_valid_q;
     held_index_d = held_index_q;
+    held_tpid_d = held_tpid_q;
     next_index_d = next_index_q;
     inside_d = inside_q;
-    tci_d = tci_q;
     out_d = out_q;
     out_valid_d = out_valid_q;
     out_tagged_d = out_tagged_q;
@@ -98,13 +97,9 @@ module front_rx_vlan (
     moves = (held_valid_q & go) & (held_q[67] | s_valid);
     s_ready = (~held_valid_q) | moves;
     accept = s_valid & ((~held_valid_q) | moves);
-    is_tag = ((held_index_q == 2'h1) & (16'(held_q[63:0] >> 32) == c_tpid)) & (~held_q[67]);
+    is_tag = ((held_index_q == 2'h1) & held_tpid_q) & (~held_q[67]);
     strip = is_tag | inside_q;
     spent = ((strip & (~held_q[67])) & s_beat[67]) & (s_beat[66:64] < 3'h4);
-    this_tci = tci_q;
-    if (is_tag) begin
-      this_tci = ({8'h0, 8'(held_q[63:0] >> 48)} << 8) | {8'h0, 8'(held_q[63:0] >> 56)};
-    end
     low = {32'h0, 32'(held_q[63:0] >> 32)};
     if (is_tag) begin
       low = {32'h0, 32'(held_q[63:0])};
@@ -131,16 +126,18 @@ module front_rx_vlan (
     if (moves) begin
       out_d = o;
       out_tagged_d = strip;
-      out_tci_d = this_tci;
-      tci_d = this_tci;
+      if (held_index_q == 2'h1) begin
+        out_tci_d = ({8'h0, 8'(held_q[63:0] >> 48)} << 8) | {8'h0, 8'(held_q[63:0] >> 56)};
+      end
       inside_d = (strip & (~held_q[67])) & (~spent);
-      out_runt_d = (((held_index_q == 2'h0) & held_q[67]) | (((held_index_q == 2'h1) & held_q[67]) & ((held_q[66:64] < 3'h5) | (16'(held_q[63:0] >> 32) == c_tpid)))) | ((is_tag & s_beat[67]) & (s_beat[66:64] == 3'h0));
+      out_runt_d = (((held_index_q == 2'h0) & held_q[67]) | (((held_index_q == 2'h1) & held_q[67]) & ((held_q[66:64] < 3'h5) | held_tpid_q))) | ((is_tag & s_beat[67]) & (s_beat[66:64] == 3'h0));
       held_valid_d = 1'h0;
     end
     if (accept) begin
       held_d = s_beat;
       held_valid_d = ~(moves & spent);
       held_index_d = next_index_q;
+      held_tpid_d = 16'(s_beat[63:0] >> 32) == c_tpid;
       if (s_beat[67]) begin
         next_index_d = 2'h0;
       end else if (next_index_q != 2'h2) begin
@@ -206,7 +203,8 @@ module front_rx_fields (
     output logic [4:0] k1,
     output logic [3:0] v1,
     output logic [12:0] long1,
-    output logic [3:0] port_beat,
+    output logic head1,
+    output logic port1,
     output logic odd,
     output logic [16:0] upto,
     output logic [7:0] cover1,
@@ -224,6 +222,14 @@ module front_rx_fields (
   localparam logic [7:0] c_udp_connection = 8'h16;
   localparam logic [3:0] c_v = 4'hf;
   logic [2:0] port_pos;
+  logic head;
+  logic port;
+  logic [3:0] more;
+  logic [15:0] s;
+  logic [15:0] d;
+  logic [15:0] u;
+  logic [15:0] c;
+  logic [7:0] f;
   logic tcp;
   logic udp;
   logic enough;
@@ -256,10 +262,20 @@ module front_rx_fields (
   logic [3:0] vd_q;
   logic [12:0] longd_d;
   logic [12:0] longd_q;
+  logic headd_d;
+  logic headd_q;
+  logic portd_d;
+  logic portd_q;
+  logic after1_d;
+  logic after1_q;
+  logic after2_d;
+  logic after2_q;
   logic [47:0] dst_d;
   logic [47:0] dst_q;
-  logic [47:0] src_d;
-  logic [47:0] src_q;
+  logic [15:0] src_hi_d;
+  logic [15:0] src_hi_q;
+  logic [31:0] src_lo_d;
+  logic [31:0] src_lo_q;
   logic ipos_d;
   logic ipos_q;
   logic is_ip_d;
@@ -282,8 +298,10 @@ module front_rx_fields (
   logic [7:0] proto_q;
   logic [31:0] sip_d;
   logic [31:0] sip_q;
-  logic [31:0] dip_d;
-  logic [31:0] dip_q;
+  logic [15:0] dip_hi_d;
+  logic [15:0] dip_hi_q;
+  logic [15:0] dip_lo_d;
+  logic [15:0] dip_lo_q;
   logic [15:0] sport_d;
   logic [15:0] sport_q;
   logic [15:0] dport_d;
@@ -335,8 +353,13 @@ module front_rx_fields (
     kd_q = 5'h0;
     vd_q = 4'h0;
     longd_q = 13'h0;
+    headd_q = 1'h0;
+    portd_q = 1'h0;
+    after1_q = 1'h0;
+    after2_q = 1'h0;
     dst_q = 48'h0;
-    src_q = 48'h0;
+    src_hi_q = 16'h0;
+    src_lo_q = 32'h0;
     ipos_q = 1'h0;
     is_ip_q = 1'h0;
     deep_q = 1'h0;
@@ -348,7 +371,8 @@ module front_rx_fields (
     frag_q = 16'h0;
     proto_q = 8'h0;
     sip_q = 32'h0;
-    dip_q = 32'h0;
+    dip_hi_q = 16'h0;
+    dip_lo_q = 16'h0;
     sport_q = 16'h0;
     dport_q = 16'h0;
     ulen_q = 16'h0;
@@ -382,8 +406,13 @@ module front_rx_fields (
     kd_q <= kd_d;
     vd_q <= vd_d;
     longd_q <= longd_d;
+    headd_q <= headd_d;
+    portd_q <= portd_d;
+    after1_q <= after1_d;
+    after2_q <= after2_d;
     dst_q <= dst_d;
-    src_q <= src_d;
+    src_hi_q <= src_hi_d;
+    src_lo_q <= src_lo_d;
     ipos_q <= ipos_d;
     is_ip_q <= is_ip_d;
     deep_q <= deep_d;
@@ -395,7 +424,8 @@ module front_rx_fields (
     frag_q <= frag_d;
     proto_q <= proto_d;
     sip_q <= sip_d;
-    dip_q <= dip_d;
+    dip_hi_q <= dip_hi_d;
+    dip_lo_q <= dip_lo_d;
     sport_q <= sport_d;
     dport_q <= dport_d;
     ulen_q <= ulen_d;
@@ -429,13 +459,18 @@ module front_rx_fields (
     kd_d = kd_q;
     vd_d = vd_q;
     longd_d = longd_q;
+    headd_d = headd_q;
+    portd_d = portd_q;
+    after1_d = after1_q;
+    after2_d = after2_q;
     mac_same_d = mac_same_q;
     left_d = left_q;
     until_d = until_q;
     l4_d = l4_q;
     malformed_d = malformed_q;
     dst_d = dst_q;
-    src_d = src_q;
+    src_hi_d = src_hi_q;
+    src_lo_d = src_lo_q;
     ipos_d = ipos_q;
     is_ip_d = is_ip_q;
     deep_d = deep_q;
@@ -447,7 +482,8 @@ module front_rx_fields (
     frag_d = frag_q;
     proto_d = proto_q;
     sip_d = sip_q;
-    dip_d = dip_q;
+    dip_hi_d = dip_hi_q;
+    dip_lo_d = dip_lo_q;
     sport_d = sport_q;
     dport_d = dport_q;
     ulen_d = ulen_q;
@@ -462,27 +498,42 @@ module front_rx_fields (
     was_tci_d = was_tci_q;
     out_d = out_q;
     out_valid_d = out_valid_q;
+    head = v_q < pb_q;
+    port = v_q == pb_q;
     tcp = proto_q == c_tcp;
     udp = proto_q == c_udp;
     port_pos = 3'h6;
     if (ihl_q[0]) begin
       port_pos = 3'h2;
     end
-    stop_d = pb_q + 4'h1;
+    more = 4'h1;
     end_pos_d = 3'h5;
     if (ihl_q[0]) begin
       end_pos_d = 3'h1;
     end
     if (tcp) begin
-      stop_d = pb_q + 4'h3;
+      more = 4'h3;
       end_pos_d = 3'h1;
       if (ihl_q[0]) begin
-        stop_d = pb_q + 4'h2;
+        more = 4'h2;
         end_pos_d = 3'h5;
       end
     end
+    stop_d = pb_q + more;
+    s = be[15:0];
+    d = be[63:48];
+    u = be[47:32];
+    c = be[31:16];
+    f = be[39:32];
+    if (ihl_q[0]) begin
+      s = be[47:32];
+      d = be[31:16];
+      u = be[15:0];
+      c = be[63:48];
+      f = be[7:0];
+    end
     is_ipos = be[31:16] == ethertype;
-    enough = k_q >= 5'h6;
+    enough = (k_q[4:3] != 2'h0) | (k_q[2:1] == 2'h3);
     if (deep_q) begin
       enough = (v_q >= 4'h4) & (v_q >= stop_q);
     end
@@ -492,34 +543,18 @@ module front_rx_fields (
       kd_d = k_q;
       vd_d = v_q;
       longd_d = long_q;
-      if (k_q != c_k) begin
-        k_d = k_q + 5'h1;
-      end
-      if (v_q != c_v) begin
-        v_d = v_q + 4'h1;
-      end
-      if (long_q != c_long) begin
-        long_d = long_q + 13'h1;
-      end
-      if ((k_q == 5'h1) & is_ipos) begin
-        v_d = 4'h0;
-        long_d = 13'h0;
-      end
+      headd_d = head;
+      portd_d = port;
       sent_d = (sent_q | finish) & (~last);
-      if (last) begin
-        k_d = 5'h0;
-        v_d = 4'h0;
-        long_d = 13'h0;
-      end
       if (k_q == 5'h0) begin
         dst_d = be[63:16];
-        src_d = {32'h0, be[15:0]} << 32;
+        src_hi_d = be[15:0];
         ipos_d = 1'h0;
         is_ip_d = 1'h0;
         deep_d = 1'h0;
       end
       if (k_q == 5'h1) begin
-        src_d = src_q | {16'h0, be[63:32]};
+        src_lo_d = be[63:32];
         ipos_d = is_ipos;
         is_ip_d = be[31:16] == c_ipv4;
         deep_d = be[31:16] == c_ipv4;
@@ -541,40 +576,49 @@ module front_rx_fields (
       end
       if (v_q == 4'h3) begin
         sip_d = be[47:16];
-        dip_d = {16'h0, be[15:0]} << 16;
+        dip_hi_d = be[15:0];
       end
       if (v_q == 4'h4) begin
-        dip_d = dip_q | {16'h0, be[63:48]};
+        dip_lo_d = be[63:48];
       end
-      if (v_q == pb_q) begin
-        if (ihl_q[0]) begin
-          sport_d = be[47:32];
-          dport_d = be[31:16];
-          ulen_d = be[15:0];
-        end else begin
-          sport_d = be[15:0];
-        end
+      after1_d = port & (~last);
+      after2_d = after1_q & (~last);
+      if (port) begin
+        sport_d = s;
       end
-      if (v_q == (pb_q + 4'h1)) begin
-        if (ihl_q[0]) begin
-          usum_d = be[63:48];
-          flags_d = be[7:0];
-        end else begin
-          dport_d = be[63:48];
-          ulen_d = be[47:32];
-          usum_d = be[31:16];
-        end
+      if ((port & ihl_q[0]) | (after1_q & (~ihl_q[0]))) begin
+        dport_d = d;
+        ulen_d = u;
       end
-      if ((v_q == (pb_q + 4'h2)) & (~ihl_q[0])) begin
-        flags_d = be[39:32];
+      if (after1_q) begin
+        usum_d = c;
+      end
+      if ((after1_q & ihl_q[0]) | (after2_q & (~ihl_q[0]))) begin
+        flags_d = f;
       end
       cut_ipos_d = last & ((k_q < 5'h3) | ((k_q == 5'h3) & (cnt < 3'h5)));
       cut_ip_d = last & ((v_q < 4'h4) | ((v_q == 4'h4) & (cnt < 3'h1)));
-      cut_options_d = last & ((v_q < pb_q) | ((v_q == pb_q) & (cnt < (port_pos - 3'h1))));
+      cut_options_d = last & (head | (port & (cnt < (port_pos - 3'h1))));
       cut_l4_d = last & ((v_q < stop_q) | ((v_q == stop_q) & (cnt < end_pos_q)));
       was_runt_d = runt & last;
       was_tagged_d = has_tag;
       was_tci_d = tci;
+    end
+    if (fire & (k_q != c_k)) begin
+      k_d = k_q + 5'h1;
+    end
+    if (fire & (v_q != c_v)) begin
+      v_d = v_q + 4'h1;
+    end
+    if (fire & (long_q != c_long)) begin
+      long_d = long_q + 13'h1;
+    end
+    if (fire & (last | ((k_q == 5'h1) & is_ipos))) begin
+      v_d = 4'h0;
+      long_d = 13'h0;
+    end
+    if (fire & last) begin
+      k_d = 5'h0;
     end
     mac_same_d = dst_q == mac;
     header = {13'h0, ihl_q} << 2;
@@ -627,7 +671,7 @@ module front_rx_fields (
       m[40:33] = flags_q;
     end
     m[57:41] = until_q;
-    m[105:58] = src_q;
+    m[105:58] = ({32'h0, src_hi_q} << 32) | {16'h0, src_lo_q};
     m[106] = was_tagged_q;
     m[122:107] = was_tci_q;
     if (~was_tagged_q) begin
@@ -637,7 +681,7 @@ module front_rx_fields (
     out_valid_d = done_q;
     meta = out_q;
     meta_valid = out_valid_q;
-    tuple = ((({65'h0, sip_q} << 64) | ({81'h0, sport_q} << 48)) | ({65'h0, dip_q} << 16)) | {81'h0, dport_q};
+    tuple = (((({65'h0, sip_q} << 64) | ({81'h0, sport_q} << 48)) | ({81'h0, dip_hi_q} << 32)) | ({81'h0, dip_lo_q} << 16)) | {81'h0, dport_q};
     if (udp) begin
       tuple = (tuple & ~(97'h1 << 96)) | ({96'h0, 1'h1} << 96);
     end
@@ -645,7 +689,8 @@ module front_rx_fields (
     done1 = done_q;
     k1 = kd_q;
     v1 = vd_q;
-    port_beat = pb_q;
+    head1 = headd_q;
+    port1 = portd_q;
     odd = ihl_q[0];
     upto = until_q;
     cover1 = covered;
@@ -666,8 +711,9 @@ module front_rx_verify_masks (
     input  logic clock,
     input  logic [4:0] k,
     input  logic [3:0] v,
-    input  logic [12:0] long,
-    input  logic [3:0] port_beat,
+    input  logic [12:0] number,
+    input  logic head,
+    input  logic port,
     input  logic odd,
     input  logic [16:0] last,
     input  logic [7:0] covered,
@@ -709,12 +755,6 @@ module front_rx_verify_masks (
   logic [2:0] pos1_q;
   logic odd1_d;
   logic odd1_q;
-  logic [7:0] ip2_d;
-  logic [7:0] ip2_q;
-  logic [7:0] l42_d;
-  logic [7:0] l42_q;
-  logic [7:0] ipos2_d;
-  logic [7:0] ipos2_q;
 
   initial begin
     iend_q = 9'h0;
@@ -730,9 +770,6 @@ module front_rx_verify_masks (
     end1_q = 1'h0;
     pos1_q = 3'h0;
     odd1_q = 1'h0;
-    ip2_q = 8'h0;
-    l42_q = 8'h0;
-    ipos2_q = 8'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -749,9 +786,6 @@ module front_rx_verify_masks (
     end1_q <= end1_d;
     pos1_q <= pos1_d;
     odd1_q <= odd1_d;
-    ip2_q <= ip2_d;
-    l42_q <= l42_d;
-    ipos2_q <= ipos2_d;
   end
 
   always_comb begin
@@ -768,9 +802,6 @@ module front_rx_verify_masks (
     end1_d = end1_q;
     pos1_d = pos1_q;
     odd1_d = odd1_q;
-    ip2_d = ip2_q;
-    l42_d = l42_q;
-    ipos2_d = ipos2_q;
     iend_d = {1'h0, covered} + 9'he;
     end_beat = 13'(last[16:3]);
     k1_d = k;
@@ -778,24 +809,24 @@ module front_rx_verify_masks (
     three1_d = v == 4'h3;
     four1_d = v == 4'h4;
     late1_d = v >= 4'h4;
-    head1_d = (v > 4'h1) & (v < port_beat);
-    port1_d = (v > 4'h1) & (v == port_beat);
-    body1_d = v > port_beat;
-    inside1_d = long < end_beat;
-    end1_d = long == end_beat;
+    head1_d = (v > 4'h1) & head;
+    port1_d = (v > 4'h1) & port;
+    body1_d = (~head) & (~port);
+    inside1_d = number < end_beat;
+    end1_d = number == end_beat;
     pos1_d = last[2:0];
     odd1_d = odd;
     options = 8'hfc;
     if (odd1_q) begin
       options = 8'hc0;
     end
-    ip2_d = 8'h0;
+    ip = 8'h0;
     if (one1_q) begin
-      ip2_d = c_head;
+      ip = c_head;
     end else if (head1_q) begin
-      ip2_d = c_all;
+      ip = c_all;
     end else if (port1_q) begin
-      ip2_d = options;
+      ip = options;
     end
     upto = 8'h0;
     if (inside1_q) begin
@@ -809,28 +840,25 @@ module front_rx_verify_masks (
     end else if (port1_q) begin
       from = ~options;
     end
-    l42_d = 8'h0;
+    l4 = 8'h0;
     if (late1_q) begin
-      l42_d = from & upto;
+      l4 = from & upto;
     end
     if (three1_q) begin
-      l42_d = 8'h3f;
+      l4 = 8'h3f;
     end
     if (four1_q) begin
-      l42_d = (from & upto) | 8'hc0;
+      l4 = (from & upto) | 8'hc0;
     end
     iend_beat = 5'(iend_q[8:3]);
-    ipos2_d = 8'h0;
+    ipos = 8'h0;
     if (k1_q == 5'h1) begin
-      ipos2_d = c_head;
+      ipos = c_head;
     end else if ((k1_q == 5'h2) | ((k1_q > 5'h1) & (k1_q < iend_beat))) begin
-      ipos2_d = c_all;
+      ipos = c_all;
     end else if ((k1_q > 5'h1) & (k1_q == iend_beat)) begin
-      ipos2_d = ~(c_all >> iend_q[2:0]);
+      ipos = ~(c_all >> iend_q[2:0]);
     end
-    ip = ip2_q;
-    l4 = l42_q;
-    ipos = ipos2_q;
   end
 endmodule
 
@@ -842,16 +870,31 @@ module front_rx_verify_ip_sum (
     input  logic [7:0] mask,
     output logic [20:0] sum
 );
-  localparam logic [63:0] c_byte = 64'hff;
-  logic [63:0] m;
-  logic [63:0] w;
   logic [17:0] l0;
   logic [17:0] l1;
   logic [17:0] l2;
   logic [17:0] l3;
   logic [20:0] base;
-  logic [20:0] acc_d;
-  logic [20:0] acc_q;
+  logic [7:0] octet_0_d;
+  logic [7:0] octet_0_q;
+  logic [7:0] octet_1_d;
+  logic [7:0] octet_1_q;
+  logic [7:0] octet_2_d;
+  logic [7:0] octet_2_q;
+  logic [7:0] octet_3_d;
+  logic [7:0] octet_3_q;
+  logic [7:0] octet_4_d;
+  logic [7:0] octet_4_q;
+  logic [7:0] octet_5_d;
+  logic [7:0] octet_5_q;
+  logic [7:0] octet_6_d;
+  logic [7:0] octet_6_q;
+  logic [7:0] octet_7_d;
+  logic [7:0] octet_7_q;
+  logic word_valid_d;
+  logic word_valid_q;
+  logic word_first_d;
+  logic word_first_q;
   logic [17:0] upper_d;
   logic [17:0] upper_q;
   logic [17:0] lower_d;
@@ -866,9 +909,20 @@ module front_rx_verify_ip_sum (
   logic lanes_valid_q;
   logic lanes_first_d;
   logic lanes_first_q;
+  logic [20:0] acc_d;
+  logic [20:0] acc_q;
 
   initial begin
-    acc_q = 21'h0;
+    octet_0_q = 8'h0;
+    octet_1_q = 8'h0;
+    octet_2_q = 8'h0;
+    octet_3_q = 8'h0;
+    octet_4_q = 8'h0;
+    octet_5_q = 8'h0;
+    octet_6_q = 8'h0;
+    octet_7_q = 8'h0;
+    word_valid_q = 1'h0;
+    word_first_q = 1'h0;
     upper_q = 18'h0;
     lower_q = 18'h0;
     pairs_valid_q = 1'h0;
@@ -876,10 +930,20 @@ module front_rx_verify_ip_sum (
     lanes_q = 18'h0;
     lanes_valid_q = 1'h0;
     lanes_first_q = 1'h0;
+    acc_q = 21'h0;
   end
 
   always_ff @(posedge clock) begin
-    acc_q <= acc_d;
+    octet_0_q <= octet_0_d;
+    octet_1_q <= octet_1_d;
+    octet_2_q <= octet_2_d;
+    octet_3_q <= octet_3_d;
+    octet_4_q <= octet_4_d;
+    octet_5_q <= octet_5_d;
+    octet_6_q <= octet_6_d;
+    octet_7_q <= octet_7_d;
+    word_valid_q <= word_valid_d;
+    word_first_q <= word_first_d;
     upper_q <= upper_d;
     lower_q <= lower_d;
     pairs_valid_q <= pairs_valid_d;
@@ -887,59 +951,62 @@ module front_rx_verify_ip_sum (
     lanes_q <= lanes_d;
     lanes_valid_q <= lanes_valid_d;
     lanes_first_q <= lanes_first_d;
+    acc_q <= acc_d;
   end
 
   always_comb begin
     acc_d = acc_q;
     upper_d = upper_q;
     lower_d = lower_q;
+    word_valid_d = word_valid_q;
+    word_first_d = word_first_q;
     pairs_valid_d = pairs_valid_q;
     pairs_first_d = pairs_first_q;
     lanes_d = lanes_q;
     lanes_valid_d = lanes_valid_q;
     lanes_first_d = lanes_first_q;
-    m = 64'h0;
-    m = m << 8;
-    if (mask[7]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[6]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[5]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[4]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[3]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[2]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[1]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
+    octet_0_d = 8'h0;
     if (mask[0]) begin
-      m = m | c_byte;
+      octet_0_d = data[7:0];
     end
-    w = data & m;
-    l0 = {2'h0, w[15:0]};
-    l1 = {2'h0, w[31:16]};
-    l2 = {2'h0, w[47:32]};
-    l3 = {2'h0, w[63:48]};
+    octet_1_d = 8'h0;
+    if (mask[1]) begin
+      octet_1_d = data[15:8];
+    end
+    octet_2_d = 8'h0;
+    if (mask[2]) begin
+      octet_2_d = data[23:16];
+    end
+    octet_3_d = 8'h0;
+    if (mask[3]) begin
+      octet_3_d = data[31:24];
+    end
+    octet_4_d = 8'h0;
+    if (mask[4]) begin
+      octet_4_d = data[39:32];
+    end
+    octet_5_d = 8'h0;
+    if (mask[5]) begin
+      octet_5_d = data[47:40];
+    end
+    octet_6_d = 8'h0;
+    if (mask[6]) begin
+      octet_6_d = data[55:48];
+    end
+    octet_7_d = 8'h0;
+    if (mask[7]) begin
+      octet_7_d = data[63:56];
+    end
+    word_valid_d = valid;
+    word_first_d = first;
+    l0 = ({10'h0, octet_1_q} << 8) | {10'h0, octet_0_q};
+    l1 = ({10'h0, octet_3_q} << 8) | {10'h0, octet_2_q};
+    l2 = ({10'h0, octet_5_q} << 8) | {10'h0, octet_4_q};
+    l3 = ({10'h0, octet_7_q} << 8) | {10'h0, octet_6_q};
     lower_d = l0 + l1;
     upper_d = l2 + l3;
-    pairs_valid_d = valid;
-    pairs_first_d = first;
+    pairs_valid_d = word_valid_q;
+    pairs_first_d = word_first_q;
     lanes_d = lower_q + upper_q;
     lanes_valid_d = pairs_valid_q;
     lanes_first_d = pairs_first_q;
@@ -962,16 +1029,31 @@ module front_rx_verify_l4_sum (
     input  logic [7:0] mask,
     output logic [31:0] sum
 );
-  localparam logic [63:0] c_byte = 64'hff;
-  logic [63:0] m;
-  logic [63:0] w;
   logic [17:0] l0;
   logic [17:0] l1;
   logic [17:0] l2;
   logic [17:0] l3;
   logic [31:0] base;
-  logic [31:0] acc_d;
-  logic [31:0] acc_q;
+  logic [7:0] octet_0_d;
+  logic [7:0] octet_0_q;
+  logic [7:0] octet_1_d;
+  logic [7:0] octet_1_q;
+  logic [7:0] octet_2_d;
+  logic [7:0] octet_2_q;
+  logic [7:0] octet_3_d;
+  logic [7:0] octet_3_q;
+  logic [7:0] octet_4_d;
+  logic [7:0] octet_4_q;
+  logic [7:0] octet_5_d;
+  logic [7:0] octet_5_q;
+  logic [7:0] octet_6_d;
+  logic [7:0] octet_6_q;
+  logic [7:0] octet_7_d;
+  logic [7:0] octet_7_q;
+  logic word_valid_d;
+  logic word_valid_q;
+  logic word_first_d;
+  logic word_first_q;
   logic [17:0] upper_d;
   logic [17:0] upper_q;
   logic [17:0] lower_d;
@@ -986,9 +1068,20 @@ module front_rx_verify_l4_sum (
   logic lanes_valid_q;
   logic lanes_first_d;
   logic lanes_first_q;
+  logic [31:0] acc_d;
+  logic [31:0] acc_q;
 
   initial begin
-    acc_q = 32'h0;
+    octet_0_q = 8'h0;
+    octet_1_q = 8'h0;
+    octet_2_q = 8'h0;
+    octet_3_q = 8'h0;
+    octet_4_q = 8'h0;
+    octet_5_q = 8'h0;
+    octet_6_q = 8'h0;
+    octet_7_q = 8'h0;
+    word_valid_q = 1'h0;
+    word_first_q = 1'h0;
     upper_q = 18'h0;
     lower_q = 18'h0;
     pairs_valid_q = 1'h0;
@@ -996,10 +1089,20 @@ module front_rx_verify_l4_sum (
     lanes_q = 18'h0;
     lanes_valid_q = 1'h0;
     lanes_first_q = 1'h0;
+    acc_q = 32'h0;
   end
 
   always_ff @(posedge clock) begin
-    acc_q <= acc_d;
+    octet_0_q <= octet_0_d;
+    octet_1_q <= octet_1_d;
+    octet_2_q <= octet_2_d;
+    octet_3_q <= octet_3_d;
+    octet_4_q <= octet_4_d;
+    octet_5_q <= octet_5_d;
+    octet_6_q <= octet_6_d;
+    octet_7_q <= octet_7_d;
+    word_valid_q <= word_valid_d;
+    word_first_q <= word_first_d;
     upper_q <= upper_d;
     lower_q <= lower_d;
     pairs_valid_q <= pairs_valid_d;
@@ -1007,59 +1110,62 @@ module front_rx_verify_l4_sum (
     lanes_q <= lanes_d;
     lanes_valid_q <= lanes_valid_d;
     lanes_first_q <= lanes_first_d;
+    acc_q <= acc_d;
   end
 
   always_comb begin
     acc_d = acc_q;
     upper_d = upper_q;
     lower_d = lower_q;
+    word_valid_d = word_valid_q;
+    word_first_d = word_first_q;
     pairs_valid_d = pairs_valid_q;
     pairs_first_d = pairs_first_q;
     lanes_d = lanes_q;
     lanes_valid_d = lanes_valid_q;
     lanes_first_d = lanes_first_q;
-    m = 64'h0;
-    m = m << 8;
-    if (mask[7]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[6]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[5]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[4]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[3]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[2]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[1]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
+    octet_0_d = 8'h0;
     if (mask[0]) begin
-      m = m | c_byte;
+      octet_0_d = data[7:0];
     end
-    w = data & m;
-    l0 = {2'h0, w[15:0]};
-    l1 = {2'h0, w[31:16]};
-    l2 = {2'h0, w[47:32]};
-    l3 = {2'h0, w[63:48]};
+    octet_1_d = 8'h0;
+    if (mask[1]) begin
+      octet_1_d = data[15:8];
+    end
+    octet_2_d = 8'h0;
+    if (mask[2]) begin
+      octet_2_d = data[23:16];
+    end
+    octet_3_d = 8'h0;
+    if (mask[3]) begin
+      octet_3_d = data[31:24];
+    end
+    octet_4_d = 8'h0;
+    if (mask[4]) begin
+      octet_4_d = data[39:32];
+    end
+    octet_5_d = 8'h0;
+    if (mask[5]) begin
+      octet_5_d = data[47:40];
+    end
+    octet_6_d = 8'h0;
+    if (mask[6]) begin
+      octet_6_d = data[55:48];
+    end
+    octet_7_d = 8'h0;
+    if (mask[7]) begin
+      octet_7_d = data[63:56];
+    end
+    word_valid_d = valid;
+    word_first_d = first;
+    l0 = ({10'h0, octet_1_q} << 8) | {10'h0, octet_0_q};
+    l1 = ({10'h0, octet_3_q} << 8) | {10'h0, octet_2_q};
+    l2 = ({10'h0, octet_5_q} << 8) | {10'h0, octet_4_q};
+    l3 = ({10'h0, octet_7_q} << 8) | {10'h0, octet_6_q};
     lower_d = l0 + l1;
     upper_d = l2 + l3;
-    pairs_valid_d = valid;
-    pairs_first_d = first;
+    pairs_valid_d = word_valid_q;
+    pairs_first_d = word_first_q;
     lanes_d = lower_q + upper_q;
     lanes_valid_d = pairs_valid_q;
     lanes_first_d = pairs_first_q;
@@ -1082,16 +1188,31 @@ module front_rx_verify_ipos_sum (
     input  logic [7:0] mask,
     output logic [22:0] sum
 );
-  localparam logic [63:0] c_byte = 64'hff;
-  logic [63:0] m;
-  logic [63:0] w;
   logic [17:0] l0;
   logic [17:0] l1;
   logic [17:0] l2;
   logic [17:0] l3;
   logic [22:0] base;
-  logic [22:0] acc_d;
-  logic [22:0] acc_q;
+  logic [7:0] octet_0_d;
+  logic [7:0] octet_0_q;
+  logic [7:0] octet_1_d;
+  logic [7:0] octet_1_q;
+  logic [7:0] octet_2_d;
+  logic [7:0] octet_2_q;
+  logic [7:0] octet_3_d;
+  logic [7:0] octet_3_q;
+  logic [7:0] octet_4_d;
+  logic [7:0] octet_4_q;
+  logic [7:0] octet_5_d;
+  logic [7:0] octet_5_q;
+  logic [7:0] octet_6_d;
+  logic [7:0] octet_6_q;
+  logic [7:0] octet_7_d;
+  logic [7:0] octet_7_q;
+  logic word_valid_d;
+  logic word_valid_q;
+  logic word_first_d;
+  logic word_first_q;
   logic [17:0] upper_d;
   logic [17:0] upper_q;
   logic [17:0] lower_d;
@@ -1106,9 +1227,20 @@ module front_rx_verify_ipos_sum (
   logic lanes_valid_q;
   logic lanes_first_d;
   logic lanes_first_q;
+  logic [22:0] acc_d;
+  logic [22:0] acc_q;
 
   initial begin
-    acc_q = 23'h0;
+    octet_0_q = 8'h0;
+    octet_1_q = 8'h0;
+    octet_2_q = 8'h0;
+    octet_3_q = 8'h0;
+    octet_4_q = 8'h0;
+    octet_5_q = 8'h0;
+    octet_6_q = 8'h0;
+    octet_7_q = 8'h0;
+    word_valid_q = 1'h0;
+    word_first_q = 1'h0;
     upper_q = 18'h0;
     lower_q = 18'h0;
     pairs_valid_q = 1'h0;
@@ -1116,10 +1248,20 @@ module front_rx_verify_ipos_sum (
     lanes_q = 18'h0;
     lanes_valid_q = 1'h0;
     lanes_first_q = 1'h0;
+    acc_q = 23'h0;
   end
 
   always_ff @(posedge clock) begin
-    acc_q <= acc_d;
+    octet_0_q <= octet_0_d;
+    octet_1_q <= octet_1_d;
+    octet_2_q <= octet_2_d;
+    octet_3_q <= octet_3_d;
+    octet_4_q <= octet_4_d;
+    octet_5_q <= octet_5_d;
+    octet_6_q <= octet_6_d;
+    octet_7_q <= octet_7_d;
+    word_valid_q <= word_valid_d;
+    word_first_q <= word_first_d;
     upper_q <= upper_d;
     lower_q <= lower_d;
     pairs_valid_q <= pairs_valid_d;
@@ -1127,59 +1269,62 @@ module front_rx_verify_ipos_sum (
     lanes_q <= lanes_d;
     lanes_valid_q <= lanes_valid_d;
     lanes_first_q <= lanes_first_d;
+    acc_q <= acc_d;
   end
 
   always_comb begin
     acc_d = acc_q;
     upper_d = upper_q;
     lower_d = lower_q;
+    word_valid_d = word_valid_q;
+    word_first_d = word_first_q;
     pairs_valid_d = pairs_valid_q;
     pairs_first_d = pairs_first_q;
     lanes_d = lanes_q;
     lanes_valid_d = lanes_valid_q;
     lanes_first_d = lanes_first_q;
-    m = 64'h0;
-    m = m << 8;
-    if (mask[7]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[6]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[5]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[4]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[3]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[2]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[1]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
+    octet_0_d = 8'h0;
     if (mask[0]) begin
-      m = m | c_byte;
+      octet_0_d = data[7:0];
     end
-    w = data & m;
-    l0 = {2'h0, w[15:0]};
-    l1 = {2'h0, w[31:16]};
-    l2 = {2'h0, w[47:32]};
-    l3 = {2'h0, w[63:48]};
+    octet_1_d = 8'h0;
+    if (mask[1]) begin
+      octet_1_d = data[15:8];
+    end
+    octet_2_d = 8'h0;
+    if (mask[2]) begin
+      octet_2_d = data[23:16];
+    end
+    octet_3_d = 8'h0;
+    if (mask[3]) begin
+      octet_3_d = data[31:24];
+    end
+    octet_4_d = 8'h0;
+    if (mask[4]) begin
+      octet_4_d = data[39:32];
+    end
+    octet_5_d = 8'h0;
+    if (mask[5]) begin
+      octet_5_d = data[47:40];
+    end
+    octet_6_d = 8'h0;
+    if (mask[6]) begin
+      octet_6_d = data[55:48];
+    end
+    octet_7_d = 8'h0;
+    if (mask[7]) begin
+      octet_7_d = data[63:56];
+    end
+    word_valid_d = valid;
+    word_first_d = first;
+    l0 = ({10'h0, octet_1_q} << 8) | {10'h0, octet_0_q};
+    l1 = ({10'h0, octet_3_q} << 8) | {10'h0, octet_2_q};
+    l2 = ({10'h0, octet_5_q} << 8) | {10'h0, octet_4_q};
+    l3 = ({10'h0, octet_7_q} << 8) | {10'h0, octet_6_q};
     lower_d = l0 + l1;
     upper_d = l2 + l3;
-    pairs_valid_d = valid;
-    pairs_first_d = first;
+    pairs_valid_d = word_valid_q;
+    pairs_first_d = word_first_q;
     lanes_d = lower_q + upper_q;
     lanes_valid_d = pairs_valid_q;
     lanes_first_d = pairs_first_q;
@@ -1238,8 +1383,9 @@ module front_rx_verify (
     input  logic last,
     input  logic [4:0] k,
     input  logic [3:0] v,
-    input  logic [12:0] long,
-    input  logic [3:0] port_beat,
+    input  logic [12:0] number,
+    input  logic head,
+    input  logic port,
     input  logic odd,
     input  logic [16:0] upto,
     input  logic [7:0] covered,
@@ -1254,8 +1400,9 @@ module front_rx_verify (
 );
   logic [4:0] masks_k;
   logic [3:0] masks_v;
-  logic [12:0] masks_long;
-  logic [3:0] masks_port_beat;
+  logic [12:0] masks_number;
+  logic masks_head;
+  logic masks_port;
   logic masks_odd;
   logic [16:0] masks_last;
   logic [7:0] masks_covered;
@@ -1285,20 +1432,12 @@ module front_rx_verify (
   logic ipos_fold_valid;
   logic [63:0] data1_d;
   logic [63:0] data1_q;
-  logic [63:0] data2_d;
-  logic [63:0] data2_q;
   logic valid1_d;
   logic valid1_q;
-  logic valid2_d;
-  logic valid2_q;
   logic start1_d;
   logic start1_q;
-  logic start2_d;
-  logic start2_q;
   logic again1_d;
   logic again1_q;
-  logic again2_d;
-  logic again2_q;
   logic [16:0] pseudo1_d;
   logic [16:0] pseudo1_q;
   logic [16:0] pseudo2_d;
@@ -1320,13 +1459,9 @@ module front_rx_verify (
 
   initial begin
     data1_q = 64'h0;
-    data2_q = 64'h0;
     valid1_q = 1'h0;
-    valid2_q = 1'h0;
     start1_q = 1'h0;
-    start2_q = 1'h0;
     again1_q = 1'h0;
-    again2_q = 1'h0;
     pseudo1_q = 17'h0;
     pseudo2_q = 17'h0;
     pseudo3_q = 17'h0;
@@ -1340,13 +1475,9 @@ module front_rx_verify (
 
   always_ff @(posedge clock) begin
     data1_q <= data1_d;
-    data2_q <= data2_d;
     valid1_q <= valid1_d;
-    valid2_q <= valid2_d;
     start1_q <= start1_d;
-    start2_q <= start2_d;
     again1_q <= again1_d;
-    again2_q <= again2_d;
     pseudo1_q <= pseudo1_d;
     pseudo2_q <= pseudo2_d;
     pseudo3_q <= pseudo3_d;
@@ -1362,8 +1493,9 @@ module front_rx_verify (
       .clock(clock),
       .k(masks_k),
       .v(masks_v),
-      .long(masks_long),
-      .port_beat(masks_port_beat),
+      .number(masks_number),
+      .head(masks_head),
+      .port(masks_port),
       .odd(masks_odd),
       .last(masks_last),
       .covered(masks_covered),
@@ -1419,13 +1551,9 @@ module front_rx_verify (
 
   always_comb begin
     data1_d = data1_q;
-    data2_d = data2_q;
     valid1_d = valid1_q;
-    valid2_d = valid2_q;
     start1_d = start1_q;
-    start2_d = start2_q;
     again1_d = again1_q;
-    again2_d = again2_q;
     pseudo1_d = pseudo1_q;
     pseudo2_d = pseudo2_q;
     pseudo3_d = pseudo3_q;
@@ -1437,30 +1565,27 @@ module front_rx_verify (
     lasts_d = lasts_q;
     masks_k = k;
     masks_v = v;
-    masks_long = long;
-    masks_port_beat = port_beat;
+    masks_number = number;
+    masks_head = head;
+    masks_port = port;
     masks_odd = odd;
     masks_last = upto;
     masks_covered = covered;
     data1_d = data;
-    data2_d = data1_q;
     valid1_d = valid;
-    valid2_d = valid1_q;
     start1_d = k == 5'h0;
-    start2_d = start1_q;
     again1_d = (k == 5'h0) | (v == 4'h1);
-    again2_d = again1_q;
-    ip_sum_valid = valid2_q;
-    ip_sum_first = again2_q;
-    ip_sum_data = data2_q;
+    ip_sum_valid = valid1_q;
+    ip_sum_first = again1_q;
+    ip_sum_data = data1_q;
     ip_sum_mask = masks_ip;
-    l4_sum_valid = valid2_q;
-    l4_sum_first = start2_q;
-    l4_sum_data = data2_q;
+    l4_sum_valid = valid1_q;
+    l4_sum_first = start1_q;
+    l4_sum_data = data1_q;
     l4_sum_mask = masks_l4;
-    ipos_sum_valid = valid2_q & back;
-    ipos_sum_first = start2_q;
-    ipos_sum_data = data2_q;
+    ipos_sum_valid = valid1_q & back;
+    ipos_sum_first = start1_q;
+    ipos_sum_data = data1_q;
     ipos_sum_mask = masks_ipos;
     pseudo1_d = pseudo;
     pseudo2_d = pseudo1_q;
@@ -1488,7 +1613,6 @@ module front_rx_verify (
     tail_done = lasts_q[7];
     if (reset) begin
       valid1_d = 1'h0;
-      valid2_d = 1'h0;
       dones_d = 8'h0;
       lasts_d = 8'h0;
     end
@@ -2103,7 +2227,8 @@ module front_rx (
   logic [4:0] fields_k1;
   logic [3:0] fields_v1;
   logic [12:0] fields_long1;
-  logic [3:0] fields_port_beat;
+  logic fields_head1;
+  logic fields_port1;
   logic fields_odd;
   logic [16:0] fields_upto;
   logic [7:0] fields_cover1;
@@ -2115,8 +2240,9 @@ module front_rx (
   logic verify_last;
   logic [4:0] verify_k;
   logic [3:0] verify_v;
-  logic [12:0] verify_long;
-  logic [3:0] verify_port_beat;
+  logic [12:0] verify_number;
+  logic verify_head;
+  logic verify_port;
   logic verify_odd;
   logic [16:0] verify_upto;
   logic [7:0] verify_covered;
@@ -2233,7 +2359,8 @@ module front_rx (
       .k1(fields_k1),
       .v1(fields_v1),
       .long1(fields_long1),
-      .port_beat(fields_port_beat),
+      .head1(fields_head1),
+      .port1(fields_port1),
       .odd(fields_odd),
       .upto(fields_upto),
       .cover1(fields_cover1),
@@ -2249,8 +2376,9 @@ module front_rx (
       .last(verify_last),
       .k(verify_k),
       .v(verify_v),
-      .long(verify_long),
-      .port_beat(verify_port_beat),
+      .number(verify_number),
+      .head(verify_head),
+      .port(verify_port),
       .odd(verify_odd),
       .upto(verify_upto),
       .covered(verify_covered),
@@ -2347,7 +2475,7 @@ module front_rx (
     vlan_s_beat = s_beat;
     vlan_s_valid = s_valid;
     s_ready = vlan_s_ready;
-    room_d = (((beats_level < 7'h38) & (keys_level < 5'h8)) & (metas_level < 7'h8)) & (tails_level < 6'h10);
+    room_d = (((beats_level[6:3] < 4'h7) & (keys_level[4:3] == 2'h0)) & (metas_level[6:3] == 4'h0)) & (tails_level[5:4] == 2'h0);
     vlan_m_ready = room_q;
     fire = vlan_m_valid & room_q;
     beats_data_in = vlan_m_beat;
@@ -2377,8 +2505,9 @@ module front_rx (
     verify_last = last1_q;
     verify_k = fields_k1;
     verify_v = fields_v1;
-    verify_long = fields_long1;
-    verify_port_beat = fields_port_beat;
+    verify_number = fields_long1;
+    verify_head = fields_head1;
+    verify_port = fields_port1;
     verify_odd = fields_odd;
     verify_upto = fields_upto;
     verify_covered = fields_cover1;

@@ -39,16 +39,31 @@ module insert_lanes (
     input  logic [7:0] mask,
     output logic [31:0] sum
 );
-  localparam logic [63:0] c_byte = 64'hff;
-  logic [63:0] m;
-  logic [63:0] w;
   logic [17:0] l0;
   logic [17:0] l1;
   logic [17:0] l2;
   logic [17:0] l3;
   logic [31:0] base;
-  logic [31:0] acc_d;
-  logic [31:0] acc_q;
+  logic [7:0] octet_0_d;
+  logic [7:0] octet_0_q;
+  logic [7:0] octet_1_d;
+  logic [7:0] octet_1_q;
+  logic [7:0] octet_2_d;
+  logic [7:0] octet_2_q;
+  logic [7:0] octet_3_d;
+  logic [7:0] octet_3_q;
+  logic [7:0] octet_4_d;
+  logic [7:0] octet_4_q;
+  logic [7:0] octet_5_d;
+  logic [7:0] octet_5_q;
+  logic [7:0] octet_6_d;
+  logic [7:0] octet_6_q;
+  logic [7:0] octet_7_d;
+  logic [7:0] octet_7_q;
+  logic word_valid_d;
+  logic word_valid_q;
+  logic word_first_d;
+  logic word_first_q;
   logic [17:0] upper_d;
   logic [17:0] upper_q;
   logic [17:0] lower_d;
@@ -63,9 +78,20 @@ module insert_lanes (
   logic lanes_valid_q;
   logic lanes_first_d;
   logic lanes_first_q;
+  logic [31:0] acc_d;
+  logic [31:0] acc_q;
 
   initial begin
-    acc_q = 32'h0;
+    octet_0_q = 8'h0;
+    octet_1_q = 8'h0;
+    octet_2_q = 8'h0;
+    octet_3_q = 8'h0;
+    octet_4_q = 8'h0;
+    octet_5_q = 8'h0;
+    octet_6_q = 8'h0;
+    octet_7_q = 8'h0;
+    word_valid_q = 1'h0;
+    word_first_q = 1'h0;
     upper_q = 18'h0;
     lower_q = 18'h0;
     pairs_valid_q = 1'h0;
@@ -73,10 +99,20 @@ module insert_lanes (
     lanes_q = 18'h0;
     lanes_valid_q = 1'h0;
     lanes_first_q = 1'h0;
+    acc_q = 32'h0;
   end
 
   always_ff @(posedge clock) begin
-    acc_q <= acc_d;
+    octet_0_q <= octet_0_d;
+    octet_1_q <= octet_1_d;
+    octet_2_q <= octet_2_d;
+    octet_3_q <= octet_3_d;
+    octet_4_q <= octet_4_d;
+    octet_5_q <= octet_5_d;
+    octet_6_q <= octet_6_d;
+    octet_7_q <= octet_7_d;
+    word_valid_q <= word_valid_d;
+    word_first_q <= word_first_d;
     upper_q <= upper_d;
     lower_q <= lower_d;
     pairs_valid_q <= pairs_valid_d;
@@ -84,59 +120,62 @@ module insert_lanes (
     lanes_q <= lanes_d;
     lanes_valid_q <= lanes_valid_d;
     lanes_first_q <= lanes_first_d;
+    acc_q <= acc_d;
   end
 
   always_comb begin
     acc_d = acc_q;
     upper_d = upper_q;
     lower_d = lower_q;
+    word_valid_d = word_valid_q;
+    word_first_d = word_first_q;
     pairs_valid_d = pairs_valid_q;
     pairs_first_d = pairs_first_q;
     lanes_d = lanes_q;
     lanes_valid_d = lanes_valid_q;
     lanes_first_d = lanes_first_q;
-    m = 64'h0;
-    m = m << 8;
-    if (mask[7]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[6]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[5]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[4]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[3]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[2]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[1]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
+    octet_0_d = 8'h0;
     if (mask[0]) begin
-      m = m | c_byte;
+      octet_0_d = data[7:0];
     end
-    w = data & m;
-    l0 = {2'h0, w[15:0]};
-    l1 = {2'h0, w[31:16]};
-    l2 = {2'h0, w[47:32]};
-    l3 = {2'h0, w[63:48]};
+    octet_1_d = 8'h0;
+    if (mask[1]) begin
+      octet_1_d = data[15:8];
+    end
+    octet_2_d = 8'h0;
+    if (mask[2]) begin
+      octet_2_d = data[23:16];
+    end
+    octet_3_d = 8'h0;
+    if (mask[3]) begin
+      octet_3_d = data[31:24];
+    end
+    octet_4_d = 8'h0;
+    if (mask[4]) begin
+      octet_4_d = data[39:32];
+    end
+    octet_5_d = 8'h0;
+    if (mask[5]) begin
+      octet_5_d = data[47:40];
+    end
+    octet_6_d = 8'h0;
+    if (mask[6]) begin
+      octet_6_d = data[55:48];
+    end
+    octet_7_d = 8'h0;
+    if (mask[7]) begin
+      octet_7_d = data[63:56];
+    end
+    word_valid_d = valid;
+    word_first_d = first;
+    l0 = ({10'h0, octet_1_q} << 8) | {10'h0, octet_0_q};
+    l1 = ({10'h0, octet_3_q} << 8) | {10'h0, octet_2_q};
+    l2 = ({10'h0, octet_5_q} << 8) | {10'h0, octet_4_q};
+    l3 = ({10'h0, octet_7_q} << 8) | {10'h0, octet_6_q};
     lower_d = l0 + l1;
     upper_d = l2 + l3;
-    pairs_valid_d = valid;
-    pairs_first_d = first;
+    pairs_valid_d = word_valid_q;
+    pairs_first_d = word_first_q;
     lanes_d = lower_q + upper_q;
     lanes_valid_d = pairs_valid_q;
     lanes_first_d = pairs_first_q;
@@ -285,11 +324,14 @@ module insert_frames (
     input  logic m_ready
 );
   localparam logic [9:0] c_depth = 10'h200;
+  localparam logic [9:0] c_less = 10'h3ff;
   localparam logic [9:0] c_room = 10'h1f8;
   logic [9:0] rd_next;
   logic [9:0] wr_next;
   logic [9:0] used_next;
   logic [9:0] left;
+  logic [9:0] step;
+  logic [9:0] back;
   logic put;
   logic fits;
   logic over;
@@ -370,7 +412,7 @@ module insert_frames (
     used_d = used_q;
     held_d = held_q;
     metas_reset = reset;
-    fits = (used_q != c_depth) & (metas_level < 6'h1f);
+    fits = ((used_q & c_depth) == 10'h0) & (metas_level != 6'h1f);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
@@ -379,19 +421,21 @@ module insert_frames (
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
-    used_next = used_q;
-    left = held_q;
+    step = 10'h0;
+    back = 10'h0;
     if (pop) begin
-      used_next = used_q - 10'h1;
-      left = held_q - 10'h1;
+      step = c_less;
+      back = c_less;
     end
     if (put) begin
       wr_next = wr_q + 10'h1;
-      used_next = used_q + 10'h1;
+      step = 10'h1;
       if (pop) begin
-        used_next = used_q;
+        step = 10'h0;
       end
     end
+    used_next = used_q + step;
+    left = held_q + back;
     used_d = used_next;
     held_d = left;
     wr_d = wr_next;
@@ -448,10 +492,12 @@ module insert (
     input  logic m_ready
 );
   localparam logic [7:0] c_all = 8'hff;
+  localparam logic [3:0] c_first = 4'h1;
   localparam logic [8:0] c_longest = 9'h100;
   localparam logic [16:0] c_low = 17'hffff;
   localparam logic [15:0] c_ones = 16'hffff;
   localparam logic [63:0] c_word = 64'hffff;
+  logic go;
   logic fire;
   logic [1:0] flags;
   logic [7:0] from;
@@ -462,10 +508,9 @@ module insert (
   logic [16:0] lo;
   logic [16:0] hi;
   logic [16:0] twice;
-  logic [15:0] folded;
-  logic [63:0] swapped;
+  logic [3:0] takes;
   logic [63:0] hole;
-  logic [5:0] shift;
+  logic [63:0] words;
   logic [68:0] o;
   logic [63:0] rev_i;
   logic [63:0] rev_o;
@@ -502,6 +547,8 @@ module insert (
   logic [68:0] beat5_q;
   logic [68:0] beat6_d;
   logic [68:0] beat6_q;
+  logic [68:0] beat7_d;
+  logic [68:0] beat7_q;
   logic [1:0] flags1_d;
   logic [1:0] flags1_q;
   logic [1:0] flags2_d;
@@ -514,6 +561,8 @@ module insert (
   logic [1:0] flags5_q;
   logic [1:0] flags6_d;
   logic [1:0] flags6_q;
+  logic [1:0] flags7_d;
+  logic [1:0] flags7_q;
   logic [12:0] place1_d;
   logic [12:0] place1_q;
   logic [12:0] place2_d;
@@ -526,6 +575,8 @@ module insert (
   logic [12:0] place5_q;
   logic [12:0] place6_d;
   logic [12:0] place6_q;
+  logic [12:0] place7_d;
+  logic [12:0] place7_q;
   logic [63:0] data1_d;
   logic [63:0] data1_q;
   logic [7:0] mask1_d;
@@ -538,6 +589,16 @@ module insert (
   logic [15:0] check_q;
   logic [8:0] sent_d;
   logic [8:0] sent_q;
+  logic [68:0] out_d;
+  logic [68:0] out_q;
+  logic here_d;
+  logic here_q;
+  logic [15:0] word_d;
+  logic [15:0] word_q;
+  logic [1:0] lane_d;
+  logic [1:0] lane_q;
+  logic full_d;
+  logic full_q;
 
   initial begin
     number_q = 9'h0;
@@ -547,24 +608,32 @@ module insert (
     beat4_q = 69'h0;
     beat5_q = 69'h0;
     beat6_q = 69'h0;
+    beat7_q = 69'h0;
     flags1_q = 2'h0;
     flags2_q = 2'h0;
     flags3_q = 2'h0;
     flags4_q = 2'h0;
     flags5_q = 2'h0;
     flags6_q = 2'h0;
+    flags7_q = 2'h0;
     place1_q = 13'h0;
     place2_q = 13'h0;
     place3_q = 13'h0;
     place4_q = 13'h0;
     place5_q = 13'h0;
     place6_q = 13'h0;
+    place7_q = 13'h0;
     data1_q = 64'h0;
     mask1_q = 8'h0;
     first1_q = 1'h0;
     once_q = 17'h0;
     check_q = 16'h0;
     sent_q = 9'h0;
+    out_q = 69'h0;
+    here_q = 1'h0;
+    word_q = 16'h0;
+    lane_q = 2'h0;
+    full_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -575,24 +644,32 @@ module insert (
     beat4_q <= beat4_d;
     beat5_q <= beat5_d;
     beat6_q <= beat6_d;
+    beat7_q <= beat7_d;
     flags1_q <= flags1_d;
     flags2_q <= flags2_d;
     flags3_q <= flags3_d;
     flags4_q <= flags4_d;
     flags5_q <= flags5_d;
     flags6_q <= flags6_d;
+    flags7_q <= flags7_d;
     place1_q <= place1_d;
     place2_q <= place2_d;
     place3_q <= place3_d;
     place4_q <= place4_d;
     place5_q <= place5_d;
     place6_q <= place6_d;
+    place7_q <= place7_d;
     data1_q <= data1_d;
     mask1_q <= mask1_d;
     first1_q <= first1_d;
     once_q <= once_d;
     check_q <= check_d;
     sent_q <= sent_d;
+    out_q <= out_d;
+    here_q <= here_d;
+    word_q <= word_d;
+    lane_q <= lane_d;
+    full_q <= full_d;
   end
 
   insert_rev rev (
@@ -635,24 +712,32 @@ module insert (
     beat4_d = beat4_q;
     beat5_d = beat5_q;
     beat6_d = beat6_q;
+    beat7_d = beat7_q;
     flags1_d = flags1_q;
     flags2_d = flags2_q;
     flags3_d = flags3_q;
     flags4_d = flags4_q;
     flags5_d = flags5_q;
     flags6_d = flags6_q;
+    flags7_d = flags7_q;
     place1_d = place1_q;
     place2_d = place2_q;
     place3_d = place3_q;
     place4_d = place4_q;
     place5_d = place5_q;
     place6_d = place6_q;
+    place7_d = place7_q;
     data1_d = data1_q;
     mask1_d = mask1_q;
     first1_d = first1_q;
     once_d = once_q;
     check_d = check_q;
     sent_d = sent_q;
+    out_d = out_q;
+    here_d = here_q;
+    word_d = word_q;
+    lane_d = lane_q;
+    full_d = full_q;
     frames_reset = reset;
     s_ready = frames_room;
     used = frames_level;
@@ -703,42 +788,73 @@ module insert (
     flags4_d = flags3_q;
     place3_d = place2_q;
     place4_d = place3_q;
-    lo = {1'h0, lanes_sum[15:0]};
-    hi = {1'h0, lanes_sum[31:16]};
-    once_d = lo + hi;
     beat5_d = beat4_q;
     flags5_d = flags4_q;
     place5_d = place4_q;
-    twice = (once_q & c_low) + (once_q >> 16);
-    folded = twice[15:0];
-    check_d = ~folded;
-    if (folded == c_ones) begin
-      check_d = c_ones;
-    end
+    lo = {1'h0, lanes_sum[15:0]};
+    hi = {1'h0, lanes_sum[31:16]};
+    once_d = lo + hi;
     beat6_d = beat5_q;
     flags6_d = flags5_q;
     place6_d = place5_q;
-    frames_beat_in = beat6_q;
-    frames_write = flags6_q == 2'h1;
-    frames_finish = flags6_q[0] & beat6_q[67];
-    frames_keep = ((~beat6_q[68]) & (~flags6_q[1])) & (~frames_overflow);
-    frames_meta_in = ({16'h0, place6_q} << 16) | {13'h0, check_q};
-    swapped = ({56'h0, frames_m_meta[7:0]} << 8) | {56'h0, frames_m_meta[15:8]};
-    shift = {4'h0, frames_m_meta[18:17]} << 4;
-    hole = c_word << shift;
-    o = frames_m_beat;
-    if (frames_m_meta[28] & (sent_q == frames_m_meta[27:19])) begin
-      o[63:0] = (frames_m_beat[63:0] & (~hole)) | (swapped << shift);
+    twice = (once_q & c_low) + (once_q >> 16);
+    check_d = ~twice[15:0];
+    if (once_q == c_low) begin
+      check_d = c_ones;
     end
-    m_beat = o;
-    m_valid = frames_m_valid;
-    frames_m_ready = m_ready;
-    if (frames_m_valid & m_ready) begin
-      sent_d = sent_q + 9'h1;
-      if (frames_m_beat[67]) begin
-        sent_d = 9'h0;
+    beat7_d = beat6_q;
+    flags7_d = flags6_q;
+    place7_d = place6_q;
+    frames_beat_in = beat7_q;
+    frames_write = flags7_q == 2'h1;
+    frames_finish = flags7_q[0] & beat7_q[67];
+    frames_keep = (~beat7_q[68]) & (~flags7_q[1]);
+    frames_meta_in = ({16'h0, place7_q} << 16) | {13'h0, check_q};
+    go = m_ready | (~full_q);
+    frames_m_ready = go;
+    if (go) begin
+      full_d = frames_m_valid;
+      out_d = frames_m_beat;
+      word_d = ({8'h0, frames_m_meta[7:0]} << 8) | {8'h0, frames_m_meta[15:8]};
+      lane_d = frames_m_meta[18:17];
+      here_d = frames_m_meta[28] & (sent_q == frames_m_meta[27:19]);
+      if (frames_m_valid) begin
+        sent_d = sent_q + 9'h1;
+        if (frames_m_beat[67]) begin
+          sent_d = 9'h0;
+        end
       end
     end
+    takes = 4'h0;
+    if (here_q) begin
+      takes = c_first << lane_q;
+    end
+    hole = 64'h0;
+    words = 64'h0;
+    hole = hole << 16;
+    if (takes[3]) begin
+      hole = hole | c_word;
+    end
+    words = (words << 16) | {48'h0, word_q};
+    hole = hole << 16;
+    if (takes[2]) begin
+      hole = hole | c_word;
+    end
+    words = (words << 16) | {48'h0, word_q};
+    hole = hole << 16;
+    if (takes[1]) begin
+      hole = hole | c_word;
+    end
+    words = (words << 16) | {48'h0, word_q};
+    hole = hole << 16;
+    if (takes[0]) begin
+      hole = hole | c_word;
+    end
+    words = (words << 16) | {48'h0, word_q};
+    o = out_q;
+    o[63:0] = (out_q[63:0] & (~hole)) | (words & hole);
+    m_beat = o;
+    m_valid = full_q;
     if (reset) begin
       number_d = 9'h0;
       flags1_d = 2'h0;
@@ -747,7 +863,9 @@ module insert (
       flags4_d = 2'h0;
       flags5_d = 2'h0;
       flags6_d = 2'h0;
+      flags7_d = 2'h0;
       sent_d = 9'h0;
+      full_d = 1'h0;
     end
   end
 endmodule

@@ -631,19 +631,18 @@ module ipos_card_front_rx_vlan (
   logic [63:0] low;
   logic [63:0] high;
   logic [68:0] o;
-  logic [15:0] this_tci;
   logic [68:0] held_d;
   logic [68:0] held_q;
   logic held_valid_d;
   logic held_valid_q;
   logic [1:0] held_index_d;
   logic [1:0] held_index_q;
+  logic held_tpid_d;
+  logic held_tpid_q;
   logic [1:0] next_index_d;
   logic [1:0] next_index_q;
   logic inside_d;
   logic inside_q;
-  logic [15:0] tci_d;
-  logic [15:0] tci_q;
   logic [68:0] out_d;
   logic [68:0] out_q;
   logic out_valid_d;
@@ -659,9 +658,9 @@ module ipos_card_front_rx_vlan (
     held_q = 69'h0;
     held_valid_q = 1'h0;
     held_index_q = 2'h0;
+    held_tpid_q = 1'h0;
     next_index_q = 2'h0;
     inside_q = 1'h0;
-    tci_q = 16'h0;
     out_q = 69'h0;
     out_valid_q = 1'h0;
     out_tagged_q = 1'h0;
@@ -673,9 +672,9 @@ module ipos_card_front_rx_vlan (
     held_q <= held_d;
     held_valid_q <= held_valid_d;
     held_index_q <= held_index_d;
+    held_tpid_q <= held_tpid_d;
     next_index_q <= next_index_d;
     inside_q <= inside_d;
-    tci_q <= tci_d;
     out_q <= out_d;
     out_valid_q <= out_valid_d;
     out_tagged_q <= out_tagged_d;
@@ -687,9 +686,9 @@ module ipos_card_front_rx_vlan (
     held_d = held_q;
     held_valid_d = held_valid_q;
     held_index_d = held_index_q;
+    held_tpid_d = held_tpid_q;
     next_index_d = next_index_q;
     inside_d = inside_q;
-    tci_d = tci_q;
     out_d = out_q;
     out_valid_d = out_valid_q;
     out_tagged_d = out_tagged_q;
@@ -704,13 +703,9 @@ module ipos_card_front_rx_vlan (
     moves = (held_valid_q & go) & (held_q[67] | s_valid);
     s_ready = (~held_valid_q) | moves;
     accept = s_valid & ((~held_valid_q) | moves);
-    is_tag = ((held_index_q == 2'h1) & (16'(held_q[63:0] >> 32) == c_tpid)) & (~held_q[67]);
+    is_tag = ((held_index_q == 2'h1) & held_tpid_q) & (~held_q[67]);
     strip = is_tag | inside_q;
     spent = ((strip & (~held_q[67])) & s_beat[67]) & (s_beat[66:64] < 3'h4);
-    this_tci = tci_q;
-    if (is_tag) begin
-      this_tci = ({8'h0, 8'(held_q[63:0] >> 48)} << 8) | {8'h0, 8'(held_q[63:0] >> 56)};
-    end
     low = {32'h0, 32'(held_q[63:0] >> 32)};
     if (is_tag) begin
       low = {32'h0, 32'(held_q[63:0])};
@@ -737,16 +732,18 @@ module ipos_card_front_rx_vlan (
     if (moves) begin
       out_d = o;
       out_tagged_d = strip;
-      out_tci_d = this_tci;
-      tci_d = this_tci;
+      if (held_index_q == 2'h1) begin
+        out_tci_d = ({8'h0, 8'(held_q[63:0] >> 48)} << 8) | {8'h0, 8'(held_q[63:0] >> 56)};
+      end
       inside_d = (strip & (~held_q[67])) & (~spent);
-      out_runt_d = (((held_index_q == 2'h0) & held_q[67]) | (((held_index_q == 2'h1) & held_q[67]) & ((held_q[66:64] < 3'h5) | (16'(held_q[63:0] >> 32) == c_tpid)))) | ((is_tag & s_beat[67]) & (s_beat[66:64] == 3'h0));
+      out_runt_d = (((held_index_q == 2'h0) & held_q[67]) | (((held_index_q == 2'h1) & held_q[67]) & ((held_q[66:64] < 3'h5) | held_tpid_q))) | ((is_tag & s_beat[67]) & (s_beat[66:64] == 3'h0));
       held_valid_d = 1'h0;
     end
     if (accept) begin
       held_d = s_beat;
       held_valid_d = ~(moves & spent);
       held_index_d = next_index_q;
+      held_tpid_d = 16'(s_beat[63:0] >> 32) == c_tpid;
       if (s_beat[67]) begin
         next_index_d = 2'h0;
       end else if (next_index_q != 2'h2) begin
@@ -812,7 +809,8 @@ module ipos_card_front_rx_fields (
     output logic [4:0] k1,
     output logic [3:0] v1,
     output logic [12:0] long1,
-    output logic [3:0] port_beat,
+    output logic head1,
+    output logic port1,
     output logic odd,
     output logic [16:0] upto,
     output logic [7:0] cover1,
@@ -830,6 +828,14 @@ module ipos_card_front_rx_fields (
   localparam logic [7:0] c_udp_connection = 8'h16;
   localparam logic [3:0] c_v = 4'hf;
   logic [2:0] port_pos;
+  logic head;
+  logic port;
+  logic [3:0] more;
+  logic [15:0] s;
+  logic [15:0] d;
+  logic [15:0] u;
+  logic [15:0] c;
+  logic [7:0] f;
   logic tcp;
   logic udp;
   logic enough;
@@ -862,10 +868,20 @@ module ipos_card_front_rx_fields (
   logic [3:0] vd_q;
   logic [12:0] longd_d;
   logic [12:0] longd_q;
+  logic headd_d;
+  logic headd_q;
+  logic portd_d;
+  logic portd_q;
+  logic after1_d;
+  logic after1_q;
+  logic after2_d;
+  logic after2_q;
   logic [47:0] dst_d;
   logic [47:0] dst_q;
-  logic [47:0] src_d;
-  logic [47:0] src_q;
+  logic [15:0] src_hi_d;
+  logic [15:0] src_hi_q;
+  logic [31:0] src_lo_d;
+  logic [31:0] src_lo_q;
   logic ipos_d;
   logic ipos_q;
   logic is_ip_d;
@@ -888,8 +904,10 @@ module ipos_card_front_rx_fields (
   logic [7:0] proto_q;
   logic [31:0] sip_d;
   logic [31:0] sip_q;
-  logic [31:0] dip_d;
-  logic [31:0] dip_q;
+  logic [15:0] dip_hi_d;
+  logic [15:0] dip_hi_q;
+  logic [15:0] dip_lo_d;
+  logic [15:0] dip_lo_q;
   logic [15:0] sport_d;
   logic [15:0] sport_q;
   logic [15:0] dport_d;
@@ -941,8 +959,13 @@ module ipos_card_front_rx_fields (
     kd_q = 5'h0;
     vd_q = 4'h0;
     longd_q = 13'h0;
+    headd_q = 1'h0;
+    portd_q = 1'h0;
+    after1_q = 1'h0;
+    after2_q = 1'h0;
     dst_q = 48'h0;
-    src_q = 48'h0;
+    src_hi_q = 16'h0;
+    src_lo_q = 32'h0;
     ipos_q = 1'h0;
     is_ip_q = 1'h0;
     deep_q = 1'h0;
@@ -954,7 +977,8 @@ module ipos_card_front_rx_fields (
     frag_q = 16'h0;
     proto_q = 8'h0;
     sip_q = 32'h0;
-    dip_q = 32'h0;
+    dip_hi_q = 16'h0;
+    dip_lo_q = 16'h0;
     sport_q = 16'h0;
     dport_q = 16'h0;
     ulen_q = 16'h0;
@@ -988,8 +1012,13 @@ module ipos_card_front_rx_fields (
     kd_q <= kd_d;
     vd_q <= vd_d;
     longd_q <= longd_d;
+    headd_q <= headd_d;
+    portd_q <= portd_d;
+    after1_q <= after1_d;
+    after2_q <= after2_d;
     dst_q <= dst_d;
-    src_q <= src_d;
+    src_hi_q <= src_hi_d;
+    src_lo_q <= src_lo_d;
     ipos_q <= ipos_d;
     is_ip_q <= is_ip_d;
     deep_q <= deep_d;
@@ -1001,7 +1030,8 @@ module ipos_card_front_rx_fields (
     frag_q <= frag_d;
     proto_q <= proto_d;
     sip_q <= sip_d;
-    dip_q <= dip_d;
+    dip_hi_q <= dip_hi_d;
+    dip_lo_q <= dip_lo_d;
     sport_q <= sport_d;
     dport_q <= dport_d;
     ulen_q <= ulen_d;
@@ -1035,13 +1065,18 @@ module ipos_card_front_rx_fields (
     kd_d = kd_q;
     vd_d = vd_q;
     longd_d = longd_q;
+    headd_d = headd_q;
+    portd_d = portd_q;
+    after1_d = after1_q;
+    after2_d = after2_q;
     mac_same_d = mac_same_q;
     left_d = left_q;
     until_d = until_q;
     l4_d = l4_q;
     malformed_d = malformed_q;
     dst_d = dst_q;
-    src_d = src_q;
+    src_hi_d = src_hi_q;
+    src_lo_d = src_lo_q;
     ipos_d = ipos_q;
     is_ip_d = is_ip_q;
     deep_d = deep_q;
@@ -1053,7 +1088,8 @@ module ipos_card_front_rx_fields (
     frag_d = frag_q;
     proto_d = proto_q;
     sip_d = sip_q;
-    dip_d = dip_q;
+    dip_hi_d = dip_hi_q;
+    dip_lo_d = dip_lo_q;
     sport_d = sport_q;
     dport_d = dport_q;
     ulen_d = ulen_q;
@@ -1068,27 +1104,42 @@ module ipos_card_front_rx_fields (
     was_tci_d = was_tci_q;
     out_d = out_q;
     out_valid_d = out_valid_q;
+    head = v_q < pb_q;
+    port = v_q == pb_q;
     tcp = proto_q == c_tcp;
     udp = proto_q == c_udp;
     port_pos = 3'h6;
     if (ihl_q[0]) begin
       port_pos = 3'h2;
     end
-    stop_d = pb_q + 4'h1;
+    more = 4'h1;
     end_pos_d = 3'h5;
     if (ihl_q[0]) begin
       end_pos_d = 3'h1;
     end
     if (tcp) begin
-      stop_d = pb_q + 4'h3;
+      more = 4'h3;
       end_pos_d = 3'h1;
       if (ihl_q[0]) begin
-        stop_d = pb_q + 4'h2;
+        more = 4'h2;
         end_pos_d = 3'h5;
       end
     end
+    stop_d = pb_q + more;
+    s = be[15:0];
+    d = be[63:48];
+    u = be[47:32];
+    c = be[31:16];
+    f = be[39:32];
+    if (ihl_q[0]) begin
+      s = be[47:32];
+      d = be[31:16];
+      u = be[15:0];
+      c = be[63:48];
+      f = be[7:0];
+    end
     is_ipos = be[31:16] == ethertype;
-    enough = k_q >= 5'h6;
+    enough = (k_q[4:3] != 2'h0) | (k_q[2:1] == 2'h3);
     if (deep_q) begin
       enough = (v_q >= 4'h4) & (v_q >= stop_q);
     end
@@ -1098,34 +1149,18 @@ module ipos_card_front_rx_fields (
       kd_d = k_q;
       vd_d = v_q;
       longd_d = long_q;
-      if (k_q != c_k) begin
-        k_d = k_q + 5'h1;
-      end
-      if (v_q != c_v) begin
-        v_d = v_q + 4'h1;
-      end
-      if (long_q != c_long) begin
-        long_d = long_q + 13'h1;
-      end
-      if ((k_q == 5'h1) & is_ipos) begin
-        v_d = 4'h0;
-        long_d = 13'h0;
-      end
+      headd_d = head;
+      portd_d = port;
       sent_d = (sent_q | finish) & (~last);
-      if (last) begin
-        k_d = 5'h0;
-        v_d = 4'h0;
-        long_d = 13'h0;
-      end
       if (k_q == 5'h0) begin
         dst_d = be[63:16];
-        src_d = {32'h0, be[15:0]} << 32;
+        src_hi_d = be[15:0];
         ipos_d = 1'h0;
         is_ip_d = 1'h0;
         deep_d = 1'h0;
       end
       if (k_q == 5'h1) begin
-        src_d = src_q | {16'h0, be[63:32]};
+        src_lo_d = be[63:32];
         ipos_d = is_ipos;
         is_ip_d = be[31:16] == c_ipv4;
         deep_d = be[31:16] == c_ipv4;
@@ -1147,40 +1182,49 @@ module ipos_card_front_rx_fields (
       end
       if (v_q == 4'h3) begin
         sip_d = be[47:16];
-        dip_d = {16'h0, be[15:0]} << 16;
+        dip_hi_d = be[15:0];
       end
       if (v_q == 4'h4) begin
-        dip_d = dip_q | {16'h0, be[63:48]};
+        dip_lo_d = be[63:48];
       end
-      if (v_q == pb_q) begin
-        if (ihl_q[0]) begin
-          sport_d = be[47:32];
-          dport_d = be[31:16];
-          ulen_d = be[15:0];
-        end else begin
-          sport_d = be[15:0];
-        end
+      after1_d = port & (~last);
+      after2_d = after1_q & (~last);
+      if (port) begin
+        sport_d = s;
       end
-      if (v_q == (pb_q + 4'h1)) begin
-        if (ihl_q[0]) begin
-          usum_d = be[63:48];
-          flags_d = be[7:0];
-        end else begin
-          dport_d = be[63:48];
-          ulen_d = be[47:32];
-          usum_d = be[31:16];
-        end
+      if ((port & ihl_q[0]) | (after1_q & (~ihl_q[0]))) begin
+        dport_d = d;
+        ulen_d = u;
       end
-      if ((v_q == (pb_q + 4'h2)) & (~ihl_q[0])) begin
-        flags_d = be[39:32];
+      if (after1_q) begin
+        usum_d = c;
+      end
+      if ((after1_q & ihl_q[0]) | (after2_q & (~ihl_q[0]))) begin
+        flags_d = f;
       end
       cut_ipos_d = last & ((k_q < 5'h3) | ((k_q == 5'h3) & (cnt < 3'h5)));
       cut_ip_d = last & ((v_q < 4'h4) | ((v_q == 4'h4) & (cnt < 3'h1)));
-      cut_options_d = last & ((v_q < pb_q) | ((v_q == pb_q) & (cnt < (port_pos - 3'h1))));
+      cut_options_d = last & (head | (port & (cnt < (port_pos - 3'h1))));
       cut_l4_d = last & ((v_q < stop_q) | ((v_q == stop_q) & (cnt < end_pos_q)));
       was_runt_d = runt & last;
       was_tagged_d = has_tag;
       was_tci_d = tci;
+    end
+    if (fire & (k_q != c_k)) begin
+      k_d = k_q + 5'h1;
+    end
+    if (fire & (v_q != c_v)) begin
+      v_d = v_q + 4'h1;
+    end
+    if (fire & (long_q != c_long)) begin
+      long_d = long_q + 13'h1;
+    end
+    if (fire & (last | ((k_q == 5'h1) & is_ipos))) begin
+      v_d = 4'h0;
+      long_d = 13'h0;
+    end
+    if (fire & last) begin
+      k_d = 5'h0;
     end
     mac_same_d = dst_q == mac;
     header = {13'h0, ihl_q} << 2;
@@ -1233,7 +1277,7 @@ module ipos_card_front_rx_fields (
       m[40:33] = flags_q;
     end
     m[57:41] = until_q;
-    m[105:58] = src_q;
+    m[105:58] = ({32'h0, src_hi_q} << 32) | {16'h0, src_lo_q};
     m[106] = was_tagged_q;
     m[122:107] = was_tci_q;
     if (~was_tagged_q) begin
@@ -1243,7 +1287,7 @@ module ipos_card_front_rx_fields (
     out_valid_d = done_q;
     meta = out_q;
     meta_valid = out_valid_q;
-    tuple = ((({65'h0, sip_q} << 64) | ({81'h0, sport_q} << 48)) | ({65'h0, dip_q} << 16)) | {81'h0, dport_q};
+    tuple = (((({65'h0, sip_q} << 64) | ({81'h0, sport_q} << 48)) | ({81'h0, dip_hi_q} << 32)) | ({81'h0, dip_lo_q} << 16)) | {81'h0, dport_q};
     if (udp) begin
       tuple = (tuple & ~(97'h1 << 96)) | ({96'h0, 1'h1} << 96);
     end
@@ -1251,7 +1295,8 @@ module ipos_card_front_rx_fields (
     done1 = done_q;
     k1 = kd_q;
     v1 = vd_q;
-    port_beat = pb_q;
+    head1 = headd_q;
+    port1 = portd_q;
     odd = ihl_q[0];
     upto = until_q;
     cover1 = covered;
@@ -1272,8 +1317,9 @@ module ipos_card_front_rx_verify_masks (
     input  logic clock,
     input  logic [4:0] k,
     input  logic [3:0] v,
-    input  logic [12:0] long,
-    input  logic [3:0] port_beat,
+    input  logic [12:0] number,
+    input  logic head,
+    input  logic port,
     input  logic odd,
     input  logic [16:0] last,
     input  logic [7:0] covered,
@@ -1315,12 +1361,6 @@ module ipos_card_front_rx_verify_masks (
   logic [2:0] pos1_q;
   logic odd1_d;
   logic odd1_q;
-  logic [7:0] ip2_d;
-  logic [7:0] ip2_q;
-  logic [7:0] l42_d;
-  logic [7:0] l42_q;
-  logic [7:0] ipos2_d;
-  logic [7:0] ipos2_q;
 
   initial begin
     iend_q = 9'h0;
@@ -1336,9 +1376,6 @@ module ipos_card_front_rx_verify_masks (
     end1_q = 1'h0;
     pos1_q = 3'h0;
     odd1_q = 1'h0;
-    ip2_q = 8'h0;
-    l42_q = 8'h0;
-    ipos2_q = 8'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -1355,9 +1392,6 @@ module ipos_card_front_rx_verify_masks (
     end1_q <= end1_d;
     pos1_q <= pos1_d;
     odd1_q <= odd1_d;
-    ip2_q <= ip2_d;
-    l42_q <= l42_d;
-    ipos2_q <= ipos2_d;
   end
 
   always_comb begin
@@ -1374,9 +1408,6 @@ module ipos_card_front_rx_verify_masks (
     end1_d = end1_q;
     pos1_d = pos1_q;
     odd1_d = odd1_q;
-    ip2_d = ip2_q;
-    l42_d = l42_q;
-    ipos2_d = ipos2_q;
     iend_d = {1'h0, covered} + 9'he;
     end_beat = 13'(last[16:3]);
     k1_d = k;
@@ -1384,24 +1415,24 @@ module ipos_card_front_rx_verify_masks (
     three1_d = v == 4'h3;
     four1_d = v == 4'h4;
     late1_d = v >= 4'h4;
-    head1_d = (v > 4'h1) & (v < port_beat);
-    port1_d = (v > 4'h1) & (v == port_beat);
-    body1_d = v > port_beat;
-    inside1_d = long < end_beat;
-    end1_d = long == end_beat;
+    head1_d = (v > 4'h1) & head;
+    port1_d = (v > 4'h1) & port;
+    body1_d = (~head) & (~port);
+    inside1_d = number < end_beat;
+    end1_d = number == end_beat;
     pos1_d = last[2:0];
     odd1_d = odd;
     options = 8'hfc;
     if (odd1_q) begin
       options = 8'hc0;
     end
-    ip2_d = 8'h0;
+    ip = 8'h0;
     if (one1_q) begin
-      ip2_d = c_head;
+      ip = c_head;
     end else if (head1_q) begin
-      ip2_d = c_all;
+      ip = c_all;
     end else if (port1_q) begin
-      ip2_d = options;
+      ip = options;
     end
     upto = 8'h0;
     if (inside1_q) begin
@@ -1415,28 +1446,25 @@ module ipos_card_front_rx_verify_masks (
     end else if (port1_q) begin
       from = ~options;
     end
-    l42_d = 8'h0;
+    l4 = 8'h0;
     if (late1_q) begin
-      l42_d = from & upto;
+      l4 = from & upto;
     end
     if (three1_q) begin
-      l42_d = 8'h3f;
+      l4 = 8'h3f;
     end
     if (four1_q) begin
-      l42_d = (from & upto) | 8'hc0;
+      l4 = (from & upto) | 8'hc0;
     end
     iend_beat = 5'(iend_q[8:3]);
-    ipos2_d = 8'h0;
+    ipos = 8'h0;
     if (k1_q == 5'h1) begin
-      ipos2_d = c_head;
+      ipos = c_head;
     end else if ((k1_q == 5'h2) | ((k1_q > 5'h1) & (k1_q < iend_beat))) begin
-      ipos2_d = c_all;
+      ipos = c_all;
     end else if ((k1_q > 5'h1) & (k1_q == iend_beat)) begin
-      ipos2_d = ~(c_all >> iend_q[2:0]);
+      ipos = ~(c_all >> iend_q[2:0]);
     end
-    ip = ip2_q;
-    l4 = l42_q;
-    ipos = ipos2_q;
   end
 endmodule
 
@@ -1448,16 +1476,31 @@ module ipos_card_front_rx_verify_ip_sum (
     input  logic [7:0] mask,
     output logic [20:0] sum
 );
-  localparam logic [63:0] c_byte = 64'hff;
-  logic [63:0] m;
-  logic [63:0] w;
   logic [17:0] l0;
   logic [17:0] l1;
   logic [17:0] l2;
   logic [17:0] l3;
   logic [20:0] base;
-  logic [20:0] acc_d;
-  logic [20:0] acc_q;
+  logic [7:0] octet_0_d;
+  logic [7:0] octet_0_q;
+  logic [7:0] octet_1_d;
+  logic [7:0] octet_1_q;
+  logic [7:0] octet_2_d;
+  logic [7:0] octet_2_q;
+  logic [7:0] octet_3_d;
+  logic [7:0] octet_3_q;
+  logic [7:0] octet_4_d;
+  logic [7:0] octet_4_q;
+  logic [7:0] octet_5_d;
+  logic [7:0] octet_5_q;
+  logic [7:0] octet_6_d;
+  logic [7:0] octet_6_q;
+  logic [7:0] octet_7_d;
+  logic [7:0] octet_7_q;
+  logic word_valid_d;
+  logic word_valid_q;
+  logic word_first_d;
+  logic word_first_q;
   logic [17:0] upper_d;
   logic [17:0] upper_q;
   logic [17:0] lower_d;
@@ -1472,9 +1515,20 @@ module ipos_card_front_rx_verify_ip_sum (
   logic lanes_valid_q;
   logic lanes_first_d;
   logic lanes_first_q;
+  logic [20:0] acc_d;
+  logic [20:0] acc_q;
 
   initial begin
-    acc_q = 21'h0;
+    octet_0_q = 8'h0;
+    octet_1_q = 8'h0;
+    octet_2_q = 8'h0;
+    octet_3_q = 8'h0;
+    octet_4_q = 8'h0;
+    octet_5_q = 8'h0;
+    octet_6_q = 8'h0;
+    octet_7_q = 8'h0;
+    word_valid_q = 1'h0;
+    word_first_q = 1'h0;
     upper_q = 18'h0;
     lower_q = 18'h0;
     pairs_valid_q = 1'h0;
@@ -1482,10 +1536,20 @@ module ipos_card_front_rx_verify_ip_sum (
     lanes_q = 18'h0;
     lanes_valid_q = 1'h0;
     lanes_first_q = 1'h0;
+    acc_q = 21'h0;
   end
 
   always_ff @(posedge clock) begin
-    acc_q <= acc_d;
+    octet_0_q <= octet_0_d;
+    octet_1_q <= octet_1_d;
+    octet_2_q <= octet_2_d;
+    octet_3_q <= octet_3_d;
+    octet_4_q <= octet_4_d;
+    octet_5_q <= octet_5_d;
+    octet_6_q <= octet_6_d;
+    octet_7_q <= octet_7_d;
+    word_valid_q <= word_valid_d;
+    word_first_q <= word_first_d;
     upper_q <= upper_d;
     lower_q <= lower_d;
     pairs_valid_q <= pairs_valid_d;
@@ -1493,59 +1557,62 @@ module ipos_card_front_rx_verify_ip_sum (
     lanes_q <= lanes_d;
     lanes_valid_q <= lanes_valid_d;
     lanes_first_q <= lanes_first_d;
+    acc_q <= acc_d;
   end
 
   always_comb begin
     acc_d = acc_q;
     upper_d = upper_q;
     lower_d = lower_q;
+    word_valid_d = word_valid_q;
+    word_first_d = word_first_q;
     pairs_valid_d = pairs_valid_q;
     pairs_first_d = pairs_first_q;
     lanes_d = lanes_q;
     lanes_valid_d = lanes_valid_q;
     lanes_first_d = lanes_first_q;
-    m = 64'h0;
-    m = m << 8;
-    if (mask[7]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[6]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[5]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[4]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[3]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[2]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[1]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
+    octet_0_d = 8'h0;
     if (mask[0]) begin
-      m = m | c_byte;
+      octet_0_d = data[7:0];
     end
-    w = data & m;
-    l0 = {2'h0, w[15:0]};
-    l1 = {2'h0, w[31:16]};
-    l2 = {2'h0, w[47:32]};
-    l3 = {2'h0, w[63:48]};
+    octet_1_d = 8'h0;
+    if (mask[1]) begin
+      octet_1_d = data[15:8];
+    end
+    octet_2_d = 8'h0;
+    if (mask[2]) begin
+      octet_2_d = data[23:16];
+    end
+    octet_3_d = 8'h0;
+    if (mask[3]) begin
+      octet_3_d = data[31:24];
+    end
+    octet_4_d = 8'h0;
+    if (mask[4]) begin
+      octet_4_d = data[39:32];
+    end
+    octet_5_d = 8'h0;
+    if (mask[5]) begin
+      octet_5_d = data[47:40];
+    end
+    octet_6_d = 8'h0;
+    if (mask[6]) begin
+      octet_6_d = data[55:48];
+    end
+    octet_7_d = 8'h0;
+    if (mask[7]) begin
+      octet_7_d = data[63:56];
+    end
+    word_valid_d = valid;
+    word_first_d = first;
+    l0 = ({10'h0, octet_1_q} << 8) | {10'h0, octet_0_q};
+    l1 = ({10'h0, octet_3_q} << 8) | {10'h0, octet_2_q};
+    l2 = ({10'h0, octet_5_q} << 8) | {10'h0, octet_4_q};
+    l3 = ({10'h0, octet_7_q} << 8) | {10'h0, octet_6_q};
     lower_d = l0 + l1;
     upper_d = l2 + l3;
-    pairs_valid_d = valid;
-    pairs_first_d = first;
+    pairs_valid_d = word_valid_q;
+    pairs_first_d = word_first_q;
     lanes_d = lower_q + upper_q;
     lanes_valid_d = pairs_valid_q;
     lanes_first_d = pairs_first_q;
@@ -1568,16 +1635,31 @@ module ipos_card_front_rx_verify_l4_sum (
     input  logic [7:0] mask,
     output logic [31:0] sum
 );
-  localparam logic [63:0] c_byte = 64'hff;
-  logic [63:0] m;
-  logic [63:0] w;
   logic [17:0] l0;
   logic [17:0] l1;
   logic [17:0] l2;
   logic [17:0] l3;
   logic [31:0] base;
-  logic [31:0] acc_d;
-  logic [31:0] acc_q;
+  logic [7:0] octet_0_d;
+  logic [7:0] octet_0_q;
+  logic [7:0] octet_1_d;
+  logic [7:0] octet_1_q;
+  logic [7:0] octet_2_d;
+  logic [7:0] octet_2_q;
+  logic [7:0] octet_3_d;
+  logic [7:0] octet_3_q;
+  logic [7:0] octet_4_d;
+  logic [7:0] octet_4_q;
+  logic [7:0] octet_5_d;
+  logic [7:0] octet_5_q;
+  logic [7:0] octet_6_d;
+  logic [7:0] octet_6_q;
+  logic [7:0] octet_7_d;
+  logic [7:0] octet_7_q;
+  logic word_valid_d;
+  logic word_valid_q;
+  logic word_first_d;
+  logic word_first_q;
   logic [17:0] upper_d;
   logic [17:0] upper_q;
   logic [17:0] lower_d;
@@ -1592,9 +1674,20 @@ module ipos_card_front_rx_verify_l4_sum (
   logic lanes_valid_q;
   logic lanes_first_d;
   logic lanes_first_q;
+  logic [31:0] acc_d;
+  logic [31:0] acc_q;
 
   initial begin
-    acc_q = 32'h0;
+    octet_0_q = 8'h0;
+    octet_1_q = 8'h0;
+    octet_2_q = 8'h0;
+    octet_3_q = 8'h0;
+    octet_4_q = 8'h0;
+    octet_5_q = 8'h0;
+    octet_6_q = 8'h0;
+    octet_7_q = 8'h0;
+    word_valid_q = 1'h0;
+    word_first_q = 1'h0;
     upper_q = 18'h0;
     lower_q = 18'h0;
     pairs_valid_q = 1'h0;
@@ -1602,10 +1695,20 @@ module ipos_card_front_rx_verify_l4_sum (
     lanes_q = 18'h0;
     lanes_valid_q = 1'h0;
     lanes_first_q = 1'h0;
+    acc_q = 32'h0;
   end
 
   always_ff @(posedge clock) begin
-    acc_q <= acc_d;
+    octet_0_q <= octet_0_d;
+    octet_1_q <= octet_1_d;
+    octet_2_q <= octet_2_d;
+    octet_3_q <= octet_3_d;
+    octet_4_q <= octet_4_d;
+    octet_5_q <= octet_5_d;
+    octet_6_q <= octet_6_d;
+    octet_7_q <= octet_7_d;
+    word_valid_q <= word_valid_d;
+    word_first_q <= word_first_d;
     upper_q <= upper_d;
     lower_q <= lower_d;
     pairs_valid_q <= pairs_valid_d;
@@ -1613,59 +1716,62 @@ module ipos_card_front_rx_verify_l4_sum (
     lanes_q <= lanes_d;
     lanes_valid_q <= lanes_valid_d;
     lanes_first_q <= lanes_first_d;
+    acc_q <= acc_d;
   end
 
   always_comb begin
     acc_d = acc_q;
     upper_d = upper_q;
     lower_d = lower_q;
+    word_valid_d = word_valid_q;
+    word_first_d = word_first_q;
     pairs_valid_d = pairs_valid_q;
     pairs_first_d = pairs_first_q;
     lanes_d = lanes_q;
     lanes_valid_d = lanes_valid_q;
     lanes_first_d = lanes_first_q;
-    m = 64'h0;
-    m = m << 8;
-    if (mask[7]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[6]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[5]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[4]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[3]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[2]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[1]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
+    octet_0_d = 8'h0;
     if (mask[0]) begin
-      m = m | c_byte;
+      octet_0_d = data[7:0];
     end
-    w = data & m;
-    l0 = {2'h0, w[15:0]};
-    l1 = {2'h0, w[31:16]};
-    l2 = {2'h0, w[47:32]};
-    l3 = {2'h0, w[63:48]};
+    octet_1_d = 8'h0;
+    if (mask[1]) begin
+      octet_1_d = data[15:8];
+    end
+    octet_2_d = 8'h0;
+    if (mask[2]) begin
+      octet_2_d = data[23:16];
+    end
+    octet_3_d = 8'h0;
+    if (mask[3]) begin
+      octet_3_d = data[31:24];
+    end
+    octet_4_d = 8'h0;
+    if (mask[4]) begin
+      octet_4_d = data[39:32];
+    end
+    octet_5_d = 8'h0;
+    if (mask[5]) begin
+      octet_5_d = data[47:40];
+    end
+    octet_6_d = 8'h0;
+    if (mask[6]) begin
+      octet_6_d = data[55:48];
+    end
+    octet_7_d = 8'h0;
+    if (mask[7]) begin
+      octet_7_d = data[63:56];
+    end
+    word_valid_d = valid;
+    word_first_d = first;
+    l0 = ({10'h0, octet_1_q} << 8) | {10'h0, octet_0_q};
+    l1 = ({10'h0, octet_3_q} << 8) | {10'h0, octet_2_q};
+    l2 = ({10'h0, octet_5_q} << 8) | {10'h0, octet_4_q};
+    l3 = ({10'h0, octet_7_q} << 8) | {10'h0, octet_6_q};
     lower_d = l0 + l1;
     upper_d = l2 + l3;
-    pairs_valid_d = valid;
-    pairs_first_d = first;
+    pairs_valid_d = word_valid_q;
+    pairs_first_d = word_first_q;
     lanes_d = lower_q + upper_q;
     lanes_valid_d = pairs_valid_q;
     lanes_first_d = pairs_first_q;
@@ -1688,16 +1794,31 @@ module ipos_card_front_rx_verify_ipos_sum (
     input  logic [7:0] mask,
     output logic [22:0] sum
 );
-  localparam logic [63:0] c_byte = 64'hff;
-  logic [63:0] m;
-  logic [63:0] w;
   logic [17:0] l0;
   logic [17:0] l1;
   logic [17:0] l2;
   logic [17:0] l3;
   logic [22:0] base;
-  logic [22:0] acc_d;
-  logic [22:0] acc_q;
+  logic [7:0] octet_0_d;
+  logic [7:0] octet_0_q;
+  logic [7:0] octet_1_d;
+  logic [7:0] octet_1_q;
+  logic [7:0] octet_2_d;
+  logic [7:0] octet_2_q;
+  logic [7:0] octet_3_d;
+  logic [7:0] octet_3_q;
+  logic [7:0] octet_4_d;
+  logic [7:0] octet_4_q;
+  logic [7:0] octet_5_d;
+  logic [7:0] octet_5_q;
+  logic [7:0] octet_6_d;
+  logic [7:0] octet_6_q;
+  logic [7:0] octet_7_d;
+  logic [7:0] octet_7_q;
+  logic word_valid_d;
+  logic word_valid_q;
+  logic word_first_d;
+  logic word_first_q;
   logic [17:0] upper_d;
   logic [17:0] upper_q;
   logic [17:0] lower_d;
@@ -1712,9 +1833,20 @@ module ipos_card_front_rx_verify_ipos_sum (
   logic lanes_valid_q;
   logic lanes_first_d;
   logic lanes_first_q;
+  logic [22:0] acc_d;
+  logic [22:0] acc_q;
 
   initial begin
-    acc_q = 23'h0;
+    octet_0_q = 8'h0;
+    octet_1_q = 8'h0;
+    octet_2_q = 8'h0;
+    octet_3_q = 8'h0;
+    octet_4_q = 8'h0;
+    octet_5_q = 8'h0;
+    octet_6_q = 8'h0;
+    octet_7_q = 8'h0;
+    word_valid_q = 1'h0;
+    word_first_q = 1'h0;
     upper_q = 18'h0;
     lower_q = 18'h0;
     pairs_valid_q = 1'h0;
@@ -1722,10 +1854,20 @@ module ipos_card_front_rx_verify_ipos_sum (
     lanes_q = 18'h0;
     lanes_valid_q = 1'h0;
     lanes_first_q = 1'h0;
+    acc_q = 23'h0;
   end
 
   always_ff @(posedge clock) begin
-    acc_q <= acc_d;
+    octet_0_q <= octet_0_d;
+    octet_1_q <= octet_1_d;
+    octet_2_q <= octet_2_d;
+    octet_3_q <= octet_3_d;
+    octet_4_q <= octet_4_d;
+    octet_5_q <= octet_5_d;
+    octet_6_q <= octet_6_d;
+    octet_7_q <= octet_7_d;
+    word_valid_q <= word_valid_d;
+    word_first_q <= word_first_d;
     upper_q <= upper_d;
     lower_q <= lower_d;
     pairs_valid_q <= pairs_valid_d;
@@ -1733,59 +1875,62 @@ module ipos_card_front_rx_verify_ipos_sum (
     lanes_q <= lanes_d;
     lanes_valid_q <= lanes_valid_d;
     lanes_first_q <= lanes_first_d;
+    acc_q <= acc_d;
   end
 
   always_comb begin
     acc_d = acc_q;
     upper_d = upper_q;
     lower_d = lower_q;
+    word_valid_d = word_valid_q;
+    word_first_d = word_first_q;
     pairs_valid_d = pairs_valid_q;
     pairs_first_d = pairs_first_q;
     lanes_d = lanes_q;
     lanes_valid_d = lanes_valid_q;
     lanes_first_d = lanes_first_q;
-    m = 64'h0;
-    m = m << 8;
-    if (mask[7]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[6]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[5]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[4]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[3]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[2]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[1]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
+    octet_0_d = 8'h0;
     if (mask[0]) begin
-      m = m | c_byte;
+      octet_0_d = data[7:0];
     end
-    w = data & m;
-    l0 = {2'h0, w[15:0]};
-    l1 = {2'h0, w[31:16]};
-    l2 = {2'h0, w[47:32]};
-    l3 = {2'h0, w[63:48]};
+    octet_1_d = 8'h0;
+    if (mask[1]) begin
+      octet_1_d = data[15:8];
+    end
+    octet_2_d = 8'h0;
+    if (mask[2]) begin
+      octet_2_d = data[23:16];
+    end
+    octet_3_d = 8'h0;
+    if (mask[3]) begin
+      octet_3_d = data[31:24];
+    end
+    octet_4_d = 8'h0;
+    if (mask[4]) begin
+      octet_4_d = data[39:32];
+    end
+    octet_5_d = 8'h0;
+    if (mask[5]) begin
+      octet_5_d = data[47:40];
+    end
+    octet_6_d = 8'h0;
+    if (mask[6]) begin
+      octet_6_d = data[55:48];
+    end
+    octet_7_d = 8'h0;
+    if (mask[7]) begin
+      octet_7_d = data[63:56];
+    end
+    word_valid_d = valid;
+    word_first_d = first;
+    l0 = ({10'h0, octet_1_q} << 8) | {10'h0, octet_0_q};
+    l1 = ({10'h0, octet_3_q} << 8) | {10'h0, octet_2_q};
+    l2 = ({10'h0, octet_5_q} << 8) | {10'h0, octet_4_q};
+    l3 = ({10'h0, octet_7_q} << 8) | {10'h0, octet_6_q};
     lower_d = l0 + l1;
     upper_d = l2 + l3;
-    pairs_valid_d = valid;
-    pairs_first_d = first;
+    pairs_valid_d = word_valid_q;
+    pairs_first_d = word_first_q;
     lanes_d = lower_q + upper_q;
     lanes_valid_d = pairs_valid_q;
     lanes_first_d = pairs_first_q;
@@ -1844,8 +1989,9 @@ module ipos_card_front_rx_verify (
     input  logic last,
     input  logic [4:0] k,
     input  logic [3:0] v,
-    input  logic [12:0] long,
-    input  logic [3:0] port_beat,
+    input  logic [12:0] number,
+    input  logic head,
+    input  logic port,
     input  logic odd,
     input  logic [16:0] upto,
     input  logic [7:0] covered,
@@ -1860,8 +2006,9 @@ module ipos_card_front_rx_verify (
 );
   logic [4:0] masks_k;
   logic [3:0] masks_v;
-  logic [12:0] masks_long;
-  logic [3:0] masks_port_beat;
+  logic [12:0] masks_number;
+  logic masks_head;
+  logic masks_port;
   logic masks_odd;
   logic [16:0] masks_last;
   logic [7:0] masks_covered;
@@ -1891,20 +2038,12 @@ module ipos_card_front_rx_verify (
   logic ipos_fold_valid;
   logic [63:0] data1_d;
   logic [63:0] data1_q;
-  logic [63:0] data2_d;
-  logic [63:0] data2_q;
   logic valid1_d;
   logic valid1_q;
-  logic valid2_d;
-  logic valid2_q;
   logic start1_d;
   logic start1_q;
-  logic start2_d;
-  logic start2_q;
   logic again1_d;
   logic again1_q;
-  logic again2_d;
-  logic again2_q;
   logic [16:0] pseudo1_d;
   logic [16:0] pseudo1_q;
   logic [16:0] pseudo2_d;
@@ -1926,13 +2065,9 @@ module ipos_card_front_rx_verify (
 
   initial begin
     data1_q = 64'h0;
-    data2_q = 64'h0;
     valid1_q = 1'h0;
-    valid2_q = 1'h0;
     start1_q = 1'h0;
-    start2_q = 1'h0;
     again1_q = 1'h0;
-    again2_q = 1'h0;
     pseudo1_q = 17'h0;
     pseudo2_q = 17'h0;
     pseudo3_q = 17'h0;
@@ -1946,13 +2081,9 @@ module ipos_card_front_rx_verify (
 
   always_ff @(posedge clock) begin
     data1_q <= data1_d;
-    data2_q <= data2_d;
     valid1_q <= valid1_d;
-    valid2_q <= valid2_d;
     start1_q <= start1_d;
-    start2_q <= start2_d;
     again1_q <= again1_d;
-    again2_q <= again2_d;
     pseudo1_q <= pseudo1_d;
     pseudo2_q <= pseudo2_d;
     pseudo3_q <= pseudo3_d;
@@ -1968,8 +2099,9 @@ module ipos_card_front_rx_verify (
       .clock(clock),
       .k(masks_k),
       .v(masks_v),
-      .long(masks_long),
-      .port_beat(masks_port_beat),
+      .number(masks_number),
+      .head(masks_head),
+      .port(masks_port),
       .odd(masks_odd),
       .last(masks_last),
       .covered(masks_covered),
@@ -2025,13 +2157,9 @@ module ipos_card_front_rx_verify (
 
   always_comb begin
     data1_d = data1_q;
-    data2_d = data2_q;
     valid1_d = valid1_q;
-    valid2_d = valid2_q;
     start1_d = start1_q;
-    start2_d = start2_q;
     again1_d = again1_q;
-    again2_d = again2_q;
     pseudo1_d = pseudo1_q;
     pseudo2_d = pseudo2_q;
     pseudo3_d = pseudo3_q;
@@ -2043,30 +2171,27 @@ module ipos_card_front_rx_verify (
     lasts_d = lasts_q;
     masks_k = k;
     masks_v = v;
-    masks_long = long;
-    masks_port_beat = port_beat;
+    masks_number = number;
+    masks_head = head;
+    masks_port = port;
     masks_odd = odd;
     masks_last = upto;
     masks_covered = covered;
     data1_d = data;
-    data2_d = data1_q;
     valid1_d = valid;
-    valid2_d = valid1_q;
     start1_d = k == 5'h0;
-    start2_d = start1_q;
     again1_d = (k == 5'h0) | (v == 4'h1);
-    again2_d = again1_q;
-    ip_sum_valid = valid2_q;
-    ip_sum_first = again2_q;
-    ip_sum_data = data2_q;
+    ip_sum_valid = valid1_q;
+    ip_sum_first = again1_q;
+    ip_sum_data = data1_q;
     ip_sum_mask = masks_ip;
-    l4_sum_valid = valid2_q;
-    l4_sum_first = start2_q;
-    l4_sum_data = data2_q;
+    l4_sum_valid = valid1_q;
+    l4_sum_first = start1_q;
+    l4_sum_data = data1_q;
     l4_sum_mask = masks_l4;
-    ipos_sum_valid = valid2_q & back;
-    ipos_sum_first = start2_q;
-    ipos_sum_data = data2_q;
+    ipos_sum_valid = valid1_q & back;
+    ipos_sum_first = start1_q;
+    ipos_sum_data = data1_q;
     ipos_sum_mask = masks_ipos;
     pseudo1_d = pseudo;
     pseudo2_d = pseudo1_q;
@@ -2094,7 +2219,6 @@ module ipos_card_front_rx_verify (
     tail_done = lasts_q[7];
     if (reset) begin
       valid1_d = 1'h0;
-      valid2_d = 1'h0;
       dones_d = 8'h0;
       lasts_d = 8'h0;
     end
@@ -2709,7 +2833,8 @@ module ipos_card_front_rx (
   logic [4:0] fields_k1;
   logic [3:0] fields_v1;
   logic [12:0] fields_long1;
-  logic [3:0] fields_port_beat;
+  logic fields_head1;
+  logic fields_port1;
   logic fields_odd;
   logic [16:0] fields_upto;
   logic [7:0] fields_cover1;
@@ -2721,8 +2846,9 @@ module ipos_card_front_rx (
   logic verify_last;
   logic [4:0] verify_k;
   logic [3:0] verify_v;
-  logic [12:0] verify_long;
-  logic [3:0] verify_port_beat;
+  logic [12:0] verify_number;
+  logic verify_head;
+  logic verify_port;
   logic verify_odd;
   logic [16:0] verify_upto;
   logic [7:0] verify_covered;
@@ -2839,7 +2965,8 @@ module ipos_card_front_rx (
       .k1(fields_k1),
       .v1(fields_v1),
       .long1(fields_long1),
-      .port_beat(fields_port_beat),
+      .head1(fields_head1),
+      .port1(fields_port1),
       .odd(fields_odd),
       .upto(fields_upto),
       .cover1(fields_cover1),
@@ -2855,8 +2982,9 @@ module ipos_card_front_rx (
       .last(verify_last),
       .k(verify_k),
       .v(verify_v),
-      .long(verify_long),
-      .port_beat(verify_port_beat),
+      .number(verify_number),
+      .head(verify_head),
+      .port(verify_port),
       .odd(verify_odd),
       .upto(verify_upto),
       .covered(verify_covered),
@@ -2953,7 +3081,7 @@ module ipos_card_front_rx (
     vlan_s_beat = s_beat;
     vlan_s_valid = s_valid;
     s_ready = vlan_s_ready;
-    room_d = (((beats_level < 7'h38) & (keys_level < 5'h8)) & (metas_level < 7'h8)) & (tails_level < 6'h10);
+    room_d = (((beats_level[6:3] < 4'h7) & (keys_level[4:3] == 2'h0)) & (metas_level[6:3] == 4'h0)) & (tails_level[5:4] == 2'h0);
     vlan_m_ready = room_q;
     fire = vlan_m_valid & room_q;
     beats_data_in = vlan_m_beat;
@@ -2983,8 +3111,9 @@ module ipos_card_front_rx (
     verify_last = last1_q;
     verify_k = fields_k1;
     verify_v = fields_v1;
-    verify_long = fields_long1;
-    verify_port_beat = fields_port_beat;
+    verify_number = fields_long1;
+    verify_head = fields_head1;
+    verify_port = fields_port1;
     verify_odd = fields_odd;
     verify_upto = fields_upto;
     verify_covered = fields_cover1;
@@ -6557,11 +6686,14 @@ module ipos_card_front_host (
     input  logic m_ready
 );
   localparam logic [10:0] c_depth = 11'h400;
+  localparam logic [10:0] c_less = 11'h7ff;
   localparam logic [10:0] c_room = 11'h3f8;
   logic [10:0] rd_next;
   logic [10:0] wr_next;
   logic [10:0] used_next;
   logic [10:0] left;
+  logic [10:0] step;
+  logic [10:0] back;
   logic put;
   logic fits;
   logic over;
@@ -6642,7 +6774,7 @@ module ipos_card_front_host (
     used_d = used_q;
     held_d = held_q;
     metas_reset = reset;
-    fits = (used_q != c_depth) & (metas_level < 6'h1f);
+    fits = ((used_q & c_depth) == 11'h0) & (metas_level != 6'h1f);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
@@ -6651,19 +6783,21 @@ module ipos_card_front_host (
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
-    used_next = used_q;
-    left = held_q;
+    step = 11'h0;
+    back = 11'h0;
     if (pop) begin
-      used_next = used_q - 11'h1;
-      left = held_q - 11'h1;
+      step = c_less;
+      back = c_less;
     end
     if (put) begin
       wr_next = wr_q + 11'h1;
-      used_next = used_q + 11'h1;
+      step = 11'h1;
       if (pop) begin
-        used_next = used_q;
+        step = 11'h0;
       end
     end
+    used_next = used_q + step;
+    left = held_q + back;
     used_d = used_next;
     held_d = left;
     wr_d = wr_next;
@@ -6742,11 +6876,14 @@ module ipos_card_back_control (
     input  logic m_ready
 );
   localparam logic [9:0] c_depth = 10'h200;
+  localparam logic [9:0] c_less = 10'h3ff;
   localparam logic [9:0] c_room = 10'h1f8;
   logic [9:0] rd_next;
   logic [9:0] wr_next;
   logic [9:0] used_next;
   logic [9:0] left;
+  logic [9:0] step;
+  logic [9:0] back;
   logic put;
   logic fits;
   logic over;
@@ -6827,7 +6964,7 @@ module ipos_card_back_control (
     used_d = used_q;
     held_d = held_q;
     metas_reset = reset;
-    fits = (used_q != c_depth) & (metas_level < 6'h1f);
+    fits = ((used_q & c_depth) == 10'h0) & (metas_level != 6'h1f);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
@@ -6836,19 +6973,21 @@ module ipos_card_back_control (
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
-    used_next = used_q;
-    left = held_q;
+    step = 10'h0;
+    back = 10'h0;
     if (pop) begin
-      used_next = used_q - 10'h1;
-      left = held_q - 10'h1;
+      step = c_less;
+      back = c_less;
     end
     if (put) begin
       wr_next = wr_q + 10'h1;
-      used_next = used_q + 10'h1;
+      step = 10'h1;
       if (pop) begin
-        used_next = used_q;
+        step = 10'h0;
       end
     end
+    used_next = used_q + step;
+    left = held_q + back;
     used_d = used_next;
     held_d = left;
     wr_d = wr_next;
@@ -7096,11 +7235,14 @@ module ipos_card_front_sends_frames (
     input  logic m_ready
 );
   localparam logic [9:0] c_depth = 10'h200;
+  localparam logic [9:0] c_less = 10'h3ff;
   localparam logic [9:0] c_room = 10'h1f8;
   logic [9:0] rd_next;
   logic [9:0] wr_next;
   logic [9:0] used_next;
   logic [9:0] left;
+  logic [9:0] step;
+  logic [9:0] back;
   logic put;
   logic fits;
   logic over;
@@ -7181,7 +7323,7 @@ module ipos_card_front_sends_frames (
     used_d = used_q;
     held_d = held_q;
     metas_reset = reset;
-    fits = (used_q != c_depth) & (metas_level < 6'h1f);
+    fits = ((used_q & c_depth) == 10'h0) & (metas_level != 6'h1f);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
@@ -7190,19 +7332,21 @@ module ipos_card_front_sends_frames (
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
-    used_next = used_q;
-    left = held_q;
+    step = 10'h0;
+    back = 10'h0;
     if (pop) begin
-      used_next = used_q - 10'h1;
-      left = held_q - 10'h1;
+      step = c_less;
+      back = c_less;
     end
     if (put) begin
       wr_next = wr_q + 10'h1;
-      used_next = used_q + 10'h1;
+      step = 10'h1;
       if (pop) begin
-        used_next = used_q;
+        step = 10'h0;
       end
     end
+    used_next = used_q + step;
+    left = held_q + back;
     used_d = used_next;
     held_d = left;
     wr_d = wr_next;
@@ -7259,10 +7403,12 @@ module ipos_card_front_sends (
     input  logic m_ready
 );
   localparam logic [7:0] c_all = 8'hff;
+  localparam logic [3:0] c_first = 4'h1;
   localparam logic [8:0] c_longest = 9'h100;
   localparam logic [16:0] c_low = 17'hffff;
   localparam logic [15:0] c_ones = 16'hffff;
   localparam logic [63:0] c_word = 64'hffff;
+  logic go;
   logic fire;
   logic [1:0] flags;
   logic [7:0] from;
@@ -7273,10 +7419,9 @@ module ipos_card_front_sends (
   logic [16:0] lo;
   logic [16:0] hi;
   logic [16:0] twice;
-  logic [15:0] folded;
-  logic [63:0] swapped;
+  logic [3:0] takes;
   logic [63:0] hole;
-  logic [5:0] shift;
+  logic [63:0] words;
   logic [68:0] o;
   logic [63:0] rev_i;
   logic [63:0] rev_o;
@@ -7313,6 +7458,8 @@ module ipos_card_front_sends (
   logic [68:0] beat5_q;
   logic [68:0] beat6_d;
   logic [68:0] beat6_q;
+  logic [68:0] beat7_d;
+  logic [68:0] beat7_q;
   logic [1:0] flags1_d;
   logic [1:0] flags1_q;
   logic [1:0] flags2_d;
@@ -7325,6 +7472,8 @@ module ipos_card_front_sends (
   logic [1:0] flags5_q;
   logic [1:0] flags6_d;
   logic [1:0] flags6_q;
+  logic [1:0] flags7_d;
+  logic [1:0] flags7_q;
   logic [12:0] place1_d;
   logic [12:0] place1_q;
   logic [12:0] place2_d;
@@ -7337,6 +7486,8 @@ module ipos_card_front_sends (
   logic [12:0] place5_q;
   logic [12:0] place6_d;
   logic [12:0] place6_q;
+  logic [12:0] place7_d;
+  logic [12:0] place7_q;
   logic [63:0] data1_d;
   logic [63:0] data1_q;
   logic [7:0] mask1_d;
@@ -7349,6 +7500,16 @@ module ipos_card_front_sends (
   logic [15:0] check_q;
   logic [8:0] sent_d;
   logic [8:0] sent_q;
+  logic [68:0] out_d;
+  logic [68:0] out_q;
+  logic here_d;
+  logic here_q;
+  logic [15:0] word_d;
+  logic [15:0] word_q;
+  logic [1:0] lane_d;
+  logic [1:0] lane_q;
+  logic full_d;
+  logic full_q;
 
   initial begin
     number_q = 9'h0;
@@ -7358,24 +7519,32 @@ module ipos_card_front_sends (
     beat4_q = 69'h0;
     beat5_q = 69'h0;
     beat6_q = 69'h0;
+    beat7_q = 69'h0;
     flags1_q = 2'h0;
     flags2_q = 2'h0;
     flags3_q = 2'h0;
     flags4_q = 2'h0;
     flags5_q = 2'h0;
     flags6_q = 2'h0;
+    flags7_q = 2'h0;
     place1_q = 13'h0;
     place2_q = 13'h0;
     place3_q = 13'h0;
     place4_q = 13'h0;
     place5_q = 13'h0;
     place6_q = 13'h0;
+    place7_q = 13'h0;
     data1_q = 64'h0;
     mask1_q = 8'h0;
     first1_q = 1'h0;
     once_q = 17'h0;
     check_q = 16'h0;
     sent_q = 9'h0;
+    out_q = 69'h0;
+    here_q = 1'h0;
+    word_q = 16'h0;
+    lane_q = 2'h0;
+    full_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -7386,24 +7555,32 @@ module ipos_card_front_sends (
     beat4_q <= beat4_d;
     beat5_q <= beat5_d;
     beat6_q <= beat6_d;
+    beat7_q <= beat7_d;
     flags1_q <= flags1_d;
     flags2_q <= flags2_d;
     flags3_q <= flags3_d;
     flags4_q <= flags4_d;
     flags5_q <= flags5_d;
     flags6_q <= flags6_d;
+    flags7_q <= flags7_d;
     place1_q <= place1_d;
     place2_q <= place2_d;
     place3_q <= place3_d;
     place4_q <= place4_d;
     place5_q <= place5_d;
     place6_q <= place6_d;
+    place7_q <= place7_d;
     data1_q <= data1_d;
     mask1_q <= mask1_d;
     first1_q <= first1_d;
     once_q <= once_d;
     check_q <= check_d;
     sent_q <= sent_d;
+    out_q <= out_d;
+    here_q <= here_d;
+    word_q <= word_d;
+    lane_q <= lane_d;
+    full_q <= full_d;
   end
 
   ipos_card_front_rx_rev rev (
@@ -7446,24 +7623,32 @@ module ipos_card_front_sends (
     beat4_d = beat4_q;
     beat5_d = beat5_q;
     beat6_d = beat6_q;
+    beat7_d = beat7_q;
     flags1_d = flags1_q;
     flags2_d = flags2_q;
     flags3_d = flags3_q;
     flags4_d = flags4_q;
     flags5_d = flags5_q;
     flags6_d = flags6_q;
+    flags7_d = flags7_q;
     place1_d = place1_q;
     place2_d = place2_q;
     place3_d = place3_q;
     place4_d = place4_q;
     place5_d = place5_q;
     place6_d = place6_q;
+    place7_d = place7_q;
     data1_d = data1_q;
     mask1_d = mask1_q;
     first1_d = first1_q;
     once_d = once_q;
     check_d = check_q;
     sent_d = sent_q;
+    out_d = out_q;
+    here_d = here_q;
+    word_d = word_q;
+    lane_d = lane_q;
+    full_d = full_q;
     frames_reset = reset;
     s_ready = frames_room;
     used = frames_level;
@@ -7514,42 +7699,73 @@ module ipos_card_front_sends (
     flags4_d = flags3_q;
     place3_d = place2_q;
     place4_d = place3_q;
-    lo = {1'h0, lanes_sum[15:0]};
-    hi = {1'h0, lanes_sum[31:16]};
-    once_d = lo + hi;
     beat5_d = beat4_q;
     flags5_d = flags4_q;
     place5_d = place4_q;
-    twice = (once_q & c_low) + (once_q >> 16);
-    folded = twice[15:0];
-    check_d = ~folded;
-    if (folded == c_ones) begin
-      check_d = c_ones;
-    end
+    lo = {1'h0, lanes_sum[15:0]};
+    hi = {1'h0, lanes_sum[31:16]};
+    once_d = lo + hi;
     beat6_d = beat5_q;
     flags6_d = flags5_q;
     place6_d = place5_q;
-    frames_beat_in = beat6_q;
-    frames_write = flags6_q == 2'h1;
-    frames_finish = flags6_q[0] & beat6_q[67];
-    frames_keep = ((~beat6_q[68]) & (~flags6_q[1])) & (~frames_overflow);
-    frames_meta_in = ({16'h0, place6_q} << 16) | {13'h0, check_q};
-    swapped = ({56'h0, frames_m_meta[7:0]} << 8) | {56'h0, frames_m_meta[15:8]};
-    shift = {4'h0, frames_m_meta[18:17]} << 4;
-    hole = c_word << shift;
-    o = frames_m_beat;
-    if (frames_m_meta[28] & (sent_q == frames_m_meta[27:19])) begin
-      o[63:0] = (frames_m_beat[63:0] & (~hole)) | (swapped << shift);
+    twice = (once_q & c_low) + (once_q >> 16);
+    check_d = ~twice[15:0];
+    if (once_q == c_low) begin
+      check_d = c_ones;
     end
-    m_beat = o;
-    m_valid = frames_m_valid;
-    frames_m_ready = m_ready;
-    if (frames_m_valid & m_ready) begin
-      sent_d = sent_q + 9'h1;
-      if (frames_m_beat[67]) begin
-        sent_d = 9'h0;
+    beat7_d = beat6_q;
+    flags7_d = flags6_q;
+    place7_d = place6_q;
+    frames_beat_in = beat7_q;
+    frames_write = flags7_q == 2'h1;
+    frames_finish = flags7_q[0] & beat7_q[67];
+    frames_keep = (~beat7_q[68]) & (~flags7_q[1]);
+    frames_meta_in = ({16'h0, place7_q} << 16) | {13'h0, check_q};
+    go = m_ready | (~full_q);
+    frames_m_ready = go;
+    if (go) begin
+      full_d = frames_m_valid;
+      out_d = frames_m_beat;
+      word_d = ({8'h0, frames_m_meta[7:0]} << 8) | {8'h0, frames_m_meta[15:8]};
+      lane_d = frames_m_meta[18:17];
+      here_d = frames_m_meta[28] & (sent_q == frames_m_meta[27:19]);
+      if (frames_m_valid) begin
+        sent_d = sent_q + 9'h1;
+        if (frames_m_beat[67]) begin
+          sent_d = 9'h0;
+        end
       end
     end
+    takes = 4'h0;
+    if (here_q) begin
+      takes = c_first << lane_q;
+    end
+    hole = 64'h0;
+    words = 64'h0;
+    hole = hole << 16;
+    if (takes[3]) begin
+      hole = hole | c_word;
+    end
+    words = (words << 16) | {48'h0, word_q};
+    hole = hole << 16;
+    if (takes[2]) begin
+      hole = hole | c_word;
+    end
+    words = (words << 16) | {48'h0, word_q};
+    hole = hole << 16;
+    if (takes[1]) begin
+      hole = hole | c_word;
+    end
+    words = (words << 16) | {48'h0, word_q};
+    hole = hole << 16;
+    if (takes[0]) begin
+      hole = hole | c_word;
+    end
+    words = (words << 16) | {48'h0, word_q};
+    o = out_q;
+    o[63:0] = (out_q[63:0] & (~hole)) | (words & hole);
+    m_beat = o;
+    m_valid = full_q;
     if (reset) begin
       number_d = 9'h0;
       flags1_d = 2'h0;
@@ -7558,7 +7774,9 @@ module ipos_card_front_sends (
       flags4_d = 2'h0;
       flags5_d = 2'h0;
       flags6_d = 2'h0;
+      flags7_d = 2'h0;
       sent_d = 9'h0;
+      full_d = 1'h0;
     end
   end
 endmodule

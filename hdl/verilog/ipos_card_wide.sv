@@ -6633,11 +6633,14 @@ module ipos_card_wide_front_host (
     input  logic m_ready
 );
   localparam logic [7:0] c_depth = 8'h80;
+  localparam logic [7:0] c_less = 8'hff;
   localparam logic [7:0] c_room = 8'h78;
   logic [7:0] rd_next;
   logic [7:0] wr_next;
   logic [7:0] used_next;
   logic [7:0] left;
+  logic [7:0] step;
+  logic [7:0] back;
   logic put;
   logic fits;
   logic over;
@@ -6718,7 +6721,7 @@ module ipos_card_wide_front_host (
     used_d = used_q;
     held_d = held_q;
     metas_reset = reset;
-    fits = (used_q != c_depth) & (metas_level < 6'h1f);
+    fits = ((used_q & c_depth) == 8'h0) & (metas_level != 6'h1f);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
@@ -6727,19 +6730,21 @@ module ipos_card_wide_front_host (
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
-    used_next = used_q;
-    left = held_q;
+    step = 8'h0;
+    back = 8'h0;
     if (pop) begin
-      used_next = used_q - 8'h1;
-      left = held_q - 8'h1;
+      step = c_less;
+      back = c_less;
     end
     if (put) begin
       wr_next = wr_q + 8'h1;
-      used_next = used_q + 8'h1;
+      step = 8'h1;
       if (pop) begin
-        used_next = used_q;
+        step = 8'h0;
       end
     end
+    used_next = used_q + step;
+    left = held_q + back;
     used_d = used_next;
     held_d = left;
     wr_d = wr_next;
@@ -6800,11 +6805,14 @@ module ipos_card_wide_back_control (
     input  logic m_ready
 );
   localparam logic [6:0] c_depth = 7'h40;
+  localparam logic [6:0] c_less = 7'h7f;
   localparam logic [6:0] c_room = 7'h38;
   logic [6:0] rd_next;
   logic [6:0] wr_next;
   logic [6:0] used_next;
   logic [6:0] left;
+  logic [6:0] step;
+  logic [6:0] back;
   logic put;
   logic fits;
   logic over;
@@ -6885,7 +6893,7 @@ module ipos_card_wide_back_control (
     used_d = used_q;
     held_d = held_q;
     metas_reset = reset;
-    fits = (used_q != c_depth) & (metas_level < 6'h1f);
+    fits = ((used_q & c_depth) == 7'h0) & (metas_level != 6'h1f);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
@@ -6894,19 +6902,21 @@ module ipos_card_wide_back_control (
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
-    used_next = used_q;
-    left = held_q;
+    step = 7'h0;
+    back = 7'h0;
     if (pop) begin
-      used_next = used_q - 7'h1;
-      left = held_q - 7'h1;
+      step = c_less;
+      back = c_less;
     end
     if (put) begin
       wr_next = wr_q + 7'h1;
-      used_next = used_q + 7'h1;
+      step = 7'h1;
       if (pop) begin
-        used_next = used_q;
+        step = 7'h0;
       end
     end
+    used_next = used_q + step;
+    left = held_q + back;
     used_d = used_next;
     held_d = left;
     wr_d = wr_next;
@@ -7154,11 +7164,14 @@ module ipos_card_wide_front_sends_frames (
     input  logic m_ready
 );
   localparam logic [6:0] c_depth = 7'h40;
+  localparam logic [6:0] c_less = 7'h7f;
   localparam logic [6:0] c_room = 7'h38;
   logic [6:0] rd_next;
   logic [6:0] wr_next;
   logic [6:0] used_next;
   logic [6:0] left;
+  logic [6:0] step;
+  logic [6:0] back;
   logic put;
   logic fits;
   logic over;
@@ -7239,7 +7252,7 @@ module ipos_card_wide_front_sends_frames (
     used_d = used_q;
     held_d = held_q;
     metas_reset = reset;
-    fits = (used_q != c_depth) & (metas_level < 6'h1f);
+    fits = ((used_q & c_depth) == 7'h0) & (metas_level != 6'h1f);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
@@ -7248,19 +7261,21 @@ module ipos_card_wide_front_sends_frames (
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
-    used_next = used_q;
-    left = held_q;
+    step = 7'h0;
+    back = 7'h0;
     if (pop) begin
-      used_next = used_q - 7'h1;
-      left = held_q - 7'h1;
+      step = c_less;
+      back = c_less;
     end
     if (put) begin
       wr_next = wr_q + 7'h1;
-      used_next = used_q + 7'h1;
+      step = 7'h1;
       if (pop) begin
-        used_next = used_q;
+        step = 7'h0;
       end
     end
+    used_next = used_q + step;
+    left = held_q + back;
     used_d = used_next;
     held_d = left;
     wr_d = wr_next;

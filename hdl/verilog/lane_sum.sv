@@ -10,16 +10,31 @@ module lane_sum_lanes (
     input  logic [7:0] mask,
     output logic [31:0] sum
 );
-  localparam logic [63:0] c_byte = 64'hff;
-  logic [63:0] m;
-  logic [63:0] w;
   logic [17:0] l0;
   logic [17:0] l1;
   logic [17:0] l2;
   logic [17:0] l3;
   logic [31:0] base;
-  logic [31:0] acc_d;
-  logic [31:0] acc_q;
+  logic [7:0] octet_0_d;
+  logic [7:0] octet_0_q;
+  logic [7:0] octet_1_d;
+  logic [7:0] octet_1_q;
+  logic [7:0] octet_2_d;
+  logic [7:0] octet_2_q;
+  logic [7:0] octet_3_d;
+  logic [7:0] octet_3_q;
+  logic [7:0] octet_4_d;
+  logic [7:0] octet_4_q;
+  logic [7:0] octet_5_d;
+  logic [7:0] octet_5_q;
+  logic [7:0] octet_6_d;
+  logic [7:0] octet_6_q;
+  logic [7:0] octet_7_d;
+  logic [7:0] octet_7_q;
+  logic word_valid_d;
+  logic word_valid_q;
+  logic word_first_d;
+  logic word_first_q;
   logic [17:0] upper_d;
   logic [17:0] upper_q;
   logic [17:0] lower_d;
@@ -34,9 +49,20 @@ module lane_sum_lanes (
   logic lanes_valid_q;
   logic lanes_first_d;
   logic lanes_first_q;
+  logic [31:0] acc_d;
+  logic [31:0] acc_q;
 
   initial begin
-    acc_q = 32'h0;
+    octet_0_q = 8'h0;
+    octet_1_q = 8'h0;
+    octet_2_q = 8'h0;
+    octet_3_q = 8'h0;
+    octet_4_q = 8'h0;
+    octet_5_q = 8'h0;
+    octet_6_q = 8'h0;
+    octet_7_q = 8'h0;
+    word_valid_q = 1'h0;
+    word_first_q = 1'h0;
     upper_q = 18'h0;
     lower_q = 18'h0;
     pairs_valid_q = 1'h0;
@@ -44,10 +70,20 @@ module lane_sum_lanes (
     lanes_q = 18'h0;
     lanes_valid_q = 1'h0;
     lanes_first_q = 1'h0;
+    acc_q = 32'h0;
   end
 
   always_ff @(posedge clock) begin
-    acc_q <= acc_d;
+    octet_0_q <= octet_0_d;
+    octet_1_q <= octet_1_d;
+    octet_2_q <= octet_2_d;
+    octet_3_q <= octet_3_d;
+    octet_4_q <= octet_4_d;
+    octet_5_q <= octet_5_d;
+    octet_6_q <= octet_6_d;
+    octet_7_q <= octet_7_d;
+    word_valid_q <= word_valid_d;
+    word_first_q <= word_first_d;
     upper_q <= upper_d;
     lower_q <= lower_d;
     pairs_valid_q <= pairs_valid_d;
@@ -55,59 +91,62 @@ module lane_sum_lanes (
     lanes_q <= lanes_d;
     lanes_valid_q <= lanes_valid_d;
     lanes_first_q <= lanes_first_d;
+    acc_q <= acc_d;
   end
 
   always_comb begin
     acc_d = acc_q;
     upper_d = upper_q;
     lower_d = lower_q;
+    word_valid_d = word_valid_q;
+    word_first_d = word_first_q;
     pairs_valid_d = pairs_valid_q;
     pairs_first_d = pairs_first_q;
     lanes_d = lanes_q;
     lanes_valid_d = lanes_valid_q;
     lanes_first_d = lanes_first_q;
-    m = 64'h0;
-    m = m << 8;
-    if (mask[7]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[6]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[5]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[4]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[3]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[2]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
-    if (mask[1]) begin
-      m = m | c_byte;
-    end
-    m = m << 8;
+    octet_0_d = 8'h0;
     if (mask[0]) begin
-      m = m | c_byte;
+      octet_0_d = data[7:0];
     end
-    w = data & m;
-    l0 = {2'h0, w[15:0]};
-    l1 = {2'h0, w[31:16]};
-    l2 = {2'h0, w[47:32]};
-    l3 = {2'h0, w[63:48]};
+    octet_1_d = 8'h0;
+    if (mask[1]) begin
+      octet_1_d = data[15:8];
+    end
+    octet_2_d = 8'h0;
+    if (mask[2]) begin
+      octet_2_d = data[23:16];
+    end
+    octet_3_d = 8'h0;
+    if (mask[3]) begin
+      octet_3_d = data[31:24];
+    end
+    octet_4_d = 8'h0;
+    if (mask[4]) begin
+      octet_4_d = data[39:32];
+    end
+    octet_5_d = 8'h0;
+    if (mask[5]) begin
+      octet_5_d = data[47:40];
+    end
+    octet_6_d = 8'h0;
+    if (mask[6]) begin
+      octet_6_d = data[55:48];
+    end
+    octet_7_d = 8'h0;
+    if (mask[7]) begin
+      octet_7_d = data[63:56];
+    end
+    word_valid_d = valid;
+    word_first_d = first;
+    l0 = ({10'h0, octet_1_q} << 8) | {10'h0, octet_0_q};
+    l1 = ({10'h0, octet_3_q} << 8) | {10'h0, octet_2_q};
+    l2 = ({10'h0, octet_5_q} << 8) | {10'h0, octet_4_q};
+    l3 = ({10'h0, octet_7_q} << 8) | {10'h0, octet_6_q};
     lower_d = l0 + l1;
     upper_d = l2 + l3;
-    pairs_valid_d = valid;
-    pairs_first_d = first;
+    pairs_valid_d = word_valid_q;
+    pairs_first_d = word_first_q;
     lanes_d = lower_q + upper_q;
     lanes_valid_d = pairs_valid_q;
     lanes_first_d = pairs_first_q;

@@ -25,19 +25,18 @@ module vlan (
   logic [63:0] low;
   logic [63:0] high;
   logic [68:0] o;
-  logic [15:0] this_tci;
   logic [68:0] held_d;
   logic [68:0] held_q;
   logic held_valid_d;
   logic held_valid_q;
   logic [1:0] held_index_d;
   logic [1:0] held_index_q;
+  logic held_tpid_d;
+  logic held_tpid_q;
   logic [1:0] next_index_d;
   logic [1:0] next_index_q;
   logic inside_d;
   logic inside_q;
-  logic [15:0] tci_d;
-  logic [15:0] tci_q;
   logic [68:0] out_d;
   logic [68:0] out_q;
   logic out_valid_d;
@@ -53,9 +52,9 @@ module vlan (
     held_q = 69'h0;
     held_valid_q = 1'h0;
     held_index_q = 2'h0;
+    held_tpid_q = 1'h0;
     next_index_q = 2'h0;
     inside_q = 1'h0;
-    tci_q = 16'h0;
     out_q = 69'h0;
     out_valid_q = 1'h0;
     out_tagged_q = 1'h0;
@@ -67,9 +66,9 @@ module vlan (
     held_q <= held_d;
     held_valid_q <= held_valid_d;
     held_index_q <= held_index_d;
+    held_tpid_q <= held_tpid_d;
     next_index_q <= next_index_d;
     inside_q <= inside_d;
-    tci_q <= tci_d;
     out_q <= out_d;
     out_valid_q <= out_valid_d;
     out_tagged_q <= out_tagged_d;
@@ -81,9 +80,9 @@ module vlan (
     held_d = held_q;
     held_valid_d = held_valid_q;
     held_index_d = held_index_q;
+    held_tpid_d = held_tpid_q;
     next_index_d = next_index_q;
     inside_d = inside_q;
-    tci_d = tci_q;
     out_d = out_q;
     out_valid_d = out_valid_q;
     out_tagged_d = out_tagged_q;
@@ -98,13 +97,9 @@ module vlan (
     moves = (held_valid_q & go) & (held_q[67] | s_valid);
     s_ready = (~held_valid_q) | moves;
     accept = s_valid & ((~held_valid_q) | moves);
-    is_tag = ((held_index_q == 2'h1) & (16'(held_q[63:0] >> 32) == c_tpid)) & (~held_q[67]);
+    is_tag = ((held_index_q == 2'h1) & held_tpid_q) & (~held_q[67]);
     strip = is_tag | inside_q;
     spent = ((strip & (~held_q[67])) & s_beat[67]) & (s_beat[66:64] < 3'h4);
-    this_tci = tci_q;
-    if (is_tag) begin
-      this_tci = ({8'h0, 8'(held_q[63:0] >> 48)} << 8) | {8'h0, 8'(held_q[63:0] >> 56)};
-    end
     low = {32'h0, 32'(held_q[63:0] >> 32)};
     if (is_tag) begin
       low = {32'h0, 32'(held_q[63:0])};
@@ -131,16 +126,18 @@ module vlan (
     if (moves) begin
       out_d = o;
       out_tagged_d = strip;
-      out_tci_d = this_tci;
-      tci_d = this_tci;
+      if (held_index_q == 2'h1) begin
+        out_tci_d = ({8'h0, 8'(held_q[63:0] >> 48)} << 8) | {8'h0, 8'(held_q[63:0] >> 56)};
+      end
       inside_d = (strip & (~held_q[67])) & (~spent);
-      out_runt_d = (((held_index_q == 2'h0) & held_q[67]) | (((held_index_q == 2'h1) & held_q[67]) & ((held_q[66:64] < 3'h5) | (16'(held_q[63:0] >> 32) == c_tpid)))) | ((is_tag & s_beat[67]) & (s_beat[66:64] == 3'h0));
+      out_runt_d = (((held_index_q == 2'h0) & held_q[67]) | (((held_index_q == 2'h1) & held_q[67]) & ((held_q[66:64] < 3'h5) | held_tpid_q))) | ((is_tag & s_beat[67]) & (s_beat[66:64] == 3'h0));
       held_valid_d = 1'h0;
     end
     if (accept) begin
       held_d = s_beat;
       held_valid_d = ~(moves & spent);
       held_index_d = next_index_q;
+      held_tpid_d = 16'(s_beat[63:0] >> 32) == c_tpid;
       if (s_beat[67]) begin
         next_index_d = 2'h0;
       end else if (next_index_q != 2'h2) begin

@@ -29,6 +29,8 @@ const fn design(name: &'static str, what: &'static str, goal: Option<f64>, most_
 const DESIGNS: &[Design] = &[
     design("front", "parse, checksums, lookup in 4 × 1,024 slots, encapsulate", Some(200.0), Some(3200)),
     design("rx", "a port's receive side with its FIFOs", Some(200.0), None),
+    design("parser", "Ethernet, VLAN, IPv4, TCP, UDP, ipOS: fields and key, without queues", Some(220.0), Some(940)),
+    design("verify", "checksum verification: IPv4 header, ipOS, TCP or UDP", Some(220.0), None),
     design("forward_table", "forward table, 4 × 2,048 slots, one lookup a cycle", Some(250.0), None),
     design("dispatch", "verdicts into frames, decapsulation", Some(200.0), None),
     design("encap", "encapsulation", Some(200.0), None),

@@ -9,7 +9,7 @@ use crate::card::{Card, Counter, Nic, Outcomes, Registers};
 use crate::checksum::Insert;
 use crate::dma;
 use crate::measured::Front;
-use crate::parse::{Fold, LaneSum, Rx, Vlan};
+use crate::parse::{Fold, LaneSum, Parser, Rx, Verify, Vlan};
 use crate::pcie;
 use crate::route::{Dispatch, Encap, Rate};
 use crate::stream::{Ahead, Arbiter, Beat, Fifo, FrameFifo, FromAxis, Inlet, Outlet, SmallFifo, Through, ToAxis};
@@ -50,6 +50,8 @@ pub fn tops() -> Vec<Top> {
         "axis" = Axis,
         "vlan" = Vlan,
         "lane_sum" = Sum,
+        "parser" = Parser,
+        "verify" = Verify,
         "rx" = Rx,
         "hash" = Hash,
         "entries" = Entries<4>,

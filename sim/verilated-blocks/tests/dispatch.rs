@@ -92,8 +92,8 @@ fn job(rng: &mut SmallRng, back: bool) -> Job {
     let (low, high) = if verdict.forward == 1 { (28, LONGEST - 13) } else { (0, 0x1_0000) };
     verdict.stop = 13
         + match rng.random_range(0..8) {
-            0 => rng.random_range(low..high),                          // too long, mostly
-            1 => packet + rng.random_range(0..10),                     // by a little
+            0 => rng.random_range(low..high),                 // too long, mostly
+            1 => packet + rng.random_range(0..10),            // by a little
             2 | 3 => rng.random_range(low..=packet.max(low)), // padded
             _ => packet,
         };

@@ -40,6 +40,10 @@ fn packet(rng: &mut SmallRng) -> (Vec<u8>, Vec<u8>, u64) {
             .expect("a frame");
     }
     let offset = if udp { 6 } else { 16 };
+    // a zero has two forms, and means "none" in UDP: the card always writes the other
+    if whole[34 + offset..36 + offset] == [0, 0] {
+        whole[34 + offset..36 + offset].fill(0xff);
+    }
     let length = (whole.len() - 34) as u16;
     let pseudo = [&whole[26..34], &[0, whole[23]], &length.to_be_bytes()].concat();
     let mut partial = whole.clone();

@@ -51,7 +51,7 @@ fn sums_and_verdicts() {
     let mut stalls = Stalls::default();
     let mut words: VecDeque<Word> = VecDeque::new();
     let mut sum = 0u64; // over the words that went in
-    let mut sums: VecDeque<Option<u64>> = VecDeque::from([None; 5]); // of the last cycles, newest first
+    let mut sums: VecDeque<Option<u64>> = VecDeque::from([None; 6]); // of the last cycles, newest first
     let mut folds: VecDeque<u32> = VecDeque::from([0; 2]);
     let (mut messages, mut valid, mut total, mut first) = (0, 0, 0, false);
     while messages < MESSAGES {
@@ -81,11 +81,11 @@ fn sums_and_verdicts() {
         };
         block.set_fold_in(fold);
         block.low();
-        if let Some(sum) = sums[2] {
-            assert_eq!(u64::from(block.sum()), sum, "three cycles after the word");
+        if let Some(sum) = sums[3] {
+            assert_eq!(u64::from(block.sum()), sum, "four cycles after the word");
         }
-        if let Some(sum) = sums[4] {
-            assert_eq!(block.ok() != 0, folds_to_ones(sum), "{sum:#x}, five cycles after the word");
+        if let Some(sum) = sums[5] {
+            assert_eq!(block.ok() != 0, folds_to_ones(sum), "{sum:#x}, six cycles after the word");
         }
         if messages > 0 {
             assert_eq!(block.fold_ok() != 0, folds_to_ones(folds[1].into()), "{:#x}", folds[1]);

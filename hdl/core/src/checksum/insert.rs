@@ -26,13 +26,14 @@ block! {
         // bit 28: insert, 27:16 place, 15:0 checksum
         frames: FrameFifo<Bits<29>, 9, 10>,
         number: DFF<Bits<9>>, // beats so far, up to one more than the longest frame has
-        // the beats wait for their frame's sum: masked, added in pairs, added by lanes, added up, folded, folded again
+        // the beats wait for their frame's sum: masks, masked, added in pairs, added by lanes, added up, folded, folded again
         beat1: DFF<Beat>,
         beat2: DFF<Beat>,
         beat3: DFF<Beat>,
         beat4: DFF<Beat>,
         beat5: DFF<Beat>,
         beat6: DFF<Beat>,
+        beat7: DFF<Beat>,
         // valid 0, too long 1
         flags1: DFF<Bits<2>>,
         flags2: DFF<Bits<2>>,
@@ -40,18 +41,27 @@ block! {
         flags4: DFF<Bits<2>>,
         flags5: DFF<Bits<2>>,
         flags6: DFF<Bits<2>>,
+        flags7: DFF<Bits<2>>,
         place1: DFF<Bits<13>>,
         place2: DFF<Bits<13>>,
         place3: DFF<Bits<13>>,
         place4: DFF<Bits<13>>,
         place5: DFF<Bits<13>>,
         place6: DFF<Bits<13>>,
+        place7: DFF<Bits<13>>,
         data1: DFF<Bits<64>>,
         mask1: DFF<Bits<8>>,
         first1: DFF<Bit>,
         once: DFF<Bits<17>>,
         check: DFF<Bits<16>>,
         sent: DFF<Bits<9>>,
+        // on its way out: the beat, whether it takes the sum, the sum in wire order and its lane
+        out: DFF<Beat>,
+        here: DFF<Bit>,
+        word: DFF<Bits<16>>,
+        lane: DFF<Bits<2>>,
+        full: DFF<Bit>,
+        go: Signal<Local, Bit>,
         fire: Signal<Local, Bit>,
         flags: Signal<Local, Bits<2>>,
         from: Signal<Local, Bits<8>>,
@@ -62,15 +72,15 @@ block! {
         lo: Signal<Local, Bits<17>>,
         hi: Signal<Local, Bits<17>>,
         twice: Signal<Local, Bits<17>>,
-        folded: Signal<Local, Bits<16>>,
-        swapped: Signal<Local, Bits<64>>,
+        takes: Signal<Local, Bits<4>>,
         hole: Signal<Local, Bits<64>>,
-        shift: Signal<Local, Bits<6>>,
+        words: Signal<Local, Bits<64>>,
         o: Signal<Local, Beat>,
         c_all: Constant<Bits<8>> = 0xffu64,
         c_longest: Constant<Bits<9>> = 256u64,
         c_low: Constant<Bits<17>> = 0xffffu64,
         c_ones: Constant<Bits<16>> = 0xffffu64,
+        c_first: Constant<Bits<4>> = 1u64,
         c_word: Constant<Bits<64>> = 0xffffu64,
     }
 }
@@ -79,8 +89,9 @@ impl Logic for Insert {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
-            self, clock, number, beat1, beat2, beat3, beat4, beat5, beat6, flags1, flags2, flags3, flags4, flags5,
-            flags6, place1, place2, place3, place4, place5, place6, data1, mask1, first1, once, check, sent
+            self, clock, number, beat1, beat2, beat3, beat4, beat5, beat6, beat7, flags1, flags2, flags3, flags4,
+            flags5, flags6, flags7, place1, place2, place3, place4, place5, place6, place7, data1, mask1, first1, once,
+            check, sent, out, here, word, lane, full
         );
         clock!(self, clock, lanes, frames);
         self.frames.reset.next = self.reset.val();
@@ -138,51 +149,70 @@ impl Logic for Insert {
         self.place3.d.next = self.place2.q.val();
         self.place4.d.next = self.place3.q.val();
 
+        self.beat5.d.next = self.beat4.q.val();
+        self.flags5.d.next = self.flags4.q.val();
+        self.place5.d.next = self.place4.q.val();
+
         // fold; the sum is below 2^26
         self.lo.next = bit_cast::<17, 16>(self.lanes.sum.val().get_bits::<16>(0));
         self.hi.next = bit_cast::<17, 16>(self.lanes.sum.val().get_bits::<16>(16));
         self.once.d.next = self.lo.val() + self.hi.val();
-        self.beat5.d.next = self.beat4.q.val();
-        self.flags5.d.next = self.flags4.q.val();
-        self.place5.d.next = self.place4.q.val();
-        self.twice.next = (self.once.q.val() & self.c_low.val()) + (self.once.q.val() >> 16);
-        self.folded.next = bit_cast::<16, 17>(self.twice.val());
-        // zero means "none" in UDP: its other form stands for it
-        self.check.d.next = !self.folded.val();
-        if self.folded.val() == self.c_ones.val() {
-            self.check.d.next = self.c_ones.val();
-        }
         self.beat6.d.next = self.beat5.q.val();
         self.flags6.d.next = self.flags5.q.val();
         self.place6.d.next = self.place5.q.val();
-
-        self.frames.beat_in.next = self.beat6.q.val();
-        self.frames.write.next = self.flags6.q.val() == 1;
-        self.frames.finish.next = self.flags6.q.val().get_bit(0) & self.beat6.q.val().last;
-        self.frames.keep.next =
-            !self.beat6.q.val().user & !self.flags6.q.val().get_bit(1) & !self.frames.overflow.val();
-        self.frames.meta_in.next =
-            (bit_cast::<29, 13>(self.place6.q.val()) << 16) | bit_cast::<29, 16>(self.check.q.val());
-
-        // on its way out
-        self.swapped.next = (bit_cast::<64, 8>(self.frames.m_meta.val().get_bits::<8>(0)) << 8)
-            | bit_cast::<64, 8>(self.frames.m_meta.val().get_bits::<8>(8));
-        self.shift.next = bit_cast::<6, 2>(self.frames.m_meta.val().get_bits::<2>(17)) << 4;
-        self.hole.next = self.c_word.val() << self.shift.val();
-        self.o.next = self.frames.m_beat.val();
-        if self.frames.m_meta.val().get_bit(28) & (self.sent.q.val() == self.frames.m_meta.val().get_bits::<9>(19)) {
-            self.o.next.data =
-                (self.frames.m_beat.val().data & !self.hole.val()) | (self.swapped.val() << self.shift.val());
+        self.twice.next = (self.once.q.val() & self.c_low.val()) + (self.once.q.val() >> 16);
+        // zero means "none" in UDP: its other form stands for it; the greatest of `once` is 0x103fe, so only one folds to it
+        self.check.d.next = !bit_cast::<16, 17>(self.twice.val());
+        if self.once.q.val() == self.c_low.val() {
+            self.check.d.next = self.c_ones.val();
         }
-        self.m_beat.next = self.o.val();
-        self.m_valid.next = self.frames.m_valid.val();
-        self.frames.m_ready.next = self.m_ready.val();
-        if self.frames.m_valid.val() & self.m_ready.val() {
-            self.sent.d.next = self.sent.q.val() + 1;
-            if self.frames.m_beat.val().last {
-                self.sent.d.next = 0.into();
+        self.beat7.d.next = self.beat6.q.val();
+        self.flags7.d.next = self.flags6.q.val();
+        self.place7.d.next = self.place6.q.val();
+
+        self.frames.beat_in.next = self.beat7.q.val();
+        self.frames.write.next = self.flags7.q.val() == 1;
+        self.frames.finish.next = self.flags7.q.val().get_bit(0) & self.beat7.q.val().last;
+        // what `room` let in fits
+        self.frames.keep.next = !self.beat7.q.val().user & !self.flags7.q.val().get_bit(1);
+        self.frames.meta_in.next =
+            (bit_cast::<29, 13>(self.place7.q.val()) << 16) | bit_cast::<29, 16>(self.check.q.val());
+
+        // on its way out: where the sum goes, and in the next cycle that it goes there
+        self.go.next = self.m_ready.val() | !self.full.q.val();
+        self.frames.m_ready.next = self.go.val();
+        if self.go.val() {
+            self.full.d.next = self.frames.m_valid.val();
+            self.out.d.next = self.frames.m_beat.val();
+            self.word.d.next = (bit_cast::<16, 8>(self.frames.m_meta.val().get_bits::<8>(0)) << 8)
+                | bit_cast::<16, 8>(self.frames.m_meta.val().get_bits::<8>(8));
+            self.lane.d.next = self.frames.m_meta.val().get_bits::<2>(17);
+            self.here.d.next = self.frames.m_meta.val().get_bit(28)
+                & (self.sent.q.val() == self.frames.m_meta.val().get_bits::<9>(19));
+            if self.frames.m_valid.val() {
+                self.sent.d.next = self.sent.q.val() + 1;
+                if self.frames.m_beat.val().last {
+                    self.sent.d.next = 0.into();
+                }
             }
         }
+        self.takes.next = 0.into();
+        if self.here.q.val() {
+            self.takes.next = self.c_first.val() << self.lane.q.val();
+        }
+        self.hole.next = 0.into();
+        self.words.next = 0.into();
+        for i in 0..4 {
+            self.hole.next = self.hole.val() << 16;
+            if self.takes.val().get_bit(3 - i) {
+                self.hole.next = self.hole.val() | self.c_word.val();
+            }
+            self.words.next = (self.words.val() << 16) | bit_cast::<64, 16>(self.word.q.val());
+        }
+        self.o.next = self.out.q.val();
+        self.o.next.data = (self.out.q.val().data & !self.hole.val()) | (self.words.val() & self.hole.val());
+        self.m_beat.next = self.o.val();
+        self.m_valid.next = self.full.q.val();
         if self.reset.val() {
             self.number.d.next = 0.into();
             self.flags1.d.next = 0.into();
@@ -191,7 +221,9 @@ impl Logic for Insert {
             self.flags4.d.next = 0.into();
             self.flags5.d.next = 0.into();
             self.flags6.d.next = 0.into();
+            self.flags7.d.next = 0.into();
             self.sent.d.next = 0.into();
+            self.full.d.next = false;
         }
     }
 }

@@ -35,8 +35,10 @@ block! {
         pub v1: Signal<Out, Bits<4>>,
         /// `v` without an upper limit.
         pub long1: Signal<Out, Bits<13>>,
-        /// Beat of the first transport byte in the `v` numbering; it is byte 2 of it (odd IHL) or byte 6.
-        pub port_beat: Signal<Out, Bits<4>>,
+        /// From `v` 2 on: the beat lies before that of the first transport byte, or is it; that is its byte 2 (odd IHL) or
+        /// 6.
+        pub head1: Signal<Out, Bit>,
+        pub port1: Signal<Out, Bit>,
         pub odd: Signal<Out, Bit>,
         /// Where the packet's last byte stands: 13 + total length, a cycle after the total has come.
         pub upto: Signal<Out, Bits<17>>,
@@ -46,7 +48,7 @@ block! {
         k: DFF<Bits<5>>,
         v: DFF<Bits<4>>,
         long: DFF<Bits<13>>,
-        pb: DFF<Bits<4>>,
+        pb: DFF<Bits<4>>, // beat of the first transport byte in the `v` numbering
         stop: DFF<Bits<4>>,
         end_pos: DFF<Bits<3>>,
         sent: DFF<Bit>,
@@ -54,8 +56,14 @@ block! {
         kd: DFF<Bits<5>>,
         vd: DFF<Bits<4>>,
         longd: DFF<Bits<13>>,
+        headd: DFF<Bit>,
+        portd: DFF<Bit>,
+        // the beat before was that of the first transport byte, or the one before that
+        after1: DFF<Bit>,
+        after2: DFF<Bit>,
         dst: DFF<Bits<48>>,
-        src: DFF<Bits<48>>,
+        src_hi: DFF<Bits<16>>,
+        src_lo: DFF<Bits<32>>,
         ipos: DFF<Bit>,
         is_ip: DFF<Bit>,
         deep: DFF<Bit>,
@@ -67,7 +75,8 @@ block! {
         frag: DFF<Bits<16>>,
         proto: DFF<Bits<8>>,
         sip: DFF<Bits<32>>,
-        dip: DFF<Bits<32>>,
+        dip_hi: DFF<Bits<16>>,
+        dip_lo: DFF<Bits<16>>,
         sport: DFF<Bits<16>>,
         dport: DFF<Bits<16>>,
         ulen: DFF<Bits<16>>,
@@ -90,6 +99,15 @@ block! {
         l4: DFF<Bit>,
         malformed: DFF<Bit>,
         port_pos: Signal<Local, Bits<3>>,
+        head: Signal<Local, Bit>,
+        port: Signal<Local, Bit>,
+        more: Signal<Local, Bits<4>>,
+        // source and destination port, UDP length and checksum, TCP flags
+        s: Signal<Local, Bits<16>>,
+        d: Signal<Local, Bits<16>>,
+        u: Signal<Local, Bits<16>>,
+        c: Signal<Local, Bits<16>>,
+        f: Signal<Local, Bits<8>>,
         tcp: Signal<Local, Bit>,
         udp: Signal<Local, Bit>,
         enough: Signal<Local, Bit>,
@@ -132,13 +150,18 @@ impl Logic for Fields {
             kd,
             vd,
             longd,
+            headd,
+            portd,
+            after1,
+            after2,
             mac_same,
             left,
             until,
             l4,
             malformed,
             dst,
-            src,
+            src_hi,
+            src_lo,
             ipos,
             is_ip,
             deep,
@@ -150,7 +173,8 @@ impl Logic for Fields {
             frag,
             proto,
             sip,
-            dip,
+            dip_hi,
+            dip_lo,
             sport,
             dport,
             ulen,
@@ -166,6 +190,8 @@ impl Logic for Fields {
             out,
             out_valid
         );
+        self.head.next = self.v.q.val() < self.pb.q.val();
+        self.port.next = self.v.q.val() == self.pb.q.val();
         self.tcp.next = self.proto.q.val() == self.c_tcp.val();
         self.udp.next = self.proto.q.val() == self.c_udp.val();
         self.port_pos.next = 6.into();
@@ -173,21 +199,37 @@ impl Logic for Fields {
             self.port_pos.next = 2.into();
         }
         // its last byte: 20 bytes of TCP, 8 of UDP
-        self.stop.d.next = self.pb.q.val() + 1;
+        self.more.next = 1.into();
         self.end_pos.d.next = 5.into();
         if self.ihl.q.val().get_bit(0) {
             self.end_pos.d.next = 1.into();
         }
         if self.tcp.val() {
-            self.stop.d.next = self.pb.q.val() + 3;
+            self.more.next = 3.into();
             self.end_pos.d.next = 1.into();
             if self.ihl.q.val().get_bit(0) {
-                self.stop.d.next = self.pb.q.val() + 2;
+                self.more.next = 2.into();
                 self.end_pos.d.next = 5.into();
             }
         }
+        self.stop.d.next = self.pb.q.val() + self.more.val();
+        // The transport header, where an odd or an even IHL puts it; which beat it is in is asked apart, so that it enables
+        // the registers and takes no LUT.
+        self.s.next = self.be.val().get_bits::<16>(0);
+        self.d.next = self.be.val().get_bits::<16>(48);
+        self.u.next = self.be.val().get_bits::<16>(32);
+        self.c.next = self.be.val().get_bits::<16>(16);
+        self.f.next = self.be.val().get_bits::<8>(32);
+        if self.ihl.q.val().get_bit(0) {
+            self.s.next = self.be.val().get_bits::<16>(32);
+            self.d.next = self.be.val().get_bits::<16>(16);
+            self.u.next = self.be.val().get_bits::<16>(0);
+            self.c.next = self.be.val().get_bits::<16>(48);
+            self.f.next = self.be.val().get_bits::<8>(0);
+        }
         self.is_ipos.next = self.be.val().get_bits::<16>(16) == self.ethertype.val();
-        self.enough.next = self.k.q.val() >= 6;
+        // 6 or more
+        self.enough.next = (self.k.q.val().get_bits::<2>(3) != 0) | (self.k.q.val().get_bits::<2>(1) == 3);
         if self.deep.q.val() {
             self.enough.next = (self.v.q.val() >= 4) & (self.v.q.val() >= self.stop.q.val());
         }
@@ -198,34 +240,18 @@ impl Logic for Fields {
             self.kd.d.next = self.k.q.val();
             self.vd.d.next = self.v.q.val();
             self.longd.d.next = self.long.q.val();
-            if self.k.q.val() != self.c_k.val() {
-                self.k.d.next = self.k.q.val() + 1;
-            }
-            if self.v.q.val() != self.c_v.val() {
-                self.v.d.next = self.v.q.val() + 1;
-            }
-            if self.long.q.val() != self.c_long.val() {
-                self.long.d.next = self.long.q.val() + 1;
-            }
-            if (self.k.q.val() == 1) & self.is_ipos.val() {
-                self.v.d.next = 0.into();
-                self.long.d.next = 0.into();
-            }
+            self.headd.d.next = self.head.val();
+            self.portd.d.next = self.port.val();
             self.sent.d.next = (self.sent.q.val() | self.finish.val()) & !self.last.val();
-            if self.last.val() {
-                self.k.d.next = 0.into();
-                self.v.d.next = 0.into();
-                self.long.d.next = 0.into();
-            }
             if self.k.q.val() == 0 {
                 self.dst.d.next = self.be.val().get_bits::<48>(16);
-                self.src.d.next = bit_cast::<48, 16>(self.be.val().get_bits::<16>(0)) << 32;
+                self.src_hi.d.next = self.be.val().get_bits::<16>(0);
                 self.ipos.d.next = false;
                 self.is_ip.d.next = false;
                 self.deep.d.next = false;
             }
             if self.k.q.val() == 1 {
-                self.src.d.next = self.src.q.val() | bit_cast::<48, 32>(self.be.val().get_bits::<32>(32));
+                self.src_lo.d.next = self.be.val().get_bits::<32>(32);
                 self.ipos.d.next = self.is_ipos.val();
                 self.is_ip.d.next = self.be.val().get_bits::<16>(16) == self.c_ipv4.val();
                 self.deep.d.next = self.be.val().get_bits::<16>(16) == self.c_ipv4.val();
@@ -247,47 +273,59 @@ impl Logic for Fields {
             }
             if self.v.q.val() == 3 {
                 self.sip.d.next = self.be.val().get_bits::<32>(16);
-                self.dip.d.next = bit_cast::<32, 16>(self.be.val().get_bits::<16>(0)) << 16;
+                self.dip_hi.d.next = self.be.val().get_bits::<16>(0);
             }
             if self.v.q.val() == 4 {
-                self.dip.d.next = self.dip.q.val() | bit_cast::<32, 16>(self.be.val().get_bits::<16>(48));
+                self.dip_lo.d.next = self.be.val().get_bits::<16>(48);
             }
-            if self.v.q.val() == self.pb.q.val() {
-                if self.ihl.q.val().get_bit(0) {
-                    self.sport.d.next = self.be.val().get_bits::<16>(32);
-                    self.dport.d.next = self.be.val().get_bits::<16>(16);
-                    self.ulen.d.next = self.be.val().get_bits::<16>(0);
-                } else {
-                    self.sport.d.next = self.be.val().get_bits::<16>(0);
-                }
+            self.after1.d.next = self.port.val() & !self.last.val();
+            self.after2.d.next = self.after1.q.val() & !self.last.val();
+            if self.port.val() {
+                self.sport.d.next = self.s.val();
             }
-            if self.v.q.val() == (self.pb.q.val() + 1) {
-                if self.ihl.q.val().get_bit(0) {
-                    self.usum.d.next = self.be.val().get_bits::<16>(48);
-                    self.flags.d.next = self.be.val().get_bits::<8>(0);
-                } else {
-                    self.dport.d.next = self.be.val().get_bits::<16>(48);
-                    self.ulen.d.next = self.be.val().get_bits::<16>(32);
-                    self.usum.d.next = self.be.val().get_bits::<16>(16);
-                }
+            if (self.port.val() & self.ihl.q.val().get_bit(0)) | (self.after1.q.val() & !self.ihl.q.val().get_bit(0)) {
+                self.dport.d.next = self.d.val();
+                self.ulen.d.next = self.u.val();
             }
-            if (self.v.q.val() == (self.pb.q.val() + 2)) & !self.ihl.q.val().get_bit(0) {
-                self.flags.d.next = self.be.val().get_bits::<8>(32);
+            if self.after1.q.val() {
+                self.usum.d.next = self.c.val();
+            }
+            if (self.after1.q.val() & self.ihl.q.val().get_bit(0))
+                | (self.after2.q.val() & !self.ihl.q.val().get_bit(0))
+            {
+                self.flags.d.next = self.f.val();
             }
             // where the frame ends, if it ends here
             self.cut_ipos.d.next =
                 self.last.val() & ((self.k.q.val() < 3) | ((self.k.q.val() == 3) & (self.cnt.val() < 5)));
             self.cut_ip.d.next =
                 self.last.val() & ((self.v.q.val() < 4) | ((self.v.q.val() == 4) & (self.cnt.val() < 1)));
-            self.cut_options.d.next = self.last.val()
-                & ((self.v.q.val() < self.pb.q.val())
-                    | ((self.v.q.val() == self.pb.q.val()) & (self.cnt.val() < (self.port_pos.val() - 1))));
+            self.cut_options.d.next =
+                self.last.val() & (self.head.val() | (self.port.val() & (self.cnt.val() < (self.port_pos.val() - 1))));
             self.cut_l4.d.next = self.last.val()
                 & ((self.v.q.val() < self.stop.q.val())
                     | ((self.v.q.val() == self.stop.q.val()) & (self.cnt.val() < self.end_pos.q.val())));
             self.was_runt.d.next = self.runt.val() & self.last.val();
             self.was_tagged.d.next = self.has_tag.val();
             self.was_tci.d.next = self.tci.val();
+        }
+
+        // the counters: to restart is asked last, so that it resets the registers and takes no LUT
+        if self.fire.val() & (self.k.q.val() != self.c_k.val()) {
+            self.k.d.next = self.k.q.val() + 1;
+        }
+        if self.fire.val() & (self.v.q.val() != self.c_v.val()) {
+            self.v.d.next = self.v.q.val() + 1;
+        }
+        if self.fire.val() & (self.long.q.val() != self.c_long.val()) {
+            self.long.d.next = self.long.q.val() + 1;
+        }
+        if self.fire.val() & (self.last.val() | ((self.k.q.val() == 1) & self.is_ipos.val())) {
+            self.v.d.next = 0.into();
+            self.long.d.next = 0.into();
+        }
+        if self.fire.val() & self.last.val() {
+            self.k.d.next = 0.into();
         }
 
         // One cycle later all fields stand in their registers. Those of beat 3 and before have stood longer in a frame that
@@ -348,7 +386,7 @@ impl Logic for Fields {
             self.m.next.tcp_flags = self.flags.q.val();
         }
         self.m.next.stop = self.until.q.val();
-        self.m.next.src_mac = self.src.q.val();
+        self.m.next.src_mac = (bit_cast::<48, 16>(self.src_hi.q.val()) << 32) | bit_cast::<48, 32>(self.src_lo.q.val());
         self.m.next.tagged = self.was_tagged.q.val();
         self.m.next.tci = self.was_tci.q.val();
         if !self.was_tagged.q.val() {
@@ -361,7 +399,8 @@ impl Logic for Fields {
 
         self.tuple.next = (bit_cast::<97, 32>(self.sip.q.val()) << 64)
             | (bit_cast::<97, 16>(self.sport.q.val()) << 48)
-            | (bit_cast::<97, 32>(self.dip.q.val()) << 16)
+            | (bit_cast::<97, 16>(self.dip_hi.q.val()) << 32)
+            | (bit_cast::<97, 16>(self.dip_lo.q.val()) << 16)
             | bit_cast::<97, 16>(self.dport.q.val());
         if self.udp.val() {
             self.tuple.next = self.tuple.val().replace_bit(96, true);
@@ -370,7 +409,8 @@ impl Logic for Fields {
         self.done1.next = self.done.q.val();
         self.k1.next = self.kd.q.val();
         self.v1.next = self.vd.q.val();
-        self.port_beat.next = self.pb.q.val();
+        self.head1.next = self.headd.q.val();
+        self.port1.next = self.portd.q.val();
         self.odd.next = self.ihl.q.val().get_bit(0);
         self.upto.next = self.until.q.val();
         self.cover1.next = self.covered.val();

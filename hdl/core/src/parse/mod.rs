@@ -1,4 +1,5 @@
 //! From the wire to a verdict-ready description of the frame.
+mod alone;
 mod be;
 mod fields;
 mod masks;
@@ -7,6 +8,7 @@ mod sum;
 mod verify;
 mod vlan;
 
+pub use alone::Parser;
 pub use be::ByteRev;
 pub use fields::Fields;
 pub use masks::Masks;

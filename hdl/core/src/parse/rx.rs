@@ -77,10 +77,11 @@ impl Logic for Rx {
         self.s_ready.next = self.vlan.s_ready.val();
 
         // room for everything that the beats under way may still push
-        self.room.d.next = (self.beats.level.val() < 56)
-            & (self.keys.level.val() < 8)
-            & (self.metas.level.val() < 8)
-            & (self.tails.level.val() < 16);
+        // below 56, 8, 8 and 16
+        self.room.d.next = (self.beats.level.val().get_bits::<4>(3) < 7)
+            & (self.keys.level.val().get_bits::<2>(3) == 0)
+            & (self.metas.level.val().get_bits::<4>(3) == 0)
+            & (self.tails.level.val().get_bits::<2>(4) == 0);
         self.vlan.m_ready.next = self.room.q.val();
         self.fire.next = self.vlan.m_valid.val() & self.room.q.val();
         self.beats.data_in.next = self.vlan.m_beat.val();
@@ -113,8 +114,9 @@ impl Logic for Rx {
         self.verify.last.next = self.last1.q.val();
         self.verify.k.next = self.fields.k1.val();
         self.verify.v.next = self.fields.v1.val();
-        self.verify.long.next = self.fields.long1.val();
-        self.verify.port_beat.next = self.fields.port_beat.val();
+        self.verify.number.next = self.fields.long1.val();
+        self.verify.head.next = self.fields.head1.val();
+        self.verify.port.next = self.fields.port1.val();
         self.verify.odd.next = self.fields.odd.val();
         self.verify.upto.next = self.fields.upto.val();
         self.verify.covered.next = self.fields.cover1.val();

@@ -4,7 +4,7 @@ use rust_hdl_widgets::prelude::*;
 
 block! {
     /// Adds the four 16-bit lanes of `data` (network order) under a byte mask, bit 7 for the first byte on the
-    /// wire. `first` restarts the sum, of `W` bits. The sum holds three cycles after the word.
+    /// wire. `first` restarts the sum, of `W` bits. The sum holds four cycles after the word.
     pub struct LaneSum[const W: usize][W] {
         pub clock: Signal<In, Clock>,
         pub valid: Signal<In, Bit>,
@@ -12,7 +12,10 @@ block! {
         pub data: Signal<In, Bits<64>>,
         pub mask: Signal<In, Bits<8>>,
         pub sum: Signal<Out, Bits<W>>,
-        acc: DFF<Bits<W>>,
+        // a byte that does not count is reset: that is in the register and takes no LUT
+        octet: [DFF<Bits<8>>; 8],
+        word_valid: DFF<Bit>,
+        word_first: DFF<Bit>,
         upper: DFF<Bits<18>>,
         lower: DFF<Bits<18>>,
         pairs_valid: DFF<Bit>,
@@ -20,37 +23,49 @@ block! {
         lanes: DFF<Bits<18>>,
         lanes_valid: DFF<Bit>,
         lanes_first: DFF<Bit>,
-        m: Signal<Local, Bits<64>>,
-        w: Signal<Local, Bits<64>>,
+        acc: DFF<Bits<W>>,
         l0: Signal<Local, Bits<18>>,
         l1: Signal<Local, Bits<18>>,
         l2: Signal<Local, Bits<18>>,
         l3: Signal<Local, Bits<18>>,
         base: Signal<Local, Bits<W>>,
-        c_byte: Constant<Bits<64>> = 0xffu64,
     }
 }
 
 impl<const W: usize> Logic for LaneSum<W> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, acc, upper, lower, pairs_valid, pairs_first, lanes, lanes_valid, lanes_first);
-        self.m.next = 0.into();
+        dff_setup!(
+            self,
+            clock,
+            acc,
+            upper,
+            lower,
+            word_valid,
+            word_first,
+            pairs_valid,
+            pairs_first,
+            lanes,
+            lanes_valid,
+            lanes_first
+        );
         for i in 0..8 {
-            self.m.next = self.m.val() << 8;
-            if self.mask.val().get_bit(7 - i) {
-                self.m.next = self.m.val() | self.c_byte.val();
+            self.octet[i].clock.next = self.clock.val();
+            self.octet[i].d.next = 0.into();
+            if self.mask.val().get_bit(i) {
+                self.octet[i].d.next = self.data.val().get_bits::<8>(i * 8);
             }
         }
-        self.w.next = self.data.val() & self.m.val();
-        self.l0.next = bit_cast::<18, 16>(self.w.val().get_bits::<16>(0));
-        self.l1.next = bit_cast::<18, 16>(self.w.val().get_bits::<16>(16));
-        self.l2.next = bit_cast::<18, 16>(self.w.val().get_bits::<16>(32));
-        self.l3.next = bit_cast::<18, 16>(self.w.val().get_bits::<16>(48));
+        self.word_valid.d.next = self.valid.val();
+        self.word_first.d.next = self.first.val();
+        self.l0.next = (bit_cast::<18, 8>(self.octet[1].q.val()) << 8) | bit_cast::<18, 8>(self.octet[0].q.val());
+        self.l1.next = (bit_cast::<18, 8>(self.octet[3].q.val()) << 8) | bit_cast::<18, 8>(self.octet[2].q.val());
+        self.l2.next = (bit_cast::<18, 8>(self.octet[5].q.val()) << 8) | bit_cast::<18, 8>(self.octet[4].q.val());
+        self.l3.next = (bit_cast::<18, 8>(self.octet[7].q.val()) << 8) | bit_cast::<18, 8>(self.octet[6].q.val());
         self.lower.d.next = self.l0.val() + self.l1.val();
         self.upper.d.next = self.l2.val() + self.l3.val();
-        self.pairs_valid.d.next = self.valid.val();
-        self.pairs_first.d.next = self.first.val();
+        self.pairs_valid.d.next = self.word_valid.q.val();
+        self.pairs_first.d.next = self.word_first.q.val();
         self.lanes.d.next = self.lower.q.val() + self.upper.q.val();
         self.lanes_valid.d.next = self.pairs_valid.q.val();
         self.lanes_first.d.next = self.pairs_first.q.val();

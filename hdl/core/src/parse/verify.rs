@@ -4,7 +4,7 @@ use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
 block! {
-    /// Inputs belong to a beat of which `Fields` tells a cycle after it was taken. Two cycles make the masks, three the
+    /// Inputs belong to a beat of which `Fields` tells a cycle after it was taken. One cycle makes the masks, four the
     /// sums, two or three the verdicts: `head_done` comes seven cycles after `done`, `tail_done` eight after `last`.
     pub struct Verify {
         pub clock: Signal<In, Clock>,
@@ -17,8 +17,11 @@ block! {
         pub last: Signal<In, Bit>,
         pub k: Signal<In, Bits<5>>,
         pub v: Signal<In, Bits<4>>,
-        pub long: Signal<In, Bits<13>>,
-        pub port_beat: Signal<In, Bits<4>>,
+        /// `v` without an upper limit.
+        pub number: Signal<In, Bits<13>>,
+        /// The beat lies before that of the first transport byte, or is it.
+        pub head: Signal<In, Bit>,
+        pub port: Signal<In, Bit>,
         pub odd: Signal<In, Bit>,
         pub upto: Signal<In, Bits<17>>,
         pub covered: Signal<In, Bits<8>>,
@@ -40,13 +43,9 @@ block! {
         l4_fold: Fold,
         ipos_fold: Fold,
         data1: DFF<Bits<64>>,
-        data2: DFF<Bits<64>>,
         valid1: DFF<Bit>,
-        valid2: DFF<Bit>,
         start1: DFF<Bit>,
-        start2: DFF<Bit>,
         again1: DFF<Bit>,
-        again2: DFF<Bit>,
         pseudo1: DFF<Bits<17>>,
         pseudo2: DFF<Bits<17>>,
         pseudo3: DFF<Bits<17>>,
@@ -64,38 +63,35 @@ impl Logic for Verify {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
-            self, clock, data1, data2, valid1, valid2, start1, start2, again1, again2, pseudo1, pseudo2, pseudo3,
-            pseudo4, pseudo5, l4_total, ipos_ok8, dones, lasts
+            self, clock, data1, valid1, start1, again1, pseudo1, pseudo2, pseudo3, pseudo4, pseudo5, l4_total,
+            ipos_ok8, dones, lasts
         );
         clock!(self, clock, masks, ip_sum, l4_sum, ipos_sum, ip_fold, l4_fold, ipos_fold);
         self.masks.k.next = self.k.val();
         self.masks.v.next = self.v.val();
-        self.masks.long.next = self.long.val();
-        self.masks.port_beat.next = self.port_beat.val();
+        self.masks.number.next = self.number.val();
+        self.masks.head.next = self.head.val();
+        self.masks.port.next = self.port.val();
         self.masks.odd.next = self.odd.val();
         self.masks.last.next = self.upto.val();
         self.masks.covered.next = self.covered.val();
 
         self.data1.d.next = self.data.val();
-        self.data2.d.next = self.data1.q.val();
         self.valid1.d.next = self.valid.val();
-        self.valid2.d.next = self.valid1.q.val();
         self.start1.d.next = self.k.val() == 0;
-        self.start2.d.next = self.start1.q.val();
         // beat 1 of an ipOS frame looked like the header's first: begin again at the inner one
         self.again1.d.next = (self.k.val() == 0) | (self.v.val() == 1);
-        self.again2.d.next = self.again1.q.val();
-        self.ip_sum.valid.next = self.valid2.q.val();
-        self.ip_sum.first.next = self.again2.q.val();
-        self.ip_sum.data.next = self.data2.q.val();
+        self.ip_sum.valid.next = self.valid1.q.val();
+        self.ip_sum.first.next = self.again1.q.val();
+        self.ip_sum.data.next = self.data1.q.val();
         self.ip_sum.mask.next = self.masks.ip.val();
-        self.l4_sum.valid.next = self.valid2.q.val();
-        self.l4_sum.first.next = self.start2.q.val();
-        self.l4_sum.data.next = self.data2.q.val();
+        self.l4_sum.valid.next = self.valid1.q.val();
+        self.l4_sum.first.next = self.start1.q.val();
+        self.l4_sum.data.next = self.data1.q.val();
         self.l4_sum.mask.next = self.masks.l4.val();
-        self.ipos_sum.valid.next = self.valid2.q.val() & self.back.val();
-        self.ipos_sum.first.next = self.start2.q.val();
-        self.ipos_sum.data.next = self.data2.q.val();
+        self.ipos_sum.valid.next = self.valid1.q.val() & self.back.val();
+        self.ipos_sum.first.next = self.start1.q.val();
+        self.ipos_sum.data.next = self.data1.q.val();
         self.ipos_sum.mask.next = self.masks.ipos.val();
 
         self.pseudo1.d.next = self.pseudo.val();
@@ -124,7 +120,6 @@ impl Logic for Verify {
         self.tail_done.next = self.lasts.q.val().get_bit(7);
         if self.reset.val() {
             self.valid1.d.next = false;
-            self.valid2.d.next = false;
             self.dones.d.next = 0.into();
             self.lasts.d.next = 0.into();
         }

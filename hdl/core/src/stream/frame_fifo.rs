@@ -41,11 +41,14 @@ block! {
         wr_next: Signal<Local, Bits<LW>>,
         used_next: Signal<Local, Bits<LW>>,
         left: Signal<Local, Bits<LW>>,
+        step: Signal<Local, Bits<LW>>,
+        back: Signal<Local, Bits<LW>>,
         put: Signal<Local, Bit>,
         fits: Signal<Local, Bit>,
         over: Signal<Local, Bit>,
         pop: Signal<Local, Bit>,
         c_depth: Constant<Bits<LW>> = 1u64 << AW,
+        c_less: Constant<Bits<LW>> = (1u64 << LW) - 1,
         c_room: Constant<Bits<LW>> = (1u64 << AW) - 8,
     }
 }
@@ -58,7 +61,8 @@ impl<M: Synth, const AW: usize, const LW: usize> Logic for FrameFifo<M, AW, LW> 
         self.metas.reset.next = self.reset.val();
         self.ram.clock.next = self.clock.val();
 
-        self.fits.next = (self.used.q.val() != self.c_depth.val()) & (self.metas.level.val() < 31);
+        // the greatest levels: the depth, and 31
+        self.fits.next = ((self.used.q.val() & self.c_depth.val()) == 0) & (self.metas.level.val() != 31);
         self.over.next = self.spilt.q.val() | (self.write.val() & !self.fits.val());
         self.overflow.next = self.over.val();
         self.level.next = self.used.q.val();
@@ -66,20 +70,23 @@ impl<M: Synth, const AW: usize, const LW: usize> Logic for FrameFifo<M, AW, LW> 
         self.room.next = (self.used.q.val() <= self.c_room.val()) & (self.metas.level.val() < 24);
         self.put.next = self.write.val() & !self.over.val();
         self.pop.next = self.full_word.q.val() & self.metas.valid.val() & self.m_ready.val();
+        // one adder each: what is added is 1, 0 or -1
         self.wr_next.next = self.wr.q.val();
-        self.used_next.next = self.used.q.val();
-        self.left.next = self.held.q.val();
+        self.step.next = 0.into();
+        self.back.next = 0.into();
         if self.pop.val() {
-            self.used_next.next = self.used.q.val() - 1;
-            self.left.next = self.held.q.val() - 1;
+            self.step.next = self.c_less.val();
+            self.back.next = self.c_less.val();
         }
         if self.put.val() {
             self.wr_next.next = self.wr.q.val() + 1;
-            self.used_next.next = self.used.q.val() + 1;
+            self.step.next = 1.into();
             if self.pop.val() {
-                self.used_next.next = self.used.q.val();
+                self.step.next = 0.into();
             }
         }
+        self.used_next.next = self.used.q.val() + self.step.val();
+        self.left.next = self.held.q.val() + self.back.val();
         self.used.d.next = self.used_next.val();
         self.held.d.next = self.left.val();
         self.wr.d.next = self.wr_next.val();

@@ -4219,6 +4219,10 @@ module front_classify (
   logic [8:0] backs_q;
   logic [122:0] meta9_d;
   logic [122:0] meta9_q;
+  logic ip_ok9_d;
+  logic ip_ok9_q;
+  logic ipos_ok9_d;
+  logic ipos_ok9_q;
   logic commit_f1_d;
   logic commit_f1_q;
   logic commit_f2_d;
@@ -4273,6 +4277,8 @@ module front_classify (
     valid9_q = 1'h0;
     backs_q = 9'h0;
     meta9_q = 123'h0;
+    ip_ok9_q = 1'h0;
+    ipos_ok9_q = 1'h0;
     commit_f1_q = 1'h0;
     commit_f2_q = 1'h0;
     commit_e1_q = 1'h0;
@@ -4313,6 +4319,8 @@ module front_classify (
     valid9_q <= valid9_d;
     backs_q <= backs_d;
     meta9_q <= meta9_d;
+    ip_ok9_q <= ip_ok9_d;
+    ipos_ok9_q <= ipos_ok9_d;
     commit_f1_q <= commit_f1_d;
     commit_f2_q <= commit_f2_d;
     commit_e1_q <= commit_e1_d;
@@ -4435,6 +4443,8 @@ module front_classify (
     valid9_d = valid9_q;
     backs_d = backs_q;
     meta9_d = meta9_q;
+    ip_ok9_d = ip_ok9_q;
+    ipos_ok9_d = ipos_ok9_q;
     commit_f1_d = commit_f1_q;
     commit_f2_d = commit_f2_q;
     commit_e1_d = commit_e1_q;
@@ -4546,15 +4556,20 @@ module front_classify (
     valid9_d = valid8_q;
     front_meta_read = valid8_q & (~back8);
     back_meta_read = valid8_q & back8;
+    front_sums_read = valid8_q & (~back8);
+    back_sums_read = valid8_q & back8;
     meta9_d = front_meta;
+    ip_ok9_d = front_ip_ok;
+    ipos_ok9_d = back_ipos_ok;
     if (back8) begin
       meta9_d = back_meta;
+      ip_ok9_d = back_ip_ok;
     end
     decide_meta = meta9_q;
     decide_src_ip = source9_q[47:16];
     decide_src_port = source9_q[15:0];
-    decide_ip_ok = front_ip_ok;
-    decide_ipos_ok = back_ipos_ok;
+    decide_ip_ok = ip_ok9_q;
+    decide_ipos_ok = ipos_ok9_q;
     decide_back = back9;
     decide_vlan = front_vlan[11:0];
     decide_vlan_enable = front_vlan[31];
@@ -4562,7 +4577,6 @@ module front_classify (
     decide_room = front_room;
     if (back9) begin
       decide_room = back_room;
-      decide_ip_ok = back_ip_ok;
       decide_vlan = back_vlan[11:0];
       decide_vlan_enable = back_vlan[31];
     end
@@ -4575,8 +4589,6 @@ module front_classify (
     decide_dest_port = dest9_q[47:32];
     decide_neighbour = neighbours_value[47:0];
     decide_neighbour_valid = neighbours_value[48];
-    front_sums_read = valid9_q & (~back9);
-    back_sums_read = valid9_q & back9;
     verdict = decide_verdict;
     detail = decide_detail;
     route = decide_route;

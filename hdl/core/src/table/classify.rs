@@ -17,7 +17,7 @@ block! {
         pub back_key: Signal<In, Bits<97>>,
         pub back_valid: Signal<In, Bit>,
         pub back_read: Signal<Out, Bit>,
-        /// What the headers say, and whether their checksums hold, of the frame that is to be decided: they are there by then.
+        /// What the headers say, and whether their checksums hold, of the frame that will be decided: they are there by then.
         pub front_meta: Signal<In, Meta>,
         pub front_meta_read: Signal<Out, Bit>,
         pub back_meta: Signal<In, Meta>,
@@ -96,6 +96,8 @@ block! {
         // the port of the frame in each cycle: true is back
         backs: DFF<Bits<9>>,
         meta9: DFF<Meta>,
+        ip_ok9: DFF<Bit>,
+        ipos_ok9: DFF<Bit>,
         commit_f1: DFF<Bit>,
         commit_f2: DFF<Bit>,
         commit_e1: DFF<Bit>,
@@ -127,8 +129,9 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
     fn update(&mut self) {
         dff_setup!(
             self, clock, turn, key1, key2, key3, key4, source5, source6, source7, source8, source9, hash2, valid1,
-            valid2, valid3, valid4, valid5, valid6, valid7, valid8, valid9, backs, meta9, commit_f1, commit_f2,
-            commit_e1, commit_e2, hit8, hit9, action8, action9, place8, place9, ehit8, ehit9, eref8, eref9, dest9
+            valid2, valid3, valid4, valid5, valid6, valid7, valid8, valid9, backs, meta9, ip_ok9, ipos_ok9, commit_f1,
+            commit_f2, commit_e1, commit_e2, hit8, hit9, action8, action9, place8, place9, ehit8, ehit9, eref8, eref9,
+            dest9
         );
         clock!(self, clock, forward, endpoint, dests, neighbours);
 
@@ -238,17 +241,22 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
         self.valid9.d.next = self.valid8.q.val();
         self.front_meta_read.next = self.valid8.q.val() & !self.back8.val();
         self.back_meta_read.next = self.valid8.q.val() & self.back8.val();
+        self.front_sums_read.next = self.valid8.q.val() & !self.back8.val();
+        self.back_sums_read.next = self.valid8.q.val() & self.back8.val();
         self.meta9.d.next = self.front_meta.val();
+        self.ip_ok9.d.next = self.front_ip_ok.val();
+        self.ipos_ok9.d.next = self.back_ipos_ok.val();
         if self.back8.val() {
             self.meta9.d.next = self.back_meta.val();
+            self.ip_ok9.d.next = self.back_ip_ok.val();
         }
 
         // 9
         self.decide.meta.next = self.meta9.q.val();
         self.decide.src_ip.next = self.source9.q.val().get_bits::<32>(16);
         self.decide.src_port.next = self.source9.q.val().get_bits::<16>(0);
-        self.decide.ip_ok.next = self.front_ip_ok.val();
-        self.decide.ipos_ok.next = self.back_ipos_ok.val();
+        self.decide.ip_ok.next = self.ip_ok9.q.val();
+        self.decide.ipos_ok.next = self.ipos_ok9.q.val();
         self.decide.back.next = self.back9.val();
         self.decide.vlan.next = self.front_vlan.val().get_bits::<12>(0);
         self.decide.vlan_enable.next = self.front_vlan.val().get_bit(31);
@@ -256,7 +264,6 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
         self.decide.room.next = self.front_room.val();
         if self.back9.val() {
             self.decide.room.next = self.back_room.val();
-            self.decide.ip_ok.next = self.back_ip_ok.val();
             self.decide.vlan.next = self.back_vlan.val().get_bits::<12>(0);
             self.decide.vlan_enable.next = self.back_vlan.val().get_bit(31);
         }
@@ -269,8 +276,6 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
         self.decide.dest_port.next = self.dest9.q.val().get_bits::<16>(32);
         self.decide.neighbour.next = self.neighbours.value.val().get_bits::<48>(0);
         self.decide.neighbour_valid.next = self.neighbours.value.val().get_bit(48);
-        self.front_sums_read.next = self.valid9.q.val() & !self.back9.val();
-        self.back_sums_read.next = self.valid9.q.val() & self.back9.val();
         self.verdict.next = self.decide.verdict.val();
         self.detail.next = self.decide.detail.val();
         self.route.next = self.decide.route.val();

@@ -244,6 +244,10 @@ impl Migrator {
             }
         } else if let Some(destination) = self.destinations.get_mut(&id) {
             let flow = destination.flow;
+            if flow.protocol != protocol {
+                // data of TCP are believed for their digest, and of UDP there is none
+                return;
+            }
             let live = destination.message(message, now, &mut self.out);
             self.settle_destination(id, Keep::Yes);
             if live {

@@ -6,6 +6,7 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
+use bytes::Bytes;
 use ipos_abi::table::FlowKey;
 pub use ipos_abi::table::Protocol;
 use ipos_abi::wire::ext::MAX_DATA;
@@ -89,7 +90,7 @@ pub enum Message {
         /// Where in it.
         offset: u32,
         /// At most [`DATA`] bytes.
-        bytes: Vec<u8>,
+        bytes: Bytes,
     },
     /// 0x85: how far the streams have come without a gap, and how many frames may be under way.
     Progress {
@@ -226,6 +227,8 @@ pub enum Action {
 pub const DATA: usize = MAX_DATA;
 /// Frames that may be under way before the first progress report.
 pub const CREDIT: u16 = 64;
+/// Frames that may be under way after that: half as many again fit into the control queue of a node.
+pub const GRANT: u16 = 160;
 /// First wait for an answer; it doubles up to [`RETRY_MAX`].
 pub const RETRY: Duration = Duration::from_millis(100);
 /// Longest wait between two tries.

@@ -17,7 +17,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddrV4;
 
-use ipos_abi::wire::tcb::digest;
+use bytes::Bytes;
 
 use crate::protocol::{
     Action, COMMIT_TRIES, Endpoint, Failure, Flow, HOLD, Message, MoveId, Ownership, Protocol, Reason, Retry, TRIES,
@@ -31,8 +31,9 @@ enum Phase {
     Offered,
     /// The shell was asked to freeze the socket.
     Freezing,
-    /// Endpoint and streams are on their way. `hold_until`: the client's packets are not held longer.
-    Transferring { endpoint: Endpoint, sender: Box<Sender>, hold_until: Time },
+    /// Streams, and then the endpoint with their digest, are on their way. `said`: the endpoint has been sent.
+    /// `hold_until`: the client's packets are not held longer.
+    Transferring { endpoint: Endpoint, said: bool, sender: Box<Sender>, hold_until: Time },
     /// The shell was asked to hand over.
     HandingOver,
     /// The destination owns the connection and must hear of it.
@@ -52,6 +53,8 @@ pub(crate) struct Source {
     retry: Retry,
     /// Of a peer of the plain format: what 01 says, and whether 03 has come.
     plain: Option<(Option<Endpoint>, bool)>,
+    /// What has arrived, kept until the client no longer waits: to give back so much memory takes time.
+    spent: [Bytes; 3],
 }
 
 /// Whether a move is still to be remembered.
@@ -65,7 +68,16 @@ type Out = VecDeque<Action>;
 
 impl Source {
     pub fn start(id: MoveId, flow: Flow, owner: SocketAddrV4, lengths: [u32; 3], now: Time, out: &mut Out) -> Self {
-        let source = Source { id, flow, owner, lengths, phase: Phase::Offered, retry: Retry::start(now), plain: None };
+        let source = Source {
+            id,
+            flow,
+            owner,
+            lengths,
+            phase: Phase::Offered,
+            retry: Retry::start(now),
+            plain: None,
+            spent: Default::default(),
+        };
         source.send(Message::Offer { lengths }, out);
         source
     }
@@ -73,8 +85,8 @@ impl Source {
     /// To a peer of the plain format.
     pub fn start_plain(id: MoveId, flow: Flow, owner: SocketAddrV4, now: Time, out: &mut Out) -> Self {
         out.push_back(Action::Freeze(id));
-        let (phase, retry) = (Phase::Freezing, Retry::start(now));
-        Source { id, flow, owner, lengths: [0; 3], phase, retry, plain: Some((None, false)) }
+        let (phase, retry, spent) = (Phase::Freezing, Retry::start(now), Default::default());
+        Source { id, flow, owner, lengths: [0; 3], phase, retry, plain: Some((None, false)), spent }
     }
 
     /// Whether an acknowledgement without epoch, of a peer of the plain format, may be this one's.
@@ -127,7 +139,9 @@ impl Source {
                 if let Some((_, acknowledged)) = &mut self.plain {
                     *acknowledged = true;
                 }
-                self.phase = Phase::HandingOver;
+                if let Phase::Transferring { sender, .. } = std::mem::replace(&mut self.phase, Phase::HandingOver) {
+                    self.spent = sender.into_streams();
+                }
                 out.push_back(Action::HandOver(self.id));
             }
             (Phase::Committed, Message::Commit { answer: true }) => {
@@ -162,16 +176,11 @@ impl Source {
         }
         if let Endpoint::Tcp(tcb) = &mut endpoint {
             tcb.epoch = self.id.epoch;
-            tcb.digest = digest(streams.iter().map(Vec::as_slice));
             tcb.application_len = streams[2].len() as u32;
         }
         self.retry = Retry::start(now);
-        self.send(Message::Connection(Ok(endpoint.clone())), out);
-        if let Some((said, _)) = &mut self.plain {
-            *said = Some(endpoint.clone());
-        }
-        let sender = Box::new(Sender::new(streams));
-        self.phase = Phase::Transferring { endpoint, sender, hold_until: now + HOLD };
+        let sender = Box::new(Sender::new(streams.map(Bytes::from)));
+        self.phase = Phase::Transferring { endpoint, said: false, sender, hold_until: now + HOLD };
         self.pump(out);
         Keep::Yes
     }
@@ -234,10 +243,9 @@ impl Source {
         match (due, &mut self.phase) {
             (Ok(false), _) => {}
             (Ok(true), Phase::Offered) => self.send(Message::Offer { lengths: self.lengths }, out),
-            (Ok(true), Phase::Transferring { endpoint, sender, .. }) => {
+            (Ok(true), Phase::Transferring { said, sender, .. }) => {
                 sender.rewind();
-                let connection = Message::Connection(Ok(endpoint.clone()));
-                self.send(connection, out);
+                *said = false;
                 self.pump(out);
             }
             (Ok(true), Phase::Committed) => self.commit(out),
@@ -254,12 +262,30 @@ impl Source {
         Keep::Yes
     }
 
+    /// Sends what there is credit for. The control block comes last, when the digest of all is known.
     fn pump(&mut self, out: &mut Out) {
+        if let Phase::Transferring { sender, .. } = &mut self.phase {
+            // of what is under way: what goes out now has waited long enough
+            sender.follow();
+        }
         while let Phase::Transferring { sender, .. } = &mut self.phase
             && let Some(frame) = sender.next()
         {
             self.send(frame, out);
         }
+        let Phase::Transferring { endpoint, said, sender, .. } = &mut self.phase else { return };
+        let Some(digest) = sender.digest() else { return };
+        if std::mem::replace(said, true) {
+            return;
+        }
+        if let Endpoint::Tcp(tcb) = endpoint {
+            tcb.digest = digest;
+        }
+        if let Some((said, _)) = &mut self.plain {
+            *said = Some(endpoint.clone());
+        }
+        let connection = Message::Connection(Ok(endpoint.clone()));
+        self.send(connection, out);
     }
 
     fn send(&self, message: Message, out: &mut Out) {

@@ -366,10 +366,32 @@ fn damaged_queues_are_refused() {
     let digest = ipos_abi::wire::tcb::digest([b"good".as_slice()]);
     let tcb = Tcb { epoch: 5, application_len: 4, digest, ..Tcb::default() };
     core.receive(home, packet(Message::Connection(Ok(Endpoint::Tcp(Box::new(tcb))))), now);
-    let data = Message::Data { stream: Stream::Application, offset: 0, bytes: b"goof".to_vec() };
+    let data = Message::Data { stream: Stream::Application, offset: 0, bytes: b"goof"[..].into() };
     core.receive(home, packet(data), now);
     assert_eq!(core.action(), Some(Action::Abandon(id)));
     assert_eq!(sent(core), Message::Refuse(Reason::Damaged));
+}
+
+#[test]
+fn data_of_tcp_are_not_believed_in_a_move_of_udp() {
+    let mut world = World::new(1, Faults { loss: 0.0, repeat: 0.0, delay: Duration::ZERO, local: 0.0 });
+    let now = world.now;
+    let core = &mut world.nodes[1].core;
+    let home = peer_of(1, HOME);
+    let owner = SocketAddrV4::new(back(1), 80);
+    let packet = |protocol, message| Packet { protocol, ..packet(owner, 5, message) };
+    core.receive(home, packet(Protocol::Udp, Message::Offer { lengths: [0, 0, 4] }), now);
+    let Some(Action::Reserve { id, .. }) = core.action() else { panic!() };
+    core.reserved(id, Ok(()), now);
+    assert_eq!(sent(core), Message::Ready);
+    core.receive(home, packet(Protocol::Udp, Message::Connection(Ok(Endpoint::Udp))), now);
+    let data = |bytes: &'static [u8]| Message::Data { stream: Stream::Application, offset: 0, bytes: bytes.into() };
+    // nobody has signed this one
+    core.receive(home, packet(Protocol::Tcp, data(b"goof")), now);
+    assert_eq!(core.action(), None);
+    core.receive(home, packet(Protocol::Udp, data(b"good")), now);
+    let Some(Action::Prepare { streams, .. }) = core.action() else { panic!() };
+    assert_eq!(streams[2], b"good");
 }
 
 #[test]

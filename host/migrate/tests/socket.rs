@@ -10,9 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use ipos_abi::wire::tcb::State;
-use ipos_migrate::socket::{
-    self, Blank, Diag, FreezeError, FreezeFailed, Frozen, Live, RestoreError, inspect, replayed_fin,
-};
+use ipos_migrate::socket::{self, Blank, Diag, FreezeError, FreezeFailed, Frozen, RestoreError, inspect, replayed_fin};
 use nix::sched::{CloneFlags, unshare};
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
@@ -105,7 +103,7 @@ fn fill(socket: &mut TcpStream, data: &[u8]) -> usize {
 /// Inspects and freezes at once.
 fn freeze(fd: OwnedFd, fence: impl FnOnce()) -> Result<Frozen, FreezeFailed> {
     match inspect(fd.as_fd(), &mut Diag::open().unwrap()) {
-        Ok(seen) => socket::freeze(fd, &seen, fence),
+        Ok(seen) => socket::freeze(fd, &seen, seen.room(), fence),
         Err(error) => Err(FreezeFailed { fd, error }),
     }
 }
@@ -116,9 +114,9 @@ fn rebuild(frozen: Frozen) -> TcpStream {
     let (receive, send) = (frozen.receive.clone(), frozen.send.clone());
     frozen.close_silently();
     let prepared = Blank::new(server).unwrap().fill(&tcb, client, &receive, send).unwrap();
-    let Live { fd, unsent, .. } = prepared.go_live().unwrap();
-    assert!(unsent.is_empty(), "what fitted into the old socket fits into the new one");
-    let stream = TcpStream::from(fd);
+    let live = prepared.go_live().unwrap();
+    assert!(live.unsent().is_empty(), "what fitted into the old socket fits into the new one");
+    let stream = TcpStream::from(live.fd);
     stream.set_nonblocking(false).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     stream

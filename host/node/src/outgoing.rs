@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ipos_device::Device;
 use ipos_migrate::codec::Packet;
 use ipos_migrate::protocol::{Action, Endpoint, Failure, Flow, Message, MoveId, PeerId, Protocol};
-use ipos_migrate::socket::{self, FreezeError, Frozen, Inspection};
+use ipos_migrate::socket::{self, FreezeError, Frozen, Inspection, Room};
 use ipos_nic::{Destination, Forward, NicError};
 use tokio::sync::oneshot;
 
@@ -41,6 +41,8 @@ pub(crate) struct Outgoing {
     pub flow: Flow,
     seen: Inspection,
     pub socket: Socket,
+    /// For the queues, made while the destination is asked.
+    room: Option<Room>,
     buffers: Buffers,
     pub state: Vec<u8>,
     reply: Reply,
@@ -67,7 +69,8 @@ impl<D: Device> Runner<D> {
                 let times = Departure::offered(asked);
                 let report = MoveReport { epoch: id.epoch, freeze_us: 0, queue_bytes: 0, total_us: 0, held: 0, times };
                 let flow = seen.flow;
-                let outgoing = Outgoing { flow, seen, socket, buffers, state, reply, froze: None, report, error: None };
+                let (room, froze, error) = (None, None, None);
+                let outgoing = Outgoing { flow, seen, socket, room, buffers, state, reply, froze, report, error };
                 self.outgoing.insert(id, outgoing);
             }
             Err(error) => {
@@ -102,6 +105,14 @@ impl<D: Device> Runner<D> {
         let lengths = [add(receive, &buffers.unread), add(send, &buffers.unsent), length as u32];
         let id = self.core.start(self.now(), wall(), peer, seen.flow, lengths)?;
         Ok((id, seen))
+    }
+
+    /// Makes room for the queues of a connection whose destination is asked. `false`: all have it.
+    pub fn make_room(&mut self) -> bool {
+        let asked = |o: &&mut Outgoing| o.room.is_none() && matches!(o.socket, Socket::Live(_));
+        let Some(outgoing) = self.outgoing.values_mut().find(asked) else { return false };
+        outgoing.room = Some(outgoing.seen.room());
+        true
     }
 
     /// Carries out what the core has decided, in order.
@@ -182,7 +193,8 @@ impl<D: Device> Runner<D> {
 
     fn freeze_tcp(&mut self, id: MoveId, flow: Flow, fd: OwnedFd) -> Result<(), NodeError> {
         let Some(outgoing) = self.outgoing.get_mut(&id) else { return Ok(()) };
-        match socket::freeze(fd, &outgoing.seen, || self.flows.entry(flow).fenced = true) {
+        let room = outgoing.room.take().unwrap_or_default();
+        match socket::freeze(fd, &outgoing.seen, room, || self.flows.entry(flow).fenced = true) {
             Ok(mut frozen) => {
                 (outgoing.report.times.stopped, outgoing.report.times.read) = (frozen.since, Instant::now());
                 let Buffers { mut unread, unsent } = std::mem::take(&mut outgoing.buffers);
@@ -190,7 +202,11 @@ impl<D: Device> Runner<D> {
                 let mut tcb = frozen.tcb;
                 tcb.copied_seq = tcb.copied_seq.wrapping_sub(unread.len() as u32);
                 tcb.write_seq = tcb.write_seq.wrapping_add(unsent.len() as u32);
-                unread.append(&mut frozen.receive);
+                if unread.is_empty() {
+                    unread = std::mem::take(&mut frozen.receive);
+                } else {
+                    unread.append(&mut frozen.receive);
+                }
                 frozen.send.extend(unsent);
                 let streams = [unread, std::mem::take(&mut frozen.send), std::mem::take(&mut outgoing.state)];
                 outgoing.report.queue_bytes = streams[0].len() + streams[1].len();

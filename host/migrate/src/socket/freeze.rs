@@ -13,6 +13,7 @@ use super::error::{FreezeError, FreezeFailed, What};
 use super::sys::{self, RepairQueue, RepairWindow, TcpInfo};
 use crate::protocol::Flow;
 use crate::protocol::Protocol::{Tcp, Udp};
+use crate::transfer::ready_room;
 use ipos_abi::wire::tcb::{Congestion, Negotiated, Options, Repr as Tcb, State};
 
 /// Readings of a socket that keeps changing before it is given up.
@@ -139,7 +140,16 @@ impl Inspection {
     pub fn udp(client: SocketAddrV4, service: SocketAddrV4) -> Self {
         Inspection { flow: Flow { protocol: Udp, client, service }, queues: [0; 2], chosen: Tcb::default() }
     }
+
+    /// Room for queues that are as long as these.
+    #[must_use]
+    pub fn room(&self) -> Room {
+        self.queues.map(|length| ready_room(length as usize + 1))
+    }
 }
+
+/// Memory for the two queues, made before the connection stands still.
+pub type Room = [Vec<u8>; 2];
 
 /// Refuses what can't move and reads what only the application can change: from here on it leaves the socket alone. A UDP
 /// socket must be connected. `diag` is asked in its network namespace, which need not know the socket.
@@ -158,9 +168,9 @@ pub fn inspect(fd: BorrowedFd<'_>, diag: &mut Diag) -> Result<Inspection, Freeze
 /// Freezes a connection that was inspected. The caller holds the client's packets and has drained the receive path;
 /// `fence` is called once the socket is in repair mode and must keep every further segment of it
 /// from leaving the host. On an error the socket is as it was, but the fence is not undone.
-pub fn freeze(fd: OwnedFd, seen: &Inspection, fence: impl FnOnce()) -> Result<Frozen, FreezeFailed> {
+pub fn freeze(fd: OwnedFd, seen: &Inspection, room: Room, fence: impl FnOnce()) -> Result<Frozen, FreezeFailed> {
     let Inspection { flow: Flow { client, service: server, .. }, ref chosen, .. } = *seen;
-    match try_freeze(fd.as_fd(), chosen, fence) {
+    match try_freeze(fd.as_fd(), chosen, room, fence) {
         Ok((since, (tcb, receive, send))) => Ok(Frozen { fd, since, tcb, client, server, receive, send }),
         Err(error) => Err(FreezeFailed { fd, error }),
     }
@@ -168,12 +178,17 @@ pub fn freeze(fd: OwnedFd, seen: &Inspection, fence: impl FnOnce()) -> Result<Fr
 
 type Dump = (Tcb, Vec<u8>, Vec<u8>);
 
-fn try_freeze(fd: BorrowedFd<'_>, chosen: &Tcb, fence: impl FnOnce()) -> Result<(Instant, Dump), FreezeError> {
+fn try_freeze(
+    fd: BorrowedFd<'_>,
+    chosen: &Tcb,
+    room: Room,
+    fence: impl FnOnce(),
+) -> Result<(Instant, Dump), FreezeError> {
     passing(fd)?;
     let since = Instant::now();
     sys::set_repair(fd, true).map_err(FreezeError::Repair)?;
     fence();
-    match dump(fd, chosen) {
+    match dump(fd, chosen, room) {
         Ok(dumped) => Ok((since, dumped)),
         Err(error) => {
             thaw(fd).reading("TCP_REPAIR off")?;
@@ -182,7 +197,7 @@ fn try_freeze(fd: BorrowedFd<'_>, chosen: &Tcb, fence: impl FnOnce()) -> Result<
     }
 }
 
-fn dump(fd: BorrowedFd<'_>, chosen: &Tcb) -> Result<Dump, FreezeError> {
+fn dump(fd: BorrowedFd<'_>, chosen: &Tcb, mut room: Room) -> Result<Dump, FreezeError> {
     // Before the send queue is selected: with it selected, a timer marks unsent data as sent
     // without sending it. What a timer really sends from here on stops at the fence, so the
     // count can only be too large by data that nobody has seen.
@@ -192,8 +207,8 @@ fn dump(fd: BorrowedFd<'_>, chosen: &Tcb) -> Result<Dump, FreezeError> {
         state(&info)?;
         let received = sys::count(fd, libc::FIONREAD as libc::c_ulong).reading("FIONREAD")?;
         let written = sys::count(fd, libc::TIOCOUTQ as libc::c_ulong).reading("TIOCOUTQ")?;
-        let (receive_end, receive) = peek(fd, RepairQueue::Receive, received)?;
-        let (send_end, send) = peek(fd, RepairQueue::Send, written)?;
+        let (receive_end, receive) = peek(fd, RepairQueue::Receive, received, std::mem::take(&mut room[0]))?;
+        let (send_end, send) = peek(fd, RepairQueue::Send, written, std::mem::take(&mut room[1]))?;
         sys::select(fd, RepairQueue::None).reading("TCP_REPAIR_QUEUE")?;
         let window: RepairWindow = sys::get_tcp(fd, libc::TCP_REPAIR_WINDOW).reading("TCP_REPAIR_WINDOW")?;
         let still = sys::count(fd, libc::FIONREAD as libc::c_ulong).reading("FIONREAD")? == receive.len()
@@ -220,15 +235,20 @@ fn dump(fd: BorrowedFd<'_>, chosen: &Tcb) -> Result<Dump, FreezeError> {
     Err(FreezeError::Moving(READINGS))
 }
 
-/// A queue's end (the sequence number after its last byte) and its bytes.
-fn peek(fd: BorrowedFd<'_>, queue: RepairQueue, length: usize) -> Result<(u32, Vec<u8>), FreezeError> {
+/// A queue's end (the sequence number after its last byte) and its bytes, in `bytes` if they have room there.
+fn peek(
+    fd: BorrowedFd<'_>,
+    queue: RepairQueue,
+    length: usize,
+    mut bytes: Vec<u8>,
+) -> Result<(u32, Vec<u8>), FreezeError> {
     sys::select(fd, queue).reading("TCP_REPAIR_QUEUE")?;
     let end: u32 = sys::get_tcp(fd, libc::TCP_QUEUE_SEQ).reading("TCP_QUEUE_SEQ")?;
     if length == 0 {
         return Ok((end, Vec::new()));
     }
     // one byte more than expected shows a queue that grew
-    let mut bytes = Vec::with_capacity(length + 1);
+    bytes.reserve(length + 1);
     match sys::receive(fd, &mut bytes, libc::MSG_PEEK | libc::MSG_DONTWAIT) {
         Ok(_) => {}
         Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}

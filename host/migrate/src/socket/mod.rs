@@ -22,7 +22,7 @@ mod udp;
 pub use diag::{Diag, Known};
 pub use error::{FreezeError, FreezeFailed, RestoreError};
 pub use fin::replayed_fin;
-pub use freeze::{Frozen, Inspection, freeze, inspect};
+pub use freeze::{Frozen, Inspection, Room, freeze, inspect};
 pub use restore::{Blank, Live, Prepared};
 pub use udp::{connect_udp, drain_udp};
 

@@ -44,7 +44,7 @@ impl Running {
     /// Adds all but what is less than `least` bytes of the last stream.
     fn add(&mut self, streams: [&[u8]; 3], last: usize, least: usize) {
         for (i, stream) in streams.iter().enumerate().take(last + 1) {
-            loop {
+            while !self.astray {
                 let block = BLOCK - self.done.iter().sum::<usize>() % BLOCK;
                 let rest = &stream[self.done[i]..];
                 if rest.is_empty() || (i == last && rest.len() < block.min(least)) {

@@ -174,6 +174,9 @@ pub enum Action {
         /// What to say.
         message: Message,
     },
+    /// Source: read what the queues have now, while the connection lives on. Answered by
+    /// [`copied`](crate::Migrator::copied).
+    Copy(MoveId),
     /// Source: hold the client's packets, drain the receive path, freeze the socket. Answered by
     /// [`frozen`](crate::Migrator::frozen) or [`give_up`](crate::Migrator::give_up).
     Freeze(MoveId),
@@ -239,6 +242,8 @@ pub const TRIES: u32 = 8;
 pub const COMMIT_TRIES: u32 = 64;
 /// Longest time from freeze to commit: a client's patience, not the protocol's.
 pub const HOLD: Duration = Duration::from_secs(2);
+/// Longest time that is taken to send ahead what the queues have, before the freeze: what is left then goes after it.
+pub const AHEAD: Duration = Duration::from_secs(2);
 /// A destination forgets an offer that nothing follows, and remembers how a move ended.
 pub const LINGER: Duration = Duration::from_secs(10);
 /// Questions of a destination in doubt, less than two minutes; then it drops what was prepared. The source

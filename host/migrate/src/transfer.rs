@@ -27,10 +27,12 @@ pub(crate) fn ready_room(length: usize) -> Vec<u8> {
     room
 }
 
-/// The sending side. Frames are numbered over all streams; a frame never spans two.
+/// The sending side. Frames are numbered in the order in which they are sent at first; a frame never spans two streams.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Sender {
     streams: [Bytes; 3],
+    /// Parts of streams in the order of the frames: the stream, and where the part begins and ends in it.
+    parts: Vec<(Stream, usize, usize)>,
     /// First frame that is not known to have arrived.
     base: usize,
     /// First frame that was not sent since the last time-out.
@@ -44,21 +46,44 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
+    /// With what there is of the streams.
     pub fn new(streams: [Bytes; 3]) -> Self {
-        let (credit, running) = (CREDIT.into(), Running::default());
-        Sender { streams, base: 0, next: 0, fresh: 0, credit, repeated: 0, running, digest: None }
+        let mut sender = Sender {
+            streams: Default::default(),
+            parts: Vec::new(),
+            base: 0,
+            next: 0,
+            fresh: 0,
+            credit: CREDIT.into(),
+            repeated: 0,
+            running: Running::default(),
+            digest: None,
+        };
+        sender.extend(streams);
+        sender
+    }
+
+    /// Adds to the streams. What comes behind something is copied together with it.
+    pub fn extend(&mut self, more: [Bytes; 3]) {
+        for (stream, more) in STREAMS.into_iter().zip(more).filter(|(_, more)| !more.is_empty()) {
+            let bytes = &mut self.streams[stream as usize];
+            let begin = bytes.len();
+            *bytes = if begin == 0 { more } else { [&bytes[..], &more].concat().into() };
+            self.parts.push((stream, begin, bytes.len()));
+        }
     }
 
     fn frames(&self) -> usize {
-        self.streams.iter().map(|s| s.len().div_ceil(DATA)).sum()
+        self.parts.iter().map(|(_, begin, end)| (end - begin).div_ceil(DATA)).sum()
     }
 
-    /// Where a frame begins: its stream and the offset in it.
-    fn place(&self, mut index: usize) -> Option<(Stream, usize)> {
-        for stream in STREAMS {
-            let frames = self.streams[stream as usize].len().div_ceil(DATA);
+    /// Where a frame lies: its stream, where it begins and ends there.
+    fn place(&self, mut index: usize) -> Option<(Stream, usize, usize)> {
+        for &(stream, begin, end) in &self.parts {
+            let frames = (end - begin).div_ceil(DATA);
             if index < frames {
-                return Some((stream, index * DATA));
+                let offset = begin + index * DATA;
+                return Some((stream, offset, end.min(offset + DATA)));
             }
             index -= frames;
         }
@@ -66,9 +91,8 @@ impl Sender {
     }
 
     fn frame(&self, index: usize) -> Option<Message> {
-        let (stream, offset) = self.place(index)?;
-        let bytes = &self.streams[stream as usize];
-        let bytes = bytes.slice(offset..bytes.len().min(offset + DATA));
+        let (stream, offset, end) = self.place(index)?;
+        let bytes = self.streams[stream as usize].slice(offset..end);
         Some(Message::Data { stream, offset: offset as u32, bytes })
     }
 
@@ -85,13 +109,18 @@ impl Sender {
 
     /// Adds to the digest what has been sent.
     pub fn follow(&mut self) {
-        let (last, end) = self.place(self.fresh).unwrap_or((Stream::Application, self.streams[2].len()));
+        let Some((last, _, end)) = self.fresh.checked_sub(1).and_then(|f| self.place(f)) else { return };
         let mut sent = [0, 1, 2].map(|i| &self.streams[i][..]);
         sent[last as usize] = &sent[last as usize][..end];
         self.running.follow(sent, last as usize);
     }
 
-    /// The digest of the streams, once all has been sent.
+    /// All that there is has been sent, and so little of it is under way that no report may come of it.
+    pub fn is_done(&self) -> bool {
+        self.next == self.frames() && self.next < self.base + REPORT as usize
+    }
+
+    /// The digest of the streams, which are whole, once all has been sent.
     pub fn digest(&mut self) -> Option<[u8; 16]> {
         if self.digest.is_none() && self.fresh == self.frames() {
             let running = std::mem::take(&mut self.running);
@@ -109,13 +138,13 @@ impl Sender {
     pub fn progress(&mut self, contiguous: [u32; 3], credit: u16) -> (bool, Option<Message>) {
         self.credit = credit.into();
         let mut base = 0;
-        for (bytes, arrived) in self.streams.iter().zip(contiguous) {
-            let arrived = arrived as usize;
-            if arrived < bytes.len() {
-                base += arrived / DATA;
+        for (stream, begin, end) in &self.parts {
+            let arrived = contiguous[*stream as usize] as usize;
+            if arrived < *end {
+                base += arrived.saturating_sub(*begin) / DATA;
                 break;
             }
-            base += bytes.len().div_ceil(DATA);
+            base += (end - begin).div_ceil(DATA);
         }
         if base > self.base {
             self.base = base;

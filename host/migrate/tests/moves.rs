@@ -73,6 +73,7 @@ impl World {
                     plain: BTreeSet::new(),
                     services: vec![Service { address: SERVICE, home: (n != HOME).then(|| peer_of(n, HOME)) }],
                     move_bytes: 1 << 20,
+                    ahead_bytes: 10_000,
                     born: 0,
                 }),
                 owns: n == HOME,

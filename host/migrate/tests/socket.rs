@@ -103,7 +103,7 @@ fn fill(socket: &mut TcpStream, data: &[u8]) -> usize {
 /// Inspects and freezes at once.
 fn freeze(fd: OwnedFd, fence: impl FnOnce()) -> Result<Frozen, FreezeFailed> {
     match inspect(fd.as_fd(), &mut Diag::open().unwrap()) {
-        Ok(seen) => socket::freeze(fd, &seen, seen.room(), fence),
+        Ok(seen) => socket::freeze(fd, &seen, None, seen.room(), fence),
         Err(error) => Err(FreezeFailed { fd, error }),
     }
 }

@@ -24,14 +24,14 @@ pub const STEPS: [Step; 13] = [
     ("held packets, deliver", |m| m.landed - m.landing.speaks),
 ];
 
-/// From repair on at the source to repair off at the destination.
+/// From repair on at the source to repair off at the destination, and the time that the source was mute to copy its queues.
 pub fn freeze(m: &Move) -> Duration {
-    m.landing.speaks - m.departure.stopped
+    m.landing.speaks - m.departure.stopped + m.departure.copying
 }
 
 /// From repair on until the application has it, unsent data written again.
 pub fn freeze_to_application(m: &Move) -> Duration {
-    m.landing.delivered - m.departure.stopped
+    m.landing.delivered - m.departure.stopped + m.departure.copying
 }
 
 /// From the application's request to the application's connection.

@@ -11,6 +11,7 @@
 //!
 //! A UDP socket has no state but its addresses and the datagrams that wait: [`drain_udp`] and [`connect_udp`].
 
+mod copy;
 mod diag;
 mod error;
 mod fin;
@@ -19,6 +20,7 @@ mod restore;
 mod sys;
 mod udp;
 
+pub use copy::{Copied, copy};
 pub use diag::{Diag, Known};
 pub use error::{FreezeError, FreezeFailed, RestoreError};
 pub use fin::replayed_fin;

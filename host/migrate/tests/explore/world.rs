@@ -143,6 +143,7 @@ pub fn core(node: usize, nodes: usize, born: Duration) -> Migrator {
         plain: BTreeSet::new(),
         services: vec![Service { address: SERVICE, home: (node != HOME).then(|| peer_of(node, HOME)) }],
         move_bytes: 1 << 20,
+        ahead_bytes: 1,
         born: born.as_micros() as u64,
     })
 }

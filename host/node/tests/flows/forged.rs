@@ -1,8 +1,6 @@
 //! Data frames of a TCP move are nobody's: whoever reaches the back network can write some. What comes of it is a move that
 //! fails; the connection stays where it was, and no byte of it is another.
 
-mod common;
-
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::RawFd;
@@ -10,7 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::{Cluster, PORT, SERVICE, name};
 use ipos_abi::Port;
 use ipos_abi::rx::RxMeta;
 use ipos_abi::wire::control::{Frame, Message, parse};
@@ -19,6 +16,8 @@ use ipos_abi::wire::ext::{Body, Repr};
 use ipos_device::{Device, DeviceError, Queue, Registers};
 use ipos_migrate::protocol::{Failure, Reason};
 use ipos_node::{MoveError, NodeConfig};
+
+use crate::common::{Cluster, PORT, SERVICE, name};
 
 const DATA: [u8; 12_345] = [3; 12_345];
 
@@ -35,8 +34,8 @@ struct Forged<D> {
 }
 
 /// The same frame with other data, made without the cluster's key.
-fn forge(bytes: &mut Vec<u8>) -> bool {
-    let original = bytes.clone();
+fn forge(bytes: &mut [u8]) -> bool {
+    let original = bytes.to_vec();
     let Ok(received) = parse(&original, NodeConfig::ETHERTYPE) else { return false };
     let Message::Ext(Repr { body: Body::Data { stream, offset, bytes: data }, epoch, service, answer }) =
         received.frame.message

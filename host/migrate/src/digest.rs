@@ -46,7 +46,8 @@ impl Running {
         for (i, stream) in streams.iter().enumerate().take(last + 1) {
             while !self.astray {
                 let block = BLOCK - self.done.iter().sum::<usize>() % BLOCK;
-                let rest = &stream[self.done[i]..];
+                // what goes out again is in it already
+                let rest = stream.get(self.done[i]..).unwrap_or_default();
                 if rest.is_empty() || (i == last && rest.len() < block.min(least)) {
                     break;
                 }

@@ -8,7 +8,9 @@ use bytes::Bytes;
 use crate::codec::Packet;
 use crate::destination::Destination;
 use crate::home::{Notice, Search};
-use crate::protocol::{Action, Endpoint, Failure, Flow, Message, MoveId, Ownership, PeerId, Protocol, REPLAY, Reason, Time};
+use crate::protocol::{
+    Action, Endpoint, Failure, Flow, Message, MoveId, Ownership, PeerId, Protocol, REPLAY, Reason, Time,
+};
 use crate::source::{Keep, Source};
 use crate::timers::Timers;
 

@@ -20,8 +20,8 @@ use std::net::SocketAddrV4;
 use bytes::Bytes;
 
 use crate::protocol::{
-    AHEAD, Action, COMMIT_TRIES, Endpoint, Failure, Flow, HOLD, Message, MoveId, Ownership, Protocol, Reason, Retry, TRIES,
-    Time,
+    AHEAD, Action, COMMIT_TRIES, Endpoint, Failure, Flow, HOLD, Message, MoveId, Ownership, Protocol, Reason, Retry,
+    TRIES, Time,
 };
 use crate::transfer::Sender;
 
@@ -297,7 +297,9 @@ impl Source {
             (Ok(true), Phase::Cancelling) => self.send(Message::Cancel, out),
             (Ok(true), Phase::Freezing | Phase::HandingOver) => {}
             (Err(()), Phase::Offered) => return self.give_up(Failure::Silent("the offer"), now, out),
-            (Err(()), Phase::Transferring { .. } | Phase::Copying { .. }) => return self.give_up(Failure::Silent("the transfer"), now, out),
+            (Err(()), Phase::Transferring { .. } | Phase::Copying { .. }) => {
+                return self.give_up(Failure::Silent("the transfer"), now, out);
+            }
             (Err(()), Phase::Committed) => {
                 out.push_back(Action::Failed(self.id, Failure::Unconfirmed));
                 return Keep::No;

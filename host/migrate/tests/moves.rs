@@ -55,6 +55,8 @@ struct World {
     faults: Faults,
     nodes: Vec<Node>,
     truth: [Vec<u8>; 3],
+    /// What of the first two went ahead, of which move.
+    copied: Option<(MoveId, [usize; 2])>,
     /// Frames under way, by time of arrival.
     wire: BTreeMap<(Duration, u64), (usize, usize, Vec<u8>)>,
     sent: u64,
@@ -87,6 +89,7 @@ impl World {
             faults,
             nodes,
             truth: Default::default(),
+            copied: None,
             wire: BTreeMap::new(),
             sent: 0,
             moving: None,
@@ -129,21 +132,37 @@ impl World {
                     let packet = Packet { protocol, client, owner, service: Some(service), epoch: id.epoch, message };
                     self.send(n, id, &packet);
                 }
-                Action::Freeze(id) if fails => node.core.give_up(id, Failure::Local, now),
-                Action::Freeze(id) => {
-                    assert!(node.owns, "seed {}: a freeze of what is not owned", self.seed);
-                    for stream in &mut self.truth {
+                Action::Copy(id) if fails => node.core.give_up(id, Failure::Local, now),
+                Action::Copy(id) => {
+                    assert!(node.owns, "seed {}: a copy of what is not owned", self.seed);
+                    for stream in &mut self.truth[..2] {
                         let longest = [0, 1, 5_000, 300_000][self.rng.random_range(0..4)];
                         stream.resize(self.rng.random_range(0..=longest), 0);
                         self.rng.fill_bytes(stream);
                     }
+                    let [receive, send, _] = self.truth.clone();
+                    self.copied = Some((id, [receive.len(), send.len()]));
+                    node.core.copied(id, [receive, send]);
+                }
+                Action::Freeze(id) if fails => node.core.give_up(id, Failure::Local, now),
+                Action::Freeze(id) => {
+                    assert!(node.owns, "seed {}: a freeze of what is not owned", self.seed);
+                    // what was copied stays, and more has come behind it
+                    let copied = self.copied.take().filter(|(of, _)| *of == id).map_or([0; 2], |(_, lengths)| lengths);
+                    let known = [copied[0], copied[1], 0];
+                    for (stream, known) in self.truth.iter_mut().zip(known) {
+                        let longest = [0, 1, 5_000, 300_000][self.rng.random_range(0..4)];
+                        stream.resize(known + self.rng.random_range(0..=longest), 0);
+                        self.rng.fill_bytes(&mut stream[known..]);
+                    }
+                    let rest = [0, 1, 2].map(|i| self.truth[i][known[i]..].to_vec());
                     let tcb = Tcb {
                         rcv_nxt: (self.truth[0].len() as u32).wrapping_sub(9),
                         copied_seq: 9u32.wrapping_neg(),
                         write_seq: self.truth[1].len() as u32,
                         ..Tcb::default()
                     };
-                    node.core.frozen(id, Endpoint::Tcp(Box::new(tcb)), self.truth.clone(), now);
+                    node.core.frozen(id, Endpoint::Tcp(Box::new(tcb)), rest, now);
                 }
                 Action::HandOver(id) if fails => node.core.give_up(id, Failure::Local, now),
                 Action::HandOver(id) => {
@@ -217,7 +236,8 @@ impl World {
             let Some(owner) = self.nodes.iter().position(|n| n.owns) else { panic!("seed {}: no owner", self.seed) };
             let to = (owner + self.rng.random_range(1..NODES)) % NODES;
             let wall = self.now.as_micros() as u64;
-            let started = self.nodes[owner].core.start(self.now, wall, peer_of(owner, to), FLOW, [1, 2, 3]);
+            let lengths = [self.rng.random_range(0..20_000), 2, 3];
+            let started = self.nodes[owner].core.start(self.now, wall, peer_of(owner, to), FLOW, lengths);
             assert!(started.is_ok(), "seed {}: {started:?}", self.seed);
             self.moving = Some(owner);
             self.act(owner);

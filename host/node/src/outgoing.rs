@@ -170,7 +170,7 @@ impl<D: Device> Runner<D> {
         let begun = Instant::now();
         let streams = match socket::copy(fd.as_fd(), outgoing.room.take().unwrap_or_default()) {
             Ok(Some((copied, [mut receive, send]))) => {
-                outgoing.report.times.copying = begun.elapsed();
+                (outgoing.report.times.ready, outgoing.report.times.copying) = (begun, begun.elapsed());
                 let unread = std::mem::take(&mut outgoing.buffers.unread);
                 outgoing.copied = Some((copied, unread.len()));
                 receive.splice(..0, unread);
@@ -205,7 +205,10 @@ impl<D: Device> Runner<D> {
         // draining may have filled the hold, which ends the move
         let Some(outgoing) = self.outgoing.get_mut(&id) else { return Ok(()) };
         let times = &mut outgoing.report.times;
-        (times.ready, times.drained) = (ready, Instant::now());
+        (times.copied, times.drained) = (ready, Instant::now());
+        if outgoing.copied.is_none() {
+            times.ready = ready;
+        }
         match std::mem::replace(&mut outgoing.socket, Socket::Gone) {
             Socket::Live(fd) if self.urgent.is_under_way(&flow) => {
                 outgoing.socket = Socket::Live(fd);
@@ -224,7 +227,9 @@ impl<D: Device> Runner<D> {
         let Some(outgoing) = self.outgoing.get_mut(&id) else { return Ok(()) };
         let room = outgoing.room.take().unwrap_or_default();
         let copied = outgoing.copied;
-        match socket::freeze(fd, &outgoing.seen, copied.as_ref().map(|c| &c.0), room, || self.flows.entry(flow).fenced = true) {
+        match socket::freeze(fd, &outgoing.seen, copied.as_ref().map(|c| &c.0), room, || {
+            self.flows.entry(flow).fenced = true
+        }) {
             Ok(mut frozen) => {
                 (outgoing.report.times.stopped, outgoing.report.times.read) = (frozen.since, Instant::now());
                 let Buffers { mut unread, unsent } = std::mem::take(&mut outgoing.buffers);

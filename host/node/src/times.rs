@@ -12,6 +12,8 @@ pub struct Departure {
     pub offered: Instant,
     /// The destination was ready.
     pub ready: Instant,
+    /// What its queues had has gone ahead.
+    pub copied: Instant,
     /// How long the socket was mute while its queues were copied, before it was frozen.
     pub copying: Duration,
     /// The client's packets are held, the receive path is drained.
@@ -52,6 +54,7 @@ impl Departure {
             asked,
             offered: now,
             ready: now,
+            copied: now,
             copying: Duration::ZERO,
             drained: now,
             stopped: now,

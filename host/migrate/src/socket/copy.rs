@@ -42,7 +42,8 @@ fn read(fd: BorrowedFd<'_>, [receive, send]: Room) -> Result<Option<(Copied, [Ve
     let (write_seq, send) = peek(fd, RepairQueue::Send, written, send)?;
     let info: TcpInfo = sys::get_tcp(fd, libc::TCP_INFO).reading("TCP_INFO")?;
     let fin = u32::from(state(&info)? == State::CloseWait);
-    let still = count(libc::FIONREAD as i32, "FIONREAD")? == received && count(libc::TIOCOUTQ as i32, "TIOCOUTQ")? == written;
+    let still =
+        count(libc::FIONREAD as i32, "FIONREAD")? == received && count(libc::TIOCOUTQ as i32, "TIOCOUTQ")? == written;
     if !still || receive.len() != received || send.len() != written {
         return Ok(None);
     }

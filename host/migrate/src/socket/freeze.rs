@@ -205,12 +205,7 @@ fn try_freeze(
     }
 }
 
-fn dump(
-    fd: BorrowedFd<'_>,
-    chosen: &Tcb,
-    copied: Option<&Copied>,
-    mut room: Room,
-) -> Result<Dump, FreezeError> {
+fn dump(fd: BorrowedFd<'_>, chosen: &Tcb, copied: Option<&Copied>, mut room: Room) -> Result<Dump, FreezeError> {
     // Before the send queue is selected: with it selected, a timer marks unsent data as sent
     // without sending it. What a timer really sends from here on stops at the fence, so the
     // count can only be too large by data that nobody has seen.

@@ -19,8 +19,6 @@ use ipos_node::{MoveError, NodeConfig};
 
 use crate::common::{Cluster, PORT, SERVICE, name};
 
-const DATA: [u8; 12_345] = [3; 12_345];
-
 #[derive(Clone, Default)]
 struct Forger {
     armed: Arc<AtomicBool>,
@@ -84,6 +82,17 @@ impl<D: Device> Device for Forged<D> {
 
 #[test]
 fn forged_data_make_a_move_fail_and_nothing_else() {
+    forged(12_345);
+}
+
+/// Queues of this length are copied and sent ahead of the freeze.
+#[test]
+fn forged_data_sent_ahead_do_no_more() {
+    forged(300_000);
+}
+
+fn forged(length: usize) {
+    let data: Vec<u8> = (0..length).map(|i| (i ^ i >> 8) as u8).collect();
     let forger = Forger::default();
     let wrapped = forger.clone();
     let cluster = Cluster::with(
@@ -99,15 +108,17 @@ fn forged_data_make_a_move_fail_and_nothing_else() {
     let mut client = cluster.client.run(|| TcpStream::connect((SERVICE, PORT))).unwrap();
     client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let (server, _) = listener.accept().unwrap();
-    client.write_all(&DATA).unwrap();
-    while server.peek(&mut [0; DATA.len()]).unwrap() < DATA.len() {}
+    socket2::SockRef::from(&server).set_recv_buffer_size(2 * length).unwrap();
+    client.write_all(&data).unwrap();
+    let mut got = vec![0; length];
+    while server.peek(&mut got).unwrap() < length {}
 
     let mut fd = server.into();
     for round in 1..=3 {
         forger.armed.store(true, Ordering::Relaxed);
         let failed = runtime.block_on(cluster.nodes[0].migrate(fd, vec![], &name(1))).unwrap_err();
         assert!(matches!(failed.error, MoveError::Protocol(Failure::Refused(Reason::Damaged))), "{:?}", failed.error);
-        assert!(forger.forged.load(Ordering::Relaxed) >= round * DATA.len().div_ceil(1400), "nothing was forged");
+        assert!(forger.forged.load(Ordering::Relaxed) >= round * length.div_ceil(1400), "nothing was forged");
         // it lives where it was
         let mut server = TcpStream::from(failed.fd.unwrap());
         server.set_nonblocking(false).unwrap();
@@ -122,9 +133,8 @@ fn forged_data_make_a_move_fail_and_nothing_else() {
     let arrival = runtime.block_on(arrivals[1].recv()).unwrap();
     let mut server = TcpStream::from(arrival.fd);
     server.set_nonblocking(false).unwrap();
-    let mut got = [0; DATA.len()];
     server.read_exact(&mut got).unwrap();
-    assert_eq!(got, DATA, "the client's bytes, each once");
+    assert!(got == data, "the client's bytes, each once");
     let stats = runtime.block_on(cluster.nodes[1].stats()).unwrap();
     assert_eq!((stats.control_bad, stats.moved_in), (0, 1));
 }

@@ -24,7 +24,7 @@ pub struct Copied {
 
 /// Copies both queues; the connection lives on. The caller keeps the client's packets away meanwhile: with the send queue selected, an
 /// acknowledgement would have unsent data marked as sent. `None`: they changed while they were read.
-pub fn copy(fd: BorrowedFd<'_>, room: Room) -> Result<Option<(Copied, [Vec<u8>; 2])>, FreezeError> {
+pub fn copy(fd: BorrowedFd<'_>, room: Room) -> Result<Option<(Copied, Room)>, FreezeError> {
     sys::set_repair(fd, true).map_err(FreezeError::Repair)?;
     let read = read(fd, room);
     sys::select(fd, RepairQueue::None).reading("TCP_REPAIR_QUEUE")?;
@@ -34,7 +34,7 @@ pub fn copy(fd: BorrowedFd<'_>, room: Room) -> Result<Option<(Copied, [Vec<u8>; 
     read
 }
 
-fn read(fd: BorrowedFd<'_>, [receive, send]: Room) -> Result<Option<(Copied, [Vec<u8>; 2])>, FreezeError> {
+fn read(fd: BorrowedFd<'_>, [receive, send]: Room) -> Result<Option<(Copied, Room)>, FreezeError> {
     let count = |request: i32, what| sys::count(fd, request as libc::c_ulong).reading(what);
     let received = count(libc::FIONREAD as i32, "FIONREAD")?;
     let written = count(libc::TIOCOUTQ as i32, "TIOCOUTQ")?;

@@ -149,7 +149,7 @@ impl Inspection {
     }
 }
 
-/// Memory for the two queues, made before the connection stands still.
+/// Memory for the receive and the send queue, made before the connection stands still.
 pub type Room = [Vec<u8>; 2];
 
 /// Refuses what can't move and reads what only the application can change: from here on it leaves the socket alone. A UDP

@@ -29,7 +29,7 @@ fn a_short_run_says_what_it_measured() {
             assert!(number(name) > 0.0, "{name}: {r}");
         }
         // longer queues may be faster in so few moves
-        assert!(number("us_per_mb").is_finite());
+        assert!(number("us_per_mb").is_finite() && number("whole_us_per_mb").is_finite());
         assert!(number("freeze_p50_us") <= number("freeze_p99_us"), "{r}");
         assert!(number("freeze_p50_us") < number("move_p50_us"), "a move contains its freeze: {r}");
         assert_eq!((r["rounds"].as_u64(), r["signed"].as_bool()), (Some(1), Some(signed)));

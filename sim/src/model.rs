@@ -68,6 +68,8 @@ pub struct ModelCard {
     /// Frames given to the host, per port.
     sequence: [u32; 2],
     events: VecDeque<Event>,
+    /// Buffers of frames that are gone, for those that come.
+    spare: Vec<Vec<u8>>,
 }
 
 #[derive(Default)]
@@ -95,7 +97,15 @@ impl ModelCard {
             queues: Default::default(),
             sequence: [0; 2],
             events: VecDeque::new(),
+            spare: Vec::new(),
         }
+    }
+
+    fn copy(&mut self, frame: &[u8]) -> Vec<u8> {
+        let mut buffer = self.spare.pop().unwrap_or_default();
+        buffer.clear();
+        buffer.extend_from_slice(frame);
+        buffer
     }
 
     fn frame(&mut self, port: Port, mut frame: Vec<u8>, error: bool) {
@@ -313,22 +323,23 @@ impl Card for ModelCard {
     }
 
     fn wire_in(&mut self, port: Port, frame: &[u8], bad_fcs: bool) -> bool {
-        let input = &mut self.input[port as usize];
-        let room = input.len() < self.config.input_frames;
+        let room = self.input[port as usize].len() < self.config.input_frames;
         if room {
-            input.push_back((frame.to_vec(), bad_fcs));
+            let frame = self.copy(frame);
+            self.input[port as usize].push_back((frame, bad_fcs));
         }
         room
     }
 
     fn wire_out(&mut self, port: Port, frame: &mut Vec<u8>) -> bool {
-        let sent = self.output[port as usize].pop_front();
         frame.clear();
-        sent.inspect(|sent| frame.extend_from_slice(sent)).is_some()
+        let Some(sent) = self.output[port as usize].pop_front() else { return false };
+        self.spare.push(std::mem::replace(frame, sent));
+        true
     }
 
     fn host_in(&mut self, port: Port, frame: &[u8], checksum: Option<Checksum>) -> bool {
-        let mut frame = frame.to_vec();
+        let mut frame = self.copy(frame);
         if let Some(Checksum { start, offset }) = checksum {
             let summed = &frame[usize::from(start)..];
             let value = match !sum(summed) {
@@ -352,7 +363,7 @@ impl Card for ModelCard {
         frame.clear();
         let (delivered, meta) = queue.frames.pop_front()?;
         queue.bytes -= delivered.len();
-        frame.extend_from_slice(&delivered);
+        self.spare.push(std::mem::replace(frame, delivered));
         Some(meta)
     }
 

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddrV4;
 
+use bytes::Bytes;
 use ipos_abi::wire::control::{self, AuthError, Frame};
 use ipos_abi::wire::ext::{Body, Moved, Offer, Progress, Repr as Ext};
 use ipos_abi::wire::trailer::Key;
@@ -157,7 +158,7 @@ fn extension(ext: &Ext<'_>) -> Message {
         Body::Ready => Message::Ready,
         Body::Refusal(reason) => Message::Refuse(reason),
         Body::Cancel => Message::Cancel,
-        Body::Data { stream, offset, bytes } => Message::Data { stream, offset, bytes: bytes.to_vec() },
+        Body::Data { stream, offset, bytes } => Message::Data { stream, offset, bytes: Bytes::copy_from_slice(bytes) },
         Body::Progress(p) => Message::Progress { contiguous: [p.receive, p.send, p.application], credit: p.credit },
         Body::Commit => Message::Commit { answer },
         Body::Moved(m) => Message::Moved { owner: m.owner, answer },

@@ -15,8 +15,6 @@
 use std::collections::VecDeque;
 use std::net::SocketAddrV4;
 
-use ipos_abi::wire::tcb::digest;
-
 use crate::protocol::{Action, DOUBT_TRIES, Endpoint, Flow, LINGER, Message, MoveId, Ownership, Reason, Retry, Time};
 use crate::source::Keep;
 use crate::transfer::Receiver;
@@ -180,14 +178,15 @@ impl Destination {
                 *endpoint = Some(received);
                 self.complete(now, out);
             }
-            (Phase::Reserved { receiver, until, .. }, Message::Data { stream, offset, bytes }) => {
-                *until = now + LINGER;
+            // nobody has signed it: it prolongs nothing
+            (Phase::Reserved { receiver, .. }, Message::Data { stream, offset, bytes }) => {
                 let Ok(report) = receiver.data(stream, offset, bytes) else {
                     return {
                         self.abandon(Reason::NoResources, now, out);
                         false
                     };
                 };
+                receiver.follow(stream);
                 let report = report.then(|| receiver.report());
                 self.complete(now, out);
                 // once all is there, the acknowledgement is the report
@@ -243,10 +242,10 @@ impl Destination {
             return;
         }
         let endpoint = endpoint.clone();
-        let streams = receiver.take();
+        let (streams, digest) = receiver.take();
         // the 6 bytes that travel of a UDP endpoint have no room for a digest
         let same = match &endpoint {
-            Endpoint::Tcp(tcb) => tcb.epoch == self.id.epoch && digest(streams.iter().map(Vec::as_slice)) == tcb.digest,
+            Endpoint::Tcp(tcb) => tcb.epoch == self.id.epoch && digest == tcb.digest,
             Endpoint::Udp => true,
         };
         if contiguous != lengths || !same {

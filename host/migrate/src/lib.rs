@@ -11,6 +11,7 @@
 
 pub mod codec;
 mod destination;
+mod digest;
 mod home;
 mod migrator;
 mod plain;

@@ -3,10 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{Ipv4Addr, SocketAddrV4};
 
+use bytes::Bytes;
+
 use crate::codec::Packet;
 use crate::destination::Destination;
 use crate::home::{Notice, Search};
-use crate::protocol::{Action, Endpoint, Failure, Flow, Message, MoveId, Ownership, PeerId, REPLAY, Reason, Time};
+use crate::protocol::{
+    Action, Endpoint, Failure, Flow, Message, MoveId, Ownership, PeerId, Protocol, REPLAY, Reason, Time,
+};
 use crate::source::{Keep, Source};
 use crate::timers::Timers;
 
@@ -32,6 +36,8 @@ pub struct Config {
     pub services: Vec<Service>,
     /// Bytes that the streams of one move may have.
     pub move_bytes: usize,
+    /// Queues of so many bytes are sent ahead of the freeze as far as they have come.
+    pub ahead_bytes: usize,
     /// The real-time clock when the node started, in microseconds. Offers from before that belong to an earlier
     /// life, whose end took its connections with it: repeated, they would bring back an old state.
     pub born: u64,
@@ -165,7 +171,9 @@ impl Migrator {
         let source = if plain {
             Source::start_plain(id, flow, owner, now, &mut self.out)
         } else {
-            Source::start(id, flow, owner, lengths, now, &mut self.out)
+            let queues = lengths[..2].iter().map(|l| *l as usize).sum::<usize>();
+            let ahead = flow.protocol == Protocol::Tcp && queues >= self.config.ahead_bytes;
+            Source::start(id, flow, owner, lengths, ahead, now, &mut self.out)
         };
         self.sources.insert(id, source);
         self.flows.insert((flow, id));
@@ -173,7 +181,15 @@ impl Migrator {
         Ok(id)
     }
 
-    /// The answer to [`Action::Freeze`]: the endpoint and the three streams.
+    /// The answer to [`Action::Copy`]: receive and send queue as they are, nothing of what is not to go ahead.
+    pub fn copied(&mut self, id: MoveId, [receive, send]: [Vec<u8>; 2]) {
+        if let Some(source) = self.sources.get_mut(&id) {
+            source.copied([receive.into(), send.into(), Bytes::new()], &mut self.out);
+            self.settle_source(id, Keep::Yes);
+        }
+    }
+
+    /// The answer to [`Action::Freeze`]: the endpoint and the three streams, without what was [copied](Self::copied) of them.
     pub fn frozen(&mut self, id: MoveId, endpoint: Endpoint, streams: [Vec<u8>; 3], now: Time) {
         if let Some(source) = self.sources.get_mut(&id) {
             let keep = source.frozen(endpoint, streams, now, &mut self.out);
@@ -244,6 +260,10 @@ impl Migrator {
             }
         } else if let Some(destination) = self.destinations.get_mut(&id) {
             let flow = destination.flow;
+            if flow.protocol != protocol {
+                // data of TCP are believed for their digest, and of UDP there is none
+                return;
+            }
             let live = destination.message(message, now, &mut self.out);
             self.settle_destination(id, Keep::Yes);
             if live {

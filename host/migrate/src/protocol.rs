@@ -6,6 +6,7 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
+use bytes::Bytes;
 use ipos_abi::table::FlowKey;
 pub use ipos_abi::table::Protocol;
 use ipos_abi::wire::ext::MAX_DATA;
@@ -89,7 +90,7 @@ pub enum Message {
         /// Where in it.
         offset: u32,
         /// At most [`DATA`] bytes.
-        bytes: Vec<u8>,
+        bytes: Bytes,
     },
     /// 0x85: how far the streams have come without a gap, and how many frames may be under way.
     Progress {
@@ -173,6 +174,9 @@ pub enum Action {
         /// What to say.
         message: Message,
     },
+    /// Source: read what the queues have now, while the connection lives on. Answered by
+    /// [`copied`](crate::Migrator::copied).
+    Copy(MoveId),
     /// Source: hold the client's packets, drain the receive path, freeze the socket. Answered by
     /// [`frozen`](crate::Migrator::frozen) or [`give_up`](crate::Migrator::give_up).
     Freeze(MoveId),
@@ -226,6 +230,8 @@ pub enum Action {
 pub const DATA: usize = MAX_DATA;
 /// Frames that may be under way before the first progress report.
 pub const CREDIT: u16 = 64;
+/// Frames that may be under way after that: half as many again fit into the control queue of a node.
+pub const GRANT: u16 = 160;
 /// First wait for an answer; it doubles up to [`RETRY_MAX`].
 pub const RETRY: Duration = Duration::from_millis(100);
 /// Longest wait between two tries.
@@ -236,6 +242,8 @@ pub const TRIES: u32 = 8;
 pub const COMMIT_TRIES: u32 = 64;
 /// Longest time from freeze to commit: a client's patience, not the protocol's.
 pub const HOLD: Duration = Duration::from_secs(2);
+/// Longest time that is taken to send ahead what the queues have, before the freeze: what is left then goes after it.
+pub const AHEAD: Duration = Duration::from_secs(2);
 /// A destination forgets an offer that nothing follows, and remembers how a move ended.
 pub const LINGER: Duration = Duration::from_secs(10);
 /// Questions of a destination in doubt, less than two minutes; then it drops what was prepared. The source

@@ -1,7 +1,7 @@
 //! The side that gives a connection away.
 //!
 //! ```text
-//! Offered ──ready──▶ Freezing ──frozen──▶ Transferring ──03──▶ HandingOver ──▶ Committed ──86──▶ (done)
+//! Offered ──ready──▶ (Copying ──85──▶) Freezing ──frozen──▶ Transferring ──03──▶ HandingOver ──▶ Committed ──86──▶ (done)
 //!    │ 81, time-out     │ gave up            │ 81, time-out, hold      │ gave up      └ time-out: (unconfirmed)
 //!    └──────────────────┴────────────────────┴─────────────────────────┴──▶ Cancelling ──81, time-out──▶ (gone)
 //! ```
@@ -17,11 +17,11 @@
 use std::collections::VecDeque;
 use std::net::SocketAddrV4;
 
-use ipos_abi::wire::tcb::digest;
+use bytes::Bytes;
 
 use crate::protocol::{
-    Action, COMMIT_TRIES, Endpoint, Failure, Flow, HOLD, Message, MoveId, Ownership, Protocol, Reason, Retry, TRIES,
-    Time,
+    AHEAD, Action, COMMIT_TRIES, Endpoint, Failure, Flow, HOLD, Message, MoveId, Ownership, Protocol, Reason, Retry,
+    TRIES, Time,
 };
 use crate::transfer::Sender;
 
@@ -29,10 +29,14 @@ use crate::transfer::Sender;
 enum Phase {
     /// Offer sent. Ends with ready, a refusal or silence.
     Offered,
+    /// The shell was asked for what the queues have, which goes ahead while the connection lives on. The freeze does not wait
+    /// for it longer than `until`.
+    Copying { until: Time },
     /// The shell was asked to freeze the socket.
     Freezing,
-    /// Endpoint and streams are on their way. `hold_until`: the client's packets are not held longer.
-    Transferring { endpoint: Endpoint, sender: Box<Sender>, hold_until: Time },
+    /// Streams, and then the endpoint with their digest, are on their way. `said`: the endpoint has been sent.
+    /// `hold_until`: the client's packets are not held longer.
+    Transferring { endpoint: Endpoint, said: bool, hold_until: Time },
     /// The shell was asked to hand over.
     HandingOver,
     /// The destination owns the connection and must hear of it.
@@ -52,6 +56,12 @@ pub(crate) struct Source {
     retry: Retry,
     /// Of a peer of the plain format: what 01 says, and whether 03 has come.
     plain: Option<(Option<Endpoint>, bool)>,
+    /// From the first copy or the freeze on.
+    sender: Option<Box<Sender>>,
+    /// What has arrived, kept until the client no longer waits: to give back so much memory takes time.
+    spent: [Bytes; 3],
+    /// Whether the queues are worth to be copied before the freeze.
+    ahead: bool,
 }
 
 /// Whether a move is still to be remembered.
@@ -64,8 +74,28 @@ pub(crate) enum Keep {
 type Out = VecDeque<Action>;
 
 impl Source {
-    pub fn start(id: MoveId, flow: Flow, owner: SocketAddrV4, lengths: [u32; 3], now: Time, out: &mut Out) -> Self {
-        let source = Source { id, flow, owner, lengths, phase: Phase::Offered, retry: Retry::start(now), plain: None };
+    /// `ahead`: the queues are copied before the freeze.
+    pub fn start(
+        id: MoveId,
+        flow: Flow,
+        owner: SocketAddrV4,
+        lengths: [u32; 3],
+        ahead: bool,
+        now: Time,
+        out: &mut Out,
+    ) -> Self {
+        let source = Source {
+            id,
+            flow,
+            owner,
+            lengths,
+            phase: Phase::Offered,
+            retry: Retry::start(now),
+            plain: None,
+            sender: None,
+            spent: Default::default(),
+            ahead,
+        };
         source.send(Message::Offer { lengths }, out);
         source
     }
@@ -73,8 +103,9 @@ impl Source {
     /// To a peer of the plain format.
     pub fn start_plain(id: MoveId, flow: Flow, owner: SocketAddrV4, now: Time, out: &mut Out) -> Self {
         out.push_back(Action::Freeze(id));
-        let (phase, retry) = (Phase::Freezing, Retry::start(now));
-        Source { id, flow, owner, lengths: [0; 3], phase, retry, plain: Some((None, false)) }
+        let (phase, retry, spent) = (Phase::Freezing, Retry::start(now), Default::default());
+        let plain = Some((None, false));
+        Source { id, flow, owner, lengths: [0; 3], phase, retry, plain, sender: None, spent, ahead: false }
     }
 
     /// Whether an acknowledgement without epoch, of a peer of the plain format, may be this one's.
@@ -94,7 +125,7 @@ impl Source {
     /// `None` while the shell works.
     pub fn deadline(&self) -> Option<Time> {
         match &self.phase {
-            Phase::Transferring { hold_until, .. } => Some(self.retry.at.min(*hold_until)),
+            Phase::Transferring { hold_until: until, .. } | Phase::Copying { until } => Some(self.retry.at.min(*until)),
             Phase::Freezing | Phase::HandingOver => None,
             _ => Some(self.retry.at),
         }
@@ -105,15 +136,18 @@ impl Source {
         let doubt = matches!(message, Message::Query { state: Ownership::Prepared, answer: false, .. });
         let message = if doubt { &Message::Acknowledge } else { message };
         match (&mut self.phase, message) {
-            (Phase::Offered, Message::Ready) => {
-                self.phase = Phase::Freezing;
-                out.push_back(Action::Freeze(self.id));
+            (Phase::Offered, Message::Ready) if self.ahead => {
+                self.phase = Phase::Copying { until: now + AHEAD };
+                self.retry = Retry::start(now);
+                out.push_back(Action::Copy(self.id));
             }
-            (Phase::Offered | Phase::Transferring { .. }, Message::Refuse(reason)) => {
+            (Phase::Offered, Message::Ready) => self.freeze(out),
+            (Phase::Offered | Phase::Copying { .. } | Phase::Transferring { .. }, Message::Refuse(reason)) => {
                 out.push_back(Action::Failed(self.id, Failure::Refused(*reason)));
                 return Keep::No;
             }
-            (Phase::Transferring { sender, .. }, Message::Progress { contiguous, credit }) => {
+            (Phase::Copying { .. } | Phase::Transferring { .. }, Message::Progress { contiguous, credit }) => {
+                let Some(sender) = &mut self.sender else { return Keep::Yes };
                 let (new, again) = sender.progress(*contiguous, *credit);
                 if new {
                     self.retry = Retry::start(now);
@@ -128,6 +162,7 @@ impl Source {
                     *acknowledged = true;
                 }
                 self.phase = Phase::HandingOver;
+                self.spent = self.sender.take().map(|s| s.into_streams()).unwrap_or_default();
                 out.push_back(Action::HandOver(self.id));
             }
             (Phase::Committed, Message::Commit { answer: true }) => {
@@ -152,7 +187,20 @@ impl Source {
         Keep::Yes
     }
 
-    /// The socket is frozen.
+    fn freeze(&mut self, out: &mut Out) {
+        self.phase = Phase::Freezing;
+        out.push_back(Action::Freeze(self.id));
+    }
+
+    /// The queues as they are, of a connection that lives on.
+    pub fn copied(&mut self, streams: [Bytes; 3], out: &mut Out) {
+        if matches!(self.phase, Phase::Copying { .. }) {
+            self.sender = Some(Box::new(Sender::new(streams)));
+            self.pump(out);
+        }
+    }
+
+    /// The socket is frozen; `streams` are what was not copied.
     pub fn frozen(&mut self, mut endpoint: Endpoint, streams: [Vec<u8>; 3], now: Time, out: &mut Out) -> Keep {
         if !matches!(self.phase, Phase::Freezing) {
             return Keep::Yes;
@@ -162,16 +210,11 @@ impl Source {
         }
         if let Endpoint::Tcp(tcb) = &mut endpoint {
             tcb.epoch = self.id.epoch;
-            tcb.digest = digest(streams.iter().map(Vec::as_slice));
             tcb.application_len = streams[2].len() as u32;
         }
         self.retry = Retry::start(now);
-        self.send(Message::Connection(Ok(endpoint.clone())), out);
-        if let Some((said, _)) = &mut self.plain {
-            *said = Some(endpoint.clone());
-        }
-        let sender = Box::new(Sender::new(streams));
-        self.phase = Phase::Transferring { endpoint, sender, hold_until: now + HOLD };
+        self.sender.get_or_insert_with(|| Box::new(Sender::new(Default::default()))).extend(streams.map(Bytes::from));
+        self.phase = Phase::Transferring { endpoint, said: false, hold_until: now + HOLD };
         self.pump(out);
         Keep::Yes
     }
@@ -215,6 +258,7 @@ impl Source {
             return Keep::No;
         }
         self.phase = Phase::Cancelling;
+        self.sender = None;
         self.retry = Retry::start(now);
         self.send(Message::Cancel, out);
         Keep::Yes
@@ -226,6 +270,12 @@ impl Source {
         {
             return self.give_up(Failure::Held, now, out);
         }
+        if let Phase::Copying { until } = &self.phase
+            && now >= *until
+        {
+            self.freeze(out);
+            return Keep::Yes;
+        }
         let limit = if self.is_committed() { COMMIT_TRIES } else { TRIES };
         let due = match self.phase {
             Phase::Freezing | Phase::HandingOver => return Keep::Yes,
@@ -234,17 +284,22 @@ impl Source {
         match (due, &mut self.phase) {
             (Ok(false), _) => {}
             (Ok(true), Phase::Offered) => self.send(Message::Offer { lengths: self.lengths }, out),
-            (Ok(true), Phase::Transferring { endpoint, sender, .. }) => {
-                sender.rewind();
-                let connection = Message::Connection(Ok(endpoint.clone()));
-                self.send(connection, out);
+            (Ok(true), Phase::Transferring { .. } | Phase::Copying { .. }) => {
+                if let Phase::Transferring { said, .. } = &mut self.phase {
+                    *said = false;
+                }
+                if let Some(sender) = &mut self.sender {
+                    sender.rewind();
+                }
                 self.pump(out);
             }
             (Ok(true), Phase::Committed) => self.commit(out),
             (Ok(true), Phase::Cancelling) => self.send(Message::Cancel, out),
             (Ok(true), Phase::Freezing | Phase::HandingOver) => {}
             (Err(()), Phase::Offered) => return self.give_up(Failure::Silent("the offer"), now, out),
-            (Err(()), Phase::Transferring { .. }) => return self.give_up(Failure::Silent("the transfer"), now, out),
+            (Err(()), Phase::Transferring { .. } | Phase::Copying { .. }) => {
+                return self.give_up(Failure::Silent("the transfer"), now, out);
+            }
             (Err(()), Phase::Committed) => {
                 out.push_back(Action::Failed(self.id, Failure::Unconfirmed));
                 return Keep::No;
@@ -254,12 +309,38 @@ impl Source {
         Keep::Yes
     }
 
+    /// Sends what there is credit for. The control block comes last, when the digest of all is known; if the connection is not
+    /// frozen yet, it is when next to nothing of what was copied is left to arrive.
     fn pump(&mut self, out: &mut Out) {
-        while let Phase::Transferring { sender, .. } = &mut self.phase
-            && let Some(frame) = sender.next()
-        {
+        if !matches!(self.phase, Phase::Copying { .. } | Phase::Transferring { .. }) {
+            return;
+        }
+        let Some(mut sender) = self.sender.take() else { return };
+        // of what is under way: what goes out now has waited long enough
+        sender.follow();
+        while let Some(frame) = sender.next() {
             self.send(frame, out);
         }
+        let sender = self.sender.insert(sender);
+        if matches!(self.phase, Phase::Copying { .. }) {
+            if sender.is_done() {
+                self.freeze(out);
+            }
+            return;
+        }
+        let Some(digest) = sender.digest() else { return };
+        let Phase::Transferring { endpoint, said, .. } = &mut self.phase else { return };
+        if std::mem::replace(said, true) {
+            return;
+        }
+        if let Endpoint::Tcp(tcb) = endpoint {
+            tcb.digest = digest;
+        }
+        if let Some((said, _)) = &mut self.plain {
+            *said = Some(endpoint.clone());
+        }
+        let connection = Message::Connection(Ok(endpoint.clone()));
+        self.send(connection, out);
     }
 
     fn send(&self, message: Message, out: &mut Out) {

@@ -3,48 +3,97 @@
 
 use std::collections::BTreeMap;
 
-use crate::protocol::{CREDIT, DATA, Message, STREAMS, Stream};
+use bytes::Bytes;
+
+use crate::digest::Running;
+use crate::protocol::{CREDIT, DATA, GRANT, Message, STREAMS, Stream};
 
 /// Reports without progress after which the missing frame is repeated at once.
 const REPEATED: u32 = 3;
-/// The receiver reports at least every so many frames, a quarter of the first credit.
-const REPORT: u32 = 16;
-/// How far beyond its contiguous end a stream takes data: nothing that keeps the credit is further.
-const AHEAD: usize = 2 * CREDIT as usize * DATA;
+/// The receiver reports at least every so many frames: half of the first credit.
+const REPORT: u32 = 32;
+/// How far beyond its contiguous end a stream takes data, and in how many pieces: nothing that keeps the credit is further or more.
+const PIECES: usize = 2 * GRANT as usize;
+const AHEAD: usize = PIECES * DATA;
+/// Of the room for a stream that is made before it comes so much is written to at once: fresh memory costs a page fault every
+/// 4 KiB, which the client would wait for later. To do so for more would keep the node from its other connections.
+const READY: usize = 4 << 20;
 
-/// The sending side. Frames are numbered over all streams; a frame never spans two.
+/// An empty buffer with room for `length` bytes, which can be written to without page faults (the first 4 MiB).
+pub(crate) fn ready_room(length: usize) -> Vec<u8> {
+    let mut room = Vec::with_capacity(length);
+    room.resize(length.min(READY), 0);
+    room.clear();
+    room
+}
+
+/// The sending side. Frames are numbered in the order in which they are sent at first; a frame never spans two streams.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Sender {
-    streams: [Vec<u8>; 3],
+    streams: [Bytes; 3],
+    /// Parts of streams in the order of the frames: the stream, and where the part begins and ends in it.
+    parts: Vec<(Stream, usize, usize)>,
     /// First frame that is not known to have arrived.
     base: usize,
     /// First frame that was not sent since the last time-out.
     next: usize,
+    /// First frame that was never sent.
+    fresh: usize,
     credit: usize,
     repeated: u32,
+    running: Running,
+    digest: Option<[u8; 16]>,
 }
 
 impl Sender {
-    pub fn new(streams: [Vec<u8>; 3]) -> Self {
-        Sender { streams, base: 0, next: 0, credit: CREDIT.into(), repeated: 0 }
+    /// With what there is of the streams.
+    pub fn new(streams: [Bytes; 3]) -> Self {
+        let mut sender = Sender {
+            streams: Default::default(),
+            parts: Vec::new(),
+            base: 0,
+            next: 0,
+            fresh: 0,
+            credit: CREDIT.into(),
+            repeated: 0,
+            running: Running::default(),
+            digest: None,
+        };
+        sender.extend(streams);
+        sender
+    }
+
+    /// Adds to the streams. What comes behind something is copied together with it.
+    pub fn extend(&mut self, more: [Bytes; 3]) {
+        for (stream, more) in STREAMS.into_iter().zip(more).filter(|(_, more)| !more.is_empty()) {
+            let bytes = &mut self.streams[stream as usize];
+            let begin = bytes.len();
+            *bytes = if begin == 0 { more } else { [&bytes[..], &more].concat().into() };
+            self.parts.push((stream, begin, bytes.len()));
+        }
     }
 
     fn frames(&self) -> usize {
-        self.streams.iter().map(|s| s.len().div_ceil(DATA)).sum()
+        self.parts.iter().map(|(_, begin, end)| (end - begin).div_ceil(DATA)).sum()
     }
 
-    fn frame(&self, mut index: usize) -> Option<Message> {
-        for stream in STREAMS {
-            let bytes = &self.streams[stream as usize];
-            let frames = bytes.len().div_ceil(DATA);
+    /// Where a frame lies: its stream, where it begins and ends there.
+    fn place(&self, mut index: usize) -> Option<(Stream, usize, usize)> {
+        for &(stream, begin, end) in &self.parts {
+            let frames = (end - begin).div_ceil(DATA);
             if index < frames {
-                let offset = index * DATA;
-                let bytes = bytes[offset..bytes.len().min(offset + DATA)].to_vec();
-                return Some(Message::Data { stream, offset: offset as u32, bytes });
+                let offset = begin + index * DATA;
+                return Some((stream, offset, end.min(offset + DATA)));
             }
             index -= frames;
         }
         None
+    }
+
+    fn frame(&self, index: usize) -> Option<Message> {
+        let (stream, offset, end) = self.place(index)?;
+        let bytes = self.streams[stream as usize].slice(offset..end);
+        Some(Message::Data { stream, offset: offset as u32, bytes })
     }
 
     /// The next frame that may go out now.
@@ -54,20 +103,48 @@ impl Sender {
         }
         let frame = self.frame(self.next)?;
         self.next += 1;
+        self.fresh = self.fresh.max(self.next);
         Some(frame)
+    }
+
+    /// Adds to the digest what has been sent.
+    pub fn follow(&mut self) {
+        let Some((last, _, end)) = self.fresh.checked_sub(1).and_then(|f| self.place(f)) else { return };
+        let mut sent = [0, 1, 2].map(|i| &self.streams[i][..]);
+        sent[last as usize] = &sent[last as usize][..end];
+        self.running.follow(sent, last as usize);
+    }
+
+    /// All that there is has been sent, and so little of it is under way that no report may come of it.
+    pub fn is_done(&self) -> bool {
+        self.next == self.frames() && self.next < self.base + REPORT as usize
+    }
+
+    /// The digest of the streams, which are whole, once all has been sent.
+    pub fn digest(&mut self) -> Option<[u8; 16]> {
+        if self.digest.is_none() && self.fresh == self.frames() {
+            let running = std::mem::take(&mut self.running);
+            self.digest = Some(running.finish([0, 1, 2].map(|i| &self.streams[i][..])));
+        }
+        self.digest
+    }
+
+    /// The streams, when they have arrived: whoever keeps them need not wait until their memory is given back.
+    pub fn into_streams(self) -> [Bytes; 3] {
+        self.streams
     }
 
     /// Takes a report. A frame to repeat at once is returned. `true` with it: something new arrived.
     pub fn progress(&mut self, contiguous: [u32; 3], credit: u16) -> (bool, Option<Message>) {
         self.credit = credit.into();
         let mut base = 0;
-        for (bytes, arrived) in self.streams.iter().zip(contiguous) {
-            let arrived = arrived as usize;
-            if arrived < bytes.len() {
-                base += arrived / DATA;
+        for (stream, begin, end) in &self.parts {
+            let arrived = contiguous[*stream as usize] as usize;
+            if arrived < *end {
+                base += arrived.saturating_sub(*begin) / DATA;
                 break;
             }
-            base += bytes.len().div_ceil(DATA);
+            base += (end - begin).div_ceil(DATA);
         }
         if base > self.base {
             self.base = base;
@@ -95,15 +172,15 @@ impl Sender {
 #[derive(Clone, Debug, Default, Hash)]
 struct Assembly {
     bytes: Vec<u8>,
-    ahead: BTreeMap<usize, Vec<u8>>,
+    ahead: BTreeMap<usize, Bytes>,
 }
 
 impl Assembly {
     /// `true`: the contiguous part grew.
-    fn insert(&mut self, offset: usize, piece: Vec<u8>) -> bool {
+    fn insert(&mut self, offset: usize, piece: Bytes) -> bool {
         let end = self.bytes.len();
         if offset > end {
-            if offset < end + AHEAD {
+            if offset < end + AHEAD && self.ahead.len() < PIECES {
                 self.ahead.entry(offset).or_insert(piece);
             }
             return false;
@@ -133,6 +210,7 @@ pub(crate) struct Receiver {
     /// Bytes that all streams together may have.
     limit: usize,
     unreported: u32,
+    digest: Running,
 }
 
 /// A sender went over the limit of what one move may carry.
@@ -142,13 +220,12 @@ pub(crate) struct TooLong;
 impl Receiver {
     /// `lengths`, within the limit, are what is expected: there is room for it at once.
     pub fn new(limit: usize, lengths: [u32; 3]) -> Self {
-        let stream =
-            |length: u32| Assembly { bytes: Vec::with_capacity(limit.min(length as usize)), ..Assembly::default() };
-        Receiver { streams: lengths.map(stream), limit, unreported: 0 }
+        let stream = |length: u32| Assembly { bytes: ready_room(limit.min(length as usize)), ..Assembly::default() };
+        Receiver { streams: lengths.map(stream), limit, unreported: 0, digest: Running::default() }
     }
 
     /// Takes a piece. `true`: a report is due.
-    pub fn data(&mut self, stream: Stream, offset: u32, bytes: Vec<u8>) -> Result<bool, TooLong> {
+    pub fn data(&mut self, stream: Stream, offset: u32, bytes: Bytes) -> Result<bool, TooLong> {
         let others: usize =
             STREAMS.iter().filter(|s| **s != stream).map(|s| self.streams[*s as usize].bytes.len()).sum();
         let offset = offset as usize;
@@ -161,24 +238,32 @@ impl Receiver {
         Ok(!grew || self.unreported >= REPORT)
     }
 
+    /// Adds to the digest what has come of the streams up to `last`, which the last piece was of.
+    pub fn follow(&mut self, last: Stream) {
+        self.digest.follow([0, 1, 2].map(|i| &self.streams[i].bytes[..]), last as usize);
+    }
+
     pub fn contiguous(&self) -> [u32; 3] {
         [0, 1, 2].map(|i| self.streams[i].bytes.len() as u32)
     }
 
     pub fn report(&mut self) -> Message {
         self.unreported = 0;
-        Message::Progress { contiguous: self.contiguous(), credit: CREDIT }
+        Message::Progress { contiguous: self.contiguous(), credit: GRANT }
     }
 
-    /// The streams, once they are complete; the receiver is empty then.
-    pub fn take(&mut self) -> [Vec<u8>; 3] {
-        std::mem::take(&mut self.streams).map(|s| s.bytes)
+    /// The streams, once they are complete, and their digest; the receiver is empty then.
+    pub fn take(&mut self) -> ([Vec<u8>; 3], [u8; 16]) {
+        let streams = std::mem::take(&mut self.streams).map(|s| s.bytes);
+        let digest = std::mem::take(&mut self.digest).finish([0, 1, 2].map(|i| &streams[i][..]));
+        (streams, digest)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ipos_abi::wire::tcb;
     use rand::rngs::StdRng;
     use rand::seq::SliceRandom;
     use rand::{Rng, RngCore, SeedableRng};
@@ -192,7 +277,7 @@ mod tests {
                 rng.fill_bytes(&mut bytes);
                 bytes
             });
-            let mut sender = Sender::new(streams.clone());
+            let mut sender = Sender::new(streams.clone().map(Bytes::from));
             let mut frames: Vec<_> = std::iter::from_fn(|| sender.next()).collect();
             frames.extend(frames.clone());
             frames.shuffle(&mut rng);
@@ -200,14 +285,17 @@ mod tests {
             for frame in frames {
                 let Message::Data { stream, offset, bytes } = frame else { panic!("{frame:?}") };
                 receiver.data(stream, offset, bytes).unwrap();
+                receiver.follow(stream);
             }
-            assert_eq!(receiver.take(), streams, "seed {seed}");
+            let digest = tcb::digest(streams.iter().map(Vec::as_slice));
+            assert_eq!(receiver.take(), (streams, digest), "seed {seed}");
+            assert_eq!(sender.digest(), Some(digest), "seed {seed}");
         }
     }
 
     #[test]
     fn credit_bounds_what_is_under_way_and_reports_open_it() {
-        let mut sender = Sender::new([vec![1; DATA * 200], vec![], vec![2; 10]]);
+        let mut sender = Sender::new([vec![1; DATA * 200], vec![], vec![2; 10]].map(Bytes::from));
         assert_eq!(std::iter::from_fn(|| sender.next()).count(), 64);
         assert_eq!(sender.progress([DATA as u32 * 10, 0, 0], 64), (true, None));
         assert_eq!(std::iter::from_fn(|| sender.next()).count(), 10);
@@ -226,10 +314,10 @@ mod tests {
     #[test]
     fn a_receiver_has_bounds() {
         let mut receiver = Receiver::new(10_000, [0; 3]);
-        assert_eq!(receiver.data(Stream::Send, 9_999, vec![0; 2]), Err(TooLong));
-        assert_eq!(receiver.data(Stream::Send, u32::MAX, vec![0; 2]), Err(TooLong));
-        assert_eq!(receiver.data(Stream::Send, 0, vec![0; DATA + 1]), Err(TooLong));
-        assert_eq!(receiver.data(Stream::Send, 0, vec![0; DATA]), Ok(false));
-        assert_eq!(receiver.data(Stream::Application, 8_000, vec![0; 700]), Err(TooLong));
+        assert_eq!(receiver.data(Stream::Send, 9_999, vec![0; 2].into()), Err(TooLong));
+        assert_eq!(receiver.data(Stream::Send, u32::MAX, vec![0; 2].into()), Err(TooLong));
+        assert_eq!(receiver.data(Stream::Send, 0, vec![0; DATA + 1].into()), Err(TooLong));
+        assert_eq!(receiver.data(Stream::Send, 0, vec![0; DATA].into()), Ok(false));
+        assert_eq!(receiver.data(Stream::Application, 8_000, vec![0; 700].into()), Err(TooLong));
     }
 }

@@ -55,6 +55,8 @@ struct World {
     faults: Faults,
     nodes: Vec<Node>,
     truth: [Vec<u8>; 3],
+    /// What of the first two went ahead, of which move.
+    copied: Option<(MoveId, [usize; 2])>,
     /// Frames under way, by time of arrival.
     wire: BTreeMap<(Duration, u64), (usize, usize, Vec<u8>)>,
     sent: u64,
@@ -73,6 +75,7 @@ impl World {
                     plain: BTreeSet::new(),
                     services: vec![Service { address: SERVICE, home: (n != HOME).then(|| peer_of(n, HOME)) }],
                     move_bytes: 1 << 20,
+                    ahead_bytes: 10_000,
                     born: 0,
                 }),
                 owns: n == HOME,
@@ -86,6 +89,7 @@ impl World {
             faults,
             nodes,
             truth: Default::default(),
+            copied: None,
             wire: BTreeMap::new(),
             sent: 0,
             moving: None,
@@ -128,21 +132,37 @@ impl World {
                     let packet = Packet { protocol, client, owner, service: Some(service), epoch: id.epoch, message };
                     self.send(n, id, &packet);
                 }
-                Action::Freeze(id) if fails => node.core.give_up(id, Failure::Local, now),
-                Action::Freeze(id) => {
-                    assert!(node.owns, "seed {}: a freeze of what is not owned", self.seed);
-                    for stream in &mut self.truth {
+                Action::Copy(id) if fails => node.core.give_up(id, Failure::Local, now),
+                Action::Copy(id) => {
+                    assert!(node.owns, "seed {}: a copy of what is not owned", self.seed);
+                    for stream in &mut self.truth[..2] {
                         let longest = [0, 1, 5_000, 300_000][self.rng.random_range(0..4)];
                         stream.resize(self.rng.random_range(0..=longest), 0);
                         self.rng.fill_bytes(stream);
                     }
+                    let [receive, send, _] = self.truth.clone();
+                    self.copied = Some((id, [receive.len(), send.len()]));
+                    node.core.copied(id, [receive, send]);
+                }
+                Action::Freeze(id) if fails => node.core.give_up(id, Failure::Local, now),
+                Action::Freeze(id) => {
+                    assert!(node.owns, "seed {}: a freeze of what is not owned", self.seed);
+                    // what was copied stays, and more has come behind it
+                    let copied = self.copied.take().filter(|(of, _)| *of == id).map_or([0; 2], |(_, lengths)| lengths);
+                    let known = [copied[0], copied[1], 0];
+                    for (stream, known) in self.truth.iter_mut().zip(known) {
+                        let longest = [0, 1, 5_000, 300_000][self.rng.random_range(0..4)];
+                        stream.resize(known + self.rng.random_range(0..=longest), 0);
+                        self.rng.fill_bytes(&mut stream[known..]);
+                    }
+                    let rest = [0, 1, 2].map(|i| self.truth[i][known[i]..].to_vec());
                     let tcb = Tcb {
                         rcv_nxt: (self.truth[0].len() as u32).wrapping_sub(9),
                         copied_seq: 9u32.wrapping_neg(),
                         write_seq: self.truth[1].len() as u32,
                         ..Tcb::default()
                     };
-                    node.core.frozen(id, Endpoint::Tcp(Box::new(tcb)), self.truth.clone(), now);
+                    node.core.frozen(id, Endpoint::Tcp(Box::new(tcb)), rest, now);
                 }
                 Action::HandOver(id) if fails => node.core.give_up(id, Failure::Local, now),
                 Action::HandOver(id) => {
@@ -216,7 +236,8 @@ impl World {
             let Some(owner) = self.nodes.iter().position(|n| n.owns) else { panic!("seed {}: no owner", self.seed) };
             let to = (owner + self.rng.random_range(1..NODES)) % NODES;
             let wall = self.now.as_micros() as u64;
-            let started = self.nodes[owner].core.start(self.now, wall, peer_of(owner, to), FLOW, [1, 2, 3]);
+            let lengths = [self.rng.random_range(0..20_000), 2, 3];
+            let started = self.nodes[owner].core.start(self.now, wall, peer_of(owner, to), FLOW, lengths);
             assert!(started.is_ok(), "seed {}: {started:?}", self.seed);
             self.moving = Some(owner);
             self.act(owner);
@@ -366,10 +387,32 @@ fn damaged_queues_are_refused() {
     let digest = ipos_abi::wire::tcb::digest([b"good".as_slice()]);
     let tcb = Tcb { epoch: 5, application_len: 4, digest, ..Tcb::default() };
     core.receive(home, packet(Message::Connection(Ok(Endpoint::Tcp(Box::new(tcb))))), now);
-    let data = Message::Data { stream: Stream::Application, offset: 0, bytes: b"goof".to_vec() };
+    let data = Message::Data { stream: Stream::Application, offset: 0, bytes: b"goof"[..].into() };
     core.receive(home, packet(data), now);
     assert_eq!(core.action(), Some(Action::Abandon(id)));
     assert_eq!(sent(core), Message::Refuse(Reason::Damaged));
+}
+
+#[test]
+fn data_of_tcp_are_not_believed_in_a_move_of_udp() {
+    let mut world = World::new(1, Faults { loss: 0.0, repeat: 0.0, delay: Duration::ZERO, local: 0.0 });
+    let now = world.now;
+    let core = &mut world.nodes[1].core;
+    let home = peer_of(1, HOME);
+    let owner = SocketAddrV4::new(back(1), 80);
+    let packet = |protocol, message| Packet { protocol, ..packet(owner, 5, message) };
+    core.receive(home, packet(Protocol::Udp, Message::Offer { lengths: [0, 0, 4] }), now);
+    let Some(Action::Reserve { id, .. }) = core.action() else { panic!() };
+    core.reserved(id, Ok(()), now);
+    assert_eq!(sent(core), Message::Ready);
+    core.receive(home, packet(Protocol::Udp, Message::Connection(Ok(Endpoint::Udp))), now);
+    let data = |bytes: &'static [u8]| Message::Data { stream: Stream::Application, offset: 0, bytes: bytes.into() };
+    // nobody has signed this one
+    core.receive(home, packet(Protocol::Tcp, data(b"goof")), now);
+    assert_eq!(core.action(), None);
+    core.receive(home, packet(Protocol::Udp, data(b"good")), now);
+    let Some(Action::Prepare { streams, .. }) = core.action() else { panic!() };
+    assert_eq!(streams[2], b"good");
 }
 
 #[test]

@@ -27,6 +27,7 @@ fn node(home: Option<PeerId>) -> Migrator {
         plain: [PLAIN].into(),
         services: vec![service(80), service(81)],
         move_bytes: 1 << 20,
+        ahead_bytes: 10_000,
         born: 0,
     })
 }

@@ -10,9 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use ipos_abi::wire::tcb::State;
-use ipos_migrate::socket::{
-    self, Blank, Diag, FreezeError, FreezeFailed, Frozen, Live, RestoreError, inspect, replayed_fin,
-};
+use ipos_migrate::socket::{self, Blank, Diag, FreezeError, FreezeFailed, Frozen, RestoreError, inspect, replayed_fin};
 use nix::sched::{CloneFlags, unshare};
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
@@ -105,7 +103,7 @@ fn fill(socket: &mut TcpStream, data: &[u8]) -> usize {
 /// Inspects and freezes at once.
 fn freeze(fd: OwnedFd, fence: impl FnOnce()) -> Result<Frozen, FreezeFailed> {
     match inspect(fd.as_fd(), &mut Diag::open().unwrap()) {
-        Ok(seen) => socket::freeze(fd, &seen, fence),
+        Ok(seen) => socket::freeze(fd, &seen, None, seen.room(), fence),
         Err(error) => Err(FreezeFailed { fd, error }),
     }
 }
@@ -116,9 +114,9 @@ fn rebuild(frozen: Frozen) -> TcpStream {
     let (receive, send) = (frozen.receive.clone(), frozen.send.clone());
     frozen.close_silently();
     let prepared = Blank::new(server).unwrap().fill(&tcb, client, &receive, send).unwrap();
-    let Live { fd, unsent, .. } = prepared.go_live().unwrap();
-    assert!(unsent.is_empty(), "what fitted into the old socket fits into the new one");
-    let stream = TcpStream::from(fd);
+    let live = prepared.go_live().unwrap();
+    assert!(live.unsent().is_empty(), "what fitted into the old socket fits into the new one");
+    let stream = TcpStream::from(live.fd);
     stream.set_nonblocking(false).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     stream
@@ -158,6 +156,55 @@ fn both_queues_travel() {
         assert_eq!(read(&mut client, queued), &down[..queued]);
         client.write_all(b"later").unwrap();
         assert_eq!(read(&mut server, 5), b"later");
+    });
+}
+
+#[test]
+fn what_was_copied_is_not_read_again_and_the_connection_lives_on_meanwhile() {
+    in_namespace("what_was_copied_is_not_read_again_and_the_connection_lives_on_meanwhile", || {
+        let (mut client, mut server) = pair();
+        let (up, down) = (bytes(1, 100_000), bytes(2, 64 << 20));
+        client.write_all(&up[..90_000]).unwrap();
+        let queued = fill(&mut server, &down);
+        thread::sleep(QUIET);
+        let seen = inspect(server.as_fd(), &mut Diag::open().unwrap()).unwrap();
+        let (copied, [receive, send]) = socket::copy(server.as_fd(), seen.room()).unwrap().unwrap();
+        assert_eq!(receive, up[..90_000]);
+        assert!(down[..queued].ends_with(&send) && send.len() > 1 << 16);
+
+        // more comes, and some of what was copied is acknowledged
+        client.write_all(&up[90_000..]).unwrap();
+        assert_eq!(read(&mut client, 300_000), down[..300_000]);
+        thread::sleep(QUIET);
+        let mut frozen = socket::freeze(server.into(), &seen, Some(&copied), seen.room(), || ()).unwrap();
+        assert_eq!((&frozen.receive[..], frozen.send.len()), (&up[90_000..], 0));
+        let tcb = frozen.tcb;
+        assert_eq!(tcb.rcv_nxt.wrapping_sub(tcb.copied_seq), 100_000);
+        assert_eq!(tcb.write_seq.wrapping_sub(tcb.snd_una) as usize, send.len());
+        (frozen.receive, frozen.send) = ([&receive[..], &frozen.receive].concat(), send);
+        let mut server = rebuild(frozen);
+        assert_eq!(read(&mut server, up.len()), up);
+        assert_eq!(read(&mut client, queued - 300_000), &down[300_000..queued]);
+        server.write_all(b"later").unwrap();
+        assert_eq!(read(&mut client, 5), b"later");
+    });
+}
+
+#[test]
+fn a_socket_that_is_read_after_it_was_copied_does_not_move() {
+    in_namespace("a_socket_that_is_read_after_it_was_copied_does_not_move", || {
+        let (mut client, mut server) = pair();
+        client.write_all(&bytes(1, 5_000)).unwrap();
+        thread::sleep(QUIET);
+        let seen = inspect(server.as_fd(), &mut Diag::open().unwrap()).unwrap();
+        let (copied, _) = socket::copy(server.as_fd(), seen.room()).unwrap().unwrap();
+        assert_eq!(read(&mut server, 10), bytes(1, 5_000)[..10]);
+        let failed = socket::freeze(server.into(), &seen, Some(&copied), seen.room(), || ()).unwrap_err();
+        assert!(matches!(failed.error, FreezeError::Moving(_)), "{}", failed.error);
+        let mut server = TcpStream::from(failed.fd);
+        assert_eq!(read(&mut server, 4_990), bytes(1, 5_000)[10..]);
+        server.write_all(b"alive").unwrap();
+        assert_eq!(read(&mut client, 5), b"alive");
     });
 }
 

@@ -40,9 +40,9 @@ pub struct RingConfig {
 }
 
 impl Default for RingConfig {
-    /// 256 frames each way, 64 control packets, 256 events, 10 µs at 156 MHz.
+    /// 256 frames each way, 256 control packets, 256 events, 10 µs at 156 MHz.
     fn default() -> Self {
-        RingConfig { receive: 8, control: 6, event: 8, transmit: 8, moderation: 24 }
+        RingConfig { receive: 8, control: 8, event: 8, transmit: 8, moderation: 24 }
     }
 }
 

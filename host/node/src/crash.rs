@@ -62,6 +62,7 @@ pub(crate) fn name(action: &Action) -> &'static str {
             Message::Release { .. } => "release",
             Message::Query { .. } => "query",
         },
+        Action::Copy(_) => "copy",
         Action::Freeze(_) => "freeze",
         Action::HandOver(_) => "hand-over",
         Action::Done(_) => "done",

@@ -38,6 +38,8 @@ pub(crate) struct Incoming {
     blank: Option<Blank>,
     prepared: Option<Built>,
     state: Vec<u8>,
+    /// The receive queue, which the socket has: its memory is given back when nobody waits any more.
+    spent: Vec<u8>,
     times: Landing,
 }
 
@@ -51,7 +53,7 @@ impl Incoming {
             }
             Endpoint::Udp => Built::Udp(socket::connect_udp(client, service)?),
         });
-        self.state = state;
+        (self.state, self.spent) = (state, receive);
         self.times.built = Instant::now();
         Ok(())
     }
@@ -102,7 +104,8 @@ impl<D: Device> Runner<D> {
         }
         self.flows.entry(flow).hold = Some(Hold::default());
         self.rejoin(&flow, id.peer);
-        self.incoming.insert(id, Incoming { flow, permit, blank: None, prepared: None, state: Vec::new(), times });
+        let (state, spent) = (Vec::new(), Vec::new());
+        self.incoming.insert(id, Incoming { flow, permit, blank: None, prepared: None, state, spent, times });
         Ok(())
     }
 
@@ -139,7 +142,8 @@ impl<D: Device> Runner<D> {
     }
 
     pub fn go_live(&mut self, id: MoveId) -> Result<(), NodeError> {
-        let Some(Incoming { flow, permit, prepared: Some(built), state, mut times, .. }) = self.incoming.remove(&id)
+        let Some(Incoming { flow, permit, prepared: Some(built), state, spent: _spent, mut times, .. }) =
+            self.incoming.remove(&id)
         else {
             return Ok(());
         };
@@ -213,7 +217,7 @@ impl<D: Device> Runner<D> {
                 // the connection has ended: the application finds that out by reading
                 Err(e) => {
                     tracing::debug!("unsent data of an arrival: {e}");
-                    finishing.live.unsent.clear();
+                    finishing.live.drop_unsent();
                     self.finishing.push(finishing);
                 }
             }

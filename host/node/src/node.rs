@@ -83,6 +83,9 @@ impl Node {
 /// the Ethernet header, and another one of those.
 const BACK_MTU: usize = IP_MTU + ipos::LEN;
 
+/// Queues from which on it takes longer to send them than to ask twice.
+const AHEAD_BYTES: usize = 64 << 10;
+
 fn open<D: Device>(device: D, config: &NodeConfig) -> Result<Nic<D>, NodeError> {
     if let Some(Mtu { interface, bytes }) = device.mtu(Port::Back).filter(|m| m.bytes < BACK_MTU) {
         return Err(NodeError::Mtu { interface, bytes, need: BACK_MTU });
@@ -123,6 +126,7 @@ fn core_config(config: &NodeConfig) -> Result<Config, NodeError> {
         plain: (0..config.peers.len()).filter(|i| config.peers[*i].plain).map(PeerId).collect(),
         services,
         move_bytes: config.move_bytes,
+        ahead_bytes: AHEAD_BYTES,
         born: wall(),
     })
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ipos_device::Device;
 use ipos_migrate::codec::Packet;
 use ipos_migrate::protocol::{Action, Endpoint, Failure, Flow, Message, MoveId, PeerId, Protocol};
-use ipos_migrate::socket::{self, FreezeError, Frozen, Inspection};
+use ipos_migrate::socket::{self, Copied, FreezeError, Frozen, Inspection, Room};
 use ipos_nic::{Destination, Forward, NicError};
 use tokio::sync::oneshot;
 
@@ -41,6 +41,10 @@ pub(crate) struct Outgoing {
     pub flow: Flow,
     seen: Inspection,
     pub socket: Socket,
+    /// For the queues, made while the destination is asked.
+    room: Option<Room>,
+    /// What of the queues went ahead, and how much of it was the application's.
+    copied: Option<(Copied, usize)>,
     buffers: Buffers,
     pub state: Vec<u8>,
     reply: Reply,
@@ -67,7 +71,9 @@ impl<D: Device> Runner<D> {
                 let times = Departure::offered(asked);
                 let report = MoveReport { epoch: id.epoch, freeze_us: 0, queue_bytes: 0, total_us: 0, held: 0, times };
                 let flow = seen.flow;
-                let outgoing = Outgoing { flow, seen, socket, buffers, state, reply, froze: None, report, error: None };
+                let (room, copied, froze, error) = (None, None, None, None);
+                let outgoing =
+                    Outgoing { flow, seen, socket, room, copied, buffers, state, reply, froze, report, error };
                 self.outgoing.insert(id, outgoing);
             }
             Err(error) => {
@@ -104,6 +110,14 @@ impl<D: Device> Runner<D> {
         Ok((id, seen))
     }
 
+    /// Makes room for the queues of a connection whose destination is asked. `false`: all have it.
+    pub fn make_room(&mut self) -> bool {
+        let asked = |o: &&mut Outgoing| o.room.is_none() && matches!(o.socket, Socket::Live(_));
+        let Some(outgoing) = self.outgoing.values_mut().find(asked) else { return false };
+        outgoing.room = Some(outgoing.seen.room());
+        true
+    }
+
     /// Carries out what the core has decided, in order.
     pub fn act(&mut self) -> Result<(), NodeError> {
         while let Some(action) = self.core.action() {
@@ -121,6 +135,7 @@ impl<D: Device> Runner<D> {
                         outgoing.report.times.sent = Instant::now();
                     }
                 }
+                Action::Copy(id) => self.copy(id)?,
                 Action::Freeze(id) => self.freeze(id)?,
                 Action::HandOver(id) => self.hand_over(id)?,
                 Action::Done(id) => self.done(id)?,
@@ -147,6 +162,31 @@ impl<D: Device> Runner<D> {
         Ok(())
     }
 
+    /// Sends ahead what the queues have. This thread brings the client's packets to the kernel, so none comes while it copies.
+    fn copy(&mut self, id: MoveId) -> Result<(), NodeError> {
+        self.take_from_kernel(DRAIN, None)?;
+        let Some(outgoing) = self.outgoing.get_mut(&id) else { return Ok(()) };
+        let Socket::Live(fd) = &outgoing.socket else { return Ok(()) };
+        let begun = Instant::now();
+        let streams = match socket::copy(fd.as_fd(), outgoing.room.take().unwrap_or_default()) {
+            Ok(Some((copied, [mut receive, send]))) => {
+                (outgoing.report.times.ready, outgoing.report.times.copying) = (begun, begun.elapsed());
+                let unread = std::mem::take(&mut outgoing.buffers.unread);
+                outgoing.copied = Some((copied, unread.len()));
+                receive.splice(..0, unread);
+                [receive, send]
+            }
+            // it is read when the connection is frozen
+            Ok(None) => Default::default(),
+            Err(e) => {
+                self.fail_locally(id, e.into());
+                return Ok(());
+            }
+        };
+        self.core.copied(id, streams);
+        Ok(())
+    }
+
     fn freeze(&mut self, id: MoveId) -> Result<(), NodeError> {
         let Some(flow) = self.outgoing.get(&id).map(|o| o.flow) else { return Ok(()) };
         let ready = Instant::now();
@@ -165,7 +205,10 @@ impl<D: Device> Runner<D> {
         // draining may have filled the hold, which ends the move
         let Some(outgoing) = self.outgoing.get_mut(&id) else { return Ok(()) };
         let times = &mut outgoing.report.times;
-        (times.ready, times.drained) = (ready, Instant::now());
+        (times.copied, times.drained) = (ready, Instant::now());
+        if outgoing.copied.is_none() {
+            times.ready = ready;
+        }
         match std::mem::replace(&mut outgoing.socket, Socket::Gone) {
             Socket::Live(fd) if self.urgent.is_under_way(&flow) => {
                 outgoing.socket = Socket::Live(fd);
@@ -182,18 +225,27 @@ impl<D: Device> Runner<D> {
 
     fn freeze_tcp(&mut self, id: MoveId, flow: Flow, fd: OwnedFd) -> Result<(), NodeError> {
         let Some(outgoing) = self.outgoing.get_mut(&id) else { return Ok(()) };
-        match socket::freeze(fd, &outgoing.seen, || self.flows.entry(flow).fenced = true) {
+        let room = outgoing.room.take().unwrap_or_default();
+        let copied = outgoing.copied;
+        match socket::freeze(fd, &outgoing.seen, copied.as_ref().map(|c| &c.0), room, || {
+            self.flows.entry(flow).fenced = true
+        }) {
             Ok(mut frozen) => {
                 (outgoing.report.times.stopped, outgoing.report.times.read) = (frozen.since, Instant::now());
                 let Buffers { mut unread, unsent } = std::mem::take(&mut outgoing.buffers);
                 // the rebuilt socket has them as if they had never been read, or had been written
                 let mut tcb = frozen.tcb;
-                tcb.copied_seq = tcb.copied_seq.wrapping_sub(unread.len() as u32);
+                let (ahead, before) = copied.map_or((0, 0), |(c, unread)| (c.receive + c.send + unread, unread));
+                tcb.copied_seq = tcb.copied_seq.wrapping_sub((unread.len() + before) as u32);
                 tcb.write_seq = tcb.write_seq.wrapping_add(unsent.len() as u32);
-                unread.append(&mut frozen.receive);
+                if unread.is_empty() {
+                    unread = std::mem::take(&mut frozen.receive);
+                } else {
+                    unread.append(&mut frozen.receive);
+                }
                 frozen.send.extend(unsent);
                 let streams = [unread, std::mem::take(&mut frozen.send), std::mem::take(&mut outgoing.state)];
-                outgoing.report.queue_bytes = streams[0].len() + streams[1].len();
+                outgoing.report.queue_bytes = ahead + streams[0].len() + streams[1].len();
                 outgoing.socket = Socket::Frozen(Box::new(frozen));
                 self.take_from_kernel(DRAIN, Some((flow, &tcb)))?;
                 let now = self.now();

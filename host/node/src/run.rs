@@ -131,7 +131,7 @@ impl<D: Device> Runner<D> {
             self.finish_arrivals();
             if busy || self.active {
                 stirred = Instant::now();
-            } else if !self.make_early() {
+            } else if !self.make_room() && !self.make_early() {
                 if self.is_moving() && stirred.elapsed() < EAGER { std::thread::yield_now() } else { self.sleep()? }
             }
         }

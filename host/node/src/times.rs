@@ -1,7 +1,7 @@
 //! When a move reached its steps, at either end: `ipos bench migrate` shows from it where the time goes. A step that
 //! has not come has the time of the one before.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A move at its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +12,10 @@ pub struct Departure {
     pub offered: Instant,
     /// The destination was ready.
     pub ready: Instant,
+    /// What its queues had has gone ahead.
+    pub copied: Instant,
+    /// How long the socket was mute while its queues were copied, before it was frozen.
+    pub copying: Duration,
     /// The client's packets are held, the receive path is drained.
     pub drained: Instant,
     /// Repair mode was turned on: from here on the socket is mute.
@@ -50,6 +54,8 @@ impl Departure {
             asked,
             offered: now,
             ready: now,
+            copied: now,
+            copying: Duration::ZERO,
             drained: now,
             stopped: now,
             read: now,

@@ -1,71 +1,99 @@
 //! Two wires of one process joined end to end, without a kernel in between.
 
-use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::{Wire, checked};
 
 /// One end of a pair; what one sends the other receives, in order, without bound.
 pub struct Memory {
-    out: Arc<Line>,
-    into: Arc<Line>,
+    out: Sender<Vec<u8>>,
+    into: Receiver<Vec<u8>>,
+    /// Buffers come back when the other end is done with them: neither waits for the other's allocator.
+    spare: Receiver<Vec<u8>>,
+    done: Sender<Vec<u8>>,
+    theirs: Arc<Bell>,
+    ours: Arc<Bell>,
 }
 
-/// One direction.
-struct Line {
-    frames: Mutex<VecDeque<Vec<u8>>>,
-    /// An eventfd that is readable while there are frames.
-    ready: OwnedFd,
+/// Tells an end that there is something for it.
+struct Bell {
+    /// Readable from the first frame on, until its end has found none.
+    fd: OwnedFd,
+    rung: AtomicBool,
 }
 
-impl Line {
+impl Bell {
     fn new() -> io::Result<Arc<Self>> {
         // SAFETY: no pointers; the result is checked.
         let fd = checked(unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) })?;
         // SAFETY: a descriptor that was just opened and that nothing else owns.
-        let ready = unsafe { OwnedFd::from_raw_fd(fd) };
-        Ok(Arc::new(Line { frames: Mutex::default(), ready }))
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        Ok(Arc::new(Bell { fd, rung: AtomicBool::new(false) }))
     }
 
-    fn frames(&self) -> MutexGuard<'_, VecDeque<Vec<u8>>> {
-        self.frames.lock().unwrap_or_else(PoisonError::into_inner)
+    fn ring(&self) -> io::Result<()> {
+        if !self.rung.swap(true, Ordering::SeqCst) {
+            // SAFETY: writes to an open eventfd; it can't overflow, it is read before it is written again.
+            checked(unsafe { libc::eventfd_write(self.fd.as_raw_fd(), 1) })?;
+        }
+        Ok(())
+    }
+
+    /// `true`: it had been rung.
+    fn clear(&self) -> io::Result<bool> {
+        if !self.rung.load(Ordering::SeqCst) {
+            return Ok(false);
+        }
+        let mut count = 0;
+        // SAFETY: `count` outlives the call. It may come before the write of who has just rung: then the bell stays rung.
+        if unsafe { libc::eventfd_read(self.fd.as_raw_fd(), &raw mut count) } == 0 {
+            self.rung.store(false, Ordering::SeqCst);
+        }
+        Ok(true)
     }
 }
 
 /// Makes a pair.
 pub fn pair() -> io::Result<(Memory, Memory)> {
-    let (a, b) = (Line::new()?, Line::new()?);
-    Ok((Memory { out: a.clone(), into: b.clone() }, Memory { out: b, into: a }))
+    let (ours, theirs) = (Bell::new()?, Bell::new()?);
+    let ((ab, ba), (a_done, b_done)) = ((channel(), channel()), (channel(), channel()));
+    let a =
+        Memory { out: ab.0, into: ba.1, spare: b_done.1, done: a_done.0, theirs: theirs.clone(), ours: ours.clone() };
+    let b = Memory { out: ba.0, into: ab.1, spare: a_done.1, done: b_done.0, theirs: ours, ours: theirs };
+    Ok((a, b))
 }
 
 impl Wire for Memory {
     fn send(&mut self, frame: &[u8]) -> io::Result<()> {
-        let mut frames = self.out.frames();
-        if frames.is_empty() {
-            // SAFETY: writes to an open eventfd; it can't overflow, one write per emptied queue.
-            checked(unsafe { libc::eventfd_write(self.out.ready.as_raw_fd(), 1) })?;
+        let mut buffer = self.spare.try_recv().unwrap_or_default();
+        buffer.clear();
+        buffer.extend_from_slice(frame);
+        // an end that is gone takes nothing, as an unplugged wire does
+        if self.out.send(buffer).is_ok() {
+            self.theirs.ring()?;
         }
-        frames.push_back(frame.to_vec());
         Ok(())
     }
 
     fn receive(&mut self, frame: &mut Vec<u8>) -> io::Result<bool> {
-        frame.clear();
-        let mut frames = self.into.frames();
-        let Some(next) = frames.pop_front() else { return Ok(false) };
-        if frames.is_empty() {
-            let mut count = 0;
-            // SAFETY: `count` outlives the call; the eventfd is readable, see `send`.
-            checked(unsafe { libc::eventfd_read(self.into.ready.as_raw_fd(), &raw mut count) })?;
+        let mut next = self.into.try_recv();
+        if next.is_err() && self.ours.clear()? {
+            // what came before it was cleared rang in vain
+            next = self.into.try_recv();
         }
-        frame.extend_from_slice(&next);
+        frame.clear();
+        let Ok(next) = next else { return Ok(false) };
+        // the other end may be gone
+        let _ = self.done.send(std::mem::replace(frame, next));
         Ok(true)
     }
 
     fn fd(&self) -> Option<RawFd> {
-        Some(self.into.ready.as_raw_fd())
+        Some(self.ours.fd.as_raw_fd())
     }
 }
 
@@ -94,6 +122,7 @@ mod tests {
             assert!(readable(b.fd().unwrap()));
             assert!(b.receive(&mut f).unwrap());
             assert_eq!(f, [round, 2]);
+            assert!(!b.receive(&mut f).unwrap() && f.is_empty());
             assert!(!readable(b.fd().unwrap()));
         }
         b.send(&[7]).unwrap();

@@ -38,7 +38,12 @@ impl Sum {
             bytes = rest;
         }
         let (words, last) = bytes.as_chunks::<2>();
-        self.sum += words.iter().map(|w| u64::from(u16::from_be_bytes(*w))).sum::<u64>();
+        // RFC 1071, section 2 (B): the sum of words in the machine's order is the sum, swapped. So many fit into 32 bits, and
+        // sums of 32 bits go side by side into a vector.
+        for block in words.chunks(1 << 16) {
+            let sum: u32 = block.iter().map(|w| u32::from(u16::from_ne_bytes(*w))).sum();
+            self.sum += u64::from(Sum { sum: sum.into(), odd: false }.fold().to_be());
+        }
         if let [last] = last {
             self.sum += u64::from(*last) << 8;
             self.odd = true;

@@ -98,8 +98,11 @@ pub enum AuthError {
 }
 
 impl Received<'_> {
-    /// Checks the tag. Type `0x02` never has one: do not ask.
+    /// Checks the tag, where the packet has to have one: [`Frame::is_signed`]. Type `0x02` never has one: do not ask.
     pub fn verify(&self, key: &Key) -> Result<(), AuthError> {
+        if !self.frame.is_signed() {
+            return Ok(());
+        }
         let trailer = self.trailer.ok_or(AuthError::Missing)?;
         if key.verify(trailer.covered, &trailer.tag) { Ok(()) } else { Err(AuthError::Wrong) }
     }
@@ -184,6 +187,14 @@ impl Frame<'_> {
         })
     }
 
+    /// Whether the trailer's tag is made and checked. Not that of data of a TCP endpoint: the digest in the control block, which
+    /// is signed, covers them, so a forged one can make a move fail and nothing else. UDP has no digest.
+    #[must_use]
+    pub const fn is_signed(&self) -> bool {
+        let data = matches!(self.message, Message::Ext(ext::Repr { body: ext::Body::Data { .. }, .. }));
+        !(data && matches!(self.protocol, Protocol::Tcp))
+    }
+
     /// Bytes of the frame, padding not counted.
     #[must_use]
     pub fn buffer_len(&self) -> usize {
@@ -191,8 +202,8 @@ impl Frame<'_> {
         self.link.buffer_len() + ipos::LEN + self.message.body_len() + trailer
     }
 
-    /// Writes the frame at the start of `buffer`; returns its length. Without a key the trailer's
-    /// tag is zero.
+    /// Writes the frame at the start of `buffer`; returns its length. Without a key, or where none is
+    /// needed ([`Frame::is_signed`]), the trailer's tag is zero.
     pub fn emit(&self, buffer: &mut [u8], key: Option<&Key>) -> Result<usize, Error> {
         let need = self.buffer_len();
         let buffer = room(TITLE, buffer, need)?;
@@ -225,7 +236,7 @@ impl Frame<'_> {
         let (client, owner, kind, protocol) = (self.client, self.owner, self.message.kind(), self.protocol);
         ipos::Repr { client, owner, kind, protocol }.emit(&mut packet[..covered])?;
         if let Some(epoch) = self.message.epoch() {
-            trailer::emit(packet, end, epoch, key)?;
+            trailer::emit(packet, end, epoch, key.filter(|_| self.is_signed()))?;
         }
         Ok(need)
     }

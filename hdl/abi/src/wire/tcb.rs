@@ -342,13 +342,30 @@ impl Repr {
 
 /// The digest of a control block: receive queue, send queue and application state, in this
 /// order, in any number of parts.
+#[derive(Clone, Debug, Default)]
+pub struct Digest(blake3::Hasher);
+
+impl Digest {
+    /// Adds bytes. Parts of many KiB are several times faster than small ones.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of what was added.
+    #[must_use]
+    pub fn finish(&self) -> [u8; 16] {
+        let mut out = [0; 16];
+        self.0.finalize_xof().fill(&mut out);
+        out
+    }
+}
+
+/// The [`Digest`] of parts that are at hand.
 #[must_use]
 pub fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 16] {
-    let mut hasher = blake3::Hasher::new();
+    let mut digest = Digest::default();
     for part in parts {
-        hasher.update(part);
+        digest.update(part);
     }
-    let mut out = [0; 16];
-    hasher.finalize_xof().fill(&mut out);
-    out
+    digest.finish()
 }

@@ -3,7 +3,7 @@
 //!
 //! It is what the source's format lacks: without an epoch a delayed packet of an earlier move can't
 //! be told from one of this move, and without a tag anyone on the back-side network can take a
-//! connection. A receiver of the plain format takes it for padding. Type `0x02` has none, so that
+//! connection. The data of a TCP endpoint have a trailer with a zero tag: the digest in the control block covers them. A receiver of the plain format takes it for padding. Type `0x02` has none, so that
 //! fabric forwards at line rate: the back-side network is trusted or runs MACsec.
 
 use super::{Error, room};

@@ -24,7 +24,7 @@ pub struct Figures {
 /// A figure: its name in JSON, and what it is.
 type Figure = (&'static str, &'static str);
 
-const FIGURES: [Figure; 13] = [
+const FIGURES: [Figure; 14] = [
     ("freeze_p50_us", "frozen: repair on at the source to repair off at the destination, p50"),
     ("freeze_p99_us", "the same, p99"),
     ("freeze_max_us", "the same, longest"),
@@ -37,7 +37,11 @@ const FIGURES: [Figure; 13] = [
     ("exchange_ratio", "time for so many echoes with the moves to the same without"),
     ("moves_per_s_serial", "one after another, moves per second"),
     ("moves_per_s", "many at once, moves per second"),
-    ("us_per_mb", "per megabyte (10⁶ bytes) of queues, frozen until the application has it, beyond short queues"),
+    (
+        "us_per_mb",
+        "per megabyte (10⁶ bytes) of queues: mute for a copy, then frozen until the application has it; beyond short queues",
+    ),
+    ("whole_us_per_mb", "the same of the whole move, in most of which the connection lives on"),
 ];
 
 fn micros(d: Duration) -> f64 {
@@ -58,6 +62,7 @@ impl Figures {
     /// Of one round's phases; `rates` in moves per second.
     pub fn of(short: &[Move], echoes: &Echoes, rates: [f64; 2], long: &[Move]) -> Self {
         let frozen = times(short, freeze);
+        let slow = rank(&times(long, whole), 50) - rank(&times(short, whole), 50);
         let whole = times(short, whole);
         let (calm, pauses, ratio) = disturbed(echoes);
         let (rtt, pause) = (rank(&calm, 50), rank(&pauses, 50));
@@ -77,6 +82,7 @@ impl Figures {
             short.len() as f64 / (whole.iter().sum::<f64>() / 1e6),
             2.0 / (1.0 / rates[0] + 1.0 / rates[1]),
             extra / (bytes / 1e6),
+            slow / (bytes / 1e6),
         ];
         let steps = STEPS.iter().map(|(_, time)| {
             let (short, long) = (times(short, time), times(long, time));

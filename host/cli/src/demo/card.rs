@@ -234,8 +234,8 @@ pub fn card(
             plugged(|bus| Ok(RtlFunction::traced(path, Manners::default(), bus)?), front, back)
         }
         (CardKind::Model, None) => {
-            // as much a poll as 512 bits would carry
-            let config = ModelConfig { bytes_per_cycle: 64, ..ModelConfig::default() };
+            // what bounds a poll is the number of frames
+            let config = ModelConfig { bytes_per_cycle: 512, ..ModelConfig::default() };
             plugged(|bus| Ok(RingCard::new(move || ModelCard::new(config), bus)), front, back)
         }
         (CardKind::Model, Some(_)) => bail!("the reference model has no waveforms: use --fst with --card rtl"),

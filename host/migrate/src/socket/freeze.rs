@@ -8,11 +8,13 @@ use std::time::Instant;
 use socket2::{Protocol, SockRef};
 
 use super::CONGESTION;
+use super::copy::Copied;
 use super::diag::Diag;
 use super::error::{FreezeError, FreezeFailed, What};
 use super::sys::{self, RepairQueue, RepairWindow, TcpInfo};
 use crate::protocol::Flow;
 use crate::protocol::Protocol::{Tcp, Udp};
+use crate::transfer::ready_room;
 use ipos_abi::wire::tcb::{Congestion, Negotiated, Options, Repr as Tcb, State};
 
 /// Readings of a socket that keeps changing before it is given up.
@@ -30,9 +32,9 @@ pub struct Frozen {
     pub client: SocketAddrV4,
     /// The address that the connection answers as.
     pub server: SocketAddrV4,
-    /// Received, not yet read by the application.
+    /// Received, not yet read by the application, without what was copied before.
     pub receive: Vec<u8>,
-    /// Sent but unacknowledged, then unsent.
+    /// Sent but unacknowledged, then unsent; nothing if it was copied before.
     pub send: Vec<u8>,
 }
 
@@ -60,7 +62,7 @@ fn thaw(fd: BorrowedFd<'_>) -> io::Result<()> {
     SockRef::from(&fd).set_reuse_address(true)
 }
 
-fn state(info: &TcpInfo) -> Result<State, FreezeError> {
+pub(super) fn state(info: &TcpInfo) -> Result<State, FreezeError> {
     [State::Established, State::CloseWait]
         .into_iter()
         .find(|s| *s as u8 == info.state)
@@ -139,7 +141,16 @@ impl Inspection {
     pub fn udp(client: SocketAddrV4, service: SocketAddrV4) -> Self {
         Inspection { flow: Flow { protocol: Udp, client, service }, queues: [0; 2], chosen: Tcb::default() }
     }
+
+    /// Room for queues that are as long as these.
+    #[must_use]
+    pub fn room(&self) -> Room {
+        self.queues.map(|length| ready_room(length as usize + 1))
+    }
 }
+
+/// Memory for the receive and the send queue, made before the connection stands still.
+pub type Room = [Vec<u8>; 2];
 
 /// Refuses what can't move and reads what only the application can change: from here on it leaves the socket alone. A UDP
 /// socket must be connected. `diag` is asked in its network namespace, which need not know the socket.
@@ -155,12 +166,18 @@ pub fn inspect(fd: BorrowedFd<'_>, diag: &mut Diag) -> Result<Inspection, Freeze
     Ok(Inspection { flow, queues: [received as u32, written as u32], chosen: chosen(fd)? })
 }
 
-/// Freezes a connection that was inspected. The caller holds the client's packets and has drained the receive path;
+/// Freezes a connection that was inspected. `copied`: what a [`copy`](super::copy) has of its queues, if there is one. The caller holds the client's packets and has drained the receive path;
 /// `fence` is called once the socket is in repair mode and must keep every further segment of it
 /// from leaving the host. On an error the socket is as it was, but the fence is not undone.
-pub fn freeze(fd: OwnedFd, seen: &Inspection, fence: impl FnOnce()) -> Result<Frozen, FreezeFailed> {
+pub fn freeze(
+    fd: OwnedFd,
+    seen: &Inspection,
+    copied: Option<&Copied>,
+    room: Room,
+    fence: impl FnOnce(),
+) -> Result<Frozen, FreezeFailed> {
     let Inspection { flow: Flow { client, service: server, .. }, ref chosen, .. } = *seen;
-    match try_freeze(fd.as_fd(), chosen, fence) {
+    match try_freeze(fd.as_fd(), chosen, copied, room, fence) {
         Ok((since, (tcb, receive, send))) => Ok(Frozen { fd, since, tcb, client, server, receive, send }),
         Err(error) => Err(FreezeFailed { fd, error }),
     }
@@ -168,12 +185,18 @@ pub fn freeze(fd: OwnedFd, seen: &Inspection, fence: impl FnOnce()) -> Result<Fr
 
 type Dump = (Tcb, Vec<u8>, Vec<u8>);
 
-fn try_freeze(fd: BorrowedFd<'_>, chosen: &Tcb, fence: impl FnOnce()) -> Result<(Instant, Dump), FreezeError> {
+fn try_freeze(
+    fd: BorrowedFd<'_>,
+    chosen: &Tcb,
+    copied: Option<&Copied>,
+    room: Room,
+    fence: impl FnOnce(),
+) -> Result<(Instant, Dump), FreezeError> {
     passing(fd)?;
     let since = Instant::now();
     sys::set_repair(fd, true).map_err(FreezeError::Repair)?;
     fence();
-    match dump(fd, chosen) {
+    match dump(fd, chosen, copied, room) {
         Ok(dumped) => Ok((since, dumped)),
         Err(error) => {
             thaw(fd).reading("TCP_REPAIR off")?;
@@ -182,7 +205,7 @@ fn try_freeze(fd: BorrowedFd<'_>, chosen: &Tcb, fence: impl FnOnce()) -> Result<
     }
 }
 
-fn dump(fd: BorrowedFd<'_>, chosen: &Tcb) -> Result<Dump, FreezeError> {
+fn dump(fd: BorrowedFd<'_>, chosen: &Tcb, copied: Option<&Copied>, mut room: Room) -> Result<Dump, FreezeError> {
     // Before the send queue is selected: with it selected, a timer marks unsent data as sent
     // without sending it. What a timer really sends from here on stops at the fence, so the
     // count can only be too large by data that nobody has seen.
@@ -192,24 +215,36 @@ fn dump(fd: BorrowedFd<'_>, chosen: &Tcb) -> Result<Dump, FreezeError> {
         state(&info)?;
         let received = sys::count(fd, libc::FIONREAD as libc::c_ulong).reading("FIONREAD")?;
         let written = sys::count(fd, libc::TIOCOUTQ as libc::c_ulong).reading("TIOCOUTQ")?;
-        let (receive_end, receive) = peek(fd, RepairQueue::Receive, received)?;
-        let (send_end, send) = peek(fd, RepairQueue::Send, written)?;
+        // of what was copied before, nothing is read again: the application has given the socket away, so both queues begin where
+        // they did, but for what the client has acknowledged since
+        let (known, sent) = copied.map_or((0, None), |c| (c.receive, Some(c.send)));
+        let unread = if received > known { received } else { 0 };
+        let (receive_end, mut receive) = peek(fd, RepairQueue::Receive, unread, std::mem::take(&mut room[0]))?;
+        let unsaved = if sent.is_some() { 0 } else { written };
+        let (send_end, send) = peek(fd, RepairQueue::Send, unsaved, std::mem::take(&mut room[1]))?;
         sys::select(fd, RepairQueue::None).reading("TCP_REPAIR_QUEUE")?;
         let window: RepairWindow = sys::get_tcp(fd, libc::TCP_REPAIR_WINDOW).reading("TCP_REPAIR_WINDOW")?;
-        let still = sys::count(fd, libc::FIONREAD as libc::c_ulong).reading("FIONREAD")? == receive.len()
-            && sys::count(fd, libc::TIOCOUTQ as libc::c_ulong).reading("TIOCOUTQ")? == send.len();
-        if !still || receive.len() != received || send.len() != written {
+        let still = sys::count(fd, libc::FIONREAD as libc::c_ulong).reading("FIONREAD")? == received
+            && sys::count(fd, libc::TIOCOUTQ as libc::c_ulong).reading("TIOCOUTQ")? == written;
+        if !still || receive.len() != unread || send.len() != unsaved {
             continue;
         }
         // in CLOSE_WAIT rcv_nxt counts the FIN, which the new owner replays
         let fin = u32::from(state(&info)? == State::CloseWait);
         let rcv_nxt = receive_end.wrapping_sub(fin);
+        let copied_seq = rcv_nxt.wrapping_sub(received as u32);
+        if copied.is_some_and(|c| c.copied_seq != copied_seq || c.write_seq != send_end) {
+            return Err(FreezeError::Moving(1));
+        }
+        receive.drain(..known.min(receive.len()));
+        // what was acknowledged after it had been copied travels as if it had not been: the client says so again
+        let written = sent.unwrap_or(written);
         let mut tcb = negotiated(fd, &info, chosen)?;
-        tcb.snd_una = send_end.wrapping_sub(send.len() as u32);
-        tcb.snd_nxt = send_end.wrapping_sub(unsent.min(send.len()) as u32);
+        tcb.snd_una = send_end.wrapping_sub(written as u32);
+        tcb.snd_nxt = send_end.wrapping_sub(unsent.min(written) as u32);
         tcb.write_seq = send_end;
         tcb.rcv_nxt = rcv_nxt;
-        tcb.copied_seq = rcv_nxt.wrapping_sub(receive.len() as u32);
+        tcb.copied_seq = copied_seq;
         tcb.snd_wl1 = window.snd_wl1;
         tcb.snd_wnd = window.snd_wnd;
         tcb.max_window = window.max_window;
@@ -220,15 +255,20 @@ fn dump(fd: BorrowedFd<'_>, chosen: &Tcb) -> Result<Dump, FreezeError> {
     Err(FreezeError::Moving(READINGS))
 }
 
-/// A queue's end (the sequence number after its last byte) and its bytes.
-fn peek(fd: BorrowedFd<'_>, queue: RepairQueue, length: usize) -> Result<(u32, Vec<u8>), FreezeError> {
+/// A queue's end (the sequence number after its last byte) and its bytes, in `bytes` if they have room there.
+pub(super) fn peek(
+    fd: BorrowedFd<'_>,
+    queue: RepairQueue,
+    length: usize,
+    mut bytes: Vec<u8>,
+) -> Result<(u32, Vec<u8>), FreezeError> {
     sys::select(fd, queue).reading("TCP_REPAIR_QUEUE")?;
     let end: u32 = sys::get_tcp(fd, libc::TCP_QUEUE_SEQ).reading("TCP_QUEUE_SEQ")?;
     if length == 0 {
         return Ok((end, Vec::new()));
     }
     // one byte more than expected shows a queue that grew
-    let mut bytes = Vec::with_capacity(length + 1);
+    bytes.reserve(length + 1);
     match sys::receive(fd, &mut bytes, libc::MSG_PEEK | libc::MSG_DONTWAIT) {
         Ok(_) => {}
         Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}

@@ -11,6 +11,7 @@
 //!
 //! A UDP socket has no state but its addresses and the datagrams that wait: [`drain_udp`] and [`connect_udp`].
 
+mod copy;
 mod diag;
 mod error;
 mod fin;
@@ -19,10 +20,11 @@ mod restore;
 mod sys;
 mod udp;
 
+pub use copy::{Copied, copy};
 pub use diag::{Diag, Known};
 pub use error::{FreezeError, FreezeFailed, RestoreError};
 pub use fin::replayed_fin;
-pub use freeze::{Frozen, Inspection, freeze, inspect};
+pub use freeze::{Frozen, Inspection, Room, freeze, inspect};
 pub use restore::{Blank, Live, Prepared};
 pub use udp::{connect_udp, drain_udp};
 

@@ -25,7 +25,9 @@ pub struct Blank(Socket);
 pub struct Prepared {
     fd: OwnedFd,
     tcb: Tcb,
-    unsent: Vec<u8>,
+    /// The send queue, and how much of it the socket has.
+    send: Vec<u8>,
+    sent: usize,
 }
 
 /// A socket that owns its connection.
@@ -35,16 +37,26 @@ pub struct Live {
     pub fd: OwnedFd,
     /// When repair mode was turned off.
     pub since: Instant,
-    /// Unsent bytes that the socket did not take: to be written before anything else.
-    pub unsent: Vec<u8>,
+    send: Vec<u8>,
+    sent: usize,
 }
 
 impl Live {
     /// Writes what the socket takes of the unsent bytes. `true`: nothing is left.
     pub fn write_unsent(&mut self) -> io::Result<bool> {
-        let written = write(self.fd.as_fd(), &self.unsent)?;
-        self.unsent.drain(..written);
-        Ok(self.unsent.is_empty())
+        self.sent += write(self.fd.as_fd(), self.unsent())?;
+        Ok(self.unsent().is_empty())
+    }
+
+    /// Unsent bytes that the socket did not take: to be written before anything else.
+    #[must_use]
+    pub fn unsent(&self) -> &[u8] {
+        &self.send[self.sent..]
+    }
+
+    /// Gives the unsent bytes up.
+    pub fn drop_unsent(&mut self) {
+        self.sent = self.send.len();
     }
 }
 
@@ -66,16 +78,16 @@ impl Blank {
         tcb: &Tcb,
         client: SocketAddrV4,
         receive: &[u8],
-        mut send: Vec<u8>,
+        send: Vec<u8>,
     ) -> Result<Prepared, RestoreError> {
         check(tcb, receive, &send)?;
-        let unsent = send.split_off(tcb.snd_nxt.wrapping_sub(tcb.snd_una) as usize);
+        let sent = tcb.unacknowledged_len() as usize;
         let Blank(socket) = self;
         let fd = socket.as_fd();
         sequence(fd, RepairQueue::Receive, tcb.copied_seq)?;
         sequence(fd, RepairQueue::Send, tcb.snd_una)?;
         // before connect: the window's clamp is taken from the buffer, and the MSS would stay at 524
-        buffers(fd, tcb, receive.len(), send.len() + unsent.len())?;
+        buffers(fd, tcb, receive.len(), send.len())?;
         socket.set_tcp_mss(u32::from(tcb.mss.min(MAXSEG))).doing("TCP_MAXSEG")?;
         socket
             .connect(&client.into())
@@ -83,7 +95,7 @@ impl Blank {
         negotiated(fd, tcb)?;
         chosen(&socket, tcb)?;
         push(fd, RepairQueue::Receive, "receive", receive)?;
-        push(fd, RepairQueue::Send, "send", &send)?;
+        push(fd, RepairQueue::Send, "send", &send[..sent])?;
         sys::select(fd, RepairQueue::None).doing("TCP_REPAIR_QUEUE")?;
         let window = RepairWindow {
             snd_wl1: tcb.snd_wl1,
@@ -93,7 +105,7 @@ impl Blank {
             rcv_wup: tcb.rcv_wup,
         };
         sys::set_tcp(fd, libc::TCP_REPAIR_WINDOW, &window).doing("TCP_REPAIR_WINDOW")?;
-        Ok(Prepared { fd: socket.into(), tcb: *tcb, unsent })
+        Ok(Prepared { fd: socket.into(), tcb: *tcb, send, sent })
     }
 }
 
@@ -101,21 +113,20 @@ impl Prepared {
     /// Makes the socket speak: from here on this server owns the connection. The window probe
     /// of repair-off tells the client at once.
     pub fn go_live(self) -> Result<Live, RestoreError> {
-        let Prepared { fd, tcb, mut unsent } = self;
+        let Prepared { fd, tcb, send, mut sent } = self;
         let socket = SockRef::from(&fd);
         sys::set_repair(fd.as_fd(), false).doing("TCP_REPAIR off")?;
         let since = Instant::now();
         // repair-off clears it, and a restarted listener could not bind its port
         socket.set_reuse_address(true).doing("SO_REUSEADDR")?;
-        let written = write(fd.as_fd(), &unsent).doing("writing the unsent data")?;
-        unsent.drain(..written);
+        sent += write(fd.as_fd(), &send[sent..]).doing("writing the unsent data")?;
         // the origin's size, or buffers grow with every move; then autotuning has them again
         if tcb.options.cork {
             socket.set_tcp_cork(true).doing("TCP_CORK")?;
         }
         set_buffer(fd.as_fd(), Buffer::Send, tcb.send_buffer as usize).doing("SO_SNDBUF")?;
         sys::set(fd.as_fd(), libc::SOL_SOCKET, sys::SO_BUF_LOCK, &0u32).doing("SO_BUF_LOCK")?;
-        Ok(Live { fd, since, unsent })
+        Ok(Live { fd, since, send, sent })
     }
 }
 

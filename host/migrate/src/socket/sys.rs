@@ -124,6 +124,11 @@ pub fn set_repair(fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
     set_tcp(fd, libc::TCP_REPAIR, &c_int::from(on))
 }
 
+/// Turns repair mode off without a probe: the connection goes on as if nothing had been (`TCP_REPAIR_OFF_NO_WP`).
+pub fn leave_repair(fd: BorrowedFd<'_>) -> io::Result<()> {
+    set_tcp(fd, libc::TCP_REPAIR, &c_int::from(-1i8))
+}
+
 /// Selects the queue that sequence numbers, reads and writes mean in repair mode.
 pub fn select(fd: BorrowedFd<'_>, queue: RepairQueue) -> io::Result<()> {
     set_tcp(fd, libc::TCP_REPAIR_QUEUE, &(queue as c_int))

@@ -67,6 +67,14 @@ fn a_node_starts_again_and_applications_do_not() {
 }
 
 #[test]
+fn what_queues_have_goes_ahead() {
+    let b = Budget { moves: 1, ahead: 1, packets: 1, loss: 1, repeat: 1, ..Budget::default() };
+    explore("ahead", 2, b);
+    let b = Budget { moves: 1, ahead: 1, fail: 1, early: 1, ..Budget::default() };
+    explore("ahead, and work fails", 2, b);
+}
+
+#[test]
 fn crashes() {
     let b = Budget { moves: 1, crash: 1, loss: 1, early: 1, packets: 1, ..Budget::default() };
     explore("crash", 2, b);

@@ -1,9 +1,13 @@
 //! What a node does for its core, in the order in which `host/node` does it.
 
 use ipos_migrate::codec::Packet;
-use ipos_migrate::protocol::{Action, Endpoint, Failure, Flow, Message, MoveId, PeerId, Reason};
+use ipos_migrate::protocol::{Action, Endpoint, Failure, Flow, Message, MoveId, PeerId, Reason, Tcb};
 
 use crate::world::{Content, Entry, FLOW, Frame, HOME, Note, Socket, World, node_of};
+
+/// Of a receive queue: what goes ahead of the freeze, and what is left for it.
+const COPIED: u8 = 9;
+const UNCOPIED: u8 = 8;
 
 impl World {
     /// Carries out what the core of `n` has decided.
@@ -17,6 +21,7 @@ impl World {
                     let packet = Packet { protocol, client, owner, service, epoch: id.epoch, message };
                     self.put(Frame { from: n, to: node_of(n, id.peer), content: Content::Control(packet) });
                 }
+                Action::Copy(id) => self.copy(n, id),
                 Action::Freeze(id) => self.freeze(n, id),
                 Action::HandOver(id) => self.hand_over(n, id),
                 Action::Done(id) => {
@@ -28,6 +33,8 @@ impl World {
                 Action::Reserve { id, .. } => self.reserve(n, id),
                 Action::Prepare { id, streams, .. } => {
                     let fails = std::mem::take(&mut self.failing);
+                    let whole = streams[0].is_empty() || streams[0] == [COPIED, UNCOPIED];
+                    self.rule(whole, "a queue is not what it was");
                     if !fails {
                         self.nodes[n].prepared = Some((id, Socket { received: streams[2][0], frozen: true }));
                     }
@@ -69,6 +76,16 @@ impl World {
         }
     }
 
+    fn copy(&mut self, n: usize, id: MoveId) {
+        let now = self.now;
+        let owned = self.nodes[n].socket.is_some_and(|s| !s.frozen);
+        if std::mem::take(&mut self.failing) || !owned {
+            return self.nodes[n].core.give_up(id, Failure::Local, now);
+        }
+        self.nodes[n].copied = true;
+        self.nodes[n].core.copied(id, [vec![COPIED], Vec::new()]);
+    }
+
     fn freeze(&mut self, n: usize, id: MoveId) {
         let now = self.now;
         let owned = self.nodes[n].socket.is_some_and(|s| !s.frozen);
@@ -82,7 +99,10 @@ impl World {
         socket.frozen = true;
         node.frozen_at = Some(now);
         let state = vec![socket.received];
-        node.core.frozen(id, Endpoint::Tcp(Box::default()), [Vec::new(), Vec::new(), state], now);
+        // a byte has come since
+        let rest = if std::mem::take(&mut node.copied) { vec![UNCOPIED] } else { Vec::new() };
+        let tcb = Tcb { rcv_nxt: 2 * rest.len() as u32, ..Tcb::default() };
+        node.core.frozen(id, Endpoint::Tcp(Box::new(tcb)), [rest, Vec::new(), state], now);
     }
 
     fn hand_over(&mut self, n: usize, id: MoveId) {
@@ -172,8 +192,10 @@ impl World {
     /// An application at `n` wants its connection at `to`.
     pub fn start(&mut self, n: usize, peer: PeerId) {
         let (now, wall) = (self.now, self.now.as_micros() as u64);
-        if let Ok(id) = self.nodes[n].core.start(now, wall, peer, FLOW, [0, 0, 1]) {
-            self.nodes[n].outgoing = Some(id);
+        let ahead = u32::from(self.left.ahead > 0);
+        if let Ok(id) = self.nodes[n].core.start(now, wall, peer, FLOW, [ahead, 0, 1]) {
+            self.left.ahead = self.left.ahead.saturating_sub(1);
+            (self.nodes[n].outgoing, self.nodes[n].copied) = (Some(id), false);
             self.act(n);
         }
     }

@@ -22,6 +22,7 @@ fn walk(seed: u64, deaths: bool) -> u64 {
         close: up_to(1),
         lag: up_to(3),
         audit: up_to(2),
+        ahead: if seed % 2 == 1 { 6 } else { 0 },
     };
     let mut world = World::new(2 + usize::from(up_to(1)), left);
     let (mut path, mut length) = (Vec::new(), 0);

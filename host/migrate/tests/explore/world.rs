@@ -63,6 +63,8 @@ pub struct Node {
     pub prepared: Option<(MoveId, Socket)>,
     pub reserved: Option<MoveId>,
     pub outgoing: Option<MoveId>,
+    /// The outgoing connection's queues went ahead.
+    pub copied: bool,
     pub hold: Option<Vec<u8>>,
     /// When the socket was frozen.
     pub frozen_at: Option<Duration>,
@@ -117,6 +119,8 @@ pub struct Budget {
     pub close: u8,
     pub lag: u8,
     pub audit: u8,
+    /// Moves whose queues go ahead of the freeze.
+    pub ahead: u8,
 }
 
 #[derive(Clone, Debug, Hash)]
@@ -143,6 +147,7 @@ pub fn core(node: usize, nodes: usize, born: Duration) -> Migrator {
         plain: BTreeSet::new(),
         services: vec![Service { address: SERVICE, home: (node != HOME).then(|| peer_of(node, HOME)) }],
         move_bytes: 1 << 20,
+        ahead_bytes: 1,
         born: born.as_micros() as u64,
     })
 }
@@ -157,6 +162,7 @@ impl World {
             prepared: None,
             reserved: None,
             outgoing: None,
+            copied: false,
             hold: None,
             frozen_at: None,
             away: None,

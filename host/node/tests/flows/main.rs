@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod ends;
+mod forged;
 mod mtu;
 mod plain;
 mod restart;
@@ -24,7 +25,7 @@ fn vanish(server: std::net::TcpStream) {
     use ipos_migrate::socket::{Diag, freeze, inspect};
     use std::os::fd::AsFd;
     let seen = inspect(server.as_fd(), &mut Diag::open().unwrap()).unwrap();
-    freeze(server.into(), &seen, || ()).unwrap().close_silently();
+    freeze(server.into(), &seen, None, seen.room(), || ()).unwrap().close_silently();
 }
 
 fn runtime() -> tokio::runtime::Runtime {

@@ -3879,55 +3879,30 @@ module front_classify_neighbours (
   end
 endmodule
 
-module front_classify_decide (
+module front_classify_judge (
     input  logic [122:0] meta,
-    input  logic [31:0] src_ip,
-    input  logic [15:0] src_port,
     input  logic back,
     input  logic ip_ok,
     input  logic ipos_ok,
     input  logic [11:0] vlan,
     input  logic vlan_enable,
-    input  logic forward_hit,
-    input  logic [1:0] action,
-    input  logic [13:0] place,
-    input  logic endpoint_hit,
-    input  logic [31:0] endpoint,
-    input  logic [31:0] dest_ip,
-    input  logic [15:0] dest_port,
-    input  logic [47:0] neighbour,
-    input  logic neighbour_valid,
-    input  logic allow,
-    input  logic room,
     output logic [20:0] verdict,
     output logic [88:0] detail,
-    output logic [152:0] route
+    output logic asks
 );
-  localparam logic [1:0] c_act_forward = 2'h0;
-  localparam logic [1:0] c_act_host = 2'h1;
-  localparam logic [4:0] c_full = 5'hb;
-  localparam logic [4:0] c_header = 5'h7;
   localparam logic [4:0] c_ipos_front = 5'h5;
   localparam logic [4:0] c_ipos_sum = 5'h6;
   localparam logic [2:0] c_l3_bad = 3'h2;
   localparam logic [2:0] c_l3_malformed = 3'h4;
   localparam logic [2:0] c_l3_ok = 3'h1;
   localparam logic [2:0] c_l3_truncated = 3'h3;
-  localparam logic [4:0] c_loop = 5'ha;
   localparam logic [4:0] c_mac = 5'h4;
-  localparam logic [4:0] c_neighbour = 5'h9;
-  localparam logic [4:0] c_rate = 5'hf;
   localparam logic [4:0] c_runt = 5'h3;
-  localparam logic [4:0] c_table = 5'h8;
-  localparam logic [4:0] r_action = 5'h3;
   localparam logic [4:0] r_back = 5'hc;
   localparam logic [4:0] r_control = 5'hd;
-  localparam logic [4:0] r_encap_miss = 5'h2;
-  localparam logic [4:0] r_endpoint = 5'h1;
   localparam logic [4:0] r_fragment = 5'h7;
   localparam logic [4:0] r_group = 5'h5;
   localparam logic [4:0] r_header = 5'h9;
-  localparam logic [4:0] r_miss = 5'h0;
   localparam logic [4:0] r_not_ipv4 = 5'h6;
   localparam logic [4:0] r_protocol = 5'h8;
   localparam logic [4:0] r_short = 5'hb;
@@ -3939,7 +3914,7 @@ module front_classify_decide (
   logic [2:0] l3;
   logic [20:0] v;
   logic [88:0] d;
-  logic [152:0] r;
+  logic a;
 
   always_comb begin
     inner = back & meta[3];
@@ -3958,6 +3933,7 @@ module front_classify_decide (
     end else if (meta[28:26] != 3'h0) begin
       l3 = meta[28:26];
     end
+    a = 1'h0;
     v[0] = 1'h0;
     v[1] = 1'h0;
     v[2] = 1'h0;
@@ -3971,15 +3947,8 @@ module front_classify_decide (
     d[18] = meta[106];
     d[34:19] = meta[122:107];
     d[66:35] = 32'h0;
-    d[80:67] = place;
+    d[80:67] = 14'h0;
     d[88:81] = meta[40:33];
-    r[144] = meta[32];
-    r[79:48] = src_ip;
-    r[95:80] = src_port;
-    r[127:96] = dest_ip;
-    r[143:128] = dest_port;
-    r[47:0] = neighbour;
-    r[152:145] = 8'(meta[57:41] >> 3);
     if (meta[0]) begin
       d[4:0] = c_runt;
     end else if (~meta[1]) begin
@@ -4022,7 +3991,71 @@ module front_classify_decide (
         d[4:0] = r_back;
       end else if (~vlan_ok) begin
         d[4:0] = r_vlan;
-      end else if (inner & endpoint_hit) begin
+      end else begin
+        a = 1'h1;
+      end
+    end
+    verdict = v;
+    detail = d;
+    asks = a;
+  end
+endmodule
+
+module front_classify_decide (
+    input  logic [20:0] judged,
+    input  logic [88:0] judged_detail,
+    input  logic asks,
+    input  logic ip_ok,
+    input  logic [47:0] src_mac,
+    input  logic [31:0] src_ip,
+    input  logic [15:0] src_port,
+    input  logic udp,
+    input  logic forward_hit,
+    input  logic [1:0] action,
+    input  logic [13:0] place,
+    input  logic endpoint_hit,
+    input  logic [31:0] endpoint,
+    input  logic [31:0] dest_ip,
+    input  logic [15:0] dest_port,
+    input  logic [47:0] neighbour,
+    input  logic neighbour_valid,
+    input  logic allow,
+    input  logic room,
+    output logic [20:0] verdict,
+    output logic [88:0] detail,
+    output logic [152:0] route
+);
+  localparam logic [1:0] c_act_forward = 2'h0;
+  localparam logic [1:0] c_act_host = 2'h1;
+  localparam logic [4:0] c_full = 5'hb;
+  localparam logic [4:0] c_header = 5'h7;
+  localparam logic [4:0] c_loop = 5'ha;
+  localparam logic [4:0] c_neighbour = 5'h9;
+  localparam logic [4:0] c_rate = 5'hf;
+  localparam logic [4:0] c_table = 5'h8;
+  localparam logic [4:0] r_action = 5'h3;
+  localparam logic [4:0] r_encap_miss = 5'h2;
+  localparam logic [4:0] r_endpoint = 5'h1;
+  localparam logic [4:0] r_miss = 5'h0;
+  logic inner;
+  logic [20:0] v;
+  logic [88:0] d;
+  logic [152:0] r;
+
+  always_comb begin
+    inner = judged[3];
+    v = judged;
+    d = judged_detail;
+    d[80:67] = place;
+    r[144] = udp;
+    r[79:48] = src_ip;
+    r[95:80] = src_port;
+    r[127:96] = dest_ip;
+    r[143:128] = dest_port;
+    r[47:0] = neighbour;
+    r[152:145] = 8'(judged[20:4] >> 3);
+    if (asks) begin
+      if (inner & endpoint_hit) begin
         d[4:0] = r_endpoint;
         d[66:35] = endpoint;
       end else if (~forward_hit) begin
@@ -4036,11 +4069,11 @@ module front_classify_decide (
           d[4:0] = c_header;
         end else if (~neighbour_valid) begin
           d[4:0] = c_neighbour;
-        end else if (inner & (neighbour == meta[105:58])) begin
+        end else if (inner & (neighbour == src_mac)) begin
           d[4:0] = c_loop;
         end else if (inner & (~allow)) begin
           d[4:0] = c_rate;
-        end else if ((~room) | (6'(meta[57:41] >> 11) != 6'h0)) begin
+        end else if ((~room) | (6'(judged[20:4] >> 11) != 6'h0)) begin
           d[4:0] = c_full;
         end else begin
           v[0] = 1'h1;
@@ -4113,6 +4146,7 @@ module front_classify (
   logic pick_back;
   logic commits;
   logic take;
+  logic back7;
   logic back8;
   logic back9;
   logic [96:0] hash_key;
@@ -4153,14 +4187,23 @@ module front_classify (
   logic neighbours_commit;
   logic [3:0] neighbours_commit_index;
   logic [48:0] neighbours_commit_value;
-  logic [122:0] decide_meta;
+  logic [122:0] judge_meta;
+  logic judge_back;
+  logic judge_ip_ok;
+  logic judge_ipos_ok;
+  logic [11:0] judge_vlan;
+  logic judge_vlan_enable;
+  logic [20:0] judge_verdict;
+  logic [88:0] judge_detail;
+  logic judge_asks;
+  logic [20:0] decide_judged;
+  logic [88:0] decide_judged_detail;
+  logic decide_asks;
+  logic decide_ip_ok;
+  logic [47:0] decide_src_mac;
   logic [31:0] decide_src_ip;
   logic [15:0] decide_src_port;
-  logic decide_back;
-  logic decide_ip_ok;
-  logic decide_ipos_ok;
-  logic [11:0] decide_vlan;
-  logic decide_vlan_enable;
+  logic decide_udp;
   logic decide_forward_hit;
   logic [1:0] decide_action;
   logic [13:0] decide_place;
@@ -4217,12 +4260,24 @@ module front_classify (
   logic valid9_q;
   logic [8:0] backs_d;
   logic [8:0] backs_q;
-  logic [122:0] meta9_d;
-  logic [122:0] meta9_q;
+  logic [122:0] meta8_d;
+  logic [122:0] meta8_q;
+  logic ip_ok8_d;
+  logic ip_ok8_q;
+  logic ipos_ok8_d;
+  logic ipos_ok8_q;
+  logic [20:0] verdict9_d;
+  logic [20:0] verdict9_q;
+  logic [88:0] detail9_d;
+  logic [88:0] detail9_q;
+  logic asks9_d;
+  logic asks9_q;
   logic ip_ok9_d;
   logic ip_ok9_q;
-  logic ipos_ok9_d;
-  logic ipos_ok9_q;
+  logic [47:0] src_mac9_d;
+  logic [47:0] src_mac9_q;
+  logic udp9_d;
+  logic udp9_q;
   logic commit_f1_d;
   logic commit_f1_q;
   logic commit_f2_d;
@@ -4276,9 +4331,15 @@ module front_classify (
     valid8_q = 1'h0;
     valid9_q = 1'h0;
     backs_q = 9'h0;
-    meta9_q = 123'h0;
+    meta8_q = 123'h0;
+    ip_ok8_q = 1'h0;
+    ipos_ok8_q = 1'h0;
+    verdict9_q = 21'h0;
+    detail9_q = 89'h0;
+    asks9_q = 1'h0;
     ip_ok9_q = 1'h0;
-    ipos_ok9_q = 1'h0;
+    src_mac9_q = 48'h0;
+    udp9_q = 1'h0;
     commit_f1_q = 1'h0;
     commit_f2_q = 1'h0;
     commit_e1_q = 1'h0;
@@ -4318,9 +4379,15 @@ module front_classify (
     valid8_q <= valid8_d;
     valid9_q <= valid9_d;
     backs_q <= backs_d;
-    meta9_q <= meta9_d;
+    meta8_q <= meta8_d;
+    ip_ok8_q <= ip_ok8_d;
+    ipos_ok8_q <= ipos_ok8_d;
+    verdict9_q <= verdict9_d;
+    detail9_q <= detail9_d;
+    asks9_q <= asks9_d;
     ip_ok9_q <= ip_ok9_d;
-    ipos_ok9_q <= ipos_ok9_d;
+    src_mac9_q <= src_mac9_d;
+    udp9_q <= udp9_d;
     commit_f1_q <= commit_f1_d;
     commit_f2_q <= commit_f2_d;
     commit_e1_q <= commit_e1_d;
@@ -4395,15 +4462,27 @@ module front_classify (
       .commit_value(neighbours_commit_value)
   );
 
+  front_classify_judge judge (
+      .meta(judge_meta),
+      .back(judge_back),
+      .ip_ok(judge_ip_ok),
+      .ipos_ok(judge_ipos_ok),
+      .vlan(judge_vlan),
+      .vlan_enable(judge_vlan_enable),
+      .verdict(judge_verdict),
+      .detail(judge_detail),
+      .asks(judge_asks)
+  );
+
   front_classify_decide decide (
-      .meta(decide_meta),
+      .judged(decide_judged),
+      .judged_detail(decide_judged_detail),
+      .asks(decide_asks),
+      .ip_ok(decide_ip_ok),
+      .src_mac(decide_src_mac),
       .src_ip(decide_src_ip),
       .src_port(decide_src_port),
-      .back(decide_back),
-      .ip_ok(decide_ip_ok),
-      .ipos_ok(decide_ipos_ok),
-      .vlan(decide_vlan),
-      .vlan_enable(decide_vlan_enable),
+      .udp(decide_udp),
       .forward_hit(decide_forward_hit),
       .action(decide_action),
       .place(decide_place),
@@ -4442,9 +4521,15 @@ module front_classify (
     valid8_d = valid8_q;
     valid9_d = valid9_q;
     backs_d = backs_q;
-    meta9_d = meta9_q;
+    meta8_d = meta8_q;
+    ip_ok8_d = ip_ok8_q;
+    ipos_ok8_d = ipos_ok8_q;
+    verdict9_d = verdict9_q;
+    detail9_d = detail9_q;
+    asks9_d = asks9_q;
     ip_ok9_d = ip_ok9_q;
-    ipos_ok9_d = ipos_ok9_q;
+    src_mac9_d = src_mac9_q;
+    udp9_d = udp9_q;
     commit_f1_d = commit_f1_q;
     commit_f2_d = commit_f2_q;
     commit_e1_d = commit_e1_q;
@@ -4474,6 +4559,7 @@ module front_classify (
     if (pick_back) begin
       backs_d = (backs_q << 1) | 9'h1;
     end
+    back7 = backs_q[6];
     back8 = backs_q[7];
     back9 = backs_q[8];
     valid1_d = take;
@@ -4533,6 +4619,17 @@ module front_classify (
       dests_commit = 1'h1;
       dests_commit_index = sweep_slot[7:0];
     end
+    front_meta_read = valid7_q & (~back7);
+    back_meta_read = valid7_q & back7;
+    front_sums_read = valid7_q & (~back7);
+    back_sums_read = valid7_q & back7;
+    meta8_d = front_meta;
+    ip_ok8_d = front_ip_ok;
+    ipos_ok8_d = back_ipos_ok;
+    if (back7) begin
+      meta8_d = back_meta;
+      ip_ok8_d = back_ip_ok;
+    end
     hit8_d = forward_hit;
     action8_d = forward_value[9:8];
     place8_d = forward_place;
@@ -4554,31 +4651,34 @@ module front_classify (
     ehit9_d = ehit8_q;
     eref9_d = eref8_q;
     valid9_d = valid8_q;
-    front_meta_read = valid8_q & (~back8);
-    back_meta_read = valid8_q & back8;
-    front_sums_read = valid8_q & (~back8);
-    back_sums_read = valid8_q & back8;
-    meta9_d = front_meta;
-    ip_ok9_d = front_ip_ok;
-    ipos_ok9_d = back_ipos_ok;
+    judge_meta = meta8_q;
+    judge_ip_ok = ip_ok8_q;
+    judge_ipos_ok = ipos_ok8_q;
+    judge_back = back8;
+    judge_vlan = front_vlan[11:0];
+    judge_vlan_enable = front_vlan[31];
     if (back8) begin
-      meta9_d = back_meta;
-      ip_ok9_d = back_ip_ok;
+      judge_vlan = back_vlan[11:0];
+      judge_vlan_enable = back_vlan[31];
     end
-    decide_meta = meta9_q;
+    verdict9_d = judge_verdict;
+    detail9_d = judge_detail;
+    asks9_d = judge_asks;
+    ip_ok9_d = ip_ok8_q;
+    src_mac9_d = meta8_q[105:58];
+    udp9_d = meta8_q[32];
+    decide_judged = verdict9_q;
+    decide_judged_detail = detail9_q;
+    decide_asks = asks9_q;
+    decide_ip_ok = ip_ok9_q;
+    decide_src_mac = src_mac9_q;
     decide_src_ip = source9_q[47:16];
     decide_src_port = source9_q[15:0];
-    decide_ip_ok = ip_ok9_q;
-    decide_ipos_ok = ipos_ok9_q;
-    decide_back = back9;
-    decide_vlan = front_vlan[11:0];
-    decide_vlan_enable = front_vlan[31];
+    decide_udp = udp9_q;
     decide_allow = allow;
     decide_room = front_room;
     if (back9) begin
       decide_room = back_room;
-      decide_vlan = back_vlan[11:0];
-      decide_vlan_enable = back_vlan[31];
     end
     decide_forward_hit = hit9_q;
     decide_action = action9_q;

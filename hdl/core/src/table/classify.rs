@@ -1,5 +1,5 @@
 //! The lookup pipeline that both ports share: one frame, or one table commit, a cycle.
-use super::{Cuckoo, Decide, Detail, Hash, SmallTable, Verdict};
+use super::{Cuckoo, Decide, Detail, Hash, Judge, SmallTable, Verdict};
 use crate::parse::Meta;
 use crate::route::Route;
 use rust_hdl_core::prelude::*;
@@ -7,7 +7,7 @@ use rust_hdl_widgets::prelude::*;
 
 block! {
     /// Cycle 0 picks, 1 hashes, 2 reads the cuckoo tables, 3 takes what they give, 4 and 5 compare, 6 selects, 7 reads the
-    /// destination, 8 the neighbour and what the headers say, 9 decides. A commit takes a frame's place in cycle 0 and writes in cycle 2.
+    /// destination and what the headers say, 8 the neighbour and judges the headers, 9 decides. A commit takes a frame's place in cycle 0 and writes in cycle 2.
     pub struct Classify[const FW: usize, const EW: usize][FW, EW] {
         pub clock: Signal<In, Clock>,
         pub reset: Signal<In, Bit>,
@@ -71,6 +71,7 @@ block! {
         endpoint: Cuckoo<EW, 32, 130>,
         dests: SmallTable<8, 52>,
         neighbours: SmallTable<4, 49>,
+        judge: Judge,
         decide: Decide,
         turn: DFF<Bit>,
         key1: DFF<Bits<97>>,
@@ -95,9 +96,15 @@ block! {
         valid9: DFF<Bit>,
         // the port of the frame in each cycle: true is back
         backs: DFF<Bits<9>>,
-        meta9: DFF<Meta>,
+        meta8: DFF<Meta>,
+        ip_ok8: DFF<Bit>,
+        ipos_ok8: DFF<Bit>,
+        verdict9: DFF<Verdict>,
+        detail9: DFF<Detail>,
+        asks9: DFF<Bit>,
         ip_ok9: DFF<Bit>,
-        ipos_ok9: DFF<Bit>,
+        src_mac9: DFF<Bits<48>>,
+        udp9: DFF<Bit>,
         commit_f1: DFF<Bit>,
         commit_f2: DFF<Bit>,
         commit_e1: DFF<Bit>,
@@ -119,6 +126,7 @@ block! {
         pick_back: Signal<Local, Bit>,
         commits: Signal<Local, Bit>,
         take: Signal<Local, Bit>,
+        back7: Signal<Local, Bit>,
         back8: Signal<Local, Bit>,
         back9: Signal<Local, Bit>,
     }
@@ -129,9 +137,9 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
     fn update(&mut self) {
         dff_setup!(
             self, clock, turn, key1, key2, key3, key4, source5, source6, source7, source8, source9, hash2, valid1,
-            valid2, valid3, valid4, valid5, valid6, valid7, valid8, valid9, backs, meta9, ip_ok9, ipos_ok9, commit_f1,
-            commit_f2, commit_e1, commit_e2, hit8, hit9, action8, action9, place8, place9, ehit8, ehit9, eref8, eref9,
-            dest9
+            valid2, valid3, valid4, valid5, valid6, valid7, valid8, valid9, backs, meta8, ip_ok8, ipos_ok8, verdict9,
+            detail9, asks9, ip_ok9, src_mac9, udp9, commit_f1, commit_f2, commit_e1, commit_e2, hit8, hit9, action8,
+            action9, place8, place9, ehit8, ehit9, eref8, eref9, dest9
         );
         clock!(self, clock, forward, endpoint, dests, neighbours);
 
@@ -151,6 +159,7 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
         if self.pick_back.val() {
             self.backs.d.next = (self.backs.q.val() << 1) | 1;
         }
+        self.back7.next = self.backs.q.val().get_bit(6);
         self.back8.next = self.backs.q.val().get_bit(7);
         self.back9.next = self.backs.q.val().get_bit(8);
         self.valid1.d.next = self.take.val();
@@ -216,6 +225,17 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
             self.dests.commit.next = true;
             self.dests.commit_index.next = bit_cast::<8, 12>(self.sweep_slot.val());
         }
+        self.front_meta_read.next = self.valid7.q.val() & !self.back7.val();
+        self.back_meta_read.next = self.valid7.q.val() & self.back7.val();
+        self.front_sums_read.next = self.valid7.q.val() & !self.back7.val();
+        self.back_sums_read.next = self.valid7.q.val() & self.back7.val();
+        self.meta8.d.next = self.front_meta.val();
+        self.ip_ok8.d.next = self.front_ip_ok.val();
+        self.ipos_ok8.d.next = self.back_ipos_ok.val();
+        if self.back7.val() {
+            self.meta8.d.next = self.back_meta.val();
+            self.ip_ok8.d.next = self.back_ip_ok.val();
+        }
         self.hit8.d.next = self.forward.hit.val();
         self.action8.d.next = self.forward.value.val().get_bits::<2>(8);
         self.place8.d.next = self.forward.place.val();
@@ -239,33 +259,36 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
         self.ehit9.d.next = self.ehit8.q.val();
         self.eref9.d.next = self.eref8.q.val();
         self.valid9.d.next = self.valid8.q.val();
-        self.front_meta_read.next = self.valid8.q.val() & !self.back8.val();
-        self.back_meta_read.next = self.valid8.q.val() & self.back8.val();
-        self.front_sums_read.next = self.valid8.q.val() & !self.back8.val();
-        self.back_sums_read.next = self.valid8.q.val() & self.back8.val();
-        self.meta9.d.next = self.front_meta.val();
-        self.ip_ok9.d.next = self.front_ip_ok.val();
-        self.ipos_ok9.d.next = self.back_ipos_ok.val();
+        self.judge.meta.next = self.meta8.q.val();
+        self.judge.ip_ok.next = self.ip_ok8.q.val();
+        self.judge.ipos_ok.next = self.ipos_ok8.q.val();
+        self.judge.back.next = self.back8.val();
+        self.judge.vlan.next = self.front_vlan.val().get_bits::<12>(0);
+        self.judge.vlan_enable.next = self.front_vlan.val().get_bit(31);
         if self.back8.val() {
-            self.meta9.d.next = self.back_meta.val();
-            self.ip_ok9.d.next = self.back_ip_ok.val();
+            self.judge.vlan.next = self.back_vlan.val().get_bits::<12>(0);
+            self.judge.vlan_enable.next = self.back_vlan.val().get_bit(31);
         }
+        self.verdict9.d.next = self.judge.verdict.val();
+        self.detail9.d.next = self.judge.detail.val();
+        self.asks9.d.next = self.judge.asks.val();
+        self.ip_ok9.d.next = self.ip_ok8.q.val();
+        self.src_mac9.d.next = self.meta8.q.val().src_mac;
+        self.udp9.d.next = self.meta8.q.val().udp;
 
         // 9
-        self.decide.meta.next = self.meta9.q.val();
+        self.decide.judged.next = self.verdict9.q.val();
+        self.decide.judged_detail.next = self.detail9.q.val();
+        self.decide.asks.next = self.asks9.q.val();
+        self.decide.ip_ok.next = self.ip_ok9.q.val();
+        self.decide.src_mac.next = self.src_mac9.q.val();
         self.decide.src_ip.next = self.source9.q.val().get_bits::<32>(16);
         self.decide.src_port.next = self.source9.q.val().get_bits::<16>(0);
-        self.decide.ip_ok.next = self.ip_ok9.q.val();
-        self.decide.ipos_ok.next = self.ipos_ok9.q.val();
-        self.decide.back.next = self.back9.val();
-        self.decide.vlan.next = self.front_vlan.val().get_bits::<12>(0);
-        self.decide.vlan_enable.next = self.front_vlan.val().get_bit(31);
+        self.decide.udp.next = self.udp9.q.val();
         self.decide.allow.next = self.allow.val();
         self.decide.room.next = self.front_room.val();
         if self.back9.val() {
             self.decide.room.next = self.back_room.val();
-            self.decide.vlan.next = self.back_vlan.val().get_bits::<12>(0);
-            self.decide.vlan_enable.next = self.back_vlan.val().get_bit(31);
         }
         self.decide.forward_hit.next = self.hit9.q.val();
         self.decide.action.next = self.action9.q.val();

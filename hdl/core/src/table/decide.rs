@@ -1,22 +1,22 @@
-//! The decisions of `docs/datapath.md`, steps 1 to 12, in their order.
+//! The decisions of `docs/datapath.md` that take the tables: steps 11 and 12, in their order.
 use super::{Detail, Verdict};
-use crate::parse::Meta;
 use crate::route::Route;
-use ipos_abi::rx::{L3, Outcome, Reason};
+use ipos_abi::rx::{Outcome, Reason};
 use ipos_abi::table::Action;
 use rust_hdl_core::prelude::*;
 
 block! {
     /// Purely combinational.
     pub struct Decide {
-        pub meta: Signal<In, Meta>,
+        /// What [`Judge`](super::Judge) says.
+        pub judged: Signal<In, Verdict>,
+        pub judged_detail: Signal<In, Detail>,
+        pub asks: Signal<In, Bit>,
+        pub ip_ok: Signal<In, Bit>,
+        pub src_mac: Signal<In, Bits<48>>,
         pub src_ip: Signal<In, Bits<32>>,
         pub src_port: Signal<In, Bits<16>>,
-        pub back: Signal<In, Bit>,
-        pub ip_ok: Signal<In, Bit>,
-        pub ipos_ok: Signal<In, Bit>,
-        pub vlan: Signal<In, Bits<12>>,
-        pub vlan_enable: Signal<In, Bit>,
+        pub udp: Signal<In, Bit>,
         pub forward_hit: Signal<In, Bit>,
         pub action: Signal<In, Bits<2>>,
         pub place: Signal<In, Bits<14>>,
@@ -34,16 +34,9 @@ block! {
         pub detail: Signal<Out, Detail>,
         pub route: Signal<Out, Route>,
         inner: Signal<Local, Bit>,
-        no_key: Signal<Local, Bit>,
-        vlan_ok: Signal<Local, Bit>,
-        l3: Signal<Local, Bits<3>>,
         v: Signal<Local, Verdict>,
         d: Signal<Local, Detail>,
         r: Signal<Local, Route>,
-        c_runt: Constant<Bits<5>> = Outcome::DropRunt as u64,
-        c_mac: Constant<Bits<5>> = Outcome::DropMac as u64,
-        c_ipos_front: Constant<Bits<5>> = Outcome::DropIposOnFront as u64,
-        c_ipos_sum: Constant<Bits<5>> = Outcome::DropIposChecksum as u64,
         c_header: Constant<Bits<5>> = Outcome::DropHeader as u64,
         c_table: Constant<Bits<5>> = Outcome::DropTable as u64,
         c_neighbour: Constant<Bits<5>> = Outcome::DropNeighbour as u64,
@@ -54,20 +47,6 @@ block! {
         r_endpoint: Constant<Bits<5>> = Reason::Endpoint as u64,
         r_encap_miss: Constant<Bits<5>> = Reason::EncapsulatedMiss as u64,
         r_action: Constant<Bits<5>> = Reason::Action as u64,
-        r_vlan: Constant<Bits<5>> = Reason::Vlan as u64,
-        r_group: Constant<Bits<5>> = Reason::Group as u64,
-        r_not_ipv4: Constant<Bits<5>> = Reason::NotIpv4 as u64,
-        r_fragment: Constant<Bits<5>> = Reason::Fragment as u64,
-        r_protocol: Constant<Bits<5>> = Reason::Protocol as u64,
-        r_header: Constant<Bits<5>> = Reason::Header as u64,
-        r_unknown: Constant<Bits<5>> = Reason::UnknownIpos as u64,
-        r_short: Constant<Bits<5>> = Reason::ShortIpos as u64,
-        r_back: Constant<Bits<5>> = Reason::Back as u64,
-        r_control: Constant<Bits<5>> = Reason::Control as u64,
-        c_l3_ok: Constant<Bits<3>> = L3::Ok as u64,
-        c_l3_bad: Constant<Bits<3>> = L3::BadChecksum as u64,
-        c_l3_truncated: Constant<Bits<3>> = L3::Truncated as u64,
-        c_l3_malformed: Constant<Bits<3>> = L3::Malformed as u64,
         c_act_host: Constant<Bits<2>> = Action::Host as u64,
         c_act_forward: Constant<Bits<2>> = Action::Forward as u64,
     }
@@ -76,97 +55,19 @@ block! {
 impl Logic for Decide {
     #[hdl_gen]
     fn update(&mut self) {
-        self.inner.next = self.back.val() & self.meta.val().ipos;
-        self.no_key.next = (self.meta.val().early != 0)
-            | self.meta.val().small_total
-            | self.meta.val().fragment
-            | self.meta.val().other_protocol
-            | (self.meta.val().late != 0);
-        self.vlan_ok.next = !self.meta.val().tagged;
-        if self.vlan_enable.val() {
-            self.vlan_ok.next = self.meta.val().tagged & (self.meta.val().tci.get_bits::<12>(0) == self.vlan.val());
-        }
-        // step 7
-        self.l3.next = self.c_l3_ok.val();
-        if self.meta.val().early != 0 {
-            self.l3.next = self.meta.val().early;
-        } else if !self.ip_ok.val() {
-            self.l3.next = self.c_l3_bad.val();
-        } else if self.meta.val().small_total {
-            self.l3.next = self.c_l3_malformed.val();
-        } else if self.meta.val().late != 0 {
-            self.l3.next = self.meta.val().late;
-        }
-
-        self.v.next.forward = false;
-        self.v.next.host = false;
-        self.v.next.control = false;
-        self.d.next.code = 0.into();
-        self.v.next.decapsulate = false;
-        self.d.next.l3 = 0.into();
-        self.d.next.judge = false;
-        self.d.next.l4_skip = self.meta.val().l4_skip | self.no_key.val();
-        self.d.next.cover = 0.into();
-        self.v.next.stop = self.meta.val().stop;
-        self.d.next.tagged = self.meta.val().tagged;
-        self.d.next.tci = self.meta.val().tci;
-        self.d.next.endpoint = 0.into();
+        self.inner.next = self.judged.val().decapsulate;
+        self.v.next = self.judged.val();
+        self.d.next = self.judged_detail.val();
         self.d.next.place = self.place.val();
-        self.d.next.tcp_flags = self.meta.val().tcp_flags;
-        self.r.next.udp = self.meta.val().udp;
+        self.r.next.udp = self.udp.val();
         self.r.next.src_ip = self.src_ip.val();
         self.r.next.src_port = self.src_port.val();
         self.r.next.dst_ip = self.dest_ip.val();
         self.r.next.dst_port = self.dest_port.val();
         self.r.next.mac = self.neighbour.val();
-        self.r.next.beats = self.meta.val().stop.get_bits::<8>(3);
-        if self.meta.val().runt {
-            self.d.next.code = self.c_runt.val();
-        } else if !self.meta.val().mac_ok {
-            self.d.next.code = self.c_mac.val();
-        } else if self.meta.val().ipos & !self.back.val() {
-            self.d.next.code = self.c_ipos_front.val();
-        } else if self.meta.val().group {
-            self.v.next.host = true;
-            self.d.next.code = self.r_group.val();
-        } else if self.inner.val() & self.meta.val().ipos_short {
-            self.v.next.host = true;
-            self.d.next.code = self.r_short.val();
-            self.d.next.l3 = self.c_l3_truncated.val();
-        } else if self.inner.val() & (self.meta.val().ipos_type == 2) & !self.ipos_ok.val() {
-            self.d.next.code = self.c_ipos_sum.val();
-        } else if self.inner.val()
-            & ((self.meta.val().ipos_type == 1)
-                | (self.meta.val().ipos_type == 3)
-                | self.meta.val().ipos_type.get_bit(7))
-        {
-            self.v.next.control = true;
-            self.d.next.code = self.r_control.val();
-            self.d.next.cover = self.meta.val().cover;
-        } else if self.inner.val() & (self.meta.val().ipos_type != 2) {
-            self.v.next.host = true;
-            self.d.next.code = self.r_unknown.val();
-        } else if !self.meta.val().ipv4 {
-            self.v.next.host = true;
-            self.d.next.code = self.r_not_ipv4.val();
-        } else {
-            self.v.next.decapsulate = self.inner.val();
-            self.d.next.l3 = self.l3.val();
-            self.d.next.judge = self.l3.val() == self.c_l3_ok.val();
-            self.v.next.host = true;
-            if (self.meta.val().early != 0) | self.meta.val().small_total {
-                self.d.next.code = self.r_header.val();
-            } else if self.meta.val().fragment {
-                self.d.next.code = self.r_fragment.val();
-            } else if self.meta.val().other_protocol {
-                self.d.next.code = self.r_protocol.val();
-            } else if self.meta.val().late != 0 {
-                self.d.next.code = self.r_header.val();
-            } else if self.back.val() & !self.inner.val() {
-                self.d.next.code = self.r_back.val();
-            } else if !self.vlan_ok.val() {
-                self.d.next.code = self.r_vlan.val();
-            } else if self.inner.val() & self.endpoint_hit.val() {
+        self.r.next.beats = self.judged.val().stop.get_bits::<8>(3);
+        if self.asks.val() {
+            if self.inner.val() & self.endpoint_hit.val() {
                 self.d.next.code = self.r_endpoint.val();
                 self.d.next.endpoint = self.endpoint.val();
             } else if !self.forward_hit.val() {
@@ -180,11 +81,11 @@ impl Logic for Decide {
                     self.d.next.code = self.c_header.val();
                 } else if !self.neighbour_valid.val() {
                     self.d.next.code = self.c_neighbour.val();
-                } else if self.inner.val() & (self.neighbour.val() == self.meta.val().src_mac) {
+                } else if self.inner.val() & (self.neighbour.val() == self.src_mac.val()) {
                     self.d.next.code = self.c_loop.val();
                 } else if self.inner.val() & !self.allow.val() {
                     self.d.next.code = self.c_rate.val();
-                } else if !self.room.val() | (self.meta.val().stop.get_bits::<6>(11) != 0) {
+                } else if !self.room.val() | (self.judged.val().stop.get_bits::<6>(11) != 0) {
                     // 2,048 bytes at most
                     self.d.next.code = self.c_full.val();
                 } else {

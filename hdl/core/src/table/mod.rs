@@ -4,6 +4,7 @@ mod cuckoo;
 mod decide;
 mod entries;
 mod hash;
+mod judge;
 mod small;
 
 pub use classify::Classify;
@@ -11,6 +12,7 @@ pub use cuckoo::Cuckoo;
 pub use decide::Decide;
 pub use entries::Entries;
 pub use hash::Hash;
+pub use judge::Judge;
 pub use small::SmallTable;
 
 use rust_hdl_core::prelude::*;

@@ -35,7 +35,7 @@ fn hold<F: Fabric>() {
         let mut traffic = Traffic::new(seed);
         let mut first: [Option<Option<RxMeta>>; 4] = [None; 4];
         let (mut waited, mut frame) = ([0u32; 4], Vec::new());
-        for _ in 0..150 {
+        for _ in 0..300 {
             let round = traffic.round(16, 3 << 10);
             for (offset, value) in round.writes {
                 card.write32(offset, value);

@@ -23,6 +23,7 @@ const BLOCKS: &[&str] = &[
     "outcomes",
     "lane_sum",
     "rate",
+    "routes",
     "hash",
     "counter",
     "axis",

@@ -11,7 +11,7 @@ use crate::dma;
 use crate::measured::Front;
 use crate::parse::{Fold, LaneSum, Parser, Rx, Verify, Vlan};
 use crate::pcie;
-use crate::route::{Dispatch, Encap, Rate};
+use crate::route::{Dispatch, Encap, Rate, Routes};
 use crate::stream::{Ahead, Arbiter, Beat, Fifo, FrameFifo, FromAxis, Inlet, Outlet, SmallFifo, Through, ToAxis};
 use crate::table::{Cuckoo, Entries, Hash};
 use crate::wide;
@@ -60,6 +60,7 @@ pub fn tops() -> Vec<Top> {
         "forward_table" = Cuckoo<11, 10, 108>,
         "front" = Front,
         "dispatch" = Dispatch,
+        "routes" = Routes<4, 5, 0>,
         "encap" = Encap,
         "insert" = Insert,
         "outcomes" = Outcomes,

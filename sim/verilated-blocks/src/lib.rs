@@ -58,6 +58,6 @@ macro_rules! clocked {
 clocked! {
     fifo(set_reset), frame_fifo(set_reset), arbiter(set_reset), vlan(set_reset), rx(set_reset), dispatch(set_reset),
     encap(set_reset), outcomes(set_reset), counter(set_reset), registers(set_reset), insert(set_reset),
-    entries(set_reset), rate(set_reset), pcie_read(set_reset), dma_control(set_reset), dma_events(set_reset), dma_interrupts(set_reset),
+    entries(set_reset), rate(set_reset), routes(set_reset), pcie_read(set_reset), dma_control(set_reset), dma_events(set_reset), dma_interrupts(set_reset),
     lane_sum, cuckoo,
 }

@@ -61,7 +61,7 @@ fn job(rng: &mut SmallRng, back: bool) -> Job {
     let mut least = 14;
     match rng.random_range(0..10) {
         0 => {
-            detail.code = rng.random_range(3..15);
+            detail.code = rng.random_range(3..16);
             least = 1;
         }
         1 if back => {
@@ -221,7 +221,7 @@ fn run(back: bool, count: u32, stalls: fn() -> Stalls, job: fn(&mut SmallRng, bo
         block.set_beat(
             &beat.unwrap_or_else(|| Beat { data: rng.random(), cnt: 7, last: rng.random_range(0..2), user: 1 }).pack(),
         );
-        block.set_verdict(&verdict.unwrap_or(Verdict { host: 1, stop: 33, ..Default::default() }).pack());
+        block.set_verdict(verdict.unwrap_or(Verdict { host: 1, stop: 33, ..Default::default() }).pack::<1>()[0]);
         let job1 = leaving.as_ref().or(jobs.front()).filter(|_| taken_before.is_some());
         block.set_detail(&job1.map_or(Detail { code: 31, cover: 16, ..Default::default() }, |job| job.detail).pack());
         let (l4_ok, cover_ok) = tail.unwrap_or_else(|| rng.random());

@@ -21,7 +21,15 @@ fn route(rng: &mut SmallRng) -> Route {
     // sums with all their carries are rare among random ones
     let mut word =
         |bits: u32| if rng.random_range(0..8) == 0 { (1 << bits) - 1 } else { rng.random::<u64>() >> (64 - bits) };
-    Route { mac: word(48), src_ip: word(32), src_port: word(16), dst_ip: word(32), dst_port: word(16), udp: word(1) }
+    Route {
+        mac: word(48),
+        src_ip: word(32),
+        src_port: word(16),
+        dst_ip: word(32),
+        dst_port: word(16),
+        udp: word(1),
+        beats: word(8),
+    }
 }
 
 fn expected(route: &Route, packet: &[u8]) -> Vec<u8> {

@@ -17,7 +17,7 @@
   wire [3:0] fv_others = {same_3_q, same_2_q, same_1_q, same_0_q} & ~(4'b1 << fv_bank);
   logic fv_alone;
   wire fv_same = fv_at5[97] && fv_at5[96:0] == fv_key5;
-  // what the RAM does (read first), said of its ports: induction does not see into the array
+  // what the RAM does, said of its ports: induction does not see into the array. Read and written at once, it says anything.
   logic [107:0] fv_ram, fv_read;
   logic fv_reads = 0;
   wire [3:0] fv_enables = {ram_3_write_enable, ram_2_write_enable, ram_1_write_enable, ram_0_write_enable};
@@ -25,9 +25,10 @@
   wire [7:0] fv_reading = {ram_3_read_address, ram_2_read_address, ram_1_read_address, ram_0_read_address};
   wire [431:0] fv_data = {ram_3_write_data, ram_2_write_data, ram_1_write_data, ram_0_write_data};
   wire [431:0] fv_reply = {ram_3_read_data, ram_2_read_data, ram_1_read_data, ram_0_read_data};
+  wire fv_writes = fv_enables[fv_bank] && fv_places[2*fv_bank +: 2] == fv_slot;
   always @(posedge clock) begin
-    if (fv_enables[fv_bank] && fv_places[2*fv_bank +: 2] == fv_slot) fv_ram <= fv_data[108*fv_bank +: 108];
-    fv_reads <= fv_known && fv_reading[2*fv_bank +: 2] == fv_slot;
+    if (fv_writes) fv_ram <= fv_data[108*fv_bank +: 108];
+    fv_reads <= fv_known && !fv_writes && fv_reading[2*fv_bank +: 2] == fv_slot;
     fv_read <= fv_ram;
   end
   always @(*) if (fv_reads) assume (fv_reply[108*fv_bank +: 108] == fv_read);

@@ -542,7 +542,7 @@ module forward_table (
     if (same_3_q) begin
       spot_d = chosen | 14'h3000;
     end
-    found_d = any & (~sweep);
+    found_d = any;
     result_d = merged;
     hit = found_q;
     value = result_q;

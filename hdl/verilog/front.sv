@@ -3217,7 +3217,7 @@ module front_classify_forward (
     if (same_3_q) begin
       spot_d = chosen | 14'h3000;
     end
-    found_d = any & (~sweep);
+    found_d = any;
     result_d = merged;
     hit = found_q;
     value = result_q;
@@ -3765,7 +3765,7 @@ module front_classify_endpoint (
     if (same_3_q) begin
       spot_d = chosen | 14'h3000;
     end
-    found_d = any & (~sweep);
+    found_d = any;
     result_d = merged;
     hit = found_q;
     value = result_q;

@@ -3668,7 +3668,7 @@ module ipos_card_wide_classify_forward (
     if (same_3_q) begin
       spot_d = chosen | 14'h3000;
     end
-    found_d = any & (~sweep);
+    found_d = any;
     result_d = merged;
     hit = found_q;
     value = result_q;
@@ -4216,7 +4216,7 @@ module ipos_card_wide_classify_endpoint (
     if (same_3_q) begin
       spot_d = chosen | 14'h3000;
     end
-    found_d = any & (~sweep);
+    found_d = any;
     result_d = merged;
     hit = found_q;
     value = result_q;

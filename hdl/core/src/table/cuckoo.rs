@@ -4,7 +4,7 @@ use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
 block! {
-    /// `AW` = log2(slots per bank), `VW` = bits of a value, `EW` = `VW` + 98. A commit and a lookup must not come in
+    /// `AW` = log2(slots per bank), `VW` = bits of a value, `EW` = `VW` + 98. A commit (or a sweep) and a lookup must not come in
     /// the same cycle; an idle pipeline reads slot 0, and nobody looks at the result.
     pub struct Cuckoo[const AW: usize, const VW: usize, const EW: usize][AW, VW, EW] {
         pub clock: Signal<In, Clock>,
@@ -125,8 +125,7 @@ impl<const AW: usize, const VW: usize, const EW: usize> Logic for Cuckoo<AW, VW,
         if self.same[3].q.val() {
             self.spot.d.next = self.chosen.val() | 0x3000;
         }
-        // what is emptied and read at once may give any word
-        self.found.d.next = self.any.val() & !self.sweep.val();
+        self.found.d.next = self.any.val();
         self.result.d.next = self.merged.val();
         self.hit.next = self.found.q.val();
         self.value.next = self.result.q.val();

@@ -8,7 +8,7 @@
     if (start) assume (!busy);
     assume (settings[4:1] >= 3 && settings[4:1] <= 12);
     assume (settings[74:69] == 0);           // completions begin at a line
-    if (fifo_level == 16) assume (!write);
+    if (fifo_level == 15) assume (!write);
     // the FIFO's own proof
     if (fifo_valid) assume (fifo_level != 0);
   end
@@ -31,7 +31,7 @@
     if (fifo_read) assert (fv_go);
   end
   always @(*) begin
-    assert (fifo_level <= 16);
+    assert (fifo_level <= 15);
     if (!sending_q) assert (fv_beats == 0);
     else begin
       assert (upper_q == fv_beats[0] && left_q >= 1 && left_q <= 4);

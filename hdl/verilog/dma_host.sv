@@ -681,14 +681,9 @@ module dma_host_front_sends_asked_ram (
     input  logic [48:0] write_data,
     input  logic write_enable
 );
-  (* no_rw_check *) logic [48:0] mem [15:0];
-  always_ff @(posedge clock) begin
-    read_data <= mem[read_address];
-  `ifndef SYNTHESIS
-    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
-  `endif
-    if (write_enable) mem[write_address] <= write_data;
-  end
+  logic [48:0] mem [15:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
 
 module dma_host_front_sends_asked (
@@ -702,34 +697,33 @@ module dma_host_front_sends_asked (
     output logic [4:0] level
 );
   localparam logic [4:0] c_back = 5'h1f;
-  logic [4:0] rd_next;
   logic [4:0] step;
   logic [3:0] ram_read_address;
   logic [48:0] ram_read_data;
   logic [3:0] ram_write_address;
   logic [48:0] ram_write_data;
   logic ram_write_enable;
-  logic [4:0] wr_d;
-  logic [4:0] wr_q;
-  logic [4:0] rd_d;
-  logic [4:0] rd_q;
-  logic full_word_d;
-  logic full_word_q;
+  logic [3:0] wr_d;
+  logic [3:0] wr_q;
+  logic [3:0] rd_d;
+  logic [3:0] rd_q;
   logic [4:0] count_d;
   logic [4:0] count_q;
+  logic some_d;
+  logic some_q;
 
   initial begin
-    wr_q = 5'h0;
-    rd_q = 5'h0;
-    full_word_q = 1'h0;
+    wr_q = 4'h0;
+    rd_q = 4'h0;
     count_q = 5'h0;
+    some_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
-    full_word_q <= full_word_d;
     count_q <= count_d;
+    some_q <= some_d;
   end
 
   dma_host_front_sends_asked_ram ram (
@@ -744,24 +738,23 @@ module dma_host_front_sends_asked (
   always_comb begin
     wr_d = wr_q;
     rd_d = rd_q;
-    full_word_d = full_word_q;
     count_d = count_q;
-    rd_next = rd_q;
-    if (read) begin
-      rd_next = rd_q + 5'h1;
-    end
-    rd_d = rd_next;
-    if (write) begin
-      wr_d = wr_q + 5'h1;
-    end
-    ram_write_address = wr_q[3:0];
+    some_d = some_q;
+    ram_write_address = wr_q;
     ram_write_data = data_in;
-    ram_write_enable = write;
-    ram_read_address = rd_next[3:0];
-    full_word_d = rd_next != wr_q;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
     data_out = ram_read_data;
-    valid = full_word_q;
+    valid = some_q;
     level = count_q;
+    if (read) begin
+      rd_d = rd_q + 4'h1;
+      some_d = count_q != 5'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 4'h1;
+      some_d = 1'h1;
+    end
     step = 5'h1;
     if (read) begin
       step = c_back;
@@ -770,10 +763,10 @@ module dma_host_front_sends_asked (
       count_d = count_q + step;
     end
     if (reset) begin
-      wr_d = 5'h0;
-      rd_d = 5'h0;
-      full_word_d = 1'h0;
+      wr_d = 4'h0;
+      rd_d = 4'h0;
       count_d = 5'h0;
+      some_d = 1'h0;
     end
   end
 endmodule
@@ -1120,14 +1113,9 @@ module dma_host_receive_done_fifo_ram (
     input  logic [127:0] write_data,
     input  logic write_enable
 );
-  (* no_rw_check *) logic [127:0] mem [15:0];
-  always_ff @(posedge clock) begin
-    read_data <= mem[read_address];
-  `ifndef SYNTHESIS
-    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
-  `endif
-    if (write_enable) mem[write_address] <= write_data;
-  end
+  logic [127:0] mem [15:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
 
 module dma_host_receive_done_fifo (
@@ -1141,34 +1129,33 @@ module dma_host_receive_done_fifo (
     output logic [4:0] level
 );
   localparam logic [4:0] c_back = 5'h1f;
-  logic [4:0] rd_next;
   logic [4:0] step;
   logic [3:0] ram_read_address;
   logic [127:0] ram_read_data;
   logic [3:0] ram_write_address;
   logic [127:0] ram_write_data;
   logic ram_write_enable;
-  logic [4:0] wr_d;
-  logic [4:0] wr_q;
-  logic [4:0] rd_d;
-  logic [4:0] rd_q;
-  logic full_word_d;
-  logic full_word_q;
+  logic [3:0] wr_d;
+  logic [3:0] wr_q;
+  logic [3:0] rd_d;
+  logic [3:0] rd_q;
   logic [4:0] count_d;
   logic [4:0] count_q;
+  logic some_d;
+  logic some_q;
 
   initial begin
-    wr_q = 5'h0;
-    rd_q = 5'h0;
-    full_word_q = 1'h0;
+    wr_q = 4'h0;
+    rd_q = 4'h0;
     count_q = 5'h0;
+    some_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
-    full_word_q <= full_word_d;
     count_q <= count_d;
+    some_q <= some_d;
   end
 
   dma_host_receive_done_fifo_ram ram (
@@ -1183,24 +1170,23 @@ module dma_host_receive_done_fifo (
   always_comb begin
     wr_d = wr_q;
     rd_d = rd_q;
-    full_word_d = full_word_q;
     count_d = count_q;
-    rd_next = rd_q;
-    if (read) begin
-      rd_next = rd_q + 5'h1;
-    end
-    rd_d = rd_next;
-    if (write) begin
-      wr_d = wr_q + 5'h1;
-    end
-    ram_write_address = wr_q[3:0];
+    some_d = some_q;
+    ram_write_address = wr_q;
     ram_write_data = data_in;
-    ram_write_enable = write;
-    ram_read_address = rd_next[3:0];
-    full_word_d = rd_next != wr_q;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
     data_out = ram_read_data;
-    valid = full_word_q;
+    valid = some_q;
     level = count_q;
+    if (read) begin
+      rd_d = rd_q + 4'h1;
+      some_d = count_q != 5'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 4'h1;
+      some_d = 1'h1;
+    end
     step = 5'h1;
     if (read) begin
       step = c_back;
@@ -1209,10 +1195,10 @@ module dma_host_receive_done_fifo (
       count_d = count_q + step;
     end
     if (reset) begin
-      wr_d = 5'h0;
-      rd_d = 5'h0;
-      full_word_d = 1'h0;
+      wr_d = 4'h0;
+      rd_d = 4'h0;
       count_d = 5'h0;
+      some_d = 1'h0;
     end
   end
 endmodule
@@ -1823,6 +1809,168 @@ module dma_host_receive_writes (
   end
 endmodule
 
+module dma_host_receive_slice (
+    input  logic clock,
+    input  logic reset,
+    input  logic [68:0] s_beat,
+    input  logic [127:0] s_meta,
+    input  logic s_valid,
+    output logic s_ready,
+    output logic [68:0] m_beat,
+    output logic [127:0] m_meta,
+    output logic m_valid,
+    input  logic m_ready
+);
+  logic go;
+  logic [68:0] beat_d;
+  logic [68:0] beat_q;
+  logic [127:0] meta_d;
+  logic [127:0] meta_q;
+  logic full_d;
+  logic full_q;
+  logic [68:0] spare_beat_d;
+  logic [68:0] spare_beat_q;
+  logic [127:0] spare_meta_d;
+  logic [127:0] spare_meta_q;
+  logic waits_d;
+  logic waits_q;
+
+  initial begin
+    beat_q = 69'h0;
+    meta_q = 128'h0;
+    full_q = 1'h0;
+    spare_beat_q = 69'h0;
+    spare_meta_q = 128'h0;
+    waits_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    beat_q <= beat_d;
+    meta_q <= meta_d;
+    full_q <= full_d;
+    spare_beat_q <= spare_beat_d;
+    spare_meta_q <= spare_meta_d;
+    waits_q <= waits_d;
+  end
+
+  always_comb begin
+    beat_d = beat_q;
+    meta_d = meta_q;
+    full_d = full_q;
+    spare_beat_d = spare_beat_q;
+    spare_meta_d = spare_meta_q;
+    waits_d = waits_q;
+    go = m_ready | (~full_q);
+    s_ready = ~waits_q;
+    m_beat = beat_q;
+    m_meta = meta_q;
+    m_valid = full_q;
+    meta_d = meta_q;
+    spare_meta_d = spare_meta_q;
+    if (go) begin
+      beat_d = s_beat;
+      meta_d = s_meta;
+      full_d = s_valid;
+      waits_d = 1'h0;
+      if (waits_q) begin
+        beat_d = spare_beat_q;
+        meta_d = spare_meta_q;
+        full_d = 1'h1;
+      end
+    end
+    if (~waits_q) begin
+      spare_beat_d = s_beat;
+      spare_meta_d = s_meta;
+      waits_d = s_valid & (~go);
+    end
+    if (reset) begin
+      full_d = 1'h0;
+      waits_d = 1'h0;
+    end
+  end
+endmodule
+
+module dma_host_write_slice (
+    input  logic clock,
+    input  logic reset,
+    input  logic [68:0] s_beat,
+    input  logic [80:0] s_meta,
+    input  logic s_valid,
+    output logic s_ready,
+    output logic [68:0] m_beat,
+    output logic [80:0] m_meta,
+    output logic m_valid,
+    input  logic m_ready
+);
+  logic go;
+  logic [68:0] beat_d;
+  logic [68:0] beat_q;
+  logic [80:0] meta_d;
+  logic [80:0] meta_q;
+  logic full_d;
+  logic full_q;
+  logic [68:0] spare_beat_d;
+  logic [68:0] spare_beat_q;
+  logic [80:0] spare_meta_d;
+  logic [80:0] spare_meta_q;
+  logic waits_d;
+  logic waits_q;
+
+  initial begin
+    beat_q = 69'h0;
+    meta_q = 81'h0;
+    full_q = 1'h0;
+    spare_beat_q = 69'h0;
+    spare_meta_q = 81'h0;
+    waits_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    beat_q <= beat_d;
+    meta_q <= meta_d;
+    full_q <= full_d;
+    spare_beat_q <= spare_beat_d;
+    spare_meta_q <= spare_meta_d;
+    waits_q <= waits_d;
+  end
+
+  always_comb begin
+    beat_d = beat_q;
+    meta_d = meta_q;
+    full_d = full_q;
+    spare_beat_d = spare_beat_q;
+    spare_meta_d = spare_meta_q;
+    waits_d = waits_q;
+    go = m_ready | (~full_q);
+    s_ready = ~waits_q;
+    m_beat = beat_q;
+    m_meta = meta_q;
+    m_valid = full_q;
+    meta_d = meta_q;
+    spare_meta_d = spare_meta_q;
+    if (go) begin
+      beat_d = s_beat;
+      meta_d = s_meta;
+      full_d = s_valid;
+      waits_d = 1'h0;
+      if (waits_q) begin
+        beat_d = spare_beat_q;
+        meta_d = spare_meta_q;
+        full_d = 1'h1;
+      end
+    end
+    if (~waits_q) begin
+      spare_beat_d = s_beat;
+      spare_meta_d = s_meta;
+      waits_d = s_valid & (~go);
+    end
+    if (reset) begin
+      full_d = 1'h0;
+      waits_d = 1'h0;
+    end
+  end
+endmodule
+
 module dma_host_descriptor_reads (
     input  logic clock,
     input  logic reset,
@@ -2384,6 +2532,33 @@ module dma_host (
   logic [80:0] writes_m_meta;
   logic writes_m_valid;
   logic writes_m_ready;
+  logic receive_slice_reset;
+  logic [68:0] receive_slice_s_beat;
+  logic [127:0] receive_slice_s_meta;
+  logic receive_slice_s_valid;
+  logic receive_slice_s_ready;
+  logic [68:0] receive_slice_m_beat;
+  logic [127:0] receive_slice_m_meta;
+  logic receive_slice_m_valid;
+  logic receive_slice_m_ready;
+  logic control_slice_reset;
+  logic [68:0] control_slice_s_beat;
+  logic [127:0] control_slice_s_meta;
+  logic control_slice_s_valid;
+  logic control_slice_s_ready;
+  logic [68:0] control_slice_m_beat;
+  logic [127:0] control_slice_m_meta;
+  logic control_slice_m_valid;
+  logic control_slice_m_ready;
+  logic write_slice_reset;
+  logic [68:0] write_slice_s_beat;
+  logic [80:0] write_slice_s_meta;
+  logic write_slice_s_valid;
+  logic write_slice_s_ready;
+  logic [68:0] write_slice_m_beat;
+  logic [80:0] write_slice_m_meta;
+  logic write_slice_m_valid;
+  logic write_slice_m_ready;
   logic descriptor_reads_reset;
   logic [68:0] descriptor_reads_a_beat;
   logic [79:0] descriptor_reads_a_meta;
@@ -2983,6 +3158,45 @@ module dma_host (
       .m_ready(writes_m_ready)
   );
 
+  dma_host_receive_slice receive_slice (
+      .clock(clock),
+      .reset(receive_slice_reset),
+      .s_beat(receive_slice_s_beat),
+      .s_meta(receive_slice_s_meta),
+      .s_valid(receive_slice_s_valid),
+      .s_ready(receive_slice_s_ready),
+      .m_beat(receive_slice_m_beat),
+      .m_meta(receive_slice_m_meta),
+      .m_valid(receive_slice_m_valid),
+      .m_ready(receive_slice_m_ready)
+  );
+
+  dma_host_receive_slice control_slice (
+      .clock(clock),
+      .reset(control_slice_reset),
+      .s_beat(control_slice_s_beat),
+      .s_meta(control_slice_s_meta),
+      .s_valid(control_slice_s_valid),
+      .s_ready(control_slice_s_ready),
+      .m_beat(control_slice_m_beat),
+      .m_meta(control_slice_m_meta),
+      .m_valid(control_slice_m_valid),
+      .m_ready(control_slice_m_ready)
+  );
+
+  dma_host_write_slice write_slice (
+      .clock(clock),
+      .reset(write_slice_reset),
+      .s_beat(write_slice_s_beat),
+      .s_meta(write_slice_s_meta),
+      .s_valid(write_slice_s_valid),
+      .s_ready(write_slice_s_ready),
+      .m_beat(write_slice_m_beat),
+      .m_meta(write_slice_m_meta),
+      .m_valid(write_slice_m_valid),
+      .m_ready(write_slice_m_ready)
+  );
+
   dma_host_descriptor_reads descriptor_reads (
       .clock(clock),
       .reset(descriptor_reads_reset),
@@ -3099,6 +3313,9 @@ module dma_host (
     urgent_writes_reset = reset;
     bulk_writes_reset = reset;
     writes_reset = reset;
+    receive_slice_reset = reset;
+    control_slice_reset = reset;
+    write_slice_reset = reset;
     descriptor_reads_reset = reset;
     front_reads_reset = reset;
     back_reads_reset = reset;
@@ -3209,10 +3426,14 @@ module dma_host (
     back_ring_beat = data_beat;
     back_ring_beat_valid = data_valid & (data_client == 3'h3);
     back_control_error = back_ring_error;
-    receive_frames_s_beat = receive_beat;
-    receive_frames_s_meta = receive_meta;
-    receive_frames_s_valid = receive_valid;
-    receive_ready = receive_frames_s_ready;
+    receive_slice_s_beat = receive_beat;
+    receive_slice_s_meta = receive_meta;
+    receive_slice_s_valid = receive_valid;
+    receive_ready = receive_slice_s_ready;
+    receive_frames_s_beat = receive_slice_m_beat;
+    receive_frames_s_meta = receive_slice_m_meta;
+    receive_frames_s_valid = receive_slice_m_valid;
+    receive_slice_m_ready = receive_frames_s_ready;
     receive_frames_descriptor = receive_ring_descriptor;
     receive_frames_descriptor_valid = receive_ring_valid;
     receive_ring_take = receive_frames_descriptor_take;
@@ -3222,10 +3443,14 @@ module dma_host (
     receive_done_idle = receive_frames_idle;
     receive_control_fail = receive_frames_fail;
     receive_control_busy = (receive_ring_busy | receive_frames_busy) | receive_done_busy;
-    control_frames_s_beat = control_beat;
-    control_frames_s_meta = control_meta;
-    control_frames_s_valid = control_valid;
-    control_ready = control_frames_s_ready;
+    control_slice_s_beat = control_beat;
+    control_slice_s_meta = control_meta;
+    control_slice_s_valid = control_valid;
+    control_ready = control_slice_s_ready;
+    control_frames_s_beat = control_slice_m_beat;
+    control_frames_s_meta = control_slice_m_meta;
+    control_frames_s_valid = control_slice_m_valid;
+    control_slice_m_ready = control_frames_s_ready;
     control_frames_descriptor = control_ring_descriptor;
     control_frames_descriptor_valid = control_ring_valid;
     control_ring_take = control_frames_descriptor_take;
@@ -3342,14 +3567,18 @@ module dma_host (
     writes_b_meta = bulk_writes_m_meta;
     writes_b_valid = bulk_writes_m_valid;
     bulk_writes_m_ready = writes_b_ready;
-    write_beat = writes_m_beat;
-    write_target = writes_m_meta;
-    write_valid = writes_m_valid;
-    writes_m_ready = write_ready;
-    ends = (writes_m_valid & write_ready) & writes_m_beat[67];
+    write_slice_s_beat = writes_m_beat;
+    write_slice_s_meta = writes_m_meta;
+    write_slice_s_valid = writes_m_valid;
+    writes_m_ready = write_slice_s_ready;
+    write_beat = write_slice_m_beat;
+    write_target = write_slice_m_meta;
+    write_valid = write_slice_m_valid;
+    write_slice_m_ready = write_ready;
+    ends = (write_slice_m_valid & write_ready) & write_slice_m_beat[67];
     raise = 6'h0;
-    if (ends & writes_m_meta[77]) begin
-      raise = c_raise << writes_m_meta[80:78];
+    if (ends & write_slice_m_meta[77]) begin
+      raise = c_raise << write_slice_m_meta[80:78];
     end
     interrupts_raise = raise;
     if (raise_error) begin

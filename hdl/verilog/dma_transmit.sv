@@ -10,14 +10,9 @@ module dma_transmit_asked_ram (
     input  logic [48:0] write_data,
     input  logic write_enable
 );
-  (* no_rw_check *) logic [48:0] mem [15:0];
-  always_ff @(posedge clock) begin
-    read_data <= mem[read_address];
-  `ifndef SYNTHESIS
-    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
-  `endif
-    if (write_enable) mem[write_address] <= write_data;
-  end
+  logic [48:0] mem [15:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
 
 module dma_transmit_asked (
@@ -31,34 +26,33 @@ module dma_transmit_asked (
     output logic [4:0] level
 );
   localparam logic [4:0] c_back = 5'h1f;
-  logic [4:0] rd_next;
   logic [4:0] step;
   logic [3:0] ram_read_address;
   logic [48:0] ram_read_data;
   logic [3:0] ram_write_address;
   logic [48:0] ram_write_data;
   logic ram_write_enable;
-  logic [4:0] wr_d;
-  logic [4:0] wr_q;
-  logic [4:0] rd_d;
-  logic [4:0] rd_q;
-  logic full_word_d;
-  logic full_word_q;
+  logic [3:0] wr_d;
+  logic [3:0] wr_q;
+  logic [3:0] rd_d;
+  logic [3:0] rd_q;
   logic [4:0] count_d;
   logic [4:0] count_q;
+  logic some_d;
+  logic some_q;
 
   initial begin
-    wr_q = 5'h0;
-    rd_q = 5'h0;
-    full_word_q = 1'h0;
+    wr_q = 4'h0;
+    rd_q = 4'h0;
     count_q = 5'h0;
+    some_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
-    full_word_q <= full_word_d;
     count_q <= count_d;
+    some_q <= some_d;
   end
 
   dma_transmit_asked_ram ram (
@@ -73,24 +67,23 @@ module dma_transmit_asked (
   always_comb begin
     wr_d = wr_q;
     rd_d = rd_q;
-    full_word_d = full_word_q;
     count_d = count_q;
-    rd_next = rd_q;
-    if (read) begin
-      rd_next = rd_q + 5'h1;
-    end
-    rd_d = rd_next;
-    if (write) begin
-      wr_d = wr_q + 5'h1;
-    end
-    ram_write_address = wr_q[3:0];
+    some_d = some_q;
+    ram_write_address = wr_q;
     ram_write_data = data_in;
-    ram_write_enable = write;
-    ram_read_address = rd_next[3:0];
-    full_word_d = rd_next != wr_q;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
     data_out = ram_read_data;
-    valid = full_word_q;
+    valid = some_q;
     level = count_q;
+    if (read) begin
+      rd_d = rd_q + 4'h1;
+      some_d = count_q != 5'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 4'h1;
+      some_d = 1'h1;
+    end
     step = 5'h1;
     if (read) begin
       step = c_back;
@@ -99,10 +92,10 @@ module dma_transmit_asked (
       count_d = count_q + step;
     end
     if (reset) begin
-      wr_d = 5'h0;
-      rd_d = 5'h0;
-      full_word_d = 1'h0;
+      wr_d = 4'h0;
+      rd_d = 4'h0;
       count_d = 5'h0;
+      some_d = 1'h0;
     end
   end
 endmodule

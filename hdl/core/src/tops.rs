@@ -12,7 +12,9 @@ use crate::measured::Front;
 use crate::parse::{Fold, LaneSum, Parser, Rx, Verify, Vlan};
 use crate::pcie;
 use crate::route::{Dispatch, Encap, Rate, Routes};
-use crate::stream::{Ahead, Arbiter, Beat, Fifo, FrameFifo, FromAxis, Inlet, Outlet, SmallFifo, Through, ToAxis};
+use crate::stream::{
+    Ahead, Arbiter, Beat, Fifo, FrameFifo, FromAxis, Inlet, Outlet, Slice, SmallFifo, Through, ToAxis,
+};
 use crate::table::{Cuckoo, Entries, Hash};
 use crate::wide;
 
@@ -41,6 +43,7 @@ pub fn tops() -> Vec<Top> {
         "small_fifo" = SmallFifo<Bits<8>, 2, 3>,
         "through" = Through<Bits<8>, 2, 3>,
         "ahead" = Ahead<Bits<8>>,
+        "slice" = Slice<Bits<8>>,
         "frame_fifo_narrow" = FrameFifo<Bits<4>, 3, 4>,
         "cuckoo_narrow" = Cuckoo<2, 10, 108>,
         "frame_fifo" = FrameFifo<Bits<128>, 6, 7>,

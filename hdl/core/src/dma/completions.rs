@@ -1,6 +1,6 @@
 //! Writes a queue's completions in order, up to four at a time into one line of 64 bytes.
 use super::{Settings, Target};
-use crate::stream::{Beat, Fifo};
+use crate::stream::{Beat, SmallFifo};
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -17,7 +17,7 @@ block! {
         pub vector: Signal<In, Bits<3>>,
         pub entry: Signal<In, Bits<128>>,
         pub write: Signal<In, Bit>,
-        /// Entries that wait here, of 16.
+        /// Entries that wait here, 15 at most.
         pub level: Signal<Out, Bits<5>>,
         /// Write port.
         pub beat: Signal<Out, Beat>,
@@ -27,7 +27,7 @@ block! {
         /// Entries written so far.
         pub head: Signal<Out, Bits<16>>,
         pub busy: Signal<Out, Bit>,
-        fifo: Fifo<Bits<128>, 4, 5>,
+        fifo: SmallFifo<Bits<128>, 4, 5>,
         count: DFF<Bits<16>>,
         sending: DFF<Bit>,
         upper: DFF<Bit>,

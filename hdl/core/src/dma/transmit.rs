@@ -1,6 +1,6 @@
 //! Frames from host memory: several reads under way, frames in order, each with its completion.
 use super::Fetch;
-use crate::stream::{Beat, Fifo};
+use crate::stream::{Beat, SmallFifo};
 use ipos_abi::queue::{STATUS_SHIFT, Status};
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
@@ -37,7 +37,7 @@ block! {
         pub fail: Signal<Out, Bit>,
         pub busy: Signal<Out, Bit>,
         // what was asked for: length 11:0, checksum 44:12, status 48:45
-        asked: Fifo<Bits<49>, 4, 5>,
+        asked: SmallFifo<Bits<49>, 4, 5>,
         state: DFF<Bits<2>>, // 0 waits, 1 judges, 2 waits for room, 3 asks
         d: DFF<Bits<128>>,
         status: DFF<Bits<4>>,

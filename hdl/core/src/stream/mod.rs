@@ -7,6 +7,7 @@ mod fifo;
 mod frame_fifo;
 mod gate;
 mod lut_ram;
+mod slice;
 mod small_fifo;
 mod through;
 
@@ -18,6 +19,7 @@ pub use fifo::Fifo;
 pub use frame_fifo::FrameFifo;
 pub use gate::{Inlet, Outlet};
 pub use lut_ram::LutRam;
+pub use slice::Slice;
 pub use small_fifo::SmallFifo;
 pub use through::Through;
 

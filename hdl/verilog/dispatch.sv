@@ -88,7 +88,7 @@ module dispatch (
     input  logic l4_ok,
     input  logic cover_ok,
     input  logic tail_valid,
-    input  logic [88:0] detail,
+    input  logic [66:0] detail,
     output logic detail_read,
     output logic take,
     output logic take_last,
@@ -490,9 +490,9 @@ module dispatch (
     outcome_reg_d = code;
     outcome_strobe_d = ended_q;
     hit_reg_d = (ended_q & to_wire_q) & (code == c_forwarded);
-    place_early_d = detail[80:67];
+    place_early_d = 14'(detail[66:35]);
     bytes_early_d = 16'(stop1_q - 17'hd);
-    flags_early_d = detail[88:81];
+    flags_early_d = 8'(detail[66:35] >> 14);
     place_reg_d = place_early_q;
     bytes_reg_d = bytes_early_q;
     flags_reg_d = flags_early_q;

@@ -1248,6 +1248,14 @@ module dma_host_receive_done (
   logic [80:0] t_q;
   logic phase_d;
   logic phase_q;
+  logic due_d;
+  logic due_q;
+  logic [80:0] next_d;
+  logic [80:0] next_q;
+  logic [2:0] next_left_d;
+  logic [2:0] next_left_q;
+  logic next_phase_d;
+  logic next_phase_q;
 
   initial begin
     count_q = 16'h0;
@@ -1256,6 +1264,10 @@ module dma_host_receive_done (
     left_q = 3'h0;
     t_q = 81'h0;
     phase_q = 1'h0;
+    due_q = 1'h0;
+    next_q = 81'h0;
+    next_left_q = 3'h0;
+    next_phase_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -1265,6 +1277,10 @@ module dma_host_receive_done (
     left_q <= left_d;
     t_q <= t_d;
     phase_q <= phase_d;
+    due_q <= due_d;
+    next_q <= next_d;
+    next_left_q <= next_left_d;
+    next_phase_q <= next_phase_d;
   end
 
   dma_host_receive_done_fifo fifo (
@@ -1285,6 +1301,10 @@ module dma_host_receive_done (
     left_d = left_q;
     t_d = t_q;
     phase_d = phase_q;
+    due_d = due_q;
+    next_d = next_q;
+    next_left_d = next_left_q;
+    next_phase_d = next_phase_q;
     fifo_reset = reset | start;
     fifo_data_in = entry;
     fifo_write = write;
@@ -1300,12 +1320,16 @@ module dma_host_receive_done (
     to[76:64] = {10'h0, batch} << 4;
     to[77] = 1'h1;
     to[80:78] = vector;
-    if (((~sending_q) & fifo_valid) & (idle | (fifo_level >= {2'h0, line}))) begin
+    next_d = to;
+    next_left_d = batch;
+    next_phase_d = ~lap[0];
+    due_d = (((~sending_q) & (~due_q)) & fifo_valid) & (idle | (fifo_level >= {2'h0, line}));
+    if (due_q) begin
       sending_d = 1'h1;
       upper_d = 1'h0;
-      t_d = to;
-      left_d = batch;
-      phase_d = ~lap[0];
+      t_d = next_q;
+      left_d = next_left_q;
+      phase_d = next_phase_q;
     end
     o[63:0] = fifo_data_out[63:0];
     o[66:64] = 3'h7;
@@ -1341,6 +1365,7 @@ module dma_host_receive_done (
     if (reset) begin
       count_d = 16'h0;
       sending_d = 1'h0;
+      due_d = 1'h0;
     end
   end
 endmodule

@@ -3887,7 +3887,7 @@ module front_classify_judge (
     input  logic [11:0] vlan,
     input  logic vlan_enable,
     output logic [20:0] verdict,
-    output logic [88:0] detail,
+    output logic [66:0] detail,
     output logic asks
 );
   localparam logic [4:0] c_ipos_front = 5'h5;
@@ -3913,7 +3913,7 @@ module front_classify_judge (
   logic vlan_ok;
   logic [2:0] l3;
   logic [20:0] v;
-  logic [88:0] d;
+  logic [66:0] d;
   logic a;
 
   always_comb begin
@@ -3946,9 +3946,7 @@ module front_classify_judge (
     v[20:4] = meta[57:41];
     d[18] = meta[106];
     d[34:19] = meta[122:107];
-    d[66:35] = 32'h0;
-    d[80:67] = 14'h0;
-    d[88:81] = meta[40:33];
+    d[66:35] = {24'h0, meta[40:33]} << 14;
     if (meta[0]) begin
       d[4:0] = c_runt;
     end else if (~meta[1]) begin
@@ -4003,7 +4001,7 @@ endmodule
 
 module front_classify_decide (
     input  logic [20:0] judged,
-    input  logic [88:0] judged_detail,
+    input  logic [66:0] judged_detail,
     input  logic asks,
     input  logic ip_ok,
     input  logic [47:0] src_mac,
@@ -4022,7 +4020,7 @@ module front_classify_decide (
     input  logic allow,
     input  logic room,
     output logic [20:0] verdict,
-    output logic [88:0] detail,
+    output logic [66:0] detail,
     output logic [152:0] route
 );
   localparam logic [1:0] c_act_forward = 2'h0;
@@ -4039,14 +4037,14 @@ module front_classify_decide (
   localparam logic [4:0] r_miss = 5'h0;
   logic inner;
   logic [20:0] v;
-  logic [88:0] d;
+  logic [66:0] d;
   logic [152:0] r;
 
   always_comb begin
     inner = judged[3];
     v = judged;
     d = judged_detail;
-    d[80:67] = place;
+    d[66:35] = 32'h0;
     r[144] = udp;
     r[79:48] = src_ip;
     r[95:80] = src_port;
@@ -4065,6 +4063,7 @@ module front_classify_decide (
         end
       end else if (action == c_act_forward) begin
         v[1] = 1'h0;
+        d[66:35] = judged_detail[66:35] | {18'h0, place};
         if (~ip_ok) begin
           d[4:0] = c_header;
         end else if (~neighbour_valid) begin
@@ -4110,7 +4109,7 @@ module front_classify (
     input  logic back_ipos_ok,
     output logic back_sums_read,
     output logic [20:0] verdict,
-    output logic [88:0] detail,
+    output logic [66:0] detail,
     output logic front_write,
     output logic back_write,
     output logic [152:0] route,
@@ -4194,10 +4193,10 @@ module front_classify (
   logic [11:0] judge_vlan;
   logic judge_vlan_enable;
   logic [20:0] judge_verdict;
-  logic [88:0] judge_detail;
+  logic [66:0] judge_detail;
   logic judge_asks;
   logic [20:0] decide_judged;
-  logic [88:0] decide_judged_detail;
+  logic [66:0] decide_judged_detail;
   logic decide_asks;
   logic decide_ip_ok;
   logic [47:0] decide_src_mac;
@@ -4216,7 +4215,7 @@ module front_classify (
   logic decide_allow;
   logic decide_room;
   logic [20:0] decide_verdict;
-  logic [88:0] decide_detail;
+  logic [66:0] decide_detail;
   logic [152:0] decide_route;
   logic turn_d;
   logic turn_q;
@@ -4268,8 +4267,8 @@ module front_classify (
   logic ipos_ok8_q;
   logic [20:0] verdict9_d;
   logic [20:0] verdict9_q;
-  logic [88:0] detail9_d;
-  logic [88:0] detail9_q;
+  logic [66:0] detail9_d;
+  logic [66:0] detail9_q;
   logic asks9_d;
   logic asks9_q;
   logic ip_ok9_d;
@@ -4335,7 +4334,7 @@ module front_classify (
     ip_ok8_q = 1'h0;
     ipos_ok8_q = 1'h0;
     verdict9_q = 21'h0;
-    detail9_q = 89'h0;
+    detail9_q = 67'h0;
     asks9_q = 1'h0;
     ip_ok9_q = 1'h0;
     src_mac9_q = 48'h0;
@@ -4816,12 +4815,12 @@ endmodule
 module front_details_ram (
     input  logic clock,
     input  logic [5:0] read_address,
-    output logic [88:0] read_data,
+    output logic [66:0] read_data,
     input  logic [5:0] write_address,
-    input  logic [88:0] write_data,
+    input  logic [66:0] write_data,
     input  logic write_enable
 );
-  (* no_rw_check *) logic [88:0] mem [63:0];
+  (* no_rw_check *) logic [66:0] mem [63:0];
   always_ff @(posedge clock) begin
     read_data <= mem[read_address];
   `ifndef SYNTHESIS
@@ -4834,9 +4833,9 @@ endmodule
 module front_details (
     input  logic clock,
     input  logic reset,
-    input  logic [88:0] data_in,
+    input  logic [66:0] data_in,
     input  logic write,
-    output logic [88:0] data_out,
+    output logic [66:0] data_out,
     output logic valid,
     input  logic read,
     output logic [6:0] level
@@ -4845,9 +4844,9 @@ module front_details (
   logic [6:0] rd_next;
   logic [6:0] step;
   logic [5:0] ram_read_address;
-  logic [88:0] ram_read_data;
+  logic [66:0] ram_read_data;
   logic [5:0] ram_write_address;
-  logic [88:0] ram_write_data;
+  logic [66:0] ram_write_data;
   logic ram_write_enable;
   logic [6:0] wr_d;
   logic [6:0] wr_q;
@@ -4975,7 +4974,7 @@ module front_dispatch (
     input  logic l4_ok,
     input  logic cover_ok,
     input  logic tail_valid,
-    input  logic [88:0] detail,
+    input  logic [66:0] detail,
     output logic detail_read,
     output logic take,
     output logic take_last,
@@ -5377,9 +5376,9 @@ module front_dispatch (
     outcome_reg_d = code;
     outcome_strobe_d = ended_q;
     hit_reg_d = (ended_q & to_wire_q) & (code == c_forwarded);
-    place_early_d = detail[80:67];
+    place_early_d = 14'(detail[66:35]);
     bytes_early_d = 16'(stop1_q - 17'hd);
-    flags_early_d = detail[88:81];
+    flags_early_d = 8'(detail[66:35] >> 14);
     place_reg_d = place_early_q;
     bytes_reg_d = bytes_early_q;
     flags_reg_d = flags_early_q;
@@ -6158,7 +6157,7 @@ module front (
   logic classify_back_ipos_ok;
   logic classify_back_sums_read;
   logic [20:0] classify_verdict;
-  logic [88:0] classify_detail;
+  logic [66:0] classify_detail;
   logic classify_front_write;
   logic classify_back_write;
   logic [152:0] classify_route;
@@ -6196,9 +6195,9 @@ module front (
   logic verdicts_read;
   logic [4:0] verdicts_level;
   logic details_reset;
-  logic [88:0] details_data_in;
+  logic [66:0] details_data_in;
   logic details_write;
-  logic [88:0] details_data_out;
+  logic [66:0] details_data_out;
   logic details_valid;
   logic details_read;
   logic [6:0] details_level;
@@ -6212,7 +6211,7 @@ module front (
   logic dispatch_l4_ok;
   logic dispatch_cover_ok;
   logic dispatch_tail_valid;
-  logic [88:0] dispatch_detail;
+  logic [66:0] dispatch_detail;
   logic dispatch_detail_read;
   logic dispatch_take;
   logic dispatch_take_last;

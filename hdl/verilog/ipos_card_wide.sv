@@ -4338,7 +4338,7 @@ module ipos_card_wide_classify_judge (
     input  logic [11:0] vlan,
     input  logic vlan_enable,
     output logic [20:0] verdict,
-    output logic [88:0] detail,
+    output logic [66:0] detail,
     output logic asks
 );
   localparam logic [4:0] c_ipos_front = 5'h5;
@@ -4364,7 +4364,7 @@ module ipos_card_wide_classify_judge (
   logic vlan_ok;
   logic [2:0] l3;
   logic [20:0] v;
-  logic [88:0] d;
+  logic [66:0] d;
   logic a;
 
   always_comb begin
@@ -4397,9 +4397,7 @@ module ipos_card_wide_classify_judge (
     v[20:4] = meta[57:41];
     d[18] = meta[106];
     d[34:19] = meta[122:107];
-    d[66:35] = 32'h0;
-    d[80:67] = 14'h0;
-    d[88:81] = meta[40:33];
+    d[66:35] = {24'h0, meta[40:33]} << 14;
     if (meta[0]) begin
       d[4:0] = c_runt;
     end else if (~meta[1]) begin
@@ -4454,7 +4452,7 @@ endmodule
 
 module ipos_card_wide_classify_decide (
     input  logic [20:0] judged,
-    input  logic [88:0] judged_detail,
+    input  logic [66:0] judged_detail,
     input  logic asks,
     input  logic ip_ok,
     input  logic [47:0] src_mac,
@@ -4473,7 +4471,7 @@ module ipos_card_wide_classify_decide (
     input  logic allow,
     input  logic room,
     output logic [20:0] verdict,
-    output logic [88:0] detail,
+    output logic [66:0] detail,
     output logic [152:0] route
 );
   localparam logic [1:0] c_act_forward = 2'h0;
@@ -4490,14 +4488,14 @@ module ipos_card_wide_classify_decide (
   localparam logic [4:0] r_miss = 5'h0;
   logic inner;
   logic [20:0] v;
-  logic [88:0] d;
+  logic [66:0] d;
   logic [152:0] r;
 
   always_comb begin
     inner = judged[3];
     v = judged;
     d = judged_detail;
-    d[80:67] = place;
+    d[66:35] = 32'h0;
     r[144] = udp;
     r[79:48] = src_ip;
     r[95:80] = src_port;
@@ -4516,6 +4514,7 @@ module ipos_card_wide_classify_decide (
         end
       end else if (action == c_act_forward) begin
         v[1] = 1'h0;
+        d[66:35] = judged_detail[66:35] | {18'h0, place};
         if (~ip_ok) begin
           d[4:0] = c_header;
         end else if (~neighbour_valid) begin
@@ -4561,7 +4560,7 @@ module ipos_card_wide_classify (
     input  logic back_ipos_ok,
     output logic back_sums_read,
     output logic [20:0] verdict,
-    output logic [88:0] detail,
+    output logic [66:0] detail,
     output logic front_write,
     output logic back_write,
     output logic [152:0] route,
@@ -4645,10 +4644,10 @@ module ipos_card_wide_classify (
   logic [11:0] judge_vlan;
   logic judge_vlan_enable;
   logic [20:0] judge_verdict;
-  logic [88:0] judge_detail;
+  logic [66:0] judge_detail;
   logic judge_asks;
   logic [20:0] decide_judged;
-  logic [88:0] decide_judged_detail;
+  logic [66:0] decide_judged_detail;
   logic decide_asks;
   logic decide_ip_ok;
   logic [47:0] decide_src_mac;
@@ -4667,7 +4666,7 @@ module ipos_card_wide_classify (
   logic decide_allow;
   logic decide_room;
   logic [20:0] decide_verdict;
-  logic [88:0] decide_detail;
+  logic [66:0] decide_detail;
   logic [152:0] decide_route;
   logic turn_d;
   logic turn_q;
@@ -4719,8 +4718,8 @@ module ipos_card_wide_classify (
   logic ipos_ok8_q;
   logic [20:0] verdict9_d;
   logic [20:0] verdict9_q;
-  logic [88:0] detail9_d;
-  logic [88:0] detail9_q;
+  logic [66:0] detail9_d;
+  logic [66:0] detail9_q;
   logic asks9_d;
   logic asks9_q;
   logic ip_ok9_d;
@@ -4786,7 +4785,7 @@ module ipos_card_wide_classify (
     ip_ok8_q = 1'h0;
     ipos_ok8_q = 1'h0;
     verdict9_q = 21'h0;
-    detail9_q = 89'h0;
+    detail9_q = 67'h0;
     asks9_q = 1'h0;
     ip_ok9_q = 1'h0;
     src_mac9_q = 48'h0;
@@ -5267,12 +5266,12 @@ endmodule
 module ipos_card_wide_front_details_ram (
     input  logic clock,
     input  logic [3:0] read_address,
-    output logic [88:0] read_data,
+    output logic [66:0] read_data,
     input  logic [3:0] write_address,
-    input  logic [88:0] write_data,
+    input  logic [66:0] write_data,
     input  logic write_enable
 );
-  logic [88:0] mem [15:0];
+  logic [66:0] mem [15:0];
   assign read_data = mem[read_address];
   always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
@@ -5280,9 +5279,9 @@ endmodule
 module ipos_card_wide_front_details (
     input  logic clock,
     input  logic reset,
-    input  logic [88:0] data_in,
+    input  logic [66:0] data_in,
     input  logic write,
-    output logic [88:0] data_out,
+    output logic [66:0] data_out,
     output logic valid,
     input  logic read,
     output logic [4:0] level
@@ -5290,9 +5289,9 @@ module ipos_card_wide_front_details (
   localparam logic [4:0] c_back = 5'h1f;
   logic [4:0] step;
   logic [3:0] ram_read_address;
-  logic [88:0] ram_read_data;
+  logic [66:0] ram_read_data;
   logic [3:0] ram_write_address;
-  logic [88:0] ram_write_data;
+  logic [66:0] ram_write_data;
   logic ram_write_enable;
   logic [3:0] wr_d;
   logic [3:0] wr_q;
@@ -5460,7 +5459,7 @@ module ipos_card_wide_front_route (
     input  logic [47:0] front_mac,
     input  logic [20:0] verdict,
     input  logic verdict_valid,
-    input  logic [88:0] detail,
+    input  logic [66:0] detail,
     output logic detail_read,
     input  logic [519:0] beat,
     input  logic beat_valid,
@@ -5793,9 +5792,9 @@ module ipos_card_wide_front_route (
     outcome_reg_d = code;
     outcome_strobe_d = ended_q;
     hit_reg_d = (ended_q & to_wire_q) & (code == c_forwarded);
-    place_early_d = detail[80:67];
+    place_early_d = 14'(detail[66:35]);
     bytes_early_d = 16'(stop - 17'hd);
-    flags_early_d = detail[88:81];
+    flags_early_d = 8'(detail[66:35] >> 14);
     place_reg_d = place_early_q;
     bytes_reg_d = bytes_early_q;
     flags_reg_d = flags_early_q;
@@ -9077,7 +9076,7 @@ module ipos_card_wide (
   logic classify_back_ipos_ok;
   logic classify_back_sums_read;
   logic [20:0] classify_verdict;
-  logic [88:0] classify_detail;
+  logic [66:0] classify_detail;
   logic classify_front_write;
   logic classify_back_write;
   logic [152:0] classify_route;
@@ -9122,16 +9121,16 @@ module ipos_card_wide (
   logic back_verdicts_read;
   logic [4:0] back_verdicts_level;
   logic front_details_reset;
-  logic [88:0] front_details_data_in;
+  logic [66:0] front_details_data_in;
   logic front_details_write;
-  logic [88:0] front_details_data_out;
+  logic [66:0] front_details_data_out;
   logic front_details_valid;
   logic front_details_read;
   logic [4:0] front_details_level;
   logic back_details_reset;
-  logic [88:0] back_details_data_in;
+  logic [66:0] back_details_data_in;
   logic back_details_write;
-  logic [88:0] back_details_data_out;
+  logic [66:0] back_details_data_out;
   logic back_details_valid;
   logic back_details_read;
   logic [4:0] back_details_level;
@@ -9140,7 +9139,7 @@ module ipos_card_wide (
   logic [47:0] front_route_front_mac;
   logic [20:0] front_route_verdict;
   logic front_route_verdict_valid;
-  logic [88:0] front_route_detail;
+  logic [66:0] front_route_detail;
   logic front_route_detail_read;
   logic [519:0] front_route_beat;
   logic front_route_beat_valid;
@@ -9172,7 +9171,7 @@ module ipos_card_wide (
   logic [47:0] back_route_front_mac;
   logic [20:0] back_route_verdict;
   logic back_route_verdict_valid;
-  logic [88:0] back_route_detail;
+  logic [66:0] back_route_detail;
   logic back_route_detail_read;
   logic [519:0] back_route_beat;
   logic back_route_beat_valid;

@@ -4493,7 +4493,7 @@ module ipos_nic_card_classify_judge (
     input  logic [11:0] vlan,
     input  logic vlan_enable,
     output logic [20:0] verdict,
-    output logic [88:0] detail,
+    output logic [66:0] detail,
     output logic asks
 );
   localparam logic [4:0] c_ipos_front = 5'h5;
@@ -4519,7 +4519,7 @@ module ipos_nic_card_classify_judge (
   logic vlan_ok;
   logic [2:0] l3;
   logic [20:0] v;
-  logic [88:0] d;
+  logic [66:0] d;
   logic a;
 
   always_comb begin
@@ -4552,9 +4552,7 @@ module ipos_nic_card_classify_judge (
     v[20:4] = meta[57:41];
     d[18] = meta[106];
     d[34:19] = meta[122:107];
-    d[66:35] = 32'h0;
-    d[80:67] = 14'h0;
-    d[88:81] = meta[40:33];
+    d[66:35] = {24'h0, meta[40:33]} << 14;
     if (meta[0]) begin
       d[4:0] = c_runt;
     end else if (~meta[1]) begin
@@ -4609,7 +4607,7 @@ endmodule
 
 module ipos_nic_card_classify_decide (
     input  logic [20:0] judged,
-    input  logic [88:0] judged_detail,
+    input  logic [66:0] judged_detail,
     input  logic asks,
     input  logic ip_ok,
     input  logic [47:0] src_mac,
@@ -4628,7 +4626,7 @@ module ipos_nic_card_classify_decide (
     input  logic allow,
     input  logic room,
     output logic [20:0] verdict,
-    output logic [88:0] detail,
+    output logic [66:0] detail,
     output logic [152:0] route
 );
   localparam logic [1:0] c_act_forward = 2'h0;
@@ -4645,14 +4643,14 @@ module ipos_nic_card_classify_decide (
   localparam logic [4:0] r_miss = 5'h0;
   logic inner;
   logic [20:0] v;
-  logic [88:0] d;
+  logic [66:0] d;
   logic [152:0] r;
 
   always_comb begin
     inner = judged[3];
     v = judged;
     d = judged_detail;
-    d[80:67] = place;
+    d[66:35] = 32'h0;
     r[144] = udp;
     r[79:48] = src_ip;
     r[95:80] = src_port;
@@ -4671,6 +4669,7 @@ module ipos_nic_card_classify_decide (
         end
       end else if (action == c_act_forward) begin
         v[1] = 1'h0;
+        d[66:35] = judged_detail[66:35] | {18'h0, place};
         if (~ip_ok) begin
           d[4:0] = c_header;
         end else if (~neighbour_valid) begin
@@ -4716,7 +4715,7 @@ module ipos_nic_card_classify (
     input  logic back_ipos_ok,
     output logic back_sums_read,
     output logic [20:0] verdict,
-    output logic [88:0] detail,
+    output logic [66:0] detail,
     output logic front_write,
     output logic back_write,
     output logic [152:0] route,
@@ -4800,10 +4799,10 @@ module ipos_nic_card_classify (
   logic [11:0] judge_vlan;
   logic judge_vlan_enable;
   logic [20:0] judge_verdict;
-  logic [88:0] judge_detail;
+  logic [66:0] judge_detail;
   logic judge_asks;
   logic [20:0] decide_judged;
-  logic [88:0] decide_judged_detail;
+  logic [66:0] decide_judged_detail;
   logic decide_asks;
   logic decide_ip_ok;
   logic [47:0] decide_src_mac;
@@ -4822,7 +4821,7 @@ module ipos_nic_card_classify (
   logic decide_allow;
   logic decide_room;
   logic [20:0] decide_verdict;
-  logic [88:0] decide_detail;
+  logic [66:0] decide_detail;
   logic [152:0] decide_route;
   logic turn_d;
   logic turn_q;
@@ -4874,8 +4873,8 @@ module ipos_nic_card_classify (
   logic ipos_ok8_q;
   logic [20:0] verdict9_d;
   logic [20:0] verdict9_q;
-  logic [88:0] detail9_d;
-  logic [88:0] detail9_q;
+  logic [66:0] detail9_d;
+  logic [66:0] detail9_q;
   logic asks9_d;
   logic asks9_q;
   logic ip_ok9_d;
@@ -4941,7 +4940,7 @@ module ipos_nic_card_classify (
     ip_ok8_q = 1'h0;
     ipos_ok8_q = 1'h0;
     verdict9_q = 21'h0;
-    detail9_q = 89'h0;
+    detail9_q = 67'h0;
     asks9_q = 1'h0;
     ip_ok9_q = 1'h0;
     src_mac9_q = 48'h0;
@@ -5422,12 +5421,12 @@ endmodule
 module ipos_nic_card_front_details_ram (
     input  logic clock,
     input  logic [5:0] read_address,
-    output logic [88:0] read_data,
+    output logic [66:0] read_data,
     input  logic [5:0] write_address,
-    input  logic [88:0] write_data,
+    input  logic [66:0] write_data,
     input  logic write_enable
 );
-  (* no_rw_check *) logic [88:0] mem [63:0];
+  (* no_rw_check *) logic [66:0] mem [63:0];
   always_ff @(posedge clock) begin
     read_data <= mem[read_address];
   `ifndef SYNTHESIS
@@ -5440,9 +5439,9 @@ endmodule
 module ipos_nic_card_front_details (
     input  logic clock,
     input  logic reset,
-    input  logic [88:0] data_in,
+    input  logic [66:0] data_in,
     input  logic write,
-    output logic [88:0] data_out,
+    output logic [66:0] data_out,
     output logic valid,
     input  logic read,
     output logic [6:0] level
@@ -5451,9 +5450,9 @@ module ipos_nic_card_front_details (
   logic [6:0] rd_next;
   logic [6:0] step;
   logic [5:0] ram_read_address;
-  logic [88:0] ram_read_data;
+  logic [66:0] ram_read_data;
   logic [5:0] ram_write_address;
-  logic [88:0] ram_write_data;
+  logic [66:0] ram_write_data;
   logic ram_write_enable;
   logic [6:0] wr_d;
   logic [6:0] wr_q;
@@ -5581,7 +5580,7 @@ module ipos_nic_card_front_route (
     input  logic l4_ok,
     input  logic cover_ok,
     input  logic tail_valid,
-    input  logic [88:0] detail,
+    input  logic [66:0] detail,
     output logic detail_read,
     output logic take,
     output logic take_last,
@@ -5983,9 +5982,9 @@ module ipos_nic_card_front_route (
     outcome_reg_d = code;
     outcome_strobe_d = ended_q;
     hit_reg_d = (ended_q & to_wire_q) & (code == c_forwarded);
-    place_early_d = detail[80:67];
+    place_early_d = 14'(detail[66:35]);
     bytes_early_d = 16'(stop1_q - 17'hd);
-    flags_early_d = detail[88:81];
+    flags_early_d = 8'(detail[66:35] >> 14);
     place_reg_d = place_early_q;
     bytes_reg_d = bytes_early_q;
     flags_reg_d = flags_early_q;
@@ -9247,7 +9246,7 @@ module ipos_nic_card (
   logic classify_back_ipos_ok;
   logic classify_back_sums_read;
   logic [20:0] classify_verdict;
-  logic [88:0] classify_detail;
+  logic [66:0] classify_detail;
   logic classify_front_write;
   logic classify_back_write;
   logic [152:0] classify_route;
@@ -9292,16 +9291,16 @@ module ipos_nic_card (
   logic back_verdicts_read;
   logic [4:0] back_verdicts_level;
   logic front_details_reset;
-  logic [88:0] front_details_data_in;
+  logic [66:0] front_details_data_in;
   logic front_details_write;
-  logic [88:0] front_details_data_out;
+  logic [66:0] front_details_data_out;
   logic front_details_valid;
   logic front_details_read;
   logic [6:0] front_details_level;
   logic back_details_reset;
-  logic [88:0] back_details_data_in;
+  logic [66:0] back_details_data_in;
   logic back_details_write;
-  logic [88:0] back_details_data_out;
+  logic [66:0] back_details_data_out;
   logic back_details_valid;
   logic back_details_read;
   logic [6:0] back_details_level;
@@ -9315,7 +9314,7 @@ module ipos_nic_card (
   logic front_route_l4_ok;
   logic front_route_cover_ok;
   logic front_route_tail_valid;
-  logic [88:0] front_route_detail;
+  logic [66:0] front_route_detail;
   logic front_route_detail_read;
   logic front_route_take;
   logic front_route_take_last;
@@ -9347,7 +9346,7 @@ module ipos_nic_card (
   logic back_route_l4_ok;
   logic back_route_cover_ok;
   logic back_route_tail_valid;
-  logic [88:0] back_route_detail;
+  logic [66:0] back_route_detail;
   logic back_route_detail_read;
   logic back_route_take;
   logic back_route_take_last;
@@ -11769,6 +11768,14 @@ module ipos_nic_host_receive_done (
   logic [80:0] t_q;
   logic phase_d;
   logic phase_q;
+  logic due_d;
+  logic due_q;
+  logic [80:0] next_d;
+  logic [80:0] next_q;
+  logic [2:0] next_left_d;
+  logic [2:0] next_left_q;
+  logic next_phase_d;
+  logic next_phase_q;
 
   initial begin
     count_q = 16'h0;
@@ -11777,6 +11784,10 @@ module ipos_nic_host_receive_done (
     left_q = 3'h0;
     t_q = 81'h0;
     phase_q = 1'h0;
+    due_q = 1'h0;
+    next_q = 81'h0;
+    next_left_q = 3'h0;
+    next_phase_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -11786,6 +11797,10 @@ module ipos_nic_host_receive_done (
     left_q <= left_d;
     t_q <= t_d;
     phase_q <= phase_d;
+    due_q <= due_d;
+    next_q <= next_d;
+    next_left_q <= next_left_d;
+    next_phase_q <= next_phase_d;
   end
 
   ipos_nic_host_receive_done_fifo fifo (
@@ -11806,6 +11821,10 @@ module ipos_nic_host_receive_done (
     left_d = left_q;
     t_d = t_q;
     phase_d = phase_q;
+    due_d = due_q;
+    next_d = next_q;
+    next_left_d = next_left_q;
+    next_phase_d = next_phase_q;
     fifo_reset = reset | start;
     fifo_data_in = entry;
     fifo_write = write;
@@ -11821,12 +11840,16 @@ module ipos_nic_host_receive_done (
     to[76:64] = {10'h0, batch} << 4;
     to[77] = 1'h1;
     to[80:78] = vector;
-    if (((~sending_q) & fifo_valid) & (idle | (fifo_level >= {2'h0, line}))) begin
+    next_d = to;
+    next_left_d = batch;
+    next_phase_d = ~lap[0];
+    due_d = (((~sending_q) & (~due_q)) & fifo_valid) & (idle | (fifo_level >= {2'h0, line}));
+    if (due_q) begin
       sending_d = 1'h1;
       upper_d = 1'h0;
-      t_d = to;
-      left_d = batch;
-      phase_d = ~lap[0];
+      t_d = next_q;
+      left_d = next_left_q;
+      phase_d = next_phase_q;
     end
     o[63:0] = fifo_data_out[63:0];
     o[66:64] = 3'h7;
@@ -11862,6 +11885,7 @@ module ipos_nic_host_receive_done (
     if (reset) begin
       count_d = 16'h0;
       sending_d = 1'h0;
+      due_d = 1'h0;
     end
   end
 endmodule
@@ -14456,6 +14480,10 @@ module ipos_nic_engine_complete (
   logic [130:0] r_q;
   logic two_d;
   logic two_q;
+  logic [15:0] at_d;
+  logic [15:0] at_q;
+  logic [31:0] word_d;
+  logic [31:0] word_q;
   logic [2:0] status_d;
   logic [2:0] status_q;
   logic with_data_d;
@@ -14475,6 +14503,8 @@ module ipos_nic_engine_complete (
     state_q = 3'h0;
     r_q = 131'h0;
     two_q = 1'h0;
+    at_q = 16'h0;
+    word_q = 32'h0;
     status_q = 3'h0;
     with_data_q = 1'h0;
     first_q = 32'h0;
@@ -14488,6 +14518,8 @@ module ipos_nic_engine_complete (
     state_q <= state_d;
     r_q <= r_d;
     two_q <= two_d;
+    at_q <= at_d;
+    word_q <= word_d;
     status_q <= status_d;
     with_data_q <= with_data_d;
     first_q <= first_d;
@@ -14506,6 +14538,8 @@ module ipos_nic_engine_complete (
     state_d = state_q;
     r_d = r_q;
     two_d = two_q;
+    at_d = at_q;
+    word_d = word_q;
     status_d = status_q;
     with_data_d = with_data_q;
     first_d = first_q;
@@ -14520,12 +14554,8 @@ module ipos_nic_engine_complete (
     is_two = ((request[13:4] == 10'h2) & (request[21:18] == 4'hf)) & (~(1'(request[66:51] >> 2)));
     whole = (request[17:14] == 4'hf) & (is_two | ((request[13:4] == 10'h1) & (request[21:18] == 4'h0)));
     empty = ((request[13:4] == 10'h1) & (request[17:14] == 4'h0)) & (request[21:18] == 4'h0);
-    address = r_q[66:51];
-    wdata = 32'(r_q[130:67]);
-    if (state_q == 3'h2) begin
-      address = r_q[66:51] + c_step;
-      wdata = 32'(r_q[130:67] >> 32);
-    end
+    address = at_q;
+    wdata = word_q;
     write = 1'h0;
     read = 1'h0;
     if ((state_q == 3'h1) | (state_q == 3'h2)) begin
@@ -14579,6 +14609,8 @@ module ipos_nic_engine_complete (
       3'h0: begin
         if (request_valid) begin
           r_d = request;
+          at_d = request[66:51];
+          word_d = 32'(request[130:67]);
           two_d = is_two;
           status_d = 3'h0;
           with_data_d = 1'h0;
@@ -14615,6 +14647,8 @@ module ipos_nic_engine_complete (
       3'h1: begin
         if (ack) begin
           first_d = rdata;
+          at_d = r_q[66:51] + c_step;
+          word_d = 32'(r_q[130:67] >> 32);
           state_d = 3'h3;
           if (two_q) begin
             state_d = 3'h2;

@@ -321,6 +321,10 @@ module pcie_engine_complete (
   logic [130:0] r_q;
   logic two_d;
   logic two_q;
+  logic [15:0] at_d;
+  logic [15:0] at_q;
+  logic [31:0] word_d;
+  logic [31:0] word_q;
   logic [2:0] status_d;
   logic [2:0] status_q;
   logic with_data_d;
@@ -340,6 +344,8 @@ module pcie_engine_complete (
     state_q = 3'h0;
     r_q = 131'h0;
     two_q = 1'h0;
+    at_q = 16'h0;
+    word_q = 32'h0;
     status_q = 3'h0;
     with_data_q = 1'h0;
     first_q = 32'h0;
@@ -353,6 +359,8 @@ module pcie_engine_complete (
     state_q <= state_d;
     r_q <= r_d;
     two_q <= two_d;
+    at_q <= at_d;
+    word_q <= word_d;
     status_q <= status_d;
     with_data_q <= with_data_d;
     first_q <= first_d;
@@ -371,6 +379,8 @@ module pcie_engine_complete (
     state_d = state_q;
     r_d = r_q;
     two_d = two_q;
+    at_d = at_q;
+    word_d = word_q;
     status_d = status_q;
     with_data_d = with_data_q;
     first_d = first_q;
@@ -385,12 +395,8 @@ module pcie_engine_complete (
     is_two = ((request[13:4] == 10'h2) & (request[21:18] == 4'hf)) & (~(1'(request[66:51] >> 2)));
     whole = (request[17:14] == 4'hf) & (is_two | ((request[13:4] == 10'h1) & (request[21:18] == 4'h0)));
     empty = ((request[13:4] == 10'h1) & (request[17:14] == 4'h0)) & (request[21:18] == 4'h0);
-    address = r_q[66:51];
-    wdata = 32'(r_q[130:67]);
-    if (state_q == 3'h2) begin
-      address = r_q[66:51] + c_step;
-      wdata = 32'(r_q[130:67] >> 32);
-    end
+    address = at_q;
+    wdata = word_q;
     write = 1'h0;
     read = 1'h0;
     if ((state_q == 3'h1) | (state_q == 3'h2)) begin
@@ -444,6 +450,8 @@ module pcie_engine_complete (
       3'h0: begin
         if (request_valid) begin
           r_d = request;
+          at_d = request[66:51];
+          word_d = 32'(request[130:67]);
           two_d = is_two;
           status_d = 3'h0;
           with_data_d = 1'h0;
@@ -480,6 +488,8 @@ module pcie_engine_complete (
       3'h1: begin
         if (ack) begin
           first_d = rdata;
+          at_d = r_q[66:51] + c_step;
+          word_d = 32'(r_q[130:67] >> 32);
           state_d = 3'h3;
           if (two_q) begin
             state_d = 3'h2;

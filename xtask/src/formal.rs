@@ -10,6 +10,8 @@ use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Instant;
 
 struct Proof {
@@ -40,6 +42,7 @@ pub fn formal(args: &[String]) -> Result<()> {
     }
     let text = read("formal/mutants.txt")?;
     let mutants = mutants(&text)?;
+    let mut runs = Vec::new();
     for proof in &proofs {
         let own: Vec<&Mutant> = mutants.iter().filter(|m| m.proof == proof.name).collect();
         if own.is_empty() {
@@ -50,7 +53,7 @@ pub fn formal(args: &[String]) -> Result<()> {
         }
         let verilog = read(&format!("hdl/verilog/{}.sv", proof.design))?;
         if !broken {
-            check(proof, &verilog, "", true)?;
+            runs.push((proof, verilog, String::new()));
             continue;
         }
         for (i, mutant) in own.iter().enumerate() {
@@ -60,15 +63,23 @@ pub fn formal(args: &[String]) -> Result<()> {
             if module.matches(mutant.from).count() != 1 {
                 bail!("formal: fault of {}: `{}` must stand once in the module", proof.name, mutant.from);
             }
-            check(
-                proof,
-                &format!("{before}{}", module.replace(mutant.from, mutant.to)),
-                &format!("_mutant_{i}"),
-                false,
-            )?;
+            let faulty = format!("{before}{}", module.replace(mutant.from, mutant.to));
+            runs.push((proof, faulty, format!("_mutant_{i}")));
         }
     }
-    Ok(())
+    // a solver uses one core: as many at a time as there are
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some((proof, verilog, suffix)) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            check(proof, verilog, suffix, !broken)?;
+        }
+        Ok(())
+    };
+    thread::scope(|s| {
+        let cores = thread::available_parallelism().map_or(1, |n| n.get());
+        let workers: Vec<_> = (0..cores).map(|_| s.spawn(work)).collect();
+        workers.into_iter().try_for_each(|w| w.join().expect("no panic in it"))
+    })
 }
 
 fn read(path: &str) -> Result<String> {

@@ -34,6 +34,11 @@ block! {
         left: DFF<Bits<3>>,
         t: DFF<Target>,
         phase: DFF<Bit>,
+        // a cycle behind what they say: while nothing is sent, entries only become more
+        due: DFF<Bit>,
+        next: DFF<Target>,
+        next_left: DFF<Bits<3>>,
+        next_phase: DFF<Bit>,
         line: Signal<Local, Bits<3>>,
         batch: Signal<Local, Bits<3>>,
         index: Signal<Local, Bits<16>>,
@@ -49,7 +54,7 @@ block! {
 impl Logic for Completions {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, count, sending, upper, left, t, phase);
+        dff_setup!(self, clock, count, sending, upper, left, t, phase, due, next, next_left, next_phase);
         clock!(self, clock, fifo);
         self.fifo.reset.next = self.reset.val() | self.start.val();
         self.fifo.data_in.next = self.entry.val();
@@ -68,15 +73,19 @@ impl Logic for Completions {
         self.to.next.length = bit_cast::<13, 3>(self.batch.val()) << 4;
         self.to.next.notify = true;
         self.to.next.vector = self.vector.val();
-        if !self.sending.q.val()
+        self.next.d.next = self.to.val();
+        self.next_left.d.next = self.batch.val();
+        self.next_phase.d.next = !self.lap.val().get_bit(0);
+        self.due.d.next = !self.sending.q.val()
+            & !self.due.q.val()
             & self.fifo.valid.val()
-            & (self.idle.val() | (self.fifo.level.val() >= bit_cast::<5, 3>(self.line.val())))
-        {
+            & (self.idle.val() | (self.fifo.level.val() >= bit_cast::<5, 3>(self.line.val())));
+        if self.due.q.val() {
             self.sending.d.next = true;
             self.upper.d.next = false;
-            self.t.d.next = self.to.val();
-            self.left.d.next = self.batch.val();
-            self.phase.d.next = !self.lap.val().get_bit(0);
+            self.t.d.next = self.next.q.val();
+            self.left.d.next = self.next_left.q.val();
+            self.phase.d.next = self.next_phase.q.val();
         }
 
         self.o.next.data = self.fifo.data_out.val().get_bits::<64>(0);
@@ -113,6 +122,7 @@ impl Logic for Completions {
         if self.reset.val() {
             self.count.d.next = 0.into();
             self.sending.d.next = false;
+            self.due.d.next = false;
         }
     }
 }

@@ -35,6 +35,9 @@ block! {
         state: DFF<Bits<3>>,
         r: DFF<Request>,
         two: DFF<Bit>,
+        // the word that is accessed
+        at: DFF<Bits<16>>,
+        word: DFF<Bits<32>>,
         status: DFF<Bits<3>>,
         with_data: DFF<Bit>,
         first: DFF<Bits<32>>,
@@ -69,6 +72,8 @@ impl Logic for Complete {
             state,
             r,
             two,
+            at,
+            word,
             status,
             with_data,
             first,
@@ -90,12 +95,8 @@ impl Logic for Complete {
         self.empty.next =
             (self.request.val().length == 1) & (self.request.val().first_be == 0) & (self.request.val().last_be == 0);
 
-        self.address.next = self.r.q.val().address;
-        self.wdata.next = self.r.q.val().data.get_bits::<32>(0);
-        if self.state.q.val() == 2 {
-            self.address.next = self.r.q.val().address + self.c_step.val();
-            self.wdata.next = self.r.q.val().data.get_bits::<32>(32);
-        }
+        self.address.next = self.at.q.val();
+        self.wdata.next = self.word.q.val();
         self.write.next = false;
         self.read.next = false;
         if (self.state.q.val() == 1) | (self.state.q.val() == 2) {
@@ -159,6 +160,8 @@ impl Logic for Complete {
             0 => {
                 if self.request_valid.val() {
                     self.r.d.next = self.request.val();
+                    self.at.d.next = self.request.val().address;
+                    self.word.d.next = self.request.val().data.get_bits::<32>(0);
                     self.two.d.next = self.is_two.val();
                     self.status.d.next = 0.into();
                     self.with_data.d.next = false;
@@ -195,6 +198,8 @@ impl Logic for Complete {
             1 => {
                 if self.ack.val() {
                     self.first.d.next = self.rdata.val();
+                    self.at.d.next = self.r.q.val().address + self.c_step.val();
+                    self.word.d.next = self.r.q.val().data.get_bits::<32>(32);
                     self.state.d.next = 3.into();
                     if self.two.q.val() {
                         self.state.d.next = 2.into();

@@ -296,7 +296,7 @@ impl Logic for Dispatch {
         self.word0.next =
             bit_cast::<32, 16>(self.bytes.val().get_bits::<16>(0)) | (bit_cast::<32, 16>(self.detail.val().tci) << 16);
         self.out_meta.next = (bit_cast::<128, 32>(self.flags.val()) << 96)
-            | (bit_cast::<128, 32>(self.detail.val().endpoint) << 64)
+            | (bit_cast::<128, 32>(self.detail.val().about) << 64)
             | (bit_cast::<128, 32>(self.sequence.q.val()) << 32)
             | bit_cast::<128, 32>(self.word0.val());
 
@@ -331,9 +331,9 @@ impl Logic for Dispatch {
         self.outcome_reg.d.next = self.code.val();
         self.outcome_strobe.d.next = self.ended.q.val();
         self.hit_reg.d.next = self.ended.q.val() & self.to_wire.q.val() & (self.code.val() == self.c_forwarded.val());
-        self.place_early.d.next = self.detail.val().place;
+        self.place_early.d.next = self.detail.val().about.get_bits::<14>(0);
         self.bytes_early.d.next = bit_cast::<16, 17>(self.stop1.q.val() - 13);
-        self.flags_early.d.next = self.detail.val().tcp_flags;
+        self.flags_early.d.next = self.detail.val().about.get_bits::<8>(14);
         self.place_reg.d.next = self.place_early.q.val();
         self.bytes_reg.d.next = self.bytes_early.q.val();
         self.flags_reg.d.next = self.flags_early.q.val();

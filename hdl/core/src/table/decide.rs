@@ -58,7 +58,7 @@ impl Logic for Decide {
         self.inner.next = self.judged.val().decapsulate;
         self.v.next = self.judged.val();
         self.d.next = self.judged_detail.val();
-        self.d.next.place = self.place.val();
+        self.d.next.about = 0.into();
         self.r.next.udp = self.udp.val();
         self.r.next.src_ip = self.src_ip.val();
         self.r.next.src_port = self.src_port.val();
@@ -69,7 +69,7 @@ impl Logic for Decide {
         if self.asks.val() {
             if self.inner.val() & self.endpoint_hit.val() {
                 self.d.next.code = self.r_endpoint.val();
-                self.d.next.endpoint = self.endpoint.val();
+                self.d.next.about = self.endpoint.val();
             } else if !self.forward_hit.val() {
                 self.d.next.code = self.r_miss.val();
                 if self.inner.val() {
@@ -77,6 +77,7 @@ impl Logic for Decide {
                 }
             } else if self.action.val() == self.c_act_forward.val() {
                 self.v.next.host = false;
+                self.d.next.about = self.judged_detail.val().about | bit_cast::<32, 14>(self.place.val());
                 if !self.ip_ok.val() {
                     self.d.next.code = self.c_header.val();
                 } else if !self.neighbour_valid.val() {

@@ -84,9 +84,7 @@ impl Logic for Judge {
         self.v.next.stop = self.meta.val().stop;
         self.d.next.tagged = self.meta.val().tagged;
         self.d.next.tci = self.meta.val().tci;
-        self.d.next.endpoint = 0.into();
-        self.d.next.place = 0.into();
-        self.d.next.tcp_flags = self.meta.val().tcp_flags;
+        self.d.next.about = bit_cast::<32, 8>(self.meta.val().tcp_flags) << 14;
         if self.meta.val().runt {
             self.d.next.code = self.c_runt.val();
         } else if !self.meta.val().mac_ok {

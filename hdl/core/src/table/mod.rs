@@ -43,8 +43,7 @@ pub struct Detail {
     pub cover: Bits<8>,
     pub tagged: Bit,
     pub tci: Bits<16>,
-    pub endpoint: Bits<32>,
-    /// The forward entry that was hit, slot 11:0, bank 13:12, and the packet's TCP flags: for its counters and events.
-    pub place: Bits<14>,
-    pub tcp_flags: Bits<8>,
+    /// Of a frame for the host: the endpoint's reference, zero without one. Of a forwarded one, for its entry's counters and events: the
+    /// entry's slot 11:0 and bank 13:12, the packet's TCP flags 21:14.
+    pub about: Bits<32>,
 }

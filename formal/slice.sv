@@ -1,31 +1,26 @@
-// proof: design slice, mode bmc, depth 12
-// The n-th beat out is the n-th beat in with its meta, for every n; a beat that is offered holds until it is taken; ready
-// knows nothing of the output in the same cycle.
-  (* anyconst *) logic [3:0] fv_n;
+// proof: design slice, mode prove, depth 4
+// Stream contract, nothing lost, repeated or made up; ready depends on registers alone. Unbounded.
   logic past = 0;
-  logic [3:0] written = 0, taken = 0;
-  logic [76:0] fv_word;
-  logic fv_known = 0;
-  always @(*) begin
-    assume (!reset);
-    assert (written - taken == {3'd0, full_q} + {3'd0, waits_q});
-    assert (s_ready == !waits_q);
-    if (waits_q) assert (full_q);
-  end
+  // model: two places, the older beat in the first
+  logic [1:0] fv_held = 0;
+  logic [76:0] fv_word, fv_next;
+  wire fv_in = s_valid && s_ready, fv_out = m_valid && m_ready;
   always @(posedge clock) begin
     past <= 1;
-    written <= written + {3'd0, s_valid && s_ready};
-    taken <= taken + {3'd0, m_valid && m_ready};
-    if (s_valid && s_ready && written == fv_n) begin
-      fv_word <= {s_meta, s_beat};
-      fv_known <= 1;
-    end
-    if (m_valid && taken == fv_n) begin
-      assert (fv_known);
-      assert ({m_meta, m_beat} == fv_word);
-    end
-    if (past && $past(m_valid && !m_ready)) begin
+    fv_held <= reset ? 2'd0 : fv_held + {1'b0, fv_in} - {1'b0, fv_out};
+    if (fv_out) fv_word <= fv_held == 2 ? fv_next : {s_meta, s_beat};
+    else if (fv_held == 0) fv_word <= {s_meta, s_beat};
+    else if (fv_held == 1) fv_next <= {s_meta, s_beat};
+    if (past && $past(m_valid && !m_ready && !reset)) begin
       assert (m_valid);
-      assert ({m_meta, m_beat} == $past({m_meta, m_beat}));
+      assert (m_beat == $past(m_beat) && m_meta == $past(m_meta));
     end
+  end
+  always @(*) begin
+    assert (s_ready == (fv_held < 2) && fv_held != 3);
+    assert (m_valid == (fv_held != 0));
+    if (m_valid) assert ({m_meta, m_beat} == fv_word);
+    // k-induction
+    assert (waits_q == (fv_held == 2));
+    if (waits_q) assert ({spare_meta_q, spare_beat_q} == fv_next);
   end

@@ -2,6 +2,87 @@
 // verilator lint_off DECLFILENAME  // one file holds all modules of a design
 // verilator lint_off UNUSEDSIGNAL  // structs and interfaces are wired whole, also where one field is read
 
+module arbiter_slice (
+    input  logic clock,
+    input  logic reset,
+    input  logic [68:0] s_beat,
+    input  logic [7:0] s_meta,
+    input  logic s_valid,
+    output logic s_ready,
+    output logic [68:0] m_beat,
+    output logic [7:0] m_meta,
+    output logic m_valid,
+    input  logic m_ready
+);
+  logic go;
+  logic [68:0] beat_d;
+  logic [68:0] beat_q;
+  logic [7:0] meta_d;
+  logic [7:0] meta_q;
+  logic full_d;
+  logic full_q;
+  logic [68:0] spare_beat_d;
+  logic [68:0] spare_beat_q;
+  logic [7:0] spare_meta_d;
+  logic [7:0] spare_meta_q;
+  logic waits_d;
+  logic waits_q;
+
+  initial begin
+    beat_q = 69'h0;
+    meta_q = 8'h0;
+    full_q = 1'h0;
+    spare_beat_q = 69'h0;
+    spare_meta_q = 8'h0;
+    waits_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    beat_q <= beat_d;
+    meta_q <= meta_d;
+    full_q <= full_d;
+    spare_beat_q <= spare_beat_d;
+    spare_meta_q <= spare_meta_d;
+    waits_q <= waits_d;
+  end
+
+  always_comb begin
+    beat_d = beat_q;
+    meta_d = meta_q;
+    full_d = full_q;
+    spare_beat_d = spare_beat_q;
+    spare_meta_d = spare_meta_q;
+    waits_d = waits_q;
+    go = m_ready | (~full_q);
+    s_ready = ~waits_q;
+    m_beat = beat_q;
+    m_meta = meta_q;
+    m_valid = full_q;
+    meta_d = meta_q;
+    spare_meta_d = spare_meta_q;
+    if (go) begin
+      beat_d = s_beat;
+      meta_d = s_meta;
+      full_d = s_valid;
+      waits_d = 1'h0;
+      if (waits_q) begin
+        beat_d = spare_beat_q;
+        meta_d = spare_meta_q;
+        full_d = 1'h1;
+      end
+    end
+    if (~waits_q) begin
+      spare_beat_d = s_beat;
+      spare_meta_d = s_meta;
+      waits_d = s_valid & (~go);
+    end
+    if (reset) begin
+      full_d = 1'h0;
+      waits_d = 1'h0;
+    end
+  end
+endmodule
+
 module arbiter (
     input  logic clock,
     input  logic reset,
@@ -19,73 +100,70 @@ module arbiter (
     input  logic m_ready
 );
   logic pick;
-  logic go;
-  logic [68:0] taken;
-  logic take;
-  logic [68:0] beat_d;
-  logic [68:0] beat_q;
-  logic [7:0] meta_d;
-  logic [7:0] meta_q;
-  logic full_d;
-  logic full_q;
+  logic slice_reset;
+  logic [68:0] slice_s_beat;
+  logic [7:0] slice_s_meta;
+  logic slice_s_valid;
+  logic slice_s_ready;
+  logic [68:0] slice_m_beat;
+  logic [7:0] slice_m_meta;
+  logic slice_m_valid;
+  logic slice_m_ready;
   logic busy_d;
   logic busy_q;
   logic owner_d;
   logic owner_q;
 
   initial begin
-    beat_q = 69'h0;
-    meta_q = 8'h0;
-    full_q = 1'h0;
     busy_q = 1'h0;
     owner_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
-    beat_q <= beat_d;
-    meta_q <= meta_d;
-    full_q <= full_d;
     busy_q <= busy_d;
     owner_q <= owner_d;
   end
 
+  arbiter_slice slice (
+      .clock(clock),
+      .reset(slice_reset),
+      .s_beat(slice_s_beat),
+      .s_meta(slice_s_meta),
+      .s_valid(slice_s_valid),
+      .s_ready(slice_s_ready),
+      .m_beat(slice_m_beat),
+      .m_meta(slice_m_meta),
+      .m_valid(slice_m_valid),
+      .m_ready(slice_m_ready)
+  );
+
   always_comb begin
-    beat_d = beat_q;
-    meta_d = meta_q;
-    full_d = full_q;
     busy_d = busy_q;
     owner_d = owner_q;
-    m_beat = beat_q;
-    m_meta = meta_q;
-    m_valid = full_q;
-    go = m_ready | (~full_q);
+    slice_reset = reset;
     pick = owner_q;
     if (~busy_q) begin
       pick = b_valid & ((~a_valid) | (~owner_q));
     end
-    a_ready = go & (~pick);
-    b_ready = go & pick;
-    taken = a_beat;
-    take = go & a_valid;
-    meta_d = meta_q;
+    a_ready = slice_s_ready & (~pick);
+    b_ready = slice_s_ready & pick;
+    slice_s_beat = a_beat;
+    slice_s_meta = a_meta;
+    slice_s_valid = a_valid;
     if (pick) begin
-      taken = b_beat;
-      take = go & b_valid;
+      slice_s_beat = b_beat;
+      slice_s_meta = b_meta;
+      slice_s_valid = b_valid;
     end
-    if (go) begin
-      full_d = take;
-    end
-    if (take) begin
-      beat_d = taken;
-      meta_d = a_meta;
-      if (pick) begin
-        meta_d = b_meta;
-      end
+    if (slice_s_valid & slice_s_ready) begin
       owner_d = pick;
-      busy_d = ~taken[67];
+      busy_d = ~slice_s_beat[67];
     end
+    m_beat = slice_m_beat;
+    m_meta = slice_m_meta;
+    m_valid = slice_m_valid;
+    slice_m_ready = m_ready;
     if (reset) begin
-      full_d = 1'h0;
       busy_d = 1'h0;
     end
   end

@@ -7141,6 +7141,87 @@ module ipos_nic_card_back_control (
   end
 endmodule
 
+module ipos_nic_card_host_arbiter_slice (
+    input  logic clock,
+    input  logic reset,
+    input  logic [68:0] s_beat,
+    input  logic [127:0] s_meta,
+    input  logic s_valid,
+    output logic s_ready,
+    output logic [68:0] m_beat,
+    output logic [127:0] m_meta,
+    output logic m_valid,
+    input  logic m_ready
+);
+  logic go;
+  logic [68:0] beat_d;
+  logic [68:0] beat_q;
+  logic [127:0] meta_d;
+  logic [127:0] meta_q;
+  logic full_d;
+  logic full_q;
+  logic [68:0] spare_beat_d;
+  logic [68:0] spare_beat_q;
+  logic [127:0] spare_meta_d;
+  logic [127:0] spare_meta_q;
+  logic waits_d;
+  logic waits_q;
+
+  initial begin
+    beat_q = 69'h0;
+    meta_q = 128'h0;
+    full_q = 1'h0;
+    spare_beat_q = 69'h0;
+    spare_meta_q = 128'h0;
+    waits_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    beat_q <= beat_d;
+    meta_q <= meta_d;
+    full_q <= full_d;
+    spare_beat_q <= spare_beat_d;
+    spare_meta_q <= spare_meta_d;
+    waits_q <= waits_d;
+  end
+
+  always_comb begin
+    beat_d = beat_q;
+    meta_d = meta_q;
+    full_d = full_q;
+    spare_beat_d = spare_beat_q;
+    spare_meta_d = spare_meta_q;
+    waits_d = waits_q;
+    go = m_ready | (~full_q);
+    s_ready = ~waits_q;
+    m_beat = beat_q;
+    m_meta = meta_q;
+    m_valid = full_q;
+    meta_d = meta_q;
+    spare_meta_d = spare_meta_q;
+    if (go) begin
+      beat_d = s_beat;
+      meta_d = s_meta;
+      full_d = s_valid;
+      waits_d = 1'h0;
+      if (waits_q) begin
+        beat_d = spare_beat_q;
+        meta_d = spare_meta_q;
+        full_d = 1'h1;
+      end
+    end
+    if (~waits_q) begin
+      spare_beat_d = s_beat;
+      spare_meta_d = s_meta;
+      waits_d = s_valid & (~go);
+    end
+    if (reset) begin
+      full_d = 1'h0;
+      waits_d = 1'h0;
+    end
+  end
+endmodule
+
 module ipos_nic_card_host_arbiter (
     input  logic clock,
     input  logic reset,
@@ -7158,73 +7239,70 @@ module ipos_nic_card_host_arbiter (
     input  logic m_ready
 );
   logic pick;
-  logic go;
-  logic [68:0] taken;
-  logic take;
-  logic [68:0] beat_d;
-  logic [68:0] beat_q;
-  logic [127:0] meta_d;
-  logic [127:0] meta_q;
-  logic full_d;
-  logic full_q;
+  logic slice_reset;
+  logic [68:0] slice_s_beat;
+  logic [127:0] slice_s_meta;
+  logic slice_s_valid;
+  logic slice_s_ready;
+  logic [68:0] slice_m_beat;
+  logic [127:0] slice_m_meta;
+  logic slice_m_valid;
+  logic slice_m_ready;
   logic busy_d;
   logic busy_q;
   logic owner_d;
   logic owner_q;
 
   initial begin
-    beat_q = 69'h0;
-    meta_q = 128'h0;
-    full_q = 1'h0;
     busy_q = 1'h0;
     owner_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
-    beat_q <= beat_d;
-    meta_q <= meta_d;
-    full_q <= full_d;
     busy_q <= busy_d;
     owner_q <= owner_d;
   end
 
+  ipos_nic_card_host_arbiter_slice slice (
+      .clock(clock),
+      .reset(slice_reset),
+      .s_beat(slice_s_beat),
+      .s_meta(slice_s_meta),
+      .s_valid(slice_s_valid),
+      .s_ready(slice_s_ready),
+      .m_beat(slice_m_beat),
+      .m_meta(slice_m_meta),
+      .m_valid(slice_m_valid),
+      .m_ready(slice_m_ready)
+  );
+
   always_comb begin
-    beat_d = beat_q;
-    meta_d = meta_q;
-    full_d = full_q;
     busy_d = busy_q;
     owner_d = owner_q;
-    m_beat = beat_q;
-    m_meta = meta_q;
-    m_valid = full_q;
-    go = m_ready | (~full_q);
+    slice_reset = reset;
     pick = owner_q;
     if (~busy_q) begin
       pick = b_valid & ((~a_valid) | (~owner_q));
     end
-    a_ready = go & (~pick);
-    b_ready = go & pick;
-    taken = a_beat;
-    take = go & a_valid;
-    meta_d = meta_q;
+    a_ready = slice_s_ready & (~pick);
+    b_ready = slice_s_ready & pick;
+    slice_s_beat = a_beat;
+    slice_s_meta = a_meta;
+    slice_s_valid = a_valid;
     if (pick) begin
-      taken = b_beat;
-      take = go & b_valid;
+      slice_s_beat = b_beat;
+      slice_s_meta = b_meta;
+      slice_s_valid = b_valid;
     end
-    if (go) begin
-      full_d = take;
-    end
-    if (take) begin
-      beat_d = taken;
-      meta_d = a_meta;
-      if (pick) begin
-        meta_d = b_meta;
-      end
+    if (slice_s_valid & slice_s_ready) begin
       owner_d = pick;
-      busy_d = ~taken[67];
+      busy_d = ~slice_s_beat[67];
     end
+    m_beat = slice_m_beat;
+    m_meta = slice_m_meta;
+    m_valid = slice_m_valid;
+    slice_m_ready = m_ready;
     if (reset) begin
-      full_d = 1'h0;
       busy_d = 1'h0;
     end
   end
@@ -7892,6 +7970,87 @@ module ipos_nic_card_front_sends (
   end
 endmodule
 
+module ipos_nic_card_back_arbiter_slice (
+    input  logic clock,
+    input  logic reset,
+    input  logic [68:0] s_beat,
+    input  logic s_meta,
+    input  logic s_valid,
+    output logic s_ready,
+    output logic [68:0] m_beat,
+    output logic m_meta,
+    output logic m_valid,
+    input  logic m_ready
+);
+  logic go;
+  logic [68:0] beat_d;
+  logic [68:0] beat_q;
+  logic meta_d;
+  logic meta_q;
+  logic full_d;
+  logic full_q;
+  logic [68:0] spare_beat_d;
+  logic [68:0] spare_beat_q;
+  logic spare_meta_d;
+  logic spare_meta_q;
+  logic waits_d;
+  logic waits_q;
+
+  initial begin
+    beat_q = 69'h0;
+    meta_q = 1'h0;
+    full_q = 1'h0;
+    spare_beat_q = 69'h0;
+    spare_meta_q = 1'h0;
+    waits_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    beat_q <= beat_d;
+    meta_q <= meta_d;
+    full_q <= full_d;
+    spare_beat_q <= spare_beat_d;
+    spare_meta_q <= spare_meta_d;
+    waits_q <= waits_d;
+  end
+
+  always_comb begin
+    beat_d = beat_q;
+    meta_d = meta_q;
+    full_d = full_q;
+    spare_beat_d = spare_beat_q;
+    spare_meta_d = spare_meta_q;
+    waits_d = waits_q;
+    go = m_ready | (~full_q);
+    s_ready = ~waits_q;
+    m_beat = beat_q;
+    m_meta = meta_q;
+    m_valid = full_q;
+    meta_d = meta_q;
+    spare_meta_d = spare_meta_q;
+    if (go) begin
+      beat_d = s_beat;
+      meta_d = s_meta;
+      full_d = s_valid;
+      waits_d = 1'h0;
+      if (waits_q) begin
+        beat_d = spare_beat_q;
+        meta_d = spare_meta_q;
+        full_d = 1'h1;
+      end
+    end
+    if (~waits_q) begin
+      spare_beat_d = s_beat;
+      spare_meta_d = s_meta;
+      waits_d = s_valid & (~go);
+    end
+    if (reset) begin
+      full_d = 1'h0;
+      waits_d = 1'h0;
+    end
+  end
+endmodule
+
 module ipos_nic_card_back_arbiter (
     input  logic clock,
     input  logic reset,
@@ -7909,73 +8068,70 @@ module ipos_nic_card_back_arbiter (
     input  logic m_ready
 );
   logic pick;
-  logic go;
-  logic [68:0] taken;
-  logic take;
-  logic [68:0] beat_d;
-  logic [68:0] beat_q;
-  logic meta_d;
-  logic meta_q;
-  logic full_d;
-  logic full_q;
+  logic slice_reset;
+  logic [68:0] slice_s_beat;
+  logic slice_s_meta;
+  logic slice_s_valid;
+  logic slice_s_ready;
+  logic [68:0] slice_m_beat;
+  logic slice_m_meta;
+  logic slice_m_valid;
+  logic slice_m_ready;
   logic busy_d;
   logic busy_q;
   logic owner_d;
   logic owner_q;
 
   initial begin
-    beat_q = 69'h0;
-    meta_q = 1'h0;
-    full_q = 1'h0;
     busy_q = 1'h0;
     owner_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
-    beat_q <= beat_d;
-    meta_q <= meta_d;
-    full_q <= full_d;
     busy_q <= busy_d;
     owner_q <= owner_d;
   end
 
+  ipos_nic_card_back_arbiter_slice slice (
+      .clock(clock),
+      .reset(slice_reset),
+      .s_beat(slice_s_beat),
+      .s_meta(slice_s_meta),
+      .s_valid(slice_s_valid),
+      .s_ready(slice_s_ready),
+      .m_beat(slice_m_beat),
+      .m_meta(slice_m_meta),
+      .m_valid(slice_m_valid),
+      .m_ready(slice_m_ready)
+  );
+
   always_comb begin
-    beat_d = beat_q;
-    meta_d = meta_q;
-    full_d = full_q;
     busy_d = busy_q;
     owner_d = owner_q;
-    m_beat = beat_q;
-    m_meta = meta_q;
-    m_valid = full_q;
-    go = m_ready | (~full_q);
+    slice_reset = reset;
     pick = owner_q;
     if (~busy_q) begin
       pick = b_valid & ((~a_valid) | (~owner_q));
     end
-    a_ready = go & (~pick);
-    b_ready = go & pick;
-    taken = a_beat;
-    take = go & a_valid;
-    meta_d = meta_q;
+    a_ready = slice_s_ready & (~pick);
+    b_ready = slice_s_ready & pick;
+    slice_s_beat = a_beat;
+    slice_s_meta = a_meta;
+    slice_s_valid = a_valid;
     if (pick) begin
-      taken = b_beat;
-      take = go & b_valid;
+      slice_s_beat = b_beat;
+      slice_s_meta = b_meta;
+      slice_s_valid = b_valid;
     end
-    if (go) begin
-      full_d = take;
-    end
-    if (take) begin
-      beat_d = taken;
-      meta_d = a_meta;
-      if (pick) begin
-        meta_d = b_meta;
-      end
+    if (slice_s_valid & slice_s_ready) begin
       owner_d = pick;
-      busy_d = ~taken[67];
+      busy_d = ~slice_s_beat[67];
     end
+    m_beat = slice_m_beat;
+    m_meta = slice_m_meta;
+    m_valid = slice_m_valid;
+    slice_m_ready = m_ready;
     if (reset) begin
-      full_d = 1'h0;
       busy_d = 1'h0;
     end
   end
@@ -12265,177 +12421,7 @@ module ipos_nic_host_interrupts (
   end
 endmodule
 
-module ipos_nic_host_receive_writes (
-    input  logic clock,
-    input  logic reset,
-    input  logic [68:0] a_beat,
-    input  logic [80:0] a_meta,
-    input  logic a_valid,
-    output logic a_ready,
-    input  logic [68:0] b_beat,
-    input  logic [80:0] b_meta,
-    input  logic b_valid,
-    output logic b_ready,
-    output logic [68:0] m_beat,
-    output logic [80:0] m_meta,
-    output logic m_valid,
-    input  logic m_ready
-);
-  logic pick;
-  logic go;
-  logic [68:0] taken;
-  logic take;
-  logic [68:0] beat_d;
-  logic [68:0] beat_q;
-  logic [80:0] meta_d;
-  logic [80:0] meta_q;
-  logic full_d;
-  logic full_q;
-  logic busy_d;
-  logic busy_q;
-  logic owner_d;
-  logic owner_q;
-
-  initial begin
-    beat_q = 69'h0;
-    meta_q = 81'h0;
-    full_q = 1'h0;
-    busy_q = 1'h0;
-    owner_q = 1'h0;
-  end
-
-  always_ff @(posedge clock) begin
-    beat_q <= beat_d;
-    meta_q <= meta_d;
-    full_q <= full_d;
-    busy_q <= busy_d;
-    owner_q <= owner_d;
-  end
-
-  always_comb begin
-    beat_d = beat_q;
-    meta_d = meta_q;
-    full_d = full_q;
-    busy_d = busy_q;
-    owner_d = owner_q;
-    m_beat = beat_q;
-    m_meta = meta_q;
-    m_valid = full_q;
-    go = m_ready | (~full_q);
-    pick = owner_q;
-    if (~busy_q) begin
-      pick = b_valid & ((~a_valid) | (~owner_q));
-    end
-    a_ready = go & (~pick);
-    b_ready = go & pick;
-    taken = a_beat;
-    take = go & a_valid;
-    meta_d = meta_q;
-    if (pick) begin
-      taken = b_beat;
-      take = go & b_valid;
-    end
-    if (go) begin
-      full_d = take;
-    end
-    if (take) begin
-      beat_d = taken;
-      meta_d = a_meta;
-      if (pick) begin
-        meta_d = b_meta;
-      end
-      owner_d = pick;
-      busy_d = ~taken[67];
-    end
-    if (reset) begin
-      full_d = 1'h0;
-      busy_d = 1'h0;
-    end
-  end
-endmodule
-
-module ipos_nic_host_receive_slice (
-    input  logic clock,
-    input  logic reset,
-    input  logic [68:0] s_beat,
-    input  logic [127:0] s_meta,
-    input  logic s_valid,
-    output logic s_ready,
-    output logic [68:0] m_beat,
-    output logic [127:0] m_meta,
-    output logic m_valid,
-    input  logic m_ready
-);
-  logic go;
-  logic [68:0] beat_d;
-  logic [68:0] beat_q;
-  logic [127:0] meta_d;
-  logic [127:0] meta_q;
-  logic full_d;
-  logic full_q;
-  logic [68:0] spare_beat_d;
-  logic [68:0] spare_beat_q;
-  logic [127:0] spare_meta_d;
-  logic [127:0] spare_meta_q;
-  logic waits_d;
-  logic waits_q;
-
-  initial begin
-    beat_q = 69'h0;
-    meta_q = 128'h0;
-    full_q = 1'h0;
-    spare_beat_q = 69'h0;
-    spare_meta_q = 128'h0;
-    waits_q = 1'h0;
-  end
-
-  always_ff @(posedge clock) begin
-    beat_q <= beat_d;
-    meta_q <= meta_d;
-    full_q <= full_d;
-    spare_beat_q <= spare_beat_d;
-    spare_meta_q <= spare_meta_d;
-    waits_q <= waits_d;
-  end
-
-  always_comb begin
-    beat_d = beat_q;
-    meta_d = meta_q;
-    full_d = full_q;
-    spare_beat_d = spare_beat_q;
-    spare_meta_d = spare_meta_q;
-    waits_d = waits_q;
-    go = m_ready | (~full_q);
-    s_ready = ~waits_q;
-    m_beat = beat_q;
-    m_meta = meta_q;
-    m_valid = full_q;
-    meta_d = meta_q;
-    spare_meta_d = spare_meta_q;
-    if (go) begin
-      beat_d = s_beat;
-      meta_d = s_meta;
-      full_d = s_valid;
-      waits_d = 1'h0;
-      if (waits_q) begin
-        beat_d = spare_beat_q;
-        meta_d = spare_meta_q;
-        full_d = 1'h1;
-      end
-    end
-    if (~waits_q) begin
-      spare_beat_d = s_beat;
-      spare_meta_d = s_meta;
-      waits_d = s_valid & (~go);
-    end
-    if (reset) begin
-      full_d = 1'h0;
-      waits_d = 1'h0;
-    end
-  end
-endmodule
-
-module ipos_nic_host_write_slice (
+module ipos_nic_host_receive_writes_slice (
     input  logic clock,
     input  logic reset,
     input  logic [68:0] s_beat,
@@ -12516,6 +12502,173 @@ module ipos_nic_host_write_slice (
   end
 endmodule
 
+module ipos_nic_host_receive_writes (
+    input  logic clock,
+    input  logic reset,
+    input  logic [68:0] a_beat,
+    input  logic [80:0] a_meta,
+    input  logic a_valid,
+    output logic a_ready,
+    input  logic [68:0] b_beat,
+    input  logic [80:0] b_meta,
+    input  logic b_valid,
+    output logic b_ready,
+    output logic [68:0] m_beat,
+    output logic [80:0] m_meta,
+    output logic m_valid,
+    input  logic m_ready
+);
+  logic pick;
+  logic slice_reset;
+  logic [68:0] slice_s_beat;
+  logic [80:0] slice_s_meta;
+  logic slice_s_valid;
+  logic slice_s_ready;
+  logic [68:0] slice_m_beat;
+  logic [80:0] slice_m_meta;
+  logic slice_m_valid;
+  logic slice_m_ready;
+  logic busy_d;
+  logic busy_q;
+  logic owner_d;
+  logic owner_q;
+
+  initial begin
+    busy_q = 1'h0;
+    owner_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    busy_q <= busy_d;
+    owner_q <= owner_d;
+  end
+
+  ipos_nic_host_receive_writes_slice slice (
+      .clock(clock),
+      .reset(slice_reset),
+      .s_beat(slice_s_beat),
+      .s_meta(slice_s_meta),
+      .s_valid(slice_s_valid),
+      .s_ready(slice_s_ready),
+      .m_beat(slice_m_beat),
+      .m_meta(slice_m_meta),
+      .m_valid(slice_m_valid),
+      .m_ready(slice_m_ready)
+  );
+
+  always_comb begin
+    busy_d = busy_q;
+    owner_d = owner_q;
+    slice_reset = reset;
+    pick = owner_q;
+    if (~busy_q) begin
+      pick = b_valid & ((~a_valid) | (~owner_q));
+    end
+    a_ready = slice_s_ready & (~pick);
+    b_ready = slice_s_ready & pick;
+    slice_s_beat = a_beat;
+    slice_s_meta = a_meta;
+    slice_s_valid = a_valid;
+    if (pick) begin
+      slice_s_beat = b_beat;
+      slice_s_meta = b_meta;
+      slice_s_valid = b_valid;
+    end
+    if (slice_s_valid & slice_s_ready) begin
+      owner_d = pick;
+      busy_d = ~slice_s_beat[67];
+    end
+    m_beat = slice_m_beat;
+    m_meta = slice_m_meta;
+    m_valid = slice_m_valid;
+    slice_m_ready = m_ready;
+    if (reset) begin
+      busy_d = 1'h0;
+    end
+  end
+endmodule
+
+module ipos_nic_host_descriptor_reads_slice (
+    input  logic clock,
+    input  logic reset,
+    input  logic [68:0] s_beat,
+    input  logic [79:0] s_meta,
+    input  logic s_valid,
+    output logic s_ready,
+    output logic [68:0] m_beat,
+    output logic [79:0] m_meta,
+    output logic m_valid,
+    input  logic m_ready
+);
+  logic go;
+  logic [68:0] beat_d;
+  logic [68:0] beat_q;
+  logic [79:0] meta_d;
+  logic [79:0] meta_q;
+  logic full_d;
+  logic full_q;
+  logic [68:0] spare_beat_d;
+  logic [68:0] spare_beat_q;
+  logic [79:0] spare_meta_d;
+  logic [79:0] spare_meta_q;
+  logic waits_d;
+  logic waits_q;
+
+  initial begin
+    beat_q = 69'h0;
+    meta_q = 80'h0;
+    full_q = 1'h0;
+    spare_beat_q = 69'h0;
+    spare_meta_q = 80'h0;
+    waits_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    beat_q <= beat_d;
+    meta_q <= meta_d;
+    full_q <= full_d;
+    spare_beat_q <= spare_beat_d;
+    spare_meta_q <= spare_meta_d;
+    waits_q <= waits_d;
+  end
+
+  always_comb begin
+    beat_d = beat_q;
+    meta_d = meta_q;
+    full_d = full_q;
+    spare_beat_d = spare_beat_q;
+    spare_meta_d = spare_meta_q;
+    waits_d = waits_q;
+    go = m_ready | (~full_q);
+    s_ready = ~waits_q;
+    m_beat = beat_q;
+    m_meta = meta_q;
+    m_valid = full_q;
+    meta_d = meta_q;
+    spare_meta_d = spare_meta_q;
+    if (go) begin
+      beat_d = s_beat;
+      meta_d = s_meta;
+      full_d = s_valid;
+      waits_d = 1'h0;
+      if (waits_q) begin
+        beat_d = spare_beat_q;
+        meta_d = spare_meta_q;
+        full_d = 1'h1;
+      end
+    end
+    if (~waits_q) begin
+      spare_beat_d = s_beat;
+      spare_meta_d = s_meta;
+      waits_d = s_valid & (~go);
+    end
+    if (reset) begin
+      full_d = 1'h0;
+      waits_d = 1'h0;
+    end
+  end
+endmodule
+
 module ipos_nic_host_descriptor_reads (
     input  logic clock,
     input  logic reset,
@@ -12533,73 +12686,70 @@ module ipos_nic_host_descriptor_reads (
     input  logic m_ready
 );
   logic pick;
-  logic go;
-  logic [68:0] taken;
-  logic take;
-  logic [68:0] beat_d;
-  logic [68:0] beat_q;
-  logic [79:0] meta_d;
-  logic [79:0] meta_q;
-  logic full_d;
-  logic full_q;
+  logic slice_reset;
+  logic [68:0] slice_s_beat;
+  logic [79:0] slice_s_meta;
+  logic slice_s_valid;
+  logic slice_s_ready;
+  logic [68:0] slice_m_beat;
+  logic [79:0] slice_m_meta;
+  logic slice_m_valid;
+  logic slice_m_ready;
   logic busy_d;
   logic busy_q;
   logic owner_d;
   logic owner_q;
 
   initial begin
-    beat_q = 69'h0;
-    meta_q = 80'h0;
-    full_q = 1'h0;
     busy_q = 1'h0;
     owner_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
-    beat_q <= beat_d;
-    meta_q <= meta_d;
-    full_q <= full_d;
     busy_q <= busy_d;
     owner_q <= owner_d;
   end
 
+  ipos_nic_host_descriptor_reads_slice slice (
+      .clock(clock),
+      .reset(slice_reset),
+      .s_beat(slice_s_beat),
+      .s_meta(slice_s_meta),
+      .s_valid(slice_s_valid),
+      .s_ready(slice_s_ready),
+      .m_beat(slice_m_beat),
+      .m_meta(slice_m_meta),
+      .m_valid(slice_m_valid),
+      .m_ready(slice_m_ready)
+  );
+
   always_comb begin
-    beat_d = beat_q;
-    meta_d = meta_q;
-    full_d = full_q;
     busy_d = busy_q;
     owner_d = owner_q;
-    m_beat = beat_q;
-    m_meta = meta_q;
-    m_valid = full_q;
-    go = m_ready | (~full_q);
+    slice_reset = reset;
     pick = owner_q;
     if (~busy_q) begin
       pick = b_valid & ((~a_valid) | (~owner_q));
     end
-    a_ready = go & (~pick);
-    b_ready = go & pick;
-    taken = a_beat;
-    take = go & a_valid;
-    meta_d = meta_q;
+    a_ready = slice_s_ready & (~pick);
+    b_ready = slice_s_ready & pick;
+    slice_s_beat = a_beat;
+    slice_s_meta = a_meta;
+    slice_s_valid = a_valid;
     if (pick) begin
-      taken = b_beat;
-      take = go & b_valid;
+      slice_s_beat = b_beat;
+      slice_s_meta = b_meta;
+      slice_s_valid = b_valid;
     end
-    if (go) begin
-      full_d = take;
-    end
-    if (take) begin
-      beat_d = taken;
-      meta_d = a_meta;
-      if (pick) begin
-        meta_d = b_meta;
-      end
+    if (slice_s_valid & slice_s_ready) begin
       owner_d = pick;
-      busy_d = ~taken[67];
+      busy_d = ~slice_s_beat[67];
     end
+    m_beat = slice_m_beat;
+    m_meta = slice_m_meta;
+    m_valid = slice_m_valid;
+    slice_m_ready = m_ready;
     if (reset) begin
-      full_d = 1'h0;
       busy_d = 1'h0;
     end
   end
@@ -13077,33 +13227,6 @@ module ipos_nic_host (
   logic [80:0] writes_m_meta;
   logic writes_m_valid;
   logic writes_m_ready;
-  logic receive_slice_reset;
-  logic [68:0] receive_slice_s_beat;
-  logic [127:0] receive_slice_s_meta;
-  logic receive_slice_s_valid;
-  logic receive_slice_s_ready;
-  logic [68:0] receive_slice_m_beat;
-  logic [127:0] receive_slice_m_meta;
-  logic receive_slice_m_valid;
-  logic receive_slice_m_ready;
-  logic control_slice_reset;
-  logic [68:0] control_slice_s_beat;
-  logic [127:0] control_slice_s_meta;
-  logic control_slice_s_valid;
-  logic control_slice_s_ready;
-  logic [68:0] control_slice_m_beat;
-  logic [127:0] control_slice_m_meta;
-  logic control_slice_m_valid;
-  logic control_slice_m_ready;
-  logic write_slice_reset;
-  logic [68:0] write_slice_s_beat;
-  logic [80:0] write_slice_s_meta;
-  logic write_slice_s_valid;
-  logic write_slice_s_ready;
-  logic [68:0] write_slice_m_beat;
-  logic [80:0] write_slice_m_meta;
-  logic write_slice_m_valid;
-  logic write_slice_m_ready;
   logic descriptor_reads_reset;
   logic [68:0] descriptor_reads_a_beat;
   logic [79:0] descriptor_reads_a_meta;
@@ -13703,45 +13826,6 @@ module ipos_nic_host (
       .m_ready(writes_m_ready)
   );
 
-  ipos_nic_host_receive_slice receive_slice (
-      .clock(clock),
-      .reset(receive_slice_reset),
-      .s_beat(receive_slice_s_beat),
-      .s_meta(receive_slice_s_meta),
-      .s_valid(receive_slice_s_valid),
-      .s_ready(receive_slice_s_ready),
-      .m_beat(receive_slice_m_beat),
-      .m_meta(receive_slice_m_meta),
-      .m_valid(receive_slice_m_valid),
-      .m_ready(receive_slice_m_ready)
-  );
-
-  ipos_nic_host_receive_slice control_slice (
-      .clock(clock),
-      .reset(control_slice_reset),
-      .s_beat(control_slice_s_beat),
-      .s_meta(control_slice_s_meta),
-      .s_valid(control_slice_s_valid),
-      .s_ready(control_slice_s_ready),
-      .m_beat(control_slice_m_beat),
-      .m_meta(control_slice_m_meta),
-      .m_valid(control_slice_m_valid),
-      .m_ready(control_slice_m_ready)
-  );
-
-  ipos_nic_host_write_slice write_slice (
-      .clock(clock),
-      .reset(write_slice_reset),
-      .s_beat(write_slice_s_beat),
-      .s_meta(write_slice_s_meta),
-      .s_valid(write_slice_s_valid),
-      .s_ready(write_slice_s_ready),
-      .m_beat(write_slice_m_beat),
-      .m_meta(write_slice_m_meta),
-      .m_valid(write_slice_m_valid),
-      .m_ready(write_slice_m_ready)
-  );
-
   ipos_nic_host_descriptor_reads descriptor_reads (
       .clock(clock),
       .reset(descriptor_reads_reset),
@@ -13858,9 +13942,6 @@ module ipos_nic_host (
     urgent_writes_reset = reset;
     bulk_writes_reset = reset;
     writes_reset = reset;
-    receive_slice_reset = reset;
-    control_slice_reset = reset;
-    write_slice_reset = reset;
     descriptor_reads_reset = reset;
     front_reads_reset = reset;
     back_reads_reset = reset;
@@ -13971,14 +14052,10 @@ module ipos_nic_host (
     back_ring_beat = data_beat;
     back_ring_beat_valid = data_valid & (data_client == 3'h3);
     back_control_error = back_ring_error;
-    receive_slice_s_beat = receive_beat;
-    receive_slice_s_meta = receive_meta;
-    receive_slice_s_valid = receive_valid;
-    receive_ready = receive_slice_s_ready;
-    receive_frames_s_beat = receive_slice_m_beat;
-    receive_frames_s_meta = receive_slice_m_meta;
-    receive_frames_s_valid = receive_slice_m_valid;
-    receive_slice_m_ready = receive_frames_s_ready;
+    receive_frames_s_beat = receive_beat;
+    receive_frames_s_meta = receive_meta;
+    receive_frames_s_valid = receive_valid;
+    receive_ready = receive_frames_s_ready;
     receive_frames_descriptor = receive_ring_descriptor;
     receive_frames_descriptor_valid = receive_ring_valid;
     receive_ring_take = receive_frames_descriptor_take;
@@ -13988,14 +14065,10 @@ module ipos_nic_host (
     receive_done_idle = receive_frames_idle;
     receive_control_fail = receive_frames_fail;
     receive_control_busy = (receive_ring_busy | receive_frames_busy) | receive_done_busy;
-    control_slice_s_beat = control_beat;
-    control_slice_s_meta = control_meta;
-    control_slice_s_valid = control_valid;
-    control_ready = control_slice_s_ready;
-    control_frames_s_beat = control_slice_m_beat;
-    control_frames_s_meta = control_slice_m_meta;
-    control_frames_s_valid = control_slice_m_valid;
-    control_slice_m_ready = control_frames_s_ready;
+    control_frames_s_beat = control_beat;
+    control_frames_s_meta = control_meta;
+    control_frames_s_valid = control_valid;
+    control_ready = control_frames_s_ready;
     control_frames_descriptor = control_ring_descriptor;
     control_frames_descriptor_valid = control_ring_valid;
     control_ring_take = control_frames_descriptor_take;
@@ -14112,18 +14185,14 @@ module ipos_nic_host (
     writes_b_meta = bulk_writes_m_meta;
     writes_b_valid = bulk_writes_m_valid;
     bulk_writes_m_ready = writes_b_ready;
-    write_slice_s_beat = writes_m_beat;
-    write_slice_s_meta = writes_m_meta;
-    write_slice_s_valid = writes_m_valid;
-    writes_m_ready = write_slice_s_ready;
-    write_beat = write_slice_m_beat;
-    write_target = write_slice_m_meta;
-    write_valid = write_slice_m_valid;
-    write_slice_m_ready = write_ready;
-    ends = (write_slice_m_valid & write_ready) & write_slice_m_beat[67];
+    write_beat = writes_m_beat;
+    write_target = writes_m_meta;
+    write_valid = writes_m_valid;
+    writes_m_ready = write_ready;
+    ends = (writes_m_valid & write_ready) & writes_m_beat[67];
     raise = 6'h0;
-    if (ends & write_slice_m_meta[77]) begin
-      raise = c_raise << write_slice_m_meta[80:78];
+    if (ends & writes_m_meta[77]) begin
+      raise = c_raise << writes_m_meta[80:78];
     end
     interrupts_raise = raise;
     if (raise_error) begin

@@ -1,6 +1,6 @@
 //! All queues, between the pipelines' streams and the write and read ports of `pcie::Engine`.
 use super::{Completions, Control, Events, Fetch, Interrupts, Receive, Ring, Target, Transmit};
-use crate::stream::{Arbiter, Beat, Slice};
+use crate::stream::{Arbiter, Beat};
 use ipos_abi::queue::ERROR_VECTOR;
 use ipos_abi::regs::{dma, queues};
 use rust_hdl_core::prelude::*;
@@ -93,10 +93,6 @@ block! {
         urgent_writes: Arbiter<Target>,
         bulk_writes: Arbiter<Target>,
         writes: Arbiter<Target>,
-        // ready of the transaction layer would reach through all of them, and the frames' buffers
-        receive_slice: Slice<Bits<128>>,
-        control_slice: Slice<Bits<128>>,
-        write_slice: Slice<Target>,
         descriptor_reads: Arbiter<Fetch>,
         front_reads: Arbiter<Fetch>,
         back_reads: Arbiter<Fetch>,
@@ -156,9 +152,6 @@ impl Logic for Host {
             urgent_writes,
             bulk_writes,
             writes,
-            receive_slice,
-            control_slice,
-            write_slice,
             descriptor_reads,
             front_reads,
             back_reads,
@@ -192,9 +185,6 @@ impl Logic for Host {
         self.urgent_writes.reset.next = self.reset.val();
         self.bulk_writes.reset.next = self.reset.val();
         self.writes.reset.next = self.reset.val();
-        self.receive_slice.reset.next = self.reset.val();
-        self.control_slice.reset.next = self.reset.val();
-        self.write_slice.reset.next = self.reset.val();
         self.descriptor_reads.reset.next = self.reset.val();
         self.front_reads.reset.next = self.reset.val();
         self.back_reads.reset.next = self.reset.val();
@@ -321,14 +311,10 @@ impl Logic for Host {
         self.back_control.error.next = self.back_ring.error.val();
 
         // receive
-        self.receive_slice.s_beat.next = self.receive_beat.val();
-        self.receive_slice.s_meta.next = self.receive_meta.val();
-        self.receive_slice.s_valid.next = self.receive_valid.val();
-        self.receive_ready.next = self.receive_slice.s_ready.val();
-        self.receive_frames.s_beat.next = self.receive_slice.m_beat.val();
-        self.receive_frames.s_meta.next = self.receive_slice.m_meta.val();
-        self.receive_frames.s_valid.next = self.receive_slice.m_valid.val();
-        self.receive_slice.m_ready.next = self.receive_frames.s_ready.val();
+        self.receive_frames.s_beat.next = self.receive_beat.val();
+        self.receive_frames.s_meta.next = self.receive_meta.val();
+        self.receive_frames.s_valid.next = self.receive_valid.val();
+        self.receive_ready.next = self.receive_frames.s_ready.val();
         self.receive_frames.descriptor.next = self.receive_ring.descriptor.val();
         self.receive_frames.descriptor_valid.next = self.receive_ring.valid.val();
         self.receive_ring.take.next = self.receive_frames.descriptor_take.val();
@@ -341,14 +327,10 @@ impl Logic for Host {
             self.receive_ring.busy.val() | self.receive_frames.busy.val() | self.receive_done.busy.val();
 
         // control
-        self.control_slice.s_beat.next = self.control_beat.val();
-        self.control_slice.s_meta.next = self.control_meta.val();
-        self.control_slice.s_valid.next = self.control_valid.val();
-        self.control_ready.next = self.control_slice.s_ready.val();
-        self.control_frames.s_beat.next = self.control_slice.m_beat.val();
-        self.control_frames.s_meta.next = self.control_slice.m_meta.val();
-        self.control_frames.s_valid.next = self.control_slice.m_valid.val();
-        self.control_slice.m_ready.next = self.control_frames.s_ready.val();
+        self.control_frames.s_beat.next = self.control_beat.val();
+        self.control_frames.s_meta.next = self.control_meta.val();
+        self.control_frames.s_valid.next = self.control_valid.val();
+        self.control_ready.next = self.control_frames.s_ready.val();
         self.control_frames.descriptor.next = self.control_ring.descriptor.val();
         self.control_frames.descriptor_valid.next = self.control_ring.valid.val();
         self.control_ring.take.next = self.control_frames.descriptor_take.val();
@@ -476,20 +458,16 @@ impl Logic for Host {
         self.writes.b_meta.next = self.bulk_writes.m_meta.val();
         self.writes.b_valid.next = self.bulk_writes.m_valid.val();
         self.bulk_writes.m_ready.next = self.writes.b_ready.val();
-        self.write_slice.s_beat.next = self.writes.m_beat.val();
-        self.write_slice.s_meta.next = self.writes.m_meta.val();
-        self.write_slice.s_valid.next = self.writes.m_valid.val();
-        self.writes.m_ready.next = self.write_slice.s_ready.val();
-        self.write_beat.next = self.write_slice.m_beat.val();
-        self.write_target.next = self.write_slice.m_meta.val();
-        self.write_valid.next = self.write_slice.m_valid.val();
-        self.write_slice.m_ready.next = self.write_ready.val();
+        self.write_beat.next = self.writes.m_beat.val();
+        self.write_target.next = self.writes.m_meta.val();
+        self.write_valid.next = self.writes.m_valid.val();
+        self.writes.m_ready.next = self.write_ready.val();
 
         // an interrupt is due when the completions that it announces have been handed over
-        self.ends.next = self.write_slice.m_valid.val() & self.write_ready.val() & self.write_slice.m_beat.val().last;
+        self.ends.next = self.writes.m_valid.val() & self.write_ready.val() & self.writes.m_beat.val().last;
         self.raise.next = 0.into();
-        if self.ends.val() & self.write_slice.m_meta.val().notify {
-            self.raise.next = self.c_raise.val() << self.write_slice.m_meta.val().vector;
+        if self.ends.val() & self.writes.m_meta.val().notify {
+            self.raise.next = self.c_raise.val() << self.writes.m_meta.val().vector;
         }
         self.interrupts.raise.next = self.raise.val();
         if self.raise_error.val() {

@@ -1,11 +1,10 @@
 //! Two streams into one, a frame at a time, in turn when both wait.
-use super::Beat;
+use super::{Beat, Slice};
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
 block! {
-    /// `meta` travels beside the beats. The output is a register: no combinational path from
-    /// `s*_valid` to `m_valid`.
+    /// `meta` travels beside the beats. No combinational path from `s*_valid` to `m_valid`, nor from `m_ready` to `*_ready`.
     pub struct Arbiter[M: Synth][M] {
         pub clock: Signal<In, Clock>,
         pub reset: Signal<In, Bit>,
@@ -21,54 +20,43 @@ block! {
         pub m_meta: Signal<Out, M>,
         pub m_valid: Signal<Out, Bit>,
         pub m_ready: Signal<In, Bit>,
-        beat: DFF<Beat>,
-        meta: DFF<M>,
-        full: DFF<Bit>,
+        slice: Slice<M>,
         busy: DFF<Bit>,
         owner: DFF<Bit>, // true: b has, or had last, the output
         pick: Signal<Local, Bit>,
-        go: Signal<Local, Bit>,
-        taken: Signal<Local, Beat>,
-        take: Signal<Local, Bit>,
     }
 }
 
 impl<M: Synth> Logic for Arbiter<M> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, beat, meta, full, busy, owner);
-        self.m_beat.next = self.beat.q.val();
-        self.m_meta.next = self.meta.q.val();
-        self.m_valid.next = self.full.q.val();
-        self.go.next = self.m_ready.val() | !self.full.q.val();
+        dff_setup!(self, clock, busy, owner);
+        clock!(self, clock, slice);
+        self.slice.reset.next = self.reset.val();
         self.pick.next = self.owner.q.val();
         if !self.busy.q.val() {
             // b when a does not want it, or when a had it last
             self.pick.next = self.b_valid.val() & (!self.a_valid.val() | !self.owner.q.val());
         }
-        self.a_ready.next = self.go.val() & !self.pick.val();
-        self.b_ready.next = self.go.val() & self.pick.val();
-        self.taken.next = self.a_beat.val();
-        self.take.next = self.go.val() & self.a_valid.val();
-        self.meta.d.next = self.meta.q.val();
+        self.a_ready.next = self.slice.s_ready.val() & !self.pick.val();
+        self.b_ready.next = self.slice.s_ready.val() & self.pick.val();
+        self.slice.s_beat.next = self.a_beat.val();
+        self.slice.s_meta.next = self.a_meta.val();
+        self.slice.s_valid.next = self.a_valid.val();
         if self.pick.val() {
-            self.taken.next = self.b_beat.val();
-            self.take.next = self.go.val() & self.b_valid.val();
+            self.slice.s_beat.next = self.b_beat.val();
+            self.slice.s_meta.next = self.b_meta.val();
+            self.slice.s_valid.next = self.b_valid.val();
         }
-        if self.go.val() {
-            self.full.d.next = self.take.val();
-        }
-        if self.take.val() {
-            self.beat.d.next = self.taken.val();
-            self.meta.d.next = self.a_meta.val();
-            if self.pick.val() {
-                self.meta.d.next = self.b_meta.val();
-            }
+        if self.slice.s_valid.val() & self.slice.s_ready.val() {
             self.owner.d.next = self.pick.val();
-            self.busy.d.next = !self.taken.val().last;
+            self.busy.d.next = !self.slice.s_beat.val().last;
         }
+        self.m_beat.next = self.slice.m_beat.val();
+        self.m_meta.next = self.slice.m_meta.val();
+        self.m_valid.next = self.slice.m_valid.val();
+        self.slice.m_ready.next = self.m_ready.val();
         if self.reset.val() {
-            self.full.d.next = false;
             self.busy.d.next = false;
         }
     }

@@ -18,6 +18,8 @@ mod header;
 mod insert;
 mod routes;
 mod rx;
+#[path = "../stream/slice.rs"]
+mod slice;
 mod sum;
 #[path = "../card/top.rs"]
 mod top;
@@ -34,6 +36,7 @@ pub use header::Header;
 pub use insert::Insert;
 pub use routes::Routes;
 pub use rx::Rx;
+pub use slice::Slice;
 pub use sum::Sum;
 pub use top::Card;
 

@@ -201,7 +201,8 @@ fn echo(client: &Netns, interval: Duration, stop: &AtomicBool) -> anyhow::Result
         }
     }
     stream.shutdown(std::net::Shutdown::Write)?;
-    match stream.read(&mut reply).context("waiting for the end")? {
+    let mut rest = Vec::new();
+    match stream.read_to_end(&mut rest).context("waiting for the end")? {
         0 => Ok(samples),
         n => bail!("{n} bytes came that nobody asked for"),
     }

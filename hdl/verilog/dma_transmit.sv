@@ -158,6 +158,8 @@ module dma_transmit (
   logic [127:0] d_q;
   logic [3:0] status_d;
   logic [3:0] status_q;
+  logic [2:0] wrong_d;
+  logic [2:0] wrong_q;
   logic [8:0] beats_d;
   logic [8:0] beats_q;
   logic [9:0] flying_d;
@@ -177,6 +179,7 @@ module dma_transmit (
     state_q = 2'h0;
     d_q = 128'h0;
     status_q = 4'h0;
+    wrong_q = 3'h0;
     beats_q = 9'h0;
     flying_q = 10'h0;
     fits_q = 1'h0;
@@ -190,6 +193,7 @@ module dma_transmit (
     state_q <= state_d;
     d_q <= d_d;
     status_q <= status_d;
+    wrong_q <= wrong_d;
     beats_q <= beats_d;
     flying_q <= flying_d;
     fits_q <= fits_d;
@@ -214,6 +218,7 @@ module dma_transmit (
     state_d = state_q;
     d_d = d_q;
     status_d = status_q;
+    wrong_d = wrong_q;
     beats_d = beats_q;
     flying_d = flying_q;
     fits_d = fits_q;
@@ -252,19 +257,28 @@ module dma_transmit (
       2'h1: begin
         beats_d = 9'((length + 16'h7) >> 3);
         status_d = 4'h0;
+        wrong_d = 3'h0;
         if ((d_q[63:0] == 64'h0) | (d_q[2:0] != 3'h0)) begin
-          status_d = c_address;
-          beats_d = 9'h0;
-        end else if ((length < c_least) | (length > c_most)) begin
-          status_d = c_length;
-          beats_d = 9'h0;
-        end else if (d_q[80] & ((d_q[96] | d_q[112]) | (place > {1'h0, length}))) begin
-          status_d = c_checksum;
-          beats_d = 9'h0;
+          wrong_d = (wrong_d & ~(3'h1 << 0)) | ({2'h0, 1'h1} << 0);
+        end
+        if ((length < c_least) | (length > c_most)) begin
+          wrong_d = (wrong_d & ~(3'h1 << 1)) | ({2'h0, 1'h1} << 1);
+        end
+        if (d_q[80] & ((d_q[96] | d_q[112]) | (place > {1'h0, length}))) begin
+          wrong_d = (wrong_d & ~(3'h1 << 2)) | ({2'h0, 1'h1} << 2);
         end
         state_d = 2'h2;
       end
       2'h2: begin
+        if (|wrong_q) begin
+          beats_d = 9'h0;
+          status_d = c_checksum;
+          if (wrong_q[0]) begin
+            status_d = c_address;
+          end else if (wrong_q[1]) begin
+            status_d = c_length;
+          end
+        end
         look_d = look_q + 2'h1;
         if (&look_q) begin
           look_d = look_q;

@@ -11505,6 +11505,8 @@ module ipos_nic_host_front_sends (
   logic [127:0] d_q;
   logic [3:0] status_d;
   logic [3:0] status_q;
+  logic [2:0] wrong_d;
+  logic [2:0] wrong_q;
   logic [8:0] beats_d;
   logic [8:0] beats_q;
   logic [9:0] flying_d;
@@ -11524,6 +11526,7 @@ module ipos_nic_host_front_sends (
     state_q = 2'h0;
     d_q = 128'h0;
     status_q = 4'h0;
+    wrong_q = 3'h0;
     beats_q = 9'h0;
     flying_q = 10'h0;
     fits_q = 1'h0;
@@ -11537,6 +11540,7 @@ module ipos_nic_host_front_sends (
     state_q <= state_d;
     d_q <= d_d;
     status_q <= status_d;
+    wrong_q <= wrong_d;
     beats_q <= beats_d;
     flying_q <= flying_d;
     fits_q <= fits_d;
@@ -11561,6 +11565,7 @@ module ipos_nic_host_front_sends (
     state_d = state_q;
     d_d = d_q;
     status_d = status_q;
+    wrong_d = wrong_q;
     beats_d = beats_q;
     flying_d = flying_q;
     fits_d = fits_q;
@@ -11599,19 +11604,28 @@ module ipos_nic_host_front_sends (
       2'h1: begin
         beats_d = 9'((length + 16'h7) >> 3);
         status_d = 4'h0;
+        wrong_d = 3'h0;
         if ((d_q[63:0] == 64'h0) | (d_q[2:0] != 3'h0)) begin
-          status_d = c_address;
-          beats_d = 9'h0;
-        end else if ((length < c_least) | (length > c_most)) begin
-          status_d = c_length;
-          beats_d = 9'h0;
-        end else if (d_q[80] & ((d_q[96] | d_q[112]) | (place > {1'h0, length}))) begin
-          status_d = c_checksum;
-          beats_d = 9'h0;
+          wrong_d = (wrong_d & ~(3'h1 << 0)) | ({2'h0, 1'h1} << 0);
+        end
+        if ((length < c_least) | (length > c_most)) begin
+          wrong_d = (wrong_d & ~(3'h1 << 1)) | ({2'h0, 1'h1} << 1);
+        end
+        if (d_q[80] & ((d_q[96] | d_q[112]) | (place > {1'h0, length}))) begin
+          wrong_d = (wrong_d & ~(3'h1 << 2)) | ({2'h0, 1'h1} << 2);
         end
         state_d = 2'h2;
       end
       2'h2: begin
+        if (|wrong_q) begin
+          beats_d = 9'h0;
+          status_d = c_checksum;
+          if (wrong_q[0]) begin
+            status_d = c_address;
+          end else if (wrong_q[1]) begin
+            status_d = c_length;
+          end
+        end
         look_d = look_q + 2'h1;
         if (&look_q) begin
           look_d = look_q;
@@ -14286,7 +14300,6 @@ module ipos_nic_engine_receive (
   logic [31:0] h0;
   logic [7:0] format;
   logic [10:0] payload;
-  logic [10:0] expected;
   logic right;
   logic completion;
   logic [57:0] ch;
@@ -14309,6 +14322,10 @@ module ipos_nic_engine_receive (
   logic request_full_q;
   logic is_completion_d;
   logic is_completion_q;
+  logic [10:0] expected_d;
+  logic [10:0] expected_q;
+  logic odd_d;
+  logic odd_q;
   logic [57:0] header_out_d;
   logic [57:0] header_out_q;
   logic header_strobe_d;
@@ -14335,6 +14352,8 @@ module ipos_nic_engine_receive (
     third_q = 64'h0;
     request_full_q = 1'h0;
     is_completion_q = 1'h0;
+    expected_q = 11'h0;
+    odd_q = 1'h0;
     header_out_q = 58'h0;
     header_strobe_q = 1'h0;
     held_q = 32'h0;
@@ -14354,6 +14373,8 @@ module ipos_nic_engine_receive (
     third_q <= third_d;
     request_full_q <= request_full_d;
     is_completion_q <= is_completion_d;
+    expected_q <= expected_d;
+    odd_q <= odd_d;
     header_out_q <= header_out_d;
     header_strobe_q <= header_strobe_d;
     held_q <= held_d;
@@ -14378,6 +14399,8 @@ module ipos_nic_engine_receive (
     third_d = third_q;
     request_full_d = request_full_q;
     is_completion_d = is_completion_q;
+    expected_d = expected_q;
+    odd_d = odd_q;
     header_out_d = header_out_q;
     header_strobe_d = header_strobe_q;
     held_d = held_q;
@@ -14394,10 +14417,7 @@ module ipos_nic_engine_receive (
       here = 11'h1;
     end
     count = words_q + here;
-    h0 = head_q[63:32];
-    if (index_q == 2'h0) begin
-      h0 = rev_o[63:32];
-    end
+    h0 = rev_o[63:32];
     format = h0[31:24];
     completion = (((~format[7]) & (~format[5])) & (format[4:1] == 4'h5)) & (~format[0]);
     payload = 11'h0;
@@ -14407,14 +14427,10 @@ module ipos_nic_engine_receive (
         payload = c_thousand;
       end
     end
-    expected = payload + 11'h3;
-    if (format[5]) begin
-      expected = payload + 11'h4;
-    end
-    right = ((count == expected) & (~format[7])) & (~h0[15]);
-    ch[0] = format[6];
-    ch[1] = h0[14];
-    ch[14:5] = h0[9:0];
+    right = ((index_q != 2'h0) & (count == expected_q)) & (~odd_q);
+    ch[0] = head_q[62];
+    ch[1] = head_q[46];
+    ch[14:5] = head_q[41:32];
     ch[4:2] = head_q[15:13];
     ch[26:15] = head_q[11:0];
     ch[42:27] = rev_o[63:48];
@@ -14437,6 +14453,11 @@ module ipos_nic_engine_receive (
         2'h0: begin
           head_d = rev_o;
           is_completion_d = completion;
+          expected_d = payload + 11'h3;
+          if (format[5]) begin
+            expected_d = payload + 11'h4;
+          end
+          odd_d = format[7] | h0[15];
         end
         2'h1: begin
           second_d = rev_o;
@@ -14457,11 +14478,8 @@ module ipos_nic_engine_receive (
         words_d = 11'h0;
         good_reg_d = right;
         malformed_strobe_d = ~right;
-        if (completion) begin
-          ended_strobe_d = index_q != 2'h0;
-        end else begin
-          request_full_d = right;
-        end
+        ended_strobe_d = is_completion_q & (index_q != 2'h0);
+        request_full_d = (~is_completion_q) & right;
       end
     end
     if (request_full_q & request_ready) begin

@@ -58,7 +58,6 @@ module pcie_engine_receive (
   logic [31:0] h0;
   logic [7:0] format;
   logic [10:0] payload;
-  logic [10:0] expected;
   logic right;
   logic completion;
   logic [57:0] ch;
@@ -81,6 +80,10 @@ module pcie_engine_receive (
   logic request_full_q;
   logic is_completion_d;
   logic is_completion_q;
+  logic [10:0] expected_d;
+  logic [10:0] expected_q;
+  logic odd_d;
+  logic odd_q;
   logic [57:0] header_out_d;
   logic [57:0] header_out_q;
   logic header_strobe_d;
@@ -107,6 +110,8 @@ module pcie_engine_receive (
     third_q = 64'h0;
     request_full_q = 1'h0;
     is_completion_q = 1'h0;
+    expected_q = 11'h0;
+    odd_q = 1'h0;
     header_out_q = 58'h0;
     header_strobe_q = 1'h0;
     held_q = 32'h0;
@@ -126,6 +131,8 @@ module pcie_engine_receive (
     third_q <= third_d;
     request_full_q <= request_full_d;
     is_completion_q <= is_completion_d;
+    expected_q <= expected_d;
+    odd_q <= odd_d;
     header_out_q <= header_out_d;
     header_strobe_q <= header_strobe_d;
     held_q <= held_d;
@@ -150,6 +157,8 @@ module pcie_engine_receive (
     third_d = third_q;
     request_full_d = request_full_q;
     is_completion_d = is_completion_q;
+    expected_d = expected_q;
+    odd_d = odd_q;
     header_out_d = header_out_q;
     header_strobe_d = header_strobe_q;
     held_d = held_q;
@@ -166,10 +175,7 @@ module pcie_engine_receive (
       here = 11'h1;
     end
     count = words_q + here;
-    h0 = head_q[63:32];
-    if (index_q == 2'h0) begin
-      h0 = rev_o[63:32];
-    end
+    h0 = rev_o[63:32];
     format = h0[31:24];
     completion = (((~format[7]) & (~format[5])) & (format[4:1] == 4'h5)) & (~format[0]);
     payload = 11'h0;
@@ -179,14 +185,10 @@ module pcie_engine_receive (
         payload = c_thousand;
       end
     end
-    expected = payload + 11'h3;
-    if (format[5]) begin
-      expected = payload + 11'h4;
-    end
-    right = ((count == expected) & (~format[7])) & (~h0[15]);
-    ch[0] = format[6];
-    ch[1] = h0[14];
-    ch[14:5] = h0[9:0];
+    right = ((index_q != 2'h0) & (count == expected_q)) & (~odd_q);
+    ch[0] = head_q[62];
+    ch[1] = head_q[46];
+    ch[14:5] = head_q[41:32];
     ch[4:2] = head_q[15:13];
     ch[26:15] = head_q[11:0];
     ch[42:27] = rev_o[63:48];
@@ -209,6 +211,11 @@ module pcie_engine_receive (
         2'h0: begin
           head_d = rev_o;
           is_completion_d = completion;
+          expected_d = payload + 11'h3;
+          if (format[5]) begin
+            expected_d = payload + 11'h4;
+          end
+          odd_d = format[7] | h0[15];
         end
         2'h1: begin
           second_d = rev_o;
@@ -229,11 +236,8 @@ module pcie_engine_receive (
         words_d = 11'h0;
         good_reg_d = right;
         malformed_strobe_d = ~right;
-        if (completion) begin
-          ended_strobe_d = index_q != 2'h0;
-        end else begin
-          request_full_d = right;
-        end
+        ended_strobe_d = is_completion_q & (index_q != 2'h0);
+        request_full_d = (~is_completion_q) & right;
       end
     end
     if (request_full_q & request_ready) begin

@@ -38,9 +38,11 @@ block! {
         pub busy: Signal<Out, Bit>,
         // what was asked for: length 11:0, checksum 44:12, status 48:45
         asked: SmallFifo<Bits<49>, 4, 5>,
-        state: DFF<Bits<2>>, // 0 waits, 1 judges, 2 waits for room, 3 asks
+        state: DFF<Bits<2>>, // 0 waits, 1 measures, 2 judges and waits for room, 3 asks
         d: DFF<Bits<128>>,
         status: DFF<Bits<4>>,
+        // what is wrong with the descriptor: address, length, checksum
+        wrong: DFF<Bits<3>>,
         beats: DFF<Bits<9>>,
         flying: DFF<Bits<10>>, // beats asked for that have not come
         fits: DFF<Bit>,
@@ -74,7 +76,7 @@ block! {
 impl Logic for Transmit {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, state, d, status, beats, flying, fits, look, done, done_length, done_status);
+        dff_setup!(self, clock, state, d, status, wrong, beats, flying, fits, look, done, done_length, done_status);
         clock!(self, clock, asked);
         self.asked.reset.next = self.reset.val();
 
@@ -120,23 +122,32 @@ impl Logic for Transmit {
             1 => {
                 self.beats.d.next = bit_cast::<9, 16>((self.length.val() + 7) >> 3);
                 self.status.d.next = 0.into();
+                self.wrong.d.next = 0.into();
                 if (self.d.q.val().get_bits::<64>(0) == 0) | (self.d.q.val().get_bits::<3>(0) != 0) {
-                    self.status.d.next = self.c_address.val();
-                    self.beats.d.next = 0.into();
-                } else if (self.length.val() < self.c_least.val()) | (self.length.val() > self.c_most.val()) {
-                    self.status.d.next = self.c_length.val();
-                    self.beats.d.next = 0.into();
-                } else if self.d.q.val().get_bit(80)
+                    self.wrong.d.next = self.wrong.d.val().replace_bit(0, true);
+                }
+                if (self.length.val() < self.c_least.val()) | (self.length.val() > self.c_most.val()) {
+                    self.wrong.d.next = self.wrong.d.val().replace_bit(1, true);
+                }
+                if self.d.q.val().get_bit(80)
                     & (self.d.q.val().get_bit(96)
                         | self.d.q.val().get_bit(112)
                         | (self.place.val() > bit_cast::<17, 16>(self.length.val())))
                 {
-                    self.status.d.next = self.c_checksum.val();
-                    self.beats.d.next = 0.into();
+                    self.wrong.d.next = self.wrong.d.val().replace_bit(2, true);
                 }
                 self.state.d.next = 2.into();
             }
             2 => {
+                if self.wrong.q.val().any() {
+                    self.beats.d.next = 0.into();
+                    self.status.d.next = self.c_checksum.val();
+                    if self.wrong.q.val().get_bit(0) {
+                        self.status.d.next = self.c_address.val();
+                    } else if self.wrong.q.val().get_bit(1) {
+                        self.status.d.next = self.c_length.val();
+                    }
+                }
                 // counts that were just changed have to be looked at anew
                 self.look.d.next = self.look.q.val() + 1;
                 if self.look.q.val().all() {

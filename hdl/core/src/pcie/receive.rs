@@ -36,6 +36,9 @@ block! {
         third: DFF<Bits<64>>,
         request_full: DFF<Bit>,
         is_completion: DFF<Bit>,
+        // words that the first one promises, and whether that one is in order
+        expected: DFF<Bits<11>>,
+        odd: DFF<Bit>,
         header_out: DFF<CompletionHeader>,
         header_strobe: DFF<Bit>,
         held: DFF<Bits<32>>,
@@ -50,7 +53,6 @@ block! {
         h0: Signal<Local, Bits<32>>,
         format: Signal<Local, Bits<8>>,
         payload: Signal<Local, Bits<11>>,
-        expected: Signal<Local, Bits<11>>,
         right: Signal<Local, Bit>,
         completion: Signal<Local, Bit>,
         ch: Signal<Local, CompletionHeader>,
@@ -74,6 +76,8 @@ impl Logic for Receive {
             third,
             request_full,
             is_completion,
+            expected,
+            odd,
             header_out,
             header_strobe,
             held,
@@ -92,11 +96,8 @@ impl Logic for Receive {
         }
         self.count.next = self.words.q.val() + self.here.val();
 
-        // the first word: this beat's in the first beat
-        self.h0.next = self.head.q.val().get_bits::<32>(32);
-        if self.index.q.val() == 0 {
-            self.h0.next = self.rev.o.val().get_bits::<32>(32);
-        }
+        // the first word, in the first beat
+        self.h0.next = self.rev.o.val().get_bits::<32>(32);
         self.format.next = self.h0.val().get_bits::<8>(24);
         self.completion.next = !self.format.val().get_bit(7)
             & !self.format.val().get_bit(5)
@@ -109,17 +110,12 @@ impl Logic for Receive {
                 self.payload.next = self.c_thousand.val();
             }
         }
-        self.expected.next = self.payload.val() + 3;
-        if self.format.val().get_bit(5) {
-            self.expected.next = self.payload.val() + 4;
-        }
-        // no prefixes, no digest
-        self.right.next =
-            (self.count.val() == self.expected.val()) & !self.format.val().get_bit(7) & !self.h0.val().get_bit(15);
+        // no TLP is over in its first beat
+        self.right.next = (self.index.q.val() != 0) & (self.count.val() == self.expected.q.val()) & !self.odd.q.val();
 
-        self.ch.next.with_data = self.format.val().get_bit(6);
-        self.ch.next.poisoned = self.h0.val().get_bit(14);
-        self.ch.next.length = self.h0.val().get_bits::<10>(0);
+        self.ch.next.with_data = self.head.q.val().get_bit(62);
+        self.ch.next.poisoned = self.head.q.val().get_bit(46);
+        self.ch.next.length = self.head.q.val().get_bits::<10>(32);
         self.ch.next.status = self.head.q.val().get_bits::<3>(13);
         self.ch.next.bytes = self.head.q.val().get_bits::<12>(0);
         self.ch.next.requester = self.rev.o.val().get_bits::<16>(48);
@@ -143,6 +139,12 @@ impl Logic for Receive {
                 0 => {
                     self.head.d.next = self.rev.o.val();
                     self.is_completion.d.next = self.completion.val();
+                    self.expected.d.next = self.payload.val() + 3;
+                    if self.format.val().get_bit(5) {
+                        self.expected.d.next = self.payload.val() + 4;
+                    }
+                    // no prefixes, no digest
+                    self.odd.d.next = self.format.val().get_bit(7) | self.h0.val().get_bit(15);
                 }
                 1 => {
                     self.second.d.next = self.rev.o.val();
@@ -163,11 +165,8 @@ impl Logic for Receive {
                 self.words.d.next = 0.into();
                 self.good_reg.d.next = self.right.val();
                 self.malformed_strobe.d.next = !self.right.val();
-                if self.completion.val() {
-                    self.ended_strobe.d.next = self.index.q.val() != 0;
-                } else {
-                    self.request_full.d.next = self.right.val();
-                }
+                self.ended_strobe.d.next = self.is_completion.q.val() & (self.index.q.val() != 0);
+                self.request_full.d.next = !self.is_completion.q.val() & self.right.val();
             }
         }
         if self.request_full.q.val() & self.request_ready.val() {

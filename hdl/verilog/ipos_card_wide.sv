@@ -6745,6 +6745,7 @@ module ipos_card_wide_front_host (
     input  logic m_ready
 );
   localparam logic [7:0] c_depth = 8'h80;
+  localparam logic [7:0] c_last = 8'h7f;
   localparam logic [7:0] c_less = 8'hff;
   localparam logic [7:0] c_room = 8'h78;
   logic [7:0] rd_next;
@@ -6775,10 +6776,14 @@ module ipos_card_wide_front_host (
   logic [7:0] start_q;
   logic [7:0] rd_d;
   logic [7:0] rd_q;
+  logic [7:0] rd_more_d;
+  logic [7:0] rd_more_q;
   logic full_word_d;
   logic full_word_q;
   logic spilt_d;
   logic spilt_q;
+  logic crowded_d;
+  logic crowded_q;
   logic [7:0] used_d;
   logic [7:0] used_q;
   logic [7:0] held_d;
@@ -6788,8 +6793,10 @@ module ipos_card_wide_front_host (
     wr_q = 8'h0;
     start_q = 8'h0;
     rd_q = 8'h0;
+    rd_more_q = 8'h0;
     full_word_q = 1'h0;
     spilt_q = 1'h0;
+    crowded_q = 1'h0;
     used_q = 8'h0;
     held_q = 8'h0;
   end
@@ -6798,8 +6805,10 @@ module ipos_card_wide_front_host (
     wr_q <= wr_d;
     start_q <= start_d;
     rd_q <= rd_d;
+    rd_more_q <= rd_more_d;
     full_word_q <= full_word_d;
     spilt_q <= spilt_d;
+    crowded_q <= crowded_d;
     used_q <= used_d;
     held_q <= held_d;
   end
@@ -6828,17 +6837,19 @@ module ipos_card_wide_front_host (
     wr_d = wr_q;
     start_d = start_q;
     rd_d = rd_q;
+    rd_more_d = rd_more_q;
     full_word_d = full_word_q;
     spilt_d = spilt_q;
+    crowded_d = crowded_q;
     used_d = used_q;
     held_d = held_q;
     metas_reset = reset;
-    fits = ((used_q & c_depth) == 8'h0) & (metas_level != 6'h1f);
+    fits = ((used_q & c_depth) == 8'h0) & (~crowded_q);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
     whole = metas_level;
-    room = (used_q <= c_room) & (metas_level < 6'h18);
+    room = (((used_q & c_depth) == 8'h0) & (((used_q | 8'h7) != c_last) | (used_q == c_room))) & (metas_level < 6'h18);
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
@@ -6880,19 +6891,25 @@ module ipos_card_wide_front_host (
     m_beat = ram_read_data;
     m_meta = metas_data_out;
     metas_read = pop & ram_read_data[518];
+    if (metas_write ^ metas_read) begin
+      crowded_d = metas_write & (metas_level == 6'h1e);
+    end
     rd_next = rd_q;
+    full_word_d = rd_q != start_q;
     if (pop) begin
-      rd_next = rd_q + 8'h1;
+      rd_next = rd_more_q;
+      full_word_d = rd_more_q != start_q;
     end
     rd_d = rd_next;
+    rd_more_d = rd_next + 8'h1;
     ram_read_address = rd_next[6:0];
-    full_word_d = rd_next != start_q;
     if (reset) begin
       wr_d = 8'h0;
       start_d = 8'h0;
       rd_d = 8'h0;
       full_word_d = 1'h0;
       spilt_d = 1'h0;
+      crowded_d = 1'h0;
       used_d = 8'h0;
       held_d = 8'h0;
     end
@@ -6917,6 +6934,7 @@ module ipos_card_wide_back_control (
     input  logic m_ready
 );
   localparam logic [6:0] c_depth = 7'h40;
+  localparam logic [6:0] c_last = 7'h3f;
   localparam logic [6:0] c_less = 7'h7f;
   localparam logic [6:0] c_room = 7'h38;
   logic [6:0] rd_next;
@@ -6947,10 +6965,14 @@ module ipos_card_wide_back_control (
   logic [6:0] start_q;
   logic [6:0] rd_d;
   logic [6:0] rd_q;
+  logic [6:0] rd_more_d;
+  logic [6:0] rd_more_q;
   logic full_word_d;
   logic full_word_q;
   logic spilt_d;
   logic spilt_q;
+  logic crowded_d;
+  logic crowded_q;
   logic [6:0] used_d;
   logic [6:0] used_q;
   logic [6:0] held_d;
@@ -6960,8 +6982,10 @@ module ipos_card_wide_back_control (
     wr_q = 7'h0;
     start_q = 7'h0;
     rd_q = 7'h0;
+    rd_more_q = 7'h0;
     full_word_q = 1'h0;
     spilt_q = 1'h0;
+    crowded_q = 1'h0;
     used_q = 7'h0;
     held_q = 7'h0;
   end
@@ -6970,8 +6994,10 @@ module ipos_card_wide_back_control (
     wr_q <= wr_d;
     start_q <= start_d;
     rd_q <= rd_d;
+    rd_more_q <= rd_more_d;
     full_word_q <= full_word_d;
     spilt_q <= spilt_d;
+    crowded_q <= crowded_d;
     used_q <= used_d;
     held_q <= held_d;
   end
@@ -7000,17 +7026,19 @@ module ipos_card_wide_back_control (
     wr_d = wr_q;
     start_d = start_q;
     rd_d = rd_q;
+    rd_more_d = rd_more_q;
     full_word_d = full_word_q;
     spilt_d = spilt_q;
+    crowded_d = crowded_q;
     used_d = used_q;
     held_d = held_q;
     metas_reset = reset;
-    fits = ((used_q & c_depth) == 7'h0) & (metas_level != 6'h1f);
+    fits = ((used_q & c_depth) == 7'h0) & (~crowded_q);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
     whole = metas_level;
-    room = (used_q <= c_room) & (metas_level < 6'h18);
+    room = (((used_q & c_depth) == 7'h0) & (((used_q | 7'h7) != c_last) | (used_q == c_room))) & (metas_level < 6'h18);
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
@@ -7052,19 +7080,25 @@ module ipos_card_wide_back_control (
     m_beat = ram_read_data;
     m_meta = metas_data_out;
     metas_read = pop & ram_read_data[518];
+    if (metas_write ^ metas_read) begin
+      crowded_d = metas_write & (metas_level == 6'h1e);
+    end
     rd_next = rd_q;
+    full_word_d = rd_q != start_q;
     if (pop) begin
-      rd_next = rd_q + 7'h1;
+      rd_next = rd_more_q;
+      full_word_d = rd_more_q != start_q;
     end
     rd_d = rd_next;
+    rd_more_d = rd_next + 7'h1;
     ram_read_address = rd_next[5:0];
-    full_word_d = rd_next != start_q;
     if (reset) begin
       wr_d = 7'h0;
       start_d = 7'h0;
       rd_d = 7'h0;
       full_word_d = 1'h0;
       spilt_d = 1'h0;
+      crowded_d = 1'h0;
       used_d = 7'h0;
       held_d = 7'h0;
     end
@@ -7276,6 +7310,7 @@ module ipos_card_wide_front_sends_frames (
     input  logic m_ready
 );
   localparam logic [6:0] c_depth = 7'h40;
+  localparam logic [6:0] c_last = 7'h3f;
   localparam logic [6:0] c_less = 7'h7f;
   localparam logic [6:0] c_room = 7'h38;
   logic [6:0] rd_next;
@@ -7306,10 +7341,14 @@ module ipos_card_wide_front_sends_frames (
   logic [6:0] start_q;
   logic [6:0] rd_d;
   logic [6:0] rd_q;
+  logic [6:0] rd_more_d;
+  logic [6:0] rd_more_q;
   logic full_word_d;
   logic full_word_q;
   logic spilt_d;
   logic spilt_q;
+  logic crowded_d;
+  logic crowded_q;
   logic [6:0] used_d;
   logic [6:0] used_q;
   logic [6:0] held_d;
@@ -7319,8 +7358,10 @@ module ipos_card_wide_front_sends_frames (
     wr_q = 7'h0;
     start_q = 7'h0;
     rd_q = 7'h0;
+    rd_more_q = 7'h0;
     full_word_q = 1'h0;
     spilt_q = 1'h0;
+    crowded_q = 1'h0;
     used_q = 7'h0;
     held_q = 7'h0;
   end
@@ -7329,8 +7370,10 @@ module ipos_card_wide_front_sends_frames (
     wr_q <= wr_d;
     start_q <= start_d;
     rd_q <= rd_d;
+    rd_more_q <= rd_more_d;
     full_word_q <= full_word_d;
     spilt_q <= spilt_d;
+    crowded_q <= crowded_d;
     used_q <= used_d;
     held_q <= held_d;
   end
@@ -7359,17 +7402,19 @@ module ipos_card_wide_front_sends_frames (
     wr_d = wr_q;
     start_d = start_q;
     rd_d = rd_q;
+    rd_more_d = rd_more_q;
     full_word_d = full_word_q;
     spilt_d = spilt_q;
+    crowded_d = crowded_q;
     used_d = used_q;
     held_d = held_q;
     metas_reset = reset;
-    fits = ((used_q & c_depth) == 7'h0) & (metas_level != 6'h1f);
+    fits = ((used_q & c_depth) == 7'h0) & (~crowded_q);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
     whole = metas_level;
-    room = (used_q <= c_room) & (metas_level < 6'h18);
+    room = (((used_q & c_depth) == 7'h0) & (((used_q | 7'h7) != c_last) | (used_q == c_room))) & (metas_level < 6'h18);
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
@@ -7411,19 +7456,25 @@ module ipos_card_wide_front_sends_frames (
     m_beat = ram_read_data;
     m_meta = metas_data_out;
     metas_read = pop & ram_read_data[518];
+    if (metas_write ^ metas_read) begin
+      crowded_d = metas_write & (metas_level == 6'h1e);
+    end
     rd_next = rd_q;
+    full_word_d = rd_q != start_q;
     if (pop) begin
-      rd_next = rd_q + 7'h1;
+      rd_next = rd_more_q;
+      full_word_d = rd_more_q != start_q;
     end
     rd_d = rd_next;
+    rd_more_d = rd_next + 7'h1;
     ram_read_address = rd_next[5:0];
-    full_word_d = rd_next != start_q;
     if (reset) begin
       wr_d = 7'h0;
       start_d = 7'h0;
       rd_d = 7'h0;
       full_word_d = 1'h0;
       spilt_d = 1'h0;
+      crowded_d = 1'h0;
       used_d = 7'h0;
       held_d = 7'h0;
     end

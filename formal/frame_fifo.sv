@@ -9,8 +9,8 @@
   wire fv_take = m_valid && m_ready;
   wire [3:0] fv_inside = tried - taken, fv_whole = kept - taken;
   always @(*) begin
-    // terms of use: a spilt frame is not kept
-    if (finish && keep) assume (!overflow);
+    // terms of use: a frame that is kept has a beat and is not spilt
+    if (finish && keep) assume (!overflow && (write || fv_inside != fv_whole));
     // the inner FIFO's own proof
     if (metas_valid) assume (metas_level != 0);
   end
@@ -44,5 +44,8 @@
     assert (wr_q == tried && start_q == kept && rd_q == taken && spilt_q == fv_spilt);
     assert (used_q == fv_inside && held_q == fv_whole && metas_level == frames);
     assert (fv_whole <= fv_inside && fv_inside <= 8);
+    if (full_word_q) assert (rd_more_q == rd_q + 4'd1);
+    assert (crowded_q == (frames == 31) && frames <= 31);
+    if (frames == 31) assert (fv_inside == fv_whole);
     if (full_word_q) assert (fv_whole != 0);
   end

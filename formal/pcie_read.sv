@@ -22,5 +22,7 @@
     assert (fv_behind == {5'd0, read_valid_q && read_end_q});
     if (drain_q != 0) assert (fv_left != 0);
     if (state_q >= 4) assert (fv_used < 32);
+    // one that timed out rests before its data have left
+    if (rests_q) assert (clear_q && drain_q == 2 && mark_tag_q == head_tag_q[4:0]);
     if (state_q == 3 && may_issue_q) assert (fv_used < 32 && !resting_q[next_tag_q[4:0]]);
   end

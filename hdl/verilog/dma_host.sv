@@ -2636,17 +2636,29 @@ module dma_host (
   logic ack_reg_q;
   logic [31:0] extra_d;
   logic [31:0] extra_q;
+  logic [7:0] picked_d;
+  logic [7:0] picked_q;
+  logic [5:0] offset_d;
+  logic [5:0] offset_q;
+  logic [31:0] word_d;
+  logic [31:0] word_q;
 
   initial begin
     error_moderation_q = 16'h0;
     ack_reg_q = 1'h0;
     extra_q = 32'h0;
+    picked_q = 8'h0;
+    offset_q = 6'h0;
+    word_q = 32'h0;
   end
 
   always_ff @(posedge clock) begin
     error_moderation_q <= error_moderation_d;
     ack_reg_q <= ack_reg_d;
     extra_q <= extra_d;
+    picked_q <= picked_d;
+    offset_q <= offset_d;
+    word_q <= word_d;
   end
 
   dma_host_receive_control receive_control (
@@ -3251,6 +3263,9 @@ module dma_host (
 
   always_comb begin
     error_moderation_d = error_moderation_q;
+    picked_d = picked_q;
+    offset_d = offset_q;
+    word_d = word_q;
     ack_reg_d = ack_reg_q;
     extra_d = extra_q;
     receive_control_reset = reset;
@@ -3286,9 +3301,15 @@ module dma_host (
     frame_reads_reset = reset;
     reads_reset = reset;
     in_queues = address[15:9] == c_page;
-    act = (in_queues & (read | write)) & (~ack_reg_q);
-    ack_reg_d = act;
+    act = ((in_queues & (read | write)) & (~(|picked_q))) & (~ack_reg_q);
     which = c_one << address[8:6];
+    picked_d = 8'h0;
+    if (act) begin
+      picked_d = which;
+    end
+    offset_d = address[5:0];
+    word_d = wdata;
+    ack_reg_d = |picked_q;
     more = 32'h0;
     if (address[8:0] == 9'h0) begin
       more = c_header;
@@ -3298,46 +3319,46 @@ module dma_host (
     end
     if (which[5] & (address[5:0] == a_moderation)) begin
       more = {16'h0, error_moderation_q};
-      if (act & write) begin
-        error_moderation_d = wdata[15:0];
+      if (picked_q[5] & write) begin
+        error_moderation_d = word_q[15:0];
       end
     end
     extra_d = more;
-    receive_control_select = act & which[0];
-    receive_control_address = address[5:0];
-    receive_control_wdata = wdata;
+    receive_control_select = picked_q[0];
+    receive_control_address = offset_q;
+    receive_control_wdata = word_q;
     receive_control_write = write;
     receive_control_head = receive_done_head;
     receive_done_settings = receive_control_settings;
     receive_done_start = receive_control_start;
     receive_done_vector = 3'h0;
-    control_control_select = act & which[1];
-    control_control_address = address[5:0];
-    control_control_wdata = wdata;
+    control_control_select = picked_q[1];
+    control_control_address = offset_q;
+    control_control_wdata = word_q;
     control_control_write = write;
     control_control_head = control_done_head;
     control_done_settings = control_control_settings;
     control_done_start = control_control_start;
     control_done_vector = 3'h1;
-    event_control_select = act & which[2];
-    event_control_address = address[5:0];
-    event_control_wdata = wdata;
+    event_control_select = picked_q[2];
+    event_control_address = offset_q;
+    event_control_wdata = word_q;
     event_control_write = write;
     event_control_head = event_done_head;
     event_done_settings = event_control_settings;
     event_done_start = event_control_start;
     event_done_vector = 3'h2;
-    front_control_select = act & which[3];
-    front_control_address = address[5:0];
-    front_control_wdata = wdata;
+    front_control_select = picked_q[3];
+    front_control_address = offset_q;
+    front_control_wdata = word_q;
     front_control_write = write;
     front_control_head = front_done_head;
     front_done_settings = front_control_settings;
     front_done_start = front_control_start;
     front_done_vector = 3'h3;
-    back_control_select = act & which[4];
-    back_control_address = address[5:0];
-    back_control_wdata = wdata;
+    back_control_select = picked_q[4];
+    back_control_address = offset_q;
+    back_control_wdata = word_q;
     back_control_write = write;
     back_control_head = back_done_head;
     back_done_settings = back_control_settings;
@@ -3592,6 +3613,7 @@ module dma_host (
     end
     if (reset) begin
       error_moderation_d = 16'h0;
+      picked_d = 8'h0;
       ack_reg_d = 1'h0;
     end
   end

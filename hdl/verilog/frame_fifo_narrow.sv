@@ -136,6 +136,7 @@ module frame_fifo_narrow (
     input  logic m_ready
 );
   localparam logic [3:0] c_depth = 4'h8;
+  localparam logic [3:0] c_last = 4'h7;
   localparam logic [3:0] c_less = 4'hf;
   localparam logic [3:0] c_room = 4'h0;
   logic [3:0] rd_next;
@@ -166,10 +167,14 @@ module frame_fifo_narrow (
   logic [3:0] start_q;
   logic [3:0] rd_d;
   logic [3:0] rd_q;
+  logic [3:0] rd_more_d;
+  logic [3:0] rd_more_q;
   logic full_word_d;
   logic full_word_q;
   logic spilt_d;
   logic spilt_q;
+  logic crowded_d;
+  logic crowded_q;
   logic [3:0] used_d;
   logic [3:0] used_q;
   logic [3:0] held_d;
@@ -179,8 +184,10 @@ module frame_fifo_narrow (
     wr_q = 4'h0;
     start_q = 4'h0;
     rd_q = 4'h0;
+    rd_more_q = 4'h0;
     full_word_q = 1'h0;
     spilt_q = 1'h0;
+    crowded_q = 1'h0;
     used_q = 4'h0;
     held_q = 4'h0;
   end
@@ -189,8 +196,10 @@ module frame_fifo_narrow (
     wr_q <= wr_d;
     start_q <= start_d;
     rd_q <= rd_d;
+    rd_more_q <= rd_more_d;
     full_word_q <= full_word_d;
     spilt_q <= spilt_d;
+    crowded_q <= crowded_d;
     used_q <= used_d;
     held_q <= held_d;
   end
@@ -219,17 +228,19 @@ module frame_fifo_narrow (
     wr_d = wr_q;
     start_d = start_q;
     rd_d = rd_q;
+    rd_more_d = rd_more_q;
     full_word_d = full_word_q;
     spilt_d = spilt_q;
+    crowded_d = crowded_q;
     used_d = used_q;
     held_d = held_q;
     metas_reset = reset;
-    fits = ((used_q & c_depth) == 4'h0) & (metas_level != 6'h1f);
+    fits = ((used_q & c_depth) == 4'h0) & (~crowded_q);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
     whole = metas_level;
-    room = (used_q <= c_room) & (metas_level < 6'h18);
+    room = (((used_q & c_depth) == 4'h0) & (((used_q | 4'h7) != c_last) | (used_q == c_room))) & (metas_level < 6'h18);
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
@@ -271,19 +282,25 @@ module frame_fifo_narrow (
     m_beat = ram_read_data;
     m_meta = metas_data_out;
     metas_read = pop & ram_read_data[67];
+    if (metas_write ^ metas_read) begin
+      crowded_d = metas_write & (metas_level == 6'h1e);
+    end
     rd_next = rd_q;
+    full_word_d = rd_q != start_q;
     if (pop) begin
-      rd_next = rd_q + 4'h1;
+      rd_next = rd_more_q;
+      full_word_d = rd_more_q != start_q;
     end
     rd_d = rd_next;
+    rd_more_d = rd_next + 4'h1;
     ram_read_address = rd_next[2:0];
-    full_word_d = rd_next != start_q;
     if (reset) begin
       wr_d = 4'h0;
       start_d = 4'h0;
       rd_d = 4'h0;
       full_word_d = 1'h0;
       spilt_d = 1'h0;
+      crowded_d = 1'h0;
       used_d = 4'h0;
       held_d = 4'h0;
     end

@@ -4814,20 +4814,15 @@ endmodule
 
 module front_details_ram (
     input  logic clock,
-    input  logic [5:0] read_address,
+    input  logic [3:0] read_address,
     output logic [66:0] read_data,
-    input  logic [5:0] write_address,
+    input  logic [3:0] write_address,
     input  logic [66:0] write_data,
     input  logic write_enable
 );
-  (* no_rw_check *) logic [66:0] mem [63:0];
-  always_ff @(posedge clock) begin
-    read_data <= mem[read_address];
-  `ifndef SYNTHESIS
-    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
-  `endif
-    if (write_enable) mem[write_address] <= write_data;
-  end
+  logic [66:0] mem [15:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
 
 module front_details (
@@ -4838,37 +4833,36 @@ module front_details (
     output logic [66:0] data_out,
     output logic valid,
     input  logic read,
-    output logic [6:0] level
+    output logic [4:0] level
 );
-  localparam logic [6:0] c_back = 7'h7f;
-  logic [6:0] rd_next;
-  logic [6:0] step;
-  logic [5:0] ram_read_address;
+  localparam logic [4:0] c_back = 5'h1f;
+  logic [4:0] step;
+  logic [3:0] ram_read_address;
   logic [66:0] ram_read_data;
-  logic [5:0] ram_write_address;
+  logic [3:0] ram_write_address;
   logic [66:0] ram_write_data;
   logic ram_write_enable;
-  logic [6:0] wr_d;
-  logic [6:0] wr_q;
-  logic [6:0] rd_d;
-  logic [6:0] rd_q;
-  logic full_word_d;
-  logic full_word_q;
-  logic [6:0] count_d;
-  logic [6:0] count_q;
+  logic [3:0] wr_d;
+  logic [3:0] wr_q;
+  logic [3:0] rd_d;
+  logic [3:0] rd_q;
+  logic [4:0] count_d;
+  logic [4:0] count_q;
+  logic some_d;
+  logic some_q;
 
   initial begin
-    wr_q = 7'h0;
-    rd_q = 7'h0;
-    full_word_q = 1'h0;
-    count_q = 7'h0;
+    wr_q = 4'h0;
+    rd_q = 4'h0;
+    count_q = 5'h0;
+    some_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
-    full_word_q <= full_word_d;
     count_q <= count_d;
+    some_q <= some_d;
   end
 
   front_details_ram ram (
@@ -4883,25 +4877,24 @@ module front_details (
   always_comb begin
     wr_d = wr_q;
     rd_d = rd_q;
-    full_word_d = full_word_q;
     count_d = count_q;
-    rd_next = rd_q;
-    if (read) begin
-      rd_next = rd_q + 7'h1;
-    end
-    rd_d = rd_next;
-    if (write) begin
-      wr_d = wr_q + 7'h1;
-    end
-    ram_write_address = wr_q[5:0];
+    some_d = some_q;
+    ram_write_address = wr_q;
     ram_write_data = data_in;
-    ram_write_enable = write;
-    ram_read_address = rd_next[5:0];
-    full_word_d = rd_next != wr_q;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
     data_out = ram_read_data;
-    valid = full_word_q;
+    valid = some_q;
     level = count_q;
-    step = 7'h1;
+    if (read) begin
+      rd_d = rd_q + 4'h1;
+      some_d = count_q != 5'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 4'h1;
+      some_d = 1'h1;
+    end
+    step = 5'h1;
     if (read) begin
       step = c_back;
     end
@@ -4909,10 +4902,10 @@ module front_details (
       count_d = count_q + step;
     end
     if (reset) begin
-      wr_d = 7'h0;
-      rd_d = 7'h0;
-      full_word_d = 1'h0;
-      count_d = 7'h0;
+      wr_d = 4'h0;
+      rd_d = 4'h0;
+      count_d = 5'h0;
+      some_d = 1'h0;
     end
   end
 endmodule
@@ -5659,6 +5652,8 @@ module front_routes (
   logic some_q;
   logic [10:0] owed_d;
   logic [10:0] owed_q;
+  logic full_d;
+  logic full_q;
 
   initial begin
     promised_q = 1'h0;
@@ -5671,6 +5666,7 @@ module front_routes (
     begun_q = 5'h0;
     some_q = 1'h0;
     owed_q = 11'h0;
+    full_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -5684,6 +5680,7 @@ module front_routes (
     begun_q <= begun_d;
     some_q <= some_d;
     owed_q <= owed_d;
+    full_q <= full_d;
   end
 
   front_routes_ram ram (
@@ -5706,6 +5703,7 @@ module front_routes (
     begun_d = begun_q;
     some_d = some_q;
     owed_d = owed_q;
+    full_d = full_q;
     promised_d = promise;
     entry_d = way;
     gone_d = left;
@@ -5719,7 +5717,6 @@ module front_routes (
       less = ({3'h0, gone_beats_q} >> 0) + c_part;
     end
     owed_d = (owed_q + more) - less;
-    room = (owed_q < c_half) & (count_q < c_most);
     ram_write_address = wr_q;
     ram_write_data = entry_q;
     ram_write_enable = 1'h1;
@@ -5739,6 +5736,8 @@ module front_routes (
     if (promised_q ^ read) begin
       count_d = count_q + step;
     end
+    full_d = (owed_d >= c_half) | (count_d >= c_most);
+    room = ~full_q;
     if (starts ^ read) begin
       begun_d = begun_q + step;
     end
@@ -5757,6 +5756,7 @@ module front_routes (
       begun_d = 5'h0;
       some_d = 1'h0;
       owed_d = 11'h0;
+      full_d = 1'h0;
     end
   end
 endmodule
@@ -6200,7 +6200,7 @@ module front (
   logic [66:0] details_data_out;
   logic details_valid;
   logic details_read;
-  logic [6:0] details_level;
+  logic [4:0] details_level;
   logic dispatch_reset;
   logic dispatch_back;
   logic [47:0] dispatch_front_mac;

@@ -5977,6 +5977,8 @@ module ipos_card_wide_front_routes_routes (
   logic some_q;
   logic [10:0] owed_d;
   logic [10:0] owed_q;
+  logic full_d;
+  logic full_q;
 
   initial begin
     promised_q = 1'h0;
@@ -5989,6 +5991,7 @@ module ipos_card_wide_front_routes_routes (
     begun_q = 6'h0;
     some_q = 1'h0;
     owed_q = 11'h0;
+    full_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -6002,6 +6005,7 @@ module ipos_card_wide_front_routes_routes (
     begun_q <= begun_d;
     some_q <= some_d;
     owed_q <= owed_d;
+    full_q <= full_d;
   end
 
   ipos_card_wide_front_routes_routes_ram ram (
@@ -6024,6 +6028,7 @@ module ipos_card_wide_front_routes_routes (
     begun_d = begun_q;
     some_d = some_q;
     owed_d = owed_q;
+    full_d = full_q;
     promised_d = promise;
     entry_d = way;
     gone_d = left;
@@ -6037,7 +6042,6 @@ module ipos_card_wide_front_routes_routes (
       less = ({3'h0, gone_beats_q} >> 3) + c_part;
     end
     owed_d = (owed_q + more) - less;
-    room = (owed_q < c_half) & (count_q < c_most);
     ram_write_address = wr_q;
     ram_write_data = entry_q;
     ram_write_enable = 1'h1;
@@ -6057,6 +6061,8 @@ module ipos_card_wide_front_routes_routes (
     if (promised_q ^ read) begin
       count_d = count_q + step;
     end
+    full_d = (owed_d >= c_half) | (count_d >= c_most);
+    room = ~full_q;
     if (starts ^ read) begin
       begun_d = begun_q + step;
     end
@@ -6075,6 +6081,7 @@ module ipos_card_wide_front_routes_routes (
       begun_d = 6'h0;
       some_d = 1'h0;
       owed_d = 11'h0;
+      full_d = 1'h0;
     end
   end
 endmodule
@@ -6822,6 +6829,7 @@ module ipos_card_wide_front_host (
     input  logic m_ready
 );
   localparam logic [7:0] c_depth = 8'h80;
+  localparam logic [7:0] c_last = 8'h7f;
   localparam logic [7:0] c_less = 8'hff;
   localparam logic [7:0] c_room = 8'h78;
   logic [7:0] rd_next;
@@ -6852,10 +6860,14 @@ module ipos_card_wide_front_host (
   logic [7:0] start_q;
   logic [7:0] rd_d;
   logic [7:0] rd_q;
+  logic [7:0] rd_more_d;
+  logic [7:0] rd_more_q;
   logic full_word_d;
   logic full_word_q;
   logic spilt_d;
   logic spilt_q;
+  logic crowded_d;
+  logic crowded_q;
   logic [7:0] used_d;
   logic [7:0] used_q;
   logic [7:0] held_d;
@@ -6865,8 +6877,10 @@ module ipos_card_wide_front_host (
     wr_q = 8'h0;
     start_q = 8'h0;
     rd_q = 8'h0;
+    rd_more_q = 8'h0;
     full_word_q = 1'h0;
     spilt_q = 1'h0;
+    crowded_q = 1'h0;
     used_q = 8'h0;
     held_q = 8'h0;
   end
@@ -6875,8 +6889,10 @@ module ipos_card_wide_front_host (
     wr_q <= wr_d;
     start_q <= start_d;
     rd_q <= rd_d;
+    rd_more_q <= rd_more_d;
     full_word_q <= full_word_d;
     spilt_q <= spilt_d;
+    crowded_q <= crowded_d;
     used_q <= used_d;
     held_q <= held_d;
   end
@@ -6905,17 +6921,19 @@ module ipos_card_wide_front_host (
     wr_d = wr_q;
     start_d = start_q;
     rd_d = rd_q;
+    rd_more_d = rd_more_q;
     full_word_d = full_word_q;
     spilt_d = spilt_q;
+    crowded_d = crowded_q;
     used_d = used_q;
     held_d = held_q;
     metas_reset = reset;
-    fits = ((used_q & c_depth) == 8'h0) & (metas_level != 6'h1f);
+    fits = ((used_q & c_depth) == 8'h0) & (~crowded_q);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
     whole = metas_level;
-    room = (used_q <= c_room) & (metas_level < 6'h18);
+    room = (((used_q & c_depth) == 8'h0) & (((used_q | 8'h7) != c_last) | (used_q == c_room))) & (metas_level < 6'h18);
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
@@ -6957,19 +6975,25 @@ module ipos_card_wide_front_host (
     m_beat = ram_read_data;
     m_meta = metas_data_out;
     metas_read = pop & ram_read_data[518];
+    if (metas_write ^ metas_read) begin
+      crowded_d = metas_write & (metas_level == 6'h1e);
+    end
     rd_next = rd_q;
+    full_word_d = rd_q != start_q;
     if (pop) begin
-      rd_next = rd_q + 8'h1;
+      rd_next = rd_more_q;
+      full_word_d = rd_more_q != start_q;
     end
     rd_d = rd_next;
+    rd_more_d = rd_next + 8'h1;
     ram_read_address = rd_next[6:0];
-    full_word_d = rd_next != start_q;
     if (reset) begin
       wr_d = 8'h0;
       start_d = 8'h0;
       rd_d = 8'h0;
       full_word_d = 1'h0;
       spilt_d = 1'h0;
+      crowded_d = 1'h0;
       used_d = 8'h0;
       held_d = 8'h0;
     end
@@ -6994,6 +7018,7 @@ module ipos_card_wide_back_control (
     input  logic m_ready
 );
   localparam logic [6:0] c_depth = 7'h40;
+  localparam logic [6:0] c_last = 7'h3f;
   localparam logic [6:0] c_less = 7'h7f;
   localparam logic [6:0] c_room = 7'h38;
   logic [6:0] rd_next;
@@ -7024,10 +7049,14 @@ module ipos_card_wide_back_control (
   logic [6:0] start_q;
   logic [6:0] rd_d;
   logic [6:0] rd_q;
+  logic [6:0] rd_more_d;
+  logic [6:0] rd_more_q;
   logic full_word_d;
   logic full_word_q;
   logic spilt_d;
   logic spilt_q;
+  logic crowded_d;
+  logic crowded_q;
   logic [6:0] used_d;
   logic [6:0] used_q;
   logic [6:0] held_d;
@@ -7037,8 +7066,10 @@ module ipos_card_wide_back_control (
     wr_q = 7'h0;
     start_q = 7'h0;
     rd_q = 7'h0;
+    rd_more_q = 7'h0;
     full_word_q = 1'h0;
     spilt_q = 1'h0;
+    crowded_q = 1'h0;
     used_q = 7'h0;
     held_q = 7'h0;
   end
@@ -7047,8 +7078,10 @@ module ipos_card_wide_back_control (
     wr_q <= wr_d;
     start_q <= start_d;
     rd_q <= rd_d;
+    rd_more_q <= rd_more_d;
     full_word_q <= full_word_d;
     spilt_q <= spilt_d;
+    crowded_q <= crowded_d;
     used_q <= used_d;
     held_q <= held_d;
   end
@@ -7077,17 +7110,19 @@ module ipos_card_wide_back_control (
     wr_d = wr_q;
     start_d = start_q;
     rd_d = rd_q;
+    rd_more_d = rd_more_q;
     full_word_d = full_word_q;
     spilt_d = spilt_q;
+    crowded_d = crowded_q;
     used_d = used_q;
     held_d = held_q;
     metas_reset = reset;
-    fits = ((used_q & c_depth) == 7'h0) & (metas_level != 6'h1f);
+    fits = ((used_q & c_depth) == 7'h0) & (~crowded_q);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
     whole = metas_level;
-    room = (used_q <= c_room) & (metas_level < 6'h18);
+    room = (((used_q & c_depth) == 7'h0) & (((used_q | 7'h7) != c_last) | (used_q == c_room))) & (metas_level < 6'h18);
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
@@ -7129,19 +7164,25 @@ module ipos_card_wide_back_control (
     m_beat = ram_read_data;
     m_meta = metas_data_out;
     metas_read = pop & ram_read_data[518];
+    if (metas_write ^ metas_read) begin
+      crowded_d = metas_write & (metas_level == 6'h1e);
+    end
     rd_next = rd_q;
+    full_word_d = rd_q != start_q;
     if (pop) begin
-      rd_next = rd_q + 7'h1;
+      rd_next = rd_more_q;
+      full_word_d = rd_more_q != start_q;
     end
     rd_d = rd_next;
+    rd_more_d = rd_next + 7'h1;
     ram_read_address = rd_next[5:0];
-    full_word_d = rd_next != start_q;
     if (reset) begin
       wr_d = 7'h0;
       start_d = 7'h0;
       rd_d = 7'h0;
       full_word_d = 1'h0;
       spilt_d = 1'h0;
+      crowded_d = 1'h0;
       used_d = 7'h0;
       held_d = 7'h0;
     end
@@ -7431,6 +7472,7 @@ module ipos_card_wide_front_sends_frames (
     input  logic m_ready
 );
   localparam logic [6:0] c_depth = 7'h40;
+  localparam logic [6:0] c_last = 7'h3f;
   localparam logic [6:0] c_less = 7'h7f;
   localparam logic [6:0] c_room = 7'h38;
   logic [6:0] rd_next;
@@ -7461,10 +7503,14 @@ module ipos_card_wide_front_sends_frames (
   logic [6:0] start_q;
   logic [6:0] rd_d;
   logic [6:0] rd_q;
+  logic [6:0] rd_more_d;
+  logic [6:0] rd_more_q;
   logic full_word_d;
   logic full_word_q;
   logic spilt_d;
   logic spilt_q;
+  logic crowded_d;
+  logic crowded_q;
   logic [6:0] used_d;
   logic [6:0] used_q;
   logic [6:0] held_d;
@@ -7474,8 +7520,10 @@ module ipos_card_wide_front_sends_frames (
     wr_q = 7'h0;
     start_q = 7'h0;
     rd_q = 7'h0;
+    rd_more_q = 7'h0;
     full_word_q = 1'h0;
     spilt_q = 1'h0;
+    crowded_q = 1'h0;
     used_q = 7'h0;
     held_q = 7'h0;
   end
@@ -7484,8 +7532,10 @@ module ipos_card_wide_front_sends_frames (
     wr_q <= wr_d;
     start_q <= start_d;
     rd_q <= rd_d;
+    rd_more_q <= rd_more_d;
     full_word_q <= full_word_d;
     spilt_q <= spilt_d;
+    crowded_q <= crowded_d;
     used_q <= used_d;
     held_q <= held_d;
   end
@@ -7514,17 +7564,19 @@ module ipos_card_wide_front_sends_frames (
     wr_d = wr_q;
     start_d = start_q;
     rd_d = rd_q;
+    rd_more_d = rd_more_q;
     full_word_d = full_word_q;
     spilt_d = spilt_q;
+    crowded_d = crowded_q;
     used_d = used_q;
     held_d = held_q;
     metas_reset = reset;
-    fits = ((used_q & c_depth) == 7'h0) & (metas_level != 6'h1f);
+    fits = ((used_q & c_depth) == 7'h0) & (~crowded_q);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
     whole = metas_level;
-    room = (used_q <= c_room) & (metas_level < 6'h18);
+    room = (((used_q & c_depth) == 7'h0) & (((used_q | 7'h7) != c_last) | (used_q == c_room))) & (metas_level < 6'h18);
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
@@ -7566,19 +7618,25 @@ module ipos_card_wide_front_sends_frames (
     m_beat = ram_read_data;
     m_meta = metas_data_out;
     metas_read = pop & ram_read_data[518];
+    if (metas_write ^ metas_read) begin
+      crowded_d = metas_write & (metas_level == 6'h1e);
+    end
     rd_next = rd_q;
+    full_word_d = rd_q != start_q;
     if (pop) begin
-      rd_next = rd_q + 7'h1;
+      rd_next = rd_more_q;
+      full_word_d = rd_more_q != start_q;
     end
     rd_d = rd_next;
+    rd_more_d = rd_next + 7'h1;
     ram_read_address = rd_next[5:0];
-    full_word_d = rd_next != start_q;
     if (reset) begin
       wr_d = 7'h0;
       start_d = 7'h0;
       rd_d = 7'h0;
       full_word_d = 1'h0;
       spilt_d = 1'h0;
+      crowded_d = 1'h0;
       used_d = 7'h0;
       held_d = 7'h0;
     end

@@ -5420,20 +5420,15 @@ endmodule
 
 module ipos_nic_card_front_details_ram (
     input  logic clock,
-    input  logic [5:0] read_address,
+    input  logic [3:0] read_address,
     output logic [66:0] read_data,
-    input  logic [5:0] write_address,
+    input  logic [3:0] write_address,
     input  logic [66:0] write_data,
     input  logic write_enable
 );
-  (* no_rw_check *) logic [66:0] mem [63:0];
-  always_ff @(posedge clock) begin
-    read_data <= mem[read_address];
-  `ifndef SYNTHESIS
-    if (write_enable && read_address == write_address) read_data <= ~mem[read_address];
-  `endif
-    if (write_enable) mem[write_address] <= write_data;
-  end
+  logic [66:0] mem [15:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
 
 module ipos_nic_card_front_details (
@@ -5444,37 +5439,36 @@ module ipos_nic_card_front_details (
     output logic [66:0] data_out,
     output logic valid,
     input  logic read,
-    output logic [6:0] level
+    output logic [4:0] level
 );
-  localparam logic [6:0] c_back = 7'h7f;
-  logic [6:0] rd_next;
-  logic [6:0] step;
-  logic [5:0] ram_read_address;
+  localparam logic [4:0] c_back = 5'h1f;
+  logic [4:0] step;
+  logic [3:0] ram_read_address;
   logic [66:0] ram_read_data;
-  logic [5:0] ram_write_address;
+  logic [3:0] ram_write_address;
   logic [66:0] ram_write_data;
   logic ram_write_enable;
-  logic [6:0] wr_d;
-  logic [6:0] wr_q;
-  logic [6:0] rd_d;
-  logic [6:0] rd_q;
-  logic full_word_d;
-  logic full_word_q;
-  logic [6:0] count_d;
-  logic [6:0] count_q;
+  logic [3:0] wr_d;
+  logic [3:0] wr_q;
+  logic [3:0] rd_d;
+  logic [3:0] rd_q;
+  logic [4:0] count_d;
+  logic [4:0] count_q;
+  logic some_d;
+  logic some_q;
 
   initial begin
-    wr_q = 7'h0;
-    rd_q = 7'h0;
-    full_word_q = 1'h0;
-    count_q = 7'h0;
+    wr_q = 4'h0;
+    rd_q = 4'h0;
+    count_q = 5'h0;
+    some_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     wr_q <= wr_d;
     rd_q <= rd_d;
-    full_word_q <= full_word_d;
     count_q <= count_d;
+    some_q <= some_d;
   end
 
   ipos_nic_card_front_details_ram ram (
@@ -5489,25 +5483,24 @@ module ipos_nic_card_front_details (
   always_comb begin
     wr_d = wr_q;
     rd_d = rd_q;
-    full_word_d = full_word_q;
     count_d = count_q;
-    rd_next = rd_q;
-    if (read) begin
-      rd_next = rd_q + 7'h1;
-    end
-    rd_d = rd_next;
-    if (write) begin
-      wr_d = wr_q + 7'h1;
-    end
-    ram_write_address = wr_q[5:0];
+    some_d = some_q;
+    ram_write_address = wr_q;
     ram_write_data = data_in;
-    ram_write_enable = write;
-    ram_read_address = rd_next[5:0];
-    full_word_d = rd_next != wr_q;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
     data_out = ram_read_data;
-    valid = full_word_q;
+    valid = some_q;
     level = count_q;
-    step = 7'h1;
+    if (read) begin
+      rd_d = rd_q + 4'h1;
+      some_d = count_q != 5'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 4'h1;
+      some_d = 1'h1;
+    end
+    step = 5'h1;
     if (read) begin
       step = c_back;
     end
@@ -5515,10 +5508,10 @@ module ipos_nic_card_front_details (
       count_d = count_q + step;
     end
     if (reset) begin
-      wr_d = 7'h0;
-      rd_d = 7'h0;
-      full_word_d = 1'h0;
-      count_d = 7'h0;
+      wr_d = 4'h0;
+      rd_d = 4'h0;
+      count_d = 5'h0;
+      some_d = 1'h0;
     end
   end
 endmodule
@@ -6265,6 +6258,8 @@ module ipos_nic_card_front_routes (
   logic some_q;
   logic [10:0] owed_d;
   logic [10:0] owed_q;
+  logic full_d;
+  logic full_q;
 
   initial begin
     promised_q = 1'h0;
@@ -6277,6 +6272,7 @@ module ipos_nic_card_front_routes (
     begun_q = 5'h0;
     some_q = 1'h0;
     owed_q = 11'h0;
+    full_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -6290,6 +6286,7 @@ module ipos_nic_card_front_routes (
     begun_q <= begun_d;
     some_q <= some_d;
     owed_q <= owed_d;
+    full_q <= full_d;
   end
 
   ipos_nic_card_front_routes_ram ram (
@@ -6312,6 +6309,7 @@ module ipos_nic_card_front_routes (
     begun_d = begun_q;
     some_d = some_q;
     owed_d = owed_q;
+    full_d = full_q;
     promised_d = promise;
     entry_d = way;
     gone_d = left;
@@ -6325,7 +6323,6 @@ module ipos_nic_card_front_routes (
       less = ({3'h0, gone_beats_q} >> 0) + c_part;
     end
     owed_d = (owed_q + more) - less;
-    room = (owed_q < c_half) & (count_q < c_most);
     ram_write_address = wr_q;
     ram_write_data = entry_q;
     ram_write_enable = 1'h1;
@@ -6345,6 +6342,8 @@ module ipos_nic_card_front_routes (
     if (promised_q ^ read) begin
       count_d = count_q + step;
     end
+    full_d = (owed_d >= c_half) | (count_d >= c_most);
+    room = ~full_q;
     if (starts ^ read) begin
       begun_d = begun_q + step;
     end
@@ -6363,6 +6362,7 @@ module ipos_nic_card_front_routes (
       begun_d = 5'h0;
       some_d = 1'h0;
       owed_d = 11'h0;
+      full_d = 1'h0;
     end
   end
 endmodule
@@ -6797,6 +6797,7 @@ module ipos_nic_card_front_host (
     input  logic m_ready
 );
   localparam logic [10:0] c_depth = 11'h400;
+  localparam logic [10:0] c_last = 11'h3ff;
   localparam logic [10:0] c_less = 11'h7ff;
   localparam logic [10:0] c_room = 11'h3f8;
   logic [10:0] rd_next;
@@ -6827,10 +6828,14 @@ module ipos_nic_card_front_host (
   logic [10:0] start_q;
   logic [10:0] rd_d;
   logic [10:0] rd_q;
+  logic [10:0] rd_more_d;
+  logic [10:0] rd_more_q;
   logic full_word_d;
   logic full_word_q;
   logic spilt_d;
   logic spilt_q;
+  logic crowded_d;
+  logic crowded_q;
   logic [10:0] used_d;
   logic [10:0] used_q;
   logic [10:0] held_d;
@@ -6840,8 +6845,10 @@ module ipos_nic_card_front_host (
     wr_q = 11'h0;
     start_q = 11'h0;
     rd_q = 11'h0;
+    rd_more_q = 11'h0;
     full_word_q = 1'h0;
     spilt_q = 1'h0;
+    crowded_q = 1'h0;
     used_q = 11'h0;
     held_q = 11'h0;
   end
@@ -6850,8 +6857,10 @@ module ipos_nic_card_front_host (
     wr_q <= wr_d;
     start_q <= start_d;
     rd_q <= rd_d;
+    rd_more_q <= rd_more_d;
     full_word_q <= full_word_d;
     spilt_q <= spilt_d;
+    crowded_q <= crowded_d;
     used_q <= used_d;
     held_q <= held_d;
   end
@@ -6880,17 +6889,19 @@ module ipos_nic_card_front_host (
     wr_d = wr_q;
     start_d = start_q;
     rd_d = rd_q;
+    rd_more_d = rd_more_q;
     full_word_d = full_word_q;
     spilt_d = spilt_q;
+    crowded_d = crowded_q;
     used_d = used_q;
     held_d = held_q;
     metas_reset = reset;
-    fits = ((used_q & c_depth) == 11'h0) & (metas_level != 6'h1f);
+    fits = ((used_q & c_depth) == 11'h0) & (~crowded_q);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
     whole = metas_level;
-    room = (used_q <= c_room) & (metas_level < 6'h18);
+    room = (((used_q & c_depth) == 11'h0) & (((used_q | 11'h7) != c_last) | (used_q == c_room))) & (metas_level < 6'h18);
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
@@ -6932,19 +6943,25 @@ module ipos_nic_card_front_host (
     m_beat = ram_read_data;
     m_meta = metas_data_out;
     metas_read = pop & ram_read_data[67];
+    if (metas_write ^ metas_read) begin
+      crowded_d = metas_write & (metas_level == 6'h1e);
+    end
     rd_next = rd_q;
+    full_word_d = rd_q != start_q;
     if (pop) begin
-      rd_next = rd_q + 11'h1;
+      rd_next = rd_more_q;
+      full_word_d = rd_more_q != start_q;
     end
     rd_d = rd_next;
+    rd_more_d = rd_next + 11'h1;
     ram_read_address = rd_next[9:0];
-    full_word_d = rd_next != start_q;
     if (reset) begin
       wr_d = 11'h0;
       start_d = 11'h0;
       rd_d = 11'h0;
       full_word_d = 1'h0;
       spilt_d = 1'h0;
+      crowded_d = 1'h0;
       used_d = 11'h0;
       held_d = 11'h0;
     end
@@ -6987,6 +7004,7 @@ module ipos_nic_card_back_control (
     input  logic m_ready
 );
   localparam logic [9:0] c_depth = 10'h200;
+  localparam logic [9:0] c_last = 10'h1ff;
   localparam logic [9:0] c_less = 10'h3ff;
   localparam logic [9:0] c_room = 10'h1f8;
   logic [9:0] rd_next;
@@ -7017,10 +7035,14 @@ module ipos_nic_card_back_control (
   logic [9:0] start_q;
   logic [9:0] rd_d;
   logic [9:0] rd_q;
+  logic [9:0] rd_more_d;
+  logic [9:0] rd_more_q;
   logic full_word_d;
   logic full_word_q;
   logic spilt_d;
   logic spilt_q;
+  logic crowded_d;
+  logic crowded_q;
   logic [9:0] used_d;
   logic [9:0] used_q;
   logic [9:0] held_d;
@@ -7030,8 +7052,10 @@ module ipos_nic_card_back_control (
     wr_q = 10'h0;
     start_q = 10'h0;
     rd_q = 10'h0;
+    rd_more_q = 10'h0;
     full_word_q = 1'h0;
     spilt_q = 1'h0;
+    crowded_q = 1'h0;
     used_q = 10'h0;
     held_q = 10'h0;
   end
@@ -7040,8 +7064,10 @@ module ipos_nic_card_back_control (
     wr_q <= wr_d;
     start_q <= start_d;
     rd_q <= rd_d;
+    rd_more_q <= rd_more_d;
     full_word_q <= full_word_d;
     spilt_q <= spilt_d;
+    crowded_q <= crowded_d;
     used_q <= used_d;
     held_q <= held_d;
   end
@@ -7070,17 +7096,19 @@ module ipos_nic_card_back_control (
     wr_d = wr_q;
     start_d = start_q;
     rd_d = rd_q;
+    rd_more_d = rd_more_q;
     full_word_d = full_word_q;
     spilt_d = spilt_q;
+    crowded_d = crowded_q;
     used_d = used_q;
     held_d = held_q;
     metas_reset = reset;
-    fits = ((used_q & c_depth) == 10'h0) & (metas_level != 6'h1f);
+    fits = ((used_q & c_depth) == 10'h0) & (~crowded_q);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
     whole = metas_level;
-    room = (used_q <= c_room) & (metas_level < 6'h18);
+    room = (((used_q & c_depth) == 10'h0) & (((used_q | 10'h7) != c_last) | (used_q == c_room))) & (metas_level < 6'h18);
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
@@ -7122,19 +7150,25 @@ module ipos_nic_card_back_control (
     m_beat = ram_read_data;
     m_meta = metas_data_out;
     metas_read = pop & ram_read_data[67];
+    if (metas_write ^ metas_read) begin
+      crowded_d = metas_write & (metas_level == 6'h1e);
+    end
     rd_next = rd_q;
+    full_word_d = rd_q != start_q;
     if (pop) begin
-      rd_next = rd_q + 10'h1;
+      rd_next = rd_more_q;
+      full_word_d = rd_more_q != start_q;
     end
     rd_d = rd_next;
+    rd_more_d = rd_next + 10'h1;
     ram_read_address = rd_next[8:0];
-    full_word_d = rd_next != start_q;
     if (reset) begin
       wr_d = 10'h0;
       start_d = 10'h0;
       rd_d = 10'h0;
       full_word_d = 1'h0;
       spilt_d = 1'h0;
+      crowded_d = 1'h0;
       used_d = 10'h0;
       held_d = 10'h0;
     end
@@ -7311,12 +7345,12 @@ endmodule
 module ipos_nic_card_front_sends_frames_metas_ram (
     input  logic clock,
     input  logic [4:0] read_address,
-    output logic [28:0] read_data,
+    output logic [17:0] read_data,
     input  logic [4:0] write_address,
-    input  logic [28:0] write_data,
+    input  logic [17:0] write_data,
     input  logic write_enable
 );
-  logic [28:0] mem [31:0];
+  logic [17:0] mem [31:0];
   assign read_data = mem[read_address];
   always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
@@ -7324,9 +7358,9 @@ endmodule
 module ipos_nic_card_front_sends_frames_metas (
     input  logic clock,
     input  logic reset,
-    input  logic [28:0] data_in,
+    input  logic [17:0] data_in,
     input  logic write,
-    output logic [28:0] data_out,
+    output logic [17:0] data_out,
     output logic valid,
     input  logic read,
     output logic [5:0] level
@@ -7334,9 +7368,9 @@ module ipos_nic_card_front_sends_frames_metas (
   localparam logic [5:0] c_back = 6'h3f;
   logic [5:0] step;
   logic [4:0] ram_read_address;
-  logic [28:0] ram_read_data;
+  logic [17:0] ram_read_data;
   logic [4:0] ram_write_address;
-  logic [28:0] ram_write_data;
+  logic [17:0] ram_write_data;
   logic ram_write_enable;
   logic [4:0] wr_d;
   logic [4:0] wr_q;
@@ -7413,17 +7447,18 @@ module ipos_nic_card_front_sends_frames (
     input  logic write,
     input  logic finish,
     input  logic keep,
-    input  logic [28:0] meta_in,
+    input  logic [17:0] meta_in,
     output logic overflow,
     output logic room,
     output logic [9:0] level,
     output logic [5:0] whole,
     output logic [68:0] m_beat,
-    output logic [28:0] m_meta,
+    output logic [17:0] m_meta,
     output logic m_valid,
     input  logic m_ready
 );
   localparam logic [9:0] c_depth = 10'h200;
+  localparam logic [9:0] c_last = 10'h1ff;
   localparam logic [9:0] c_less = 10'h3ff;
   localparam logic [9:0] c_room = 10'h1f8;
   logic [9:0] rd_next;
@@ -7442,9 +7477,9 @@ module ipos_nic_card_front_sends_frames (
   logic [68:0] ram_write_data;
   logic ram_write_enable;
   logic metas_reset;
-  logic [28:0] metas_data_in;
+  logic [17:0] metas_data_in;
   logic metas_write;
-  logic [28:0] metas_data_out;
+  logic [17:0] metas_data_out;
   logic metas_valid;
   logic metas_read;
   logic [5:0] metas_level;
@@ -7454,10 +7489,14 @@ module ipos_nic_card_front_sends_frames (
   logic [9:0] start_q;
   logic [9:0] rd_d;
   logic [9:0] rd_q;
+  logic [9:0] rd_more_d;
+  logic [9:0] rd_more_q;
   logic full_word_d;
   logic full_word_q;
   logic spilt_d;
   logic spilt_q;
+  logic crowded_d;
+  logic crowded_q;
   logic [9:0] used_d;
   logic [9:0] used_q;
   logic [9:0] held_d;
@@ -7467,8 +7506,10 @@ module ipos_nic_card_front_sends_frames (
     wr_q = 10'h0;
     start_q = 10'h0;
     rd_q = 10'h0;
+    rd_more_q = 10'h0;
     full_word_q = 1'h0;
     spilt_q = 1'h0;
+    crowded_q = 1'h0;
     used_q = 10'h0;
     held_q = 10'h0;
   end
@@ -7477,8 +7518,10 @@ module ipos_nic_card_front_sends_frames (
     wr_q <= wr_d;
     start_q <= start_d;
     rd_q <= rd_d;
+    rd_more_q <= rd_more_d;
     full_word_q <= full_word_d;
     spilt_q <= spilt_d;
+    crowded_q <= crowded_d;
     used_q <= used_d;
     held_q <= held_d;
   end
@@ -7507,17 +7550,19 @@ module ipos_nic_card_front_sends_frames (
     wr_d = wr_q;
     start_d = start_q;
     rd_d = rd_q;
+    rd_more_d = rd_more_q;
     full_word_d = full_word_q;
     spilt_d = spilt_q;
+    crowded_d = crowded_q;
     used_d = used_q;
     held_d = held_q;
     metas_reset = reset;
-    fits = ((used_q & c_depth) == 10'h0) & (metas_level != 6'h1f);
+    fits = ((used_q & c_depth) == 10'h0) & (~crowded_q);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
     whole = metas_level;
-    room = (used_q <= c_room) & (metas_level < 6'h18);
+    room = (((used_q & c_depth) == 10'h0) & (((used_q | 10'h7) != c_last) | (used_q == c_room))) & (metas_level < 6'h18);
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
@@ -7559,19 +7604,25 @@ module ipos_nic_card_front_sends_frames (
     m_beat = ram_read_data;
     m_meta = metas_data_out;
     metas_read = pop & ram_read_data[67];
+    if (metas_write ^ metas_read) begin
+      crowded_d = metas_write & (metas_level == 6'h1e);
+    end
     rd_next = rd_q;
+    full_word_d = rd_q != start_q;
     if (pop) begin
-      rd_next = rd_q + 10'h1;
+      rd_next = rd_more_q;
+      full_word_d = rd_more_q != start_q;
     end
     rd_d = rd_next;
+    rd_more_d = rd_next + 10'h1;
     ram_read_address = rd_next[8:0];
-    full_word_d = rd_next != start_q;
     if (reset) begin
       wr_d = 10'h0;
       start_d = 10'h0;
       rd_d = 10'h0;
       full_word_d = 1'h0;
       spilt_d = 1'h0;
+      crowded_d = 1'h0;
       used_d = 10'h0;
       held_d = 10'h0;
     end
@@ -7624,13 +7675,13 @@ module ipos_nic_card_front_sends (
   logic frames_write;
   logic frames_finish;
   logic frames_keep;
-  logic [28:0] frames_meta_in;
+  logic [17:0] frames_meta_in;
   logic frames_overflow;
   logic frames_room;
   logic [9:0] frames_level;
   logic [5:0] frames_whole;
   logic [68:0] frames_m_beat;
-  logic [28:0] frames_m_meta;
+  logic [17:0] frames_m_meta;
   logic frames_m_valid;
   logic frames_m_ready;
   logic [8:0] number_d;
@@ -7665,18 +7716,20 @@ module ipos_nic_card_front_sends (
   logic [1:0] flags7_q;
   logic [12:0] place1_d;
   logic [12:0] place1_q;
-  logic [12:0] place2_d;
-  logic [12:0] place2_q;
-  logic [12:0] place3_d;
-  logic [12:0] place3_q;
-  logic [12:0] place4_d;
-  logic [12:0] place4_q;
-  logic [12:0] place5_d;
-  logic [12:0] place5_q;
-  logic [12:0] place6_d;
-  logic [12:0] place6_q;
-  logic [12:0] place7_d;
-  logic [12:0] place7_q;
+  logic [8:0] number1_d;
+  logic [8:0] number1_q;
+  logic [1:0] lane2_d;
+  logic [1:0] lane2_q;
+  logic [1:0] lane3_d;
+  logic [1:0] lane3_q;
+  logic [1:0] lane4_d;
+  logic [1:0] lane4_q;
+  logic [1:0] lane5_d;
+  logic [1:0] lane5_q;
+  logic [1:0] lane6_d;
+  logic [1:0] lane6_q;
+  logic [1:0] lane7_d;
+  logic [1:0] lane7_q;
   logic [63:0] data1_d;
   logic [63:0] data1_q;
   logic [7:0] mask1_d;
@@ -7687,8 +7740,6 @@ module ipos_nic_card_front_sends (
   logic [16:0] once_q;
   logic [15:0] check_d;
   logic [15:0] check_q;
-  logic [8:0] sent_d;
-  logic [8:0] sent_q;
   logic [68:0] out_d;
   logic [68:0] out_q;
   logic here_d;
@@ -7717,18 +7768,18 @@ module ipos_nic_card_front_sends (
     flags6_q = 2'h0;
     flags7_q = 2'h0;
     place1_q = 13'h0;
-    place2_q = 13'h0;
-    place3_q = 13'h0;
-    place4_q = 13'h0;
-    place5_q = 13'h0;
-    place6_q = 13'h0;
-    place7_q = 13'h0;
+    number1_q = 9'h0;
+    lane2_q = 2'h0;
+    lane3_q = 2'h0;
+    lane4_q = 2'h0;
+    lane5_q = 2'h0;
+    lane6_q = 2'h0;
+    lane7_q = 2'h0;
     data1_q = 64'h0;
     mask1_q = 8'h0;
     first1_q = 1'h0;
     once_q = 17'h0;
     check_q = 16'h0;
-    sent_q = 9'h0;
     out_q = 69'h0;
     here_q = 1'h0;
     word_q = 16'h0;
@@ -7753,18 +7804,18 @@ module ipos_nic_card_front_sends (
     flags6_q <= flags6_d;
     flags7_q <= flags7_d;
     place1_q <= place1_d;
-    place2_q <= place2_d;
-    place3_q <= place3_d;
-    place4_q <= place4_d;
-    place5_q <= place5_d;
-    place6_q <= place6_d;
-    place7_q <= place7_d;
+    number1_q <= number1_d;
+    lane2_q <= lane2_d;
+    lane3_q <= lane3_d;
+    lane4_q <= lane4_d;
+    lane5_q <= lane5_d;
+    lane6_q <= lane6_d;
+    lane7_q <= lane7_d;
     data1_q <= data1_d;
     mask1_q <= mask1_d;
     first1_q <= first1_d;
     once_q <= once_d;
     check_q <= check_d;
-    sent_q <= sent_d;
     out_q <= out_d;
     here_q <= here_d;
     word_q <= word_d;
@@ -7821,18 +7872,18 @@ module ipos_nic_card_front_sends (
     flags6_d = flags6_q;
     flags7_d = flags7_q;
     place1_d = place1_q;
-    place2_d = place2_q;
-    place3_d = place3_q;
-    place4_d = place4_q;
-    place5_d = place5_q;
-    place6_d = place6_q;
-    place7_d = place7_q;
+    number1_d = number1_q;
+    lane2_d = lane2_q;
+    lane3_d = lane3_q;
+    lane4_d = lane4_q;
+    lane5_d = lane5_q;
+    lane6_d = lane6_q;
+    lane7_d = lane7_q;
     data1_d = data1_q;
     mask1_d = mask1_q;
     first1_d = first1_q;
     once_d = once_q;
     check_d = check_q;
-    sent_d = sent_q;
     out_d = out_q;
     here_d = here_q;
     word_d = word_q;
@@ -7853,6 +7904,9 @@ module ipos_nic_card_front_sends (
       end
       if (s_beat[67]) begin
         number_d = 9'h0;
+        if (s_beat[68]) begin
+          flags = 2'h3;
+        end
       end
     end
     beat1_d = s_beat;
@@ -7860,6 +7914,7 @@ module ipos_nic_card_front_sends (
     rev_i = s_beat[63:0];
     data1_d = rev_o;
     first1_d = number_q == 9'h0;
+    number1_d = number_q;
     start = {1'h0, s_checksum[11:0]};
     place = start + {1'h0, s_checksum[27:16]};
     place1_d = {1'h0, place[11:0]};
@@ -7880,23 +7935,24 @@ module ipos_nic_card_front_sends (
     lanes_data = data1_q;
     lanes_mask = mask1_q;
     beat2_d = beat1_q;
+    beat2_d[68] = place1_q[12] & (place1_q[11:3] == number1_q);
     flags2_d = flags1_q;
-    place2_d = place1_q;
+    lane2_d = place1_q[2:1];
     beat3_d = beat2_q;
     beat4_d = beat3_q;
     flags3_d = flags2_q;
     flags4_d = flags3_q;
-    place3_d = place2_q;
-    place4_d = place3_q;
+    lane3_d = lane2_q;
+    lane4_d = lane3_q;
     beat5_d = beat4_q;
     flags5_d = flags4_q;
-    place5_d = place4_q;
+    lane5_d = lane4_q;
     lo = {1'h0, lanes_sum[15:0]};
     hi = {1'h0, lanes_sum[31:16]};
     once_d = lo + hi;
     beat6_d = beat5_q;
     flags6_d = flags5_q;
-    place6_d = place5_q;
+    lane6_d = lane5_q;
     twice = (once_q & c_low) + (once_q >> 16);
     check_d = ~twice[15:0];
     if (once_q == c_low) begin
@@ -7904,26 +7960,21 @@ module ipos_nic_card_front_sends (
     end
     beat7_d = beat6_q;
     flags7_d = flags6_q;
-    place7_d = place6_q;
+    lane7_d = lane6_q;
     frames_beat_in = beat7_q;
     frames_write = flags7_q == 2'h1;
     frames_finish = flags7_q[0] & beat7_q[67];
-    frames_keep = (~beat7_q[68]) & (~flags7_q[1]);
-    frames_meta_in = ({16'h0, place7_q} << 16) | {13'h0, check_q};
+    frames_keep = ~flags7_q[1];
+    frames_meta_in = ({16'h0, lane7_q} << 16) | {2'h0, check_q};
     go = m_ready | (~full_q);
     frames_m_ready = go;
     if (go) begin
       full_d = frames_m_valid;
       out_d = frames_m_beat;
       word_d = ({8'h0, frames_m_meta[7:0]} << 8) | {8'h0, frames_m_meta[15:8]};
-      lane_d = frames_m_meta[18:17];
-      here_d = frames_m_meta[28] & (sent_q == frames_m_meta[27:19]);
-      if (frames_m_valid) begin
-        sent_d = sent_q + 9'h1;
-        if (frames_m_beat[67]) begin
-          sent_d = 9'h0;
-        end
-      end
+      lane_d = frames_m_meta[17:16];
+      here_d = frames_m_beat[68];
+      out_d[68] = 1'h0;
     end
     takes = 4'h0;
     if (here_q) begin
@@ -7964,7 +8015,6 @@ module ipos_nic_card_front_sends (
       flags5_d = 2'h0;
       flags6_d = 2'h0;
       flags7_d = 2'h0;
-      sent_d = 9'h0;
       full_d = 1'h0;
     end
   end
@@ -9452,14 +9502,14 @@ module ipos_nic_card (
   logic [66:0] front_details_data_out;
   logic front_details_valid;
   logic front_details_read;
-  logic [6:0] front_details_level;
+  logic [4:0] front_details_level;
   logic back_details_reset;
   logic [66:0] back_details_data_in;
   logic back_details_write;
   logic [66:0] back_details_data_out;
   logic back_details_valid;
   logic back_details_read;
-  logic [6:0] back_details_level;
+  logic [4:0] back_details_level;
   logic front_route_reset;
   logic front_route_back;
   logic [47:0] front_route_front_mac;
@@ -13312,17 +13362,29 @@ module ipos_nic_host (
   logic ack_reg_q;
   logic [31:0] extra_d;
   logic [31:0] extra_q;
+  logic [7:0] picked_d;
+  logic [7:0] picked_q;
+  logic [5:0] offset_d;
+  logic [5:0] offset_q;
+  logic [31:0] word_d;
+  logic [31:0] word_q;
 
   initial begin
     error_moderation_q = 16'h0;
     ack_reg_q = 1'h0;
     extra_q = 32'h0;
+    picked_q = 8'h0;
+    offset_q = 6'h0;
+    word_q = 32'h0;
   end
 
   always_ff @(posedge clock) begin
     error_moderation_q <= error_moderation_d;
     ack_reg_q <= ack_reg_d;
     extra_q <= extra_d;
+    picked_q <= picked_d;
+    offset_q <= offset_d;
+    word_q <= word_d;
   end
 
   ipos_nic_host_receive_control receive_control (
@@ -13927,6 +13989,9 @@ module ipos_nic_host (
 
   always_comb begin
     error_moderation_d = error_moderation_q;
+    picked_d = picked_q;
+    offset_d = offset_q;
+    word_d = word_q;
     ack_reg_d = ack_reg_q;
     extra_d = extra_q;
     receive_control_reset = reset;
@@ -13962,9 +14027,15 @@ module ipos_nic_host (
     frame_reads_reset = reset;
     reads_reset = reset;
     in_queues = address[15:9] == c_page;
-    act = (in_queues & (read | write)) & (~ack_reg_q);
-    ack_reg_d = act;
+    act = ((in_queues & (read | write)) & (~(|picked_q))) & (~ack_reg_q);
     which = c_one << address[8:6];
+    picked_d = 8'h0;
+    if (act) begin
+      picked_d = which;
+    end
+    offset_d = address[5:0];
+    word_d = wdata;
+    ack_reg_d = |picked_q;
     more = 32'h0;
     if (address[8:0] == 9'h0) begin
       more = c_header;
@@ -13974,46 +14045,46 @@ module ipos_nic_host (
     end
     if (which[5] & (address[5:0] == a_moderation)) begin
       more = {16'h0, error_moderation_q};
-      if (act & write) begin
-        error_moderation_d = wdata[15:0];
+      if (picked_q[5] & write) begin
+        error_moderation_d = word_q[15:0];
       end
     end
     extra_d = more;
-    receive_control_select = act & which[0];
-    receive_control_address = address[5:0];
-    receive_control_wdata = wdata;
+    receive_control_select = picked_q[0];
+    receive_control_address = offset_q;
+    receive_control_wdata = word_q;
     receive_control_write = write;
     receive_control_head = receive_done_head;
     receive_done_settings = receive_control_settings;
     receive_done_start = receive_control_start;
     receive_done_vector = 3'h0;
-    control_control_select = act & which[1];
-    control_control_address = address[5:0];
-    control_control_wdata = wdata;
+    control_control_select = picked_q[1];
+    control_control_address = offset_q;
+    control_control_wdata = word_q;
     control_control_write = write;
     control_control_head = control_done_head;
     control_done_settings = control_control_settings;
     control_done_start = control_control_start;
     control_done_vector = 3'h1;
-    event_control_select = act & which[2];
-    event_control_address = address[5:0];
-    event_control_wdata = wdata;
+    event_control_select = picked_q[2];
+    event_control_address = offset_q;
+    event_control_wdata = word_q;
     event_control_write = write;
     event_control_head = event_done_head;
     event_done_settings = event_control_settings;
     event_done_start = event_control_start;
     event_done_vector = 3'h2;
-    front_control_select = act & which[3];
-    front_control_address = address[5:0];
-    front_control_wdata = wdata;
+    front_control_select = picked_q[3];
+    front_control_address = offset_q;
+    front_control_wdata = word_q;
     front_control_write = write;
     front_control_head = front_done_head;
     front_done_settings = front_control_settings;
     front_done_start = front_control_start;
     front_done_vector = 3'h3;
-    back_control_select = act & which[4];
-    back_control_address = address[5:0];
-    back_control_wdata = wdata;
+    back_control_select = picked_q[4];
+    back_control_address = offset_q;
+    back_control_wdata = word_q;
     back_control_write = write;
     back_control_head = back_done_head;
     back_done_settings = back_control_settings;
@@ -14268,6 +14339,7 @@ module ipos_nic_host (
     end
     if (reset) begin
       error_moderation_d = 16'h0;
+      picked_d = 8'h0;
       ack_reg_d = 1'h0;
     end
   end
@@ -15424,43 +15496,29 @@ module ipos_nic_engine_reader_buffer (
 endmodule
 
 module ipos_nic_engine_reader_progress (
+    input  logic clock,
     input  logic [4:0] read_address,
-    input  logic read_clock,
     output logic [15:0] read_data,
     input  logic [4:0] write_address,
-    input  logic write_clock,
     input  logic [15:0] write_data,
     input  logic write_enable
 );
-  reg[15:0] mem[31:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
-  end
+  logic [15:0] mem [31:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
 
 module ipos_nic_engine_reader_plan (
+    input  logic clock,
     input  logic [4:0] read_address,
-    input  logic read_clock,
     output logic [25:0] read_data,
     input  logic [4:0] write_address,
-    input  logic write_clock,
     input  logic [25:0] write_data,
     input  logic write_enable
 );
-  reg[25:0] mem[31:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
-  end
+  logic [25:0] mem [31:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
 
 module ipos_nic_engine_reader (
@@ -15514,12 +15572,10 @@ module ipos_nic_engine_reader (
   logic fits;
   logic ends;
   logic [31:0] sets;
-  logic [31:0] clears;
-  logic [31:0] fails;
-  logic [31:0] rests;
+  logic [31:0] mark;
+  logic closes;
   logic advance;
   logic move_out;
-  logic [15:0] age;
   logic [68:0] o;
   logic [63:0] rev_i;
   logic [63:0] rev_o;
@@ -15568,6 +15624,14 @@ module ipos_nic_engine_reader (
   logic [31:0] failed_q;
   logic [31:0] resting_d;
   logic [31:0] resting_q;
+  logic [4:0] mark_tag_d;
+  logic [4:0] mark_tag_q;
+  logic clear_d;
+  logic clear_q;
+  logic fail_d;
+  logic fail_q;
+  logic rests_d;
+  logic rests_q;
   logic [15:0] rest_d;
   logic [15:0] rest_q;
   logic may_issue_d;
@@ -15594,12 +15658,6 @@ module ipos_nic_engine_reader (
   logic [5:0] c2_total_q;
   logic [3:0] c2_low_d;
   logic [3:0] c2_low_q;
-  logic wrote_d;
-  logic wrote_q;
-  logic [4:0] wrote_tag_d;
-  logic [4:0] wrote_tag_q;
-  logic [15:0] wrote_data_d;
-  logic [15:0] wrote_data_q;
   logic accept_d;
   logic accept_q;
   logic [9:0] place_d;
@@ -15638,6 +15696,12 @@ module ipos_nic_engine_reader (
   logic timeout_strobe_q;
   logic [1:0] drain_d;
   logic [1:0] drain_q;
+  logic head_waits_d;
+  logic head_waits_q;
+  logic head_failed_d;
+  logic head_failed_q;
+  logic [15:0] age_d;
+  logic [15:0] age_q;
   logic late_d;
   logic late_q;
   logic [5:0] drain_left_d;
@@ -15685,6 +15749,10 @@ module ipos_nic_engine_reader (
     waiting_q = 32'h0;
     failed_q = 32'h0;
     resting_q = 32'h0;
+    mark_tag_q = 5'h0;
+    clear_q = 1'h0;
+    fail_q = 1'h0;
+    rests_q = 1'h0;
     rest_q = 16'h0;
     may_issue_q = 1'h0;
     tick_q = 10'h0;
@@ -15698,9 +15766,6 @@ module ipos_nic_engine_reader (
     c2_left_q = 6'h0;
     c2_total_q = 6'h0;
     c2_low_q = 4'h0;
-    wrote_q = 1'h0;
-    wrote_tag_q = 5'h0;
-    wrote_data_q = 16'h0;
     accept_q = 1'h0;
     place_q = 10'h0;
     take_q = 6'h0;
@@ -15720,6 +15785,9 @@ module ipos_nic_engine_reader (
     poisoned_strobe_q = 1'h0;
     timeout_strobe_q = 1'h0;
     drain_q = 2'h0;
+    head_waits_q = 1'h0;
+    head_failed_q = 1'h0;
+    age_q = 16'h0;
     late_q = 1'h0;
     drain_left_q = 6'h0;
     drain_at_q = 10'h0;
@@ -15753,6 +15821,10 @@ module ipos_nic_engine_reader (
     waiting_q <= waiting_d;
     failed_q <= failed_d;
     resting_q <= resting_d;
+    mark_tag_q <= mark_tag_d;
+    clear_q <= clear_d;
+    fail_q <= fail_d;
+    rests_q <= rests_d;
     rest_q <= rest_d;
     may_issue_q <= may_issue_d;
     tick_q <= tick_d;
@@ -15766,9 +15838,6 @@ module ipos_nic_engine_reader (
     c2_left_q <= c2_left_d;
     c2_total_q <= c2_total_d;
     c2_low_q <= c2_low_d;
-    wrote_q <= wrote_d;
-    wrote_tag_q <= wrote_tag_d;
-    wrote_data_q <= wrote_data_d;
     accept_q <= accept_d;
     place_q <= place_d;
     take_q <= take_d;
@@ -15788,6 +15857,9 @@ module ipos_nic_engine_reader (
     poisoned_strobe_q <= poisoned_strobe_d;
     timeout_strobe_q <= timeout_strobe_d;
     drain_q <= drain_d;
+    head_waits_q <= head_waits_d;
+    head_failed_q <= head_failed_d;
+    age_q <= age_d;
     late_q <= late_d;
     drain_left_q <= drain_left_d;
     drain_at_q <= drain_at_d;
@@ -15820,21 +15892,19 @@ module ipos_nic_engine_reader (
   );
 
   ipos_nic_engine_reader_progress progress (
+      .clock(clock),
       .read_address(progress_read_address),
-      .read_clock(clock),
       .read_data(progress_read_data),
       .write_address(progress_write_address),
-      .write_clock(clock),
       .write_data(progress_write_data),
       .write_enable(progress_write_enable)
   );
 
   ipos_nic_engine_reader_plan plan (
+      .clock(clock),
       .read_address(plan_read_address),
-      .read_clock(clock),
       .read_data(plan_read_data),
       .write_address(plan_write_address),
-      .write_clock(clock),
       .write_data(plan_write_data),
       .write_enable(plan_write_enable)
   );
@@ -15868,9 +15938,10 @@ module ipos_nic_engine_reader (
     c2_left_d = c2_left_q;
     c2_total_d = c2_total_q;
     c2_low_d = c2_low_q;
-    wrote_d = wrote_q;
-    wrote_tag_d = wrote_tag_q;
-    wrote_data_d = wrote_data_q;
+    mark_tag_d = mark_tag_q;
+    clear_d = clear_q;
+    fail_d = fail_q;
+    rests_d = rests_q;
     accept_d = accept_q;
     place_d = place_q;
     take_d = take_q;
@@ -15890,6 +15961,9 @@ module ipos_nic_engine_reader (
     poisoned_strobe_d = poisoned_strobe_q;
     timeout_strobe_d = timeout_strobe_q;
     drain_d = drain_q;
+    head_waits_d = head_waits_q;
+    head_failed_d = head_failed_q;
+    age_d = age_q;
     late_d = late_q;
     drain_left_d = drain_left_q;
     drain_at_d = drain_at_q;
@@ -15908,9 +15982,10 @@ module ipos_nic_engine_reader (
     tag = next_tag_q[4:0];
     head = head_tag_q[4:0];
     sets = 32'h0;
-    clears = 32'h0;
-    fails = 32'h0;
-    rests = 32'h0;
+    mark_tag_d = tag3_q;
+    clear_d = 1'h0;
+    fail_d = 1'h0;
+    rests_d = 1'h0;
     tick_d = tick_q + 10'h1;
     if (&tick_q) begin
       now_d = now_q + 16'h1;
@@ -15918,14 +15993,11 @@ module ipos_nic_engine_reader (
         rest_d = rest_q - 16'h1;
       end
     end
-    progress_read_address = 5'(header[50:43]);
     c1_d = header;
     c1_valid_d = header_valid;
+    progress_read_address = 5'(c1_q[50:43]);
     seen = progress_read_data;
-    if (wrote_q & (wrote_tag_q == 5'(c1_q[50:43]))) begin
-      seen = wrote_data_q;
-    end
-    fits = ((3'(c1_q[50:43] >> 5) == 3'h0) & (c1_q[42:27] == id)) & waiting_q[5'(c1_q[50:43])];
+    fits = (((3'(c1_q[50:43] >> 5) == 3'h0) & (c1_q[42:27] == id)) & waiting_q[5'(c1_q[50:43])]) & (~(clear_q & (mark_tag_q == 5'(c1_q[50:43]))));
     c2_d = c1_q;
     c2_valid_d = c1_valid_q;
     c2_fits_d = fits;
@@ -15941,6 +16013,7 @@ module ipos_nic_engine_reader (
     poisoned_strobe_d = 1'h0;
     timeout_strobe_d = 1'h0;
     if (c2_valid_q) begin
+      mark_tag_d = 5'(c2_q[50:43]);
       accept_d = (ends & (~c2_error_q)) & (~ended2_q);
       place_d = ({2'h0, c2_q[50:43]} << 5) + {4'h0, gone};
       take_d = words;
@@ -15949,8 +16022,8 @@ module ipos_nic_engine_reader (
       poison3_d = c2_q[1];
       if (c2_error_q) begin
         if (c2_fits_q & (good2_q | (~ended2_q))) begin
-          clears = c_one << 5'(c2_q[50:43]);
-          fails = c_one << 5'(c2_q[50:43]);
+          clear_d = 1'h1;
+          fail_d = 1'h1;
           refused_strobe_d = 1'h1;
         end else begin
           unexpected_strobe_d = 1'h1;
@@ -15978,17 +16051,15 @@ module ipos_nic_engine_reader (
     progress_write_address = tag3_q;
     progress_write_data = after_q;
     progress_write_enable = 1'h0;
-    if (accept_q & ended2_q) begin
+    closes = accept_q & ended2_q;
+    if (closes) begin
       accept_d = 1'h0;
       if (good2_q) begin
         progress_write_enable = 1'h1;
-        if (after_q[5:0] == 6'h0) begin
-          clears = c_one << tag3_q;
-        end
-        if (poison3_q) begin
-          fails = c_one << tag3_q;
-          poisoned_strobe_d = 1'h1;
-        end
+        mark_tag_d = tag3_q;
+        clear_d = after_q[5:0] == 6'h0;
+        fail_d = poison3_q;
+        poisoned_strobe_d = poison3_q;
       end
     end
     limit = c_32;
@@ -16061,7 +16132,7 @@ module ipos_nic_engine_reader (
         end
       end
       default: begin
-        if (~(accept_q & ended2_q)) begin
+        if (~closes) begin
           progress_write_enable = 1'h1;
           progress_write_address = tag;
           progress_write_data = (({12'h0, at_q[6:3]} << 12) | ({10'h0, size_q} << 6)) | {10'h0, size_q};
@@ -16080,12 +16151,11 @@ module ipos_nic_engine_reader (
         end
       end
     endcase
-    wrote_d = progress_write_enable;
-    wrote_tag_d = progress_write_address;
-    wrote_data_d = progress_write_data;
     plan_read_address = head;
-    age = now_q - plan_read_data[25:10];
-    late_d = (drain_q == 2'h1) & (age > timeout);
+    head_waits_d = waiting_q[head];
+    head_failed_d = failed_q[head];
+    age_d = now_q - plan_read_data[25:10];
+    late_d = (drain_q == 2'h1) & (age_q > timeout);
     move_out = read_valid_q & (d_ready | (~full_q));
     advance = (drain_q == 2'h2) & (move_out | (~read_valid_q));
     if (move_out | (full_q & d_ready)) begin
@@ -16129,13 +16199,15 @@ module ipos_nic_engine_reader (
       drain_client_d = plan_read_data[8:6];
       drain_last_d = plan_read_data[9];
       drain_at_d = {5'h0, head} << 5;
-      if (~waiting_q[head]) begin
+      if (~head_waits_q) begin
         drain_d = 2'h2;
-        bad_d = bad_q | failed_q[head];
-      end else if (late_q) begin
-        clears = clears | (c_one << head);
-        fails = fails | (c_one << head);
-        rests = c_one << head;
+        bad_d = bad_q | head_failed_q;
+      end else if ((late_q & (~c2_valid_q)) & (~closes)) begin
+        drain_d = 2'h2;
+        bad_d = 1'h1;
+        mark_tag_d = head;
+        clear_d = 1'h1;
+        rests_d = 1'h1;
         rest_d = timeout + 16'h1;
         timeout_strobe_d = 1'h1;
       end
@@ -16143,10 +16215,19 @@ module ipos_nic_engine_reader (
     d_beat = out_q;
     d_client = out_client_q;
     d_valid = full_q;
-    waiting_d = (waiting_q | sets) & (~clears);
-    failed_d = (failed_q & (~sets)) | fails;
-    resting_d = resting_q | rests;
-    if ((rest_q == 16'h0) & (rests == 32'h0)) begin
+    mark = c_one << mark_tag_q;
+    waiting_d = waiting_q | sets;
+    if (clear_q) begin
+      waiting_d = (waiting_q | sets) & (~mark);
+    end
+    failed_d = failed_q & (~sets);
+    if (fail_q) begin
+      failed_d = (failed_q & (~sets)) | mark;
+    end
+    if (rests_q) begin
+      resting_d = resting_q | mark;
+    end
+    if (rest_q == 16'h0) begin
       resting_d = 32'h0;
     end
     outstanding = used != 6'h0;
@@ -16165,9 +16246,11 @@ module ipos_nic_engine_reader (
       may_issue_d = 1'h0;
       tick_d = 10'h0;
       now_d = 16'h0;
+      clear_d = 1'h0;
+      fail_d = 1'h0;
+      rests_d = 1'h0;
       c1_valid_d = 1'h0;
       c2_valid_d = 1'h0;
-      wrote_d = 1'h0;
       accept_d = 1'h0;
       data_valid1_d = 1'h0;
       data_valid2_d = 1'h0;
@@ -16181,6 +16264,87 @@ module ipos_nic_engine_reader (
       bad_d = 1'h0;
       read_valid_d = 1'h0;
       full_d = 1'h0;
+    end
+  end
+endmodule
+
+module ipos_nic_engine_written (
+    input  logic clock,
+    input  logic reset,
+    input  logic [68:0] s_beat,
+    input  logic [11:0] s_meta,
+    input  logic s_valid,
+    output logic s_ready,
+    output logic [68:0] m_beat,
+    output logic [11:0] m_meta,
+    output logic m_valid,
+    input  logic m_ready
+);
+  logic go;
+  logic [68:0] beat_d;
+  logic [68:0] beat_q;
+  logic [11:0] meta_d;
+  logic [11:0] meta_q;
+  logic full_d;
+  logic full_q;
+  logic [68:0] spare_beat_d;
+  logic [68:0] spare_beat_q;
+  logic [11:0] spare_meta_d;
+  logic [11:0] spare_meta_q;
+  logic waits_d;
+  logic waits_q;
+
+  initial begin
+    beat_q = 69'h0;
+    meta_q = 12'h0;
+    full_q = 1'h0;
+    spare_beat_q = 69'h0;
+    spare_meta_q = 12'h0;
+    waits_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    beat_q <= beat_d;
+    meta_q <= meta_d;
+    full_q <= full_d;
+    spare_beat_q <= spare_beat_d;
+    spare_meta_q <= spare_meta_d;
+    waits_q <= waits_d;
+  end
+
+  always_comb begin
+    beat_d = beat_q;
+    meta_d = meta_q;
+    full_d = full_q;
+    spare_beat_d = spare_beat_q;
+    spare_meta_d = spare_meta_q;
+    waits_d = waits_q;
+    go = m_ready | (~full_q);
+    s_ready = ~waits_q;
+    m_beat = beat_q;
+    m_meta = meta_q;
+    m_valid = full_q;
+    meta_d = meta_q;
+    spare_meta_d = spare_meta_q;
+    if (go) begin
+      beat_d = s_beat;
+      meta_d = s_meta;
+      full_d = s_valid;
+      waits_d = 1'h0;
+      if (waits_q) begin
+        beat_d = spare_beat_q;
+        meta_d = spare_meta_q;
+        full_d = 1'h1;
+      end
+    end
+    if (~waits_q) begin
+      spare_beat_d = s_beat;
+      spare_meta_d = s_meta;
+      waits_d = s_valid & (~go);
+    end
+    if (reset) begin
+      full_d = 1'h0;
+      waits_d = 1'h0;
     end
   end
 endmodule
@@ -16556,6 +16720,15 @@ module ipos_nic_engine (
   logic reader_refused;
   logic reader_poisoned;
   logic reader_timed_out;
+  logic written_reset;
+  logic [68:0] written_s_beat;
+  logic [11:0] written_s_meta;
+  logic written_s_valid;
+  logic written_s_ready;
+  logic [68:0] written_m_beat;
+  logic [11:0] written_m_meta;
+  logic written_m_valid;
+  logic written_m_ready;
   logic send_reset;
   logic send_master;
   logic [7:0] send_fc_ph;
@@ -16692,6 +16865,19 @@ module ipos_nic_engine (
       .timed_out(reader_timed_out)
   );
 
+  ipos_nic_engine_written written (
+      .clock(clock),
+      .reset(written_reset),
+      .s_beat(written_s_beat),
+      .s_meta(written_s_meta),
+      .s_valid(written_s_valid),
+      .s_ready(written_s_ready),
+      .m_beat(written_m_beat),
+      .m_meta(written_m_meta),
+      .m_valid(written_m_valid),
+      .m_ready(written_m_ready)
+  );
+
   ipos_nic_engine_send send (
       .clock(clock),
       .reset(send_reset),
@@ -16732,6 +16918,7 @@ module ipos_nic_engine (
     errors_reset = reset;
     writer_reset = reset;
     reader_reset = reset;
+    written_reset = reset;
     send_reset = reset;
     receive_tdata = rx_tdata;
     receive_tkeep = rx_tkeep;
@@ -16822,10 +17009,14 @@ module ipos_nic_engine (
     send_fc_cplh = fc_cplh;
     send_fc_cpld = fc_cpld;
     send_fc_infinite = fc_infinite;
-    send_p_beat = writer_m_beat;
-    send_p_credits = writer_m_credits;
-    send_p_valid = writer_m_valid;
-    writer_m_ready = send_p_ready;
+    written_s_beat = writer_m_beat;
+    written_s_meta = writer_m_credits;
+    written_s_valid = writer_m_valid;
+    writer_m_ready = written_s_ready;
+    send_p_beat = written_m_beat;
+    send_p_credits = written_m_meta;
+    send_p_valid = written_m_valid;
+    written_m_ready = send_p_ready;
     send_n_beat = reader_m_beat;
     send_n_valid = reader_m_valid;
     reader_m_ready = send_n_ready;

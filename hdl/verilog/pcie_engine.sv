@@ -1182,43 +1182,29 @@ module pcie_engine_reader_buffer (
 endmodule
 
 module pcie_engine_reader_progress (
+    input  logic clock,
     input  logic [4:0] read_address,
-    input  logic read_clock,
     output logic [15:0] read_data,
     input  logic [4:0] write_address,
-    input  logic write_clock,
     input  logic [15:0] write_data,
     input  logic write_enable
 );
-  reg[15:0] mem[31:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
-  end
+  logic [15:0] mem [31:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
 
 module pcie_engine_reader_plan (
+    input  logic clock,
     input  logic [4:0] read_address,
-    input  logic read_clock,
     output logic [25:0] read_data,
     input  logic [4:0] write_address,
-    input  logic write_clock,
     input  logic [25:0] write_data,
     input  logic write_enable
 );
-  reg[25:0] mem[31:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
-  end
+  logic [25:0] mem [31:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
 
 module pcie_engine_reader (
@@ -1272,12 +1258,10 @@ module pcie_engine_reader (
   logic fits;
   logic ends;
   logic [31:0] sets;
-  logic [31:0] clears;
-  logic [31:0] fails;
-  logic [31:0] rests;
+  logic [31:0] mark;
+  logic closes;
   logic advance;
   logic move_out;
-  logic [15:0] age;
   logic [68:0] o;
   logic [63:0] rev_i;
   logic [63:0] rev_o;
@@ -1326,6 +1310,14 @@ module pcie_engine_reader (
   logic [31:0] failed_q;
   logic [31:0] resting_d;
   logic [31:0] resting_q;
+  logic [4:0] mark_tag_d;
+  logic [4:0] mark_tag_q;
+  logic clear_d;
+  logic clear_q;
+  logic fail_d;
+  logic fail_q;
+  logic rests_d;
+  logic rests_q;
   logic [15:0] rest_d;
   logic [15:0] rest_q;
   logic may_issue_d;
@@ -1352,12 +1344,6 @@ module pcie_engine_reader (
   logic [5:0] c2_total_q;
   logic [3:0] c2_low_d;
   logic [3:0] c2_low_q;
-  logic wrote_d;
-  logic wrote_q;
-  logic [4:0] wrote_tag_d;
-  logic [4:0] wrote_tag_q;
-  logic [15:0] wrote_data_d;
-  logic [15:0] wrote_data_q;
   logic accept_d;
   logic accept_q;
   logic [9:0] place_d;
@@ -1396,6 +1382,12 @@ module pcie_engine_reader (
   logic timeout_strobe_q;
   logic [1:0] drain_d;
   logic [1:0] drain_q;
+  logic head_waits_d;
+  logic head_waits_q;
+  logic head_failed_d;
+  logic head_failed_q;
+  logic [15:0] age_d;
+  logic [15:0] age_q;
   logic late_d;
   logic late_q;
   logic [5:0] drain_left_d;
@@ -1443,6 +1435,10 @@ module pcie_engine_reader (
     waiting_q = 32'h0;
     failed_q = 32'h0;
     resting_q = 32'h0;
+    mark_tag_q = 5'h0;
+    clear_q = 1'h0;
+    fail_q = 1'h0;
+    rests_q = 1'h0;
     rest_q = 16'h0;
     may_issue_q = 1'h0;
     tick_q = 10'h0;
@@ -1456,9 +1452,6 @@ module pcie_engine_reader (
     c2_left_q = 6'h0;
     c2_total_q = 6'h0;
     c2_low_q = 4'h0;
-    wrote_q = 1'h0;
-    wrote_tag_q = 5'h0;
-    wrote_data_q = 16'h0;
     accept_q = 1'h0;
     place_q = 10'h0;
     take_q = 6'h0;
@@ -1478,6 +1471,9 @@ module pcie_engine_reader (
     poisoned_strobe_q = 1'h0;
     timeout_strobe_q = 1'h0;
     drain_q = 2'h0;
+    head_waits_q = 1'h0;
+    head_failed_q = 1'h0;
+    age_q = 16'h0;
     late_q = 1'h0;
     drain_left_q = 6'h0;
     drain_at_q = 10'h0;
@@ -1511,6 +1507,10 @@ module pcie_engine_reader (
     waiting_q <= waiting_d;
     failed_q <= failed_d;
     resting_q <= resting_d;
+    mark_tag_q <= mark_tag_d;
+    clear_q <= clear_d;
+    fail_q <= fail_d;
+    rests_q <= rests_d;
     rest_q <= rest_d;
     may_issue_q <= may_issue_d;
     tick_q <= tick_d;
@@ -1524,9 +1524,6 @@ module pcie_engine_reader (
     c2_left_q <= c2_left_d;
     c2_total_q <= c2_total_d;
     c2_low_q <= c2_low_d;
-    wrote_q <= wrote_d;
-    wrote_tag_q <= wrote_tag_d;
-    wrote_data_q <= wrote_data_d;
     accept_q <= accept_d;
     place_q <= place_d;
     take_q <= take_d;
@@ -1546,6 +1543,9 @@ module pcie_engine_reader (
     poisoned_strobe_q <= poisoned_strobe_d;
     timeout_strobe_q <= timeout_strobe_d;
     drain_q <= drain_d;
+    head_waits_q <= head_waits_d;
+    head_failed_q <= head_failed_d;
+    age_q <= age_d;
     late_q <= late_d;
     drain_left_q <= drain_left_d;
     drain_at_q <= drain_at_d;
@@ -1578,21 +1578,19 @@ module pcie_engine_reader (
   );
 
   pcie_engine_reader_progress progress (
+      .clock(clock),
       .read_address(progress_read_address),
-      .read_clock(clock),
       .read_data(progress_read_data),
       .write_address(progress_write_address),
-      .write_clock(clock),
       .write_data(progress_write_data),
       .write_enable(progress_write_enable)
   );
 
   pcie_engine_reader_plan plan (
+      .clock(clock),
       .read_address(plan_read_address),
-      .read_clock(clock),
       .read_data(plan_read_data),
       .write_address(plan_write_address),
-      .write_clock(clock),
       .write_data(plan_write_data),
       .write_enable(plan_write_enable)
   );
@@ -1626,9 +1624,10 @@ module pcie_engine_reader (
     c2_left_d = c2_left_q;
     c2_total_d = c2_total_q;
     c2_low_d = c2_low_q;
-    wrote_d = wrote_q;
-    wrote_tag_d = wrote_tag_q;
-    wrote_data_d = wrote_data_q;
+    mark_tag_d = mark_tag_q;
+    clear_d = clear_q;
+    fail_d = fail_q;
+    rests_d = rests_q;
     accept_d = accept_q;
     place_d = place_q;
     take_d = take_q;
@@ -1648,6 +1647,9 @@ module pcie_engine_reader (
     poisoned_strobe_d = poisoned_strobe_q;
     timeout_strobe_d = timeout_strobe_q;
     drain_d = drain_q;
+    head_waits_d = head_waits_q;
+    head_failed_d = head_failed_q;
+    age_d = age_q;
     late_d = late_q;
     drain_left_d = drain_left_q;
     drain_at_d = drain_at_q;
@@ -1666,9 +1668,10 @@ module pcie_engine_reader (
     tag = next_tag_q[4:0];
     head = head_tag_q[4:0];
     sets = 32'h0;
-    clears = 32'h0;
-    fails = 32'h0;
-    rests = 32'h0;
+    mark_tag_d = tag3_q;
+    clear_d = 1'h0;
+    fail_d = 1'h0;
+    rests_d = 1'h0;
     tick_d = tick_q + 10'h1;
     if (&tick_q) begin
       now_d = now_q + 16'h1;
@@ -1676,14 +1679,11 @@ module pcie_engine_reader (
         rest_d = rest_q - 16'h1;
       end
     end
-    progress_read_address = 5'(header[50:43]);
     c1_d = header;
     c1_valid_d = header_valid;
+    progress_read_address = 5'(c1_q[50:43]);
     seen = progress_read_data;
-    if (wrote_q & (wrote_tag_q == 5'(c1_q[50:43]))) begin
-      seen = wrote_data_q;
-    end
-    fits = ((3'(c1_q[50:43] >> 5) == 3'h0) & (c1_q[42:27] == id)) & waiting_q[5'(c1_q[50:43])];
+    fits = (((3'(c1_q[50:43] >> 5) == 3'h0) & (c1_q[42:27] == id)) & waiting_q[5'(c1_q[50:43])]) & (~(clear_q & (mark_tag_q == 5'(c1_q[50:43]))));
     c2_d = c1_q;
     c2_valid_d = c1_valid_q;
     c2_fits_d = fits;
@@ -1699,6 +1699,7 @@ module pcie_engine_reader (
     poisoned_strobe_d = 1'h0;
     timeout_strobe_d = 1'h0;
     if (c2_valid_q) begin
+      mark_tag_d = 5'(c2_q[50:43]);
       accept_d = (ends & (~c2_error_q)) & (~ended2_q);
       place_d = ({2'h0, c2_q[50:43]} << 5) + {4'h0, gone};
       take_d = words;
@@ -1707,8 +1708,8 @@ module pcie_engine_reader (
       poison3_d = c2_q[1];
       if (c2_error_q) begin
         if (c2_fits_q & (good2_q | (~ended2_q))) begin
-          clears = c_one << 5'(c2_q[50:43]);
-          fails = c_one << 5'(c2_q[50:43]);
+          clear_d = 1'h1;
+          fail_d = 1'h1;
           refused_strobe_d = 1'h1;
         end else begin
           unexpected_strobe_d = 1'h1;
@@ -1736,17 +1737,15 @@ module pcie_engine_reader (
     progress_write_address = tag3_q;
     progress_write_data = after_q;
     progress_write_enable = 1'h0;
-    if (accept_q & ended2_q) begin
+    closes = accept_q & ended2_q;
+    if (closes) begin
       accept_d = 1'h0;
       if (good2_q) begin
         progress_write_enable = 1'h1;
-        if (after_q[5:0] == 6'h0) begin
-          clears = c_one << tag3_q;
-        end
-        if (poison3_q) begin
-          fails = c_one << tag3_q;
-          poisoned_strobe_d = 1'h1;
-        end
+        mark_tag_d = tag3_q;
+        clear_d = after_q[5:0] == 6'h0;
+        fail_d = poison3_q;
+        poisoned_strobe_d = poison3_q;
       end
     end
     limit = c_32;
@@ -1819,7 +1818,7 @@ module pcie_engine_reader (
         end
       end
       default: begin
-        if (~(accept_q & ended2_q)) begin
+        if (~closes) begin
           progress_write_enable = 1'h1;
           progress_write_address = tag;
           progress_write_data = (({12'h0, at_q[6:3]} << 12) | ({10'h0, size_q} << 6)) | {10'h0, size_q};
@@ -1838,12 +1837,11 @@ module pcie_engine_reader (
         end
       end
     endcase
-    wrote_d = progress_write_enable;
-    wrote_tag_d = progress_write_address;
-    wrote_data_d = progress_write_data;
     plan_read_address = head;
-    age = now_q - plan_read_data[25:10];
-    late_d = (drain_q == 2'h1) & (age > timeout);
+    head_waits_d = waiting_q[head];
+    head_failed_d = failed_q[head];
+    age_d = now_q - plan_read_data[25:10];
+    late_d = (drain_q == 2'h1) & (age_q > timeout);
     move_out = read_valid_q & (d_ready | (~full_q));
     advance = (drain_q == 2'h2) & (move_out | (~read_valid_q));
     if (move_out | (full_q & d_ready)) begin
@@ -1887,13 +1885,15 @@ module pcie_engine_reader (
       drain_client_d = plan_read_data[8:6];
       drain_last_d = plan_read_data[9];
       drain_at_d = {5'h0, head} << 5;
-      if (~waiting_q[head]) begin
+      if (~head_waits_q) begin
         drain_d = 2'h2;
-        bad_d = bad_q | failed_q[head];
-      end else if (late_q) begin
-        clears = clears | (c_one << head);
-        fails = fails | (c_one << head);
-        rests = c_one << head;
+        bad_d = bad_q | head_failed_q;
+      end else if ((late_q & (~c2_valid_q)) & (~closes)) begin
+        drain_d = 2'h2;
+        bad_d = 1'h1;
+        mark_tag_d = head;
+        clear_d = 1'h1;
+        rests_d = 1'h1;
         rest_d = timeout + 16'h1;
         timeout_strobe_d = 1'h1;
       end
@@ -1901,10 +1901,19 @@ module pcie_engine_reader (
     d_beat = out_q;
     d_client = out_client_q;
     d_valid = full_q;
-    waiting_d = (waiting_q | sets) & (~clears);
-    failed_d = (failed_q & (~sets)) | fails;
-    resting_d = resting_q | rests;
-    if ((rest_q == 16'h0) & (rests == 32'h0)) begin
+    mark = c_one << mark_tag_q;
+    waiting_d = waiting_q | sets;
+    if (clear_q) begin
+      waiting_d = (waiting_q | sets) & (~mark);
+    end
+    failed_d = failed_q & (~sets);
+    if (fail_q) begin
+      failed_d = (failed_q & (~sets)) | mark;
+    end
+    if (rests_q) begin
+      resting_d = resting_q | mark;
+    end
+    if (rest_q == 16'h0) begin
       resting_d = 32'h0;
     end
     outstanding = used != 6'h0;
@@ -1923,9 +1932,11 @@ module pcie_engine_reader (
       may_issue_d = 1'h0;
       tick_d = 10'h0;
       now_d = 16'h0;
+      clear_d = 1'h0;
+      fail_d = 1'h0;
+      rests_d = 1'h0;
       c1_valid_d = 1'h0;
       c2_valid_d = 1'h0;
-      wrote_d = 1'h0;
       accept_d = 1'h0;
       data_valid1_d = 1'h0;
       data_valid2_d = 1'h0;
@@ -1939,6 +1950,87 @@ module pcie_engine_reader (
       bad_d = 1'h0;
       read_valid_d = 1'h0;
       full_d = 1'h0;
+    end
+  end
+endmodule
+
+module pcie_engine_written (
+    input  logic clock,
+    input  logic reset,
+    input  logic [68:0] s_beat,
+    input  logic [11:0] s_meta,
+    input  logic s_valid,
+    output logic s_ready,
+    output logic [68:0] m_beat,
+    output logic [11:0] m_meta,
+    output logic m_valid,
+    input  logic m_ready
+);
+  logic go;
+  logic [68:0] beat_d;
+  logic [68:0] beat_q;
+  logic [11:0] meta_d;
+  logic [11:0] meta_q;
+  logic full_d;
+  logic full_q;
+  logic [68:0] spare_beat_d;
+  logic [68:0] spare_beat_q;
+  logic [11:0] spare_meta_d;
+  logic [11:0] spare_meta_q;
+  logic waits_d;
+  logic waits_q;
+
+  initial begin
+    beat_q = 69'h0;
+    meta_q = 12'h0;
+    full_q = 1'h0;
+    spare_beat_q = 69'h0;
+    spare_meta_q = 12'h0;
+    waits_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    beat_q <= beat_d;
+    meta_q <= meta_d;
+    full_q <= full_d;
+    spare_beat_q <= spare_beat_d;
+    spare_meta_q <= spare_meta_d;
+    waits_q <= waits_d;
+  end
+
+  always_comb begin
+    beat_d = beat_q;
+    meta_d = meta_q;
+    full_d = full_q;
+    spare_beat_d = spare_beat_q;
+    spare_meta_d = spare_meta_q;
+    waits_d = waits_q;
+    go = m_ready | (~full_q);
+    s_ready = ~waits_q;
+    m_beat = beat_q;
+    m_meta = meta_q;
+    m_valid = full_q;
+    meta_d = meta_q;
+    spare_meta_d = spare_meta_q;
+    if (go) begin
+      beat_d = s_beat;
+      meta_d = s_meta;
+      full_d = s_valid;
+      waits_d = 1'h0;
+      if (waits_q) begin
+        beat_d = spare_beat_q;
+        meta_d = spare_meta_q;
+        full_d = 1'h1;
+      end
+    end
+    if (~waits_q) begin
+      spare_beat_d = s_beat;
+      spare_meta_d = s_meta;
+      waits_d = s_valid & (~go);
+    end
+    if (reset) begin
+      full_d = 1'h0;
+      waits_d = 1'h0;
     end
   end
 endmodule
@@ -2333,6 +2425,15 @@ module pcie_engine (
   logic reader_refused;
   logic reader_poisoned;
   logic reader_timed_out;
+  logic written_reset;
+  logic [68:0] written_s_beat;
+  logic [11:0] written_s_meta;
+  logic written_s_valid;
+  logic written_s_ready;
+  logic [68:0] written_m_beat;
+  logic [11:0] written_m_meta;
+  logic written_m_valid;
+  logic written_m_ready;
   logic send_reset;
   logic send_master;
   logic [7:0] send_fc_ph;
@@ -2469,6 +2570,19 @@ module pcie_engine (
       .timed_out(reader_timed_out)
   );
 
+  pcie_engine_written written (
+      .clock(clock),
+      .reset(written_reset),
+      .s_beat(written_s_beat),
+      .s_meta(written_s_meta),
+      .s_valid(written_s_valid),
+      .s_ready(written_s_ready),
+      .m_beat(written_m_beat),
+      .m_meta(written_m_meta),
+      .m_valid(written_m_valid),
+      .m_ready(written_m_ready)
+  );
+
   pcie_engine_send send (
       .clock(clock),
       .reset(send_reset),
@@ -2509,6 +2623,7 @@ module pcie_engine (
     errors_reset = reset;
     writer_reset = reset;
     reader_reset = reset;
+    written_reset = reset;
     send_reset = reset;
     receive_tdata = rx_tdata;
     receive_tkeep = rx_tkeep;
@@ -2599,10 +2714,14 @@ module pcie_engine (
     send_fc_cplh = fc_cplh;
     send_fc_cpld = fc_cpld;
     send_fc_infinite = fc_infinite;
-    send_p_beat = writer_m_beat;
-    send_p_credits = writer_m_credits;
-    send_p_valid = writer_m_valid;
-    writer_m_ready = send_p_ready;
+    written_s_beat = writer_m_beat;
+    written_s_meta = writer_m_credits;
+    written_s_valid = writer_m_valid;
+    writer_m_ready = written_s_ready;
+    send_p_beat = written_m_beat;
+    send_p_credits = written_m_meta;
+    send_p_valid = written_m_valid;
+    written_m_ready = send_p_ready;
     send_n_beat = reader_m_beat;
     send_n_valid = reader_m_valid;
     reader_m_ready = send_n_ready;

@@ -60,6 +60,8 @@ module routes (
   logic some_q;
   logic [10:0] owed_d;
   logic [10:0] owed_q;
+  logic full_d;
+  logic full_q;
 
   initial begin
     promised_q = 1'h0;
@@ -72,6 +74,7 @@ module routes (
     begun_q = 5'h0;
     some_q = 1'h0;
     owed_q = 11'h0;
+    full_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -85,6 +88,7 @@ module routes (
     begun_q <= begun_d;
     some_q <= some_d;
     owed_q <= owed_d;
+    full_q <= full_d;
   end
 
   routes_ram ram (
@@ -107,6 +111,7 @@ module routes (
     begun_d = begun_q;
     some_d = some_q;
     owed_d = owed_q;
+    full_d = full_q;
     promised_d = promise;
     entry_d = way;
     gone_d = left;
@@ -120,7 +125,6 @@ module routes (
       less = ({3'h0, gone_beats_q} >> 0) + c_part;
     end
     owed_d = (owed_q + more) - less;
-    room = (owed_q < c_half) & (count_q < c_most);
     ram_write_address = wr_q;
     ram_write_data = entry_q;
     ram_write_enable = 1'h1;
@@ -140,6 +144,8 @@ module routes (
     if (promised_q ^ read) begin
       count_d = count_q + step;
     end
+    full_d = (owed_d >= c_half) | (count_d >= c_most);
+    room = ~full_q;
     if (starts ^ read) begin
       begun_d = begun_q + step;
     end
@@ -158,6 +164,7 @@ module routes (
       begun_d = 5'h0;
       some_d = 1'h0;
       owed_d = 11'h0;
+      full_d = 1'h0;
     end
   end
 endmodule

@@ -3,7 +3,7 @@
 
 use crate::parse::Rx;
 use crate::route::{Dispatch, Forward, Routes};
-use crate::stream::{Beat, Fifo, SmallFifo, Through};
+use crate::stream::{Beat, SmallFifo, Through};
 use crate::table::{Classify, Detail, Verdict};
 use rust_hdl_core::prelude::*;
 
@@ -53,7 +53,7 @@ block! {
         rx: Rx,
         classify: Classify<10, 9>,
         verdicts: SmallFifo<Verdict, 4, 5>,
-        details: Fifo<Detail, 6, 7>,
+        details: SmallFifo<Detail, 4, 5>,
         dispatch: Dispatch,
         fwd: Through<Beat, 10, 11>,
         routes: Routes<4, 5, 0>,

@@ -16,7 +16,7 @@ pub use top::Card;
 use crate::checksum::Insert;
 use crate::parse::Rx;
 use crate::route::{Dispatch, Forward, Rate};
-use crate::stream::{Arbiter, Beat, Fifo, FrameFifo, FromAxis, SmallFifo, Through, ToAxis};
+use crate::stream::{Arbiter, Beat, FrameFifo, FromAxis, SmallFifo, Through, ToAxis};
 use crate::table::{Classify, Detail, Verdict};
 use rust_hdl_core::prelude::Bits;
 
@@ -27,7 +27,7 @@ pub const WIDTH: usize = 64;
 pub type Data = Bits<64>;
 pub type Keep = Bits<8>;
 pub type SendUsed = Bits<10>;
-pub type Details = Fifo<Detail, 6, 7>;
+pub type Details = SmallFifo<Detail, 4, 5>;
 pub type ForwardBuffer = Through<Beat, 10, 11>;
 pub type Routes = crate::route::Routes<4, 5, 0>;
 pub type ReceiveBuffer = FrameFifo<Bits<128>, 10, 11>;

@@ -23,8 +23,8 @@ block! {
         pub m_ready: Signal<In, Bit>,
         rev: ByteRev,
         lanes: LaneSum<32>,
-        // bit 28: insert, 27:16 place, 15:0 checksum
-        frames: FrameFifo<Bits<29>, 9, 10>,
+        // 17:16 lane, 15:0 checksum; `user` marks the beat that takes it
+        frames: FrameFifo<Bits<18>, 9, 10>,
         number: DFF<Bits<9>>, // beats so far, up to one more than the longest frame has
         // the beats wait for their frame's sum: masks, masked, added in pairs, added by lanes, added up, folded, folded again
         beat1: DFF<Beat>,
@@ -34,7 +34,7 @@ block! {
         beat5: DFF<Beat>,
         beat6: DFF<Beat>,
         beat7: DFF<Beat>,
-        // valid 0, too long 1
+        // valid 0, in error or too long 1
         flags1: DFF<Bits<2>>,
         flags2: DFF<Bits<2>>,
         flags3: DFF<Bits<2>>,
@@ -42,19 +42,20 @@ block! {
         flags5: DFF<Bits<2>>,
         flags6: DFF<Bits<2>>,
         flags7: DFF<Bits<2>>,
+        // bit 12: insert, 11:0 place
         place1: DFF<Bits<13>>,
-        place2: DFF<Bits<13>>,
-        place3: DFF<Bits<13>>,
-        place4: DFF<Bits<13>>,
-        place5: DFF<Bits<13>>,
-        place6: DFF<Bits<13>>,
-        place7: DFF<Bits<13>>,
+        number1: DFF<Bits<9>>,
+        lane2: DFF<Bits<2>>,
+        lane3: DFF<Bits<2>>,
+        lane4: DFF<Bits<2>>,
+        lane5: DFF<Bits<2>>,
+        lane6: DFF<Bits<2>>,
+        lane7: DFF<Bits<2>>,
         data1: DFF<Bits<64>>,
         mask1: DFF<Bits<8>>,
         first1: DFF<Bit>,
         once: DFF<Bits<17>>,
         check: DFF<Bits<16>>,
-        sent: DFF<Bits<9>>,
         // on its way out: the beat, whether it takes the sum, the sum in wire order and its lane
         out: DFF<Beat>,
         here: DFF<Bit>,
@@ -90,8 +91,8 @@ impl Logic for Insert {
     fn update(&mut self) {
         dff_setup!(
             self, clock, number, beat1, beat2, beat3, beat4, beat5, beat6, beat7, flags1, flags2, flags3, flags4,
-            flags5, flags6, flags7, place1, place2, place3, place4, place5, place6, place7, data1, mask1, first1, once,
-            check, sent, out, here, word, lane, full
+            flags5, flags6, flags7, place1, number1, lane2, lane3, lane4, lane5, lane6, lane7, data1, mask1, first1,
+            once, check, out, here, word, lane, full
         );
         clock!(self, clock, lanes, frames);
         self.frames.reset.next = self.reset.val();
@@ -110,6 +111,9 @@ impl Logic for Insert {
             }
             if self.s_beat.val().last {
                 self.number.d.next = 0.into();
+                if self.s_beat.val().user {
+                    self.flags.next = 3.into();
+                }
             }
         }
         self.beat1.d.next = self.s_beat.val();
@@ -117,6 +121,7 @@ impl Logic for Insert {
         self.rev.i.next = self.s_beat.val().data;
         self.data1.d.next = self.rev.o.val();
         self.first1.d.next = self.number.q.val() == 0;
+        self.number1.d.next = self.number.q.val();
 
         // which bytes of the beat: from the start, up to the frame's end
         self.start.next = bit_cast::<13, 12>(self.s_checksum.val().get_bits::<12>(0));
@@ -140,18 +145,21 @@ impl Logic for Insert {
         self.lanes.data.next = self.data1.q.val();
         self.lanes.mask.next = self.mask1.q.val();
         self.beat2.d.next = self.beat1.q.val();
+        // an end in error is in the flags already
+        self.beat2.d.next.user =
+            self.place1.q.val().get_bit(12) & (self.place1.q.val().get_bits::<9>(3) == self.number1.q.val());
         self.flags2.d.next = self.flags1.q.val();
-        self.place2.d.next = self.place1.q.val();
+        self.lane2.d.next = self.place1.q.val().get_bits::<2>(1);
         self.beat3.d.next = self.beat2.q.val();
         self.beat4.d.next = self.beat3.q.val();
         self.flags3.d.next = self.flags2.q.val();
         self.flags4.d.next = self.flags3.q.val();
-        self.place3.d.next = self.place2.q.val();
-        self.place4.d.next = self.place3.q.val();
+        self.lane3.d.next = self.lane2.q.val();
+        self.lane4.d.next = self.lane3.q.val();
 
         self.beat5.d.next = self.beat4.q.val();
         self.flags5.d.next = self.flags4.q.val();
-        self.place5.d.next = self.place4.q.val();
+        self.lane5.d.next = self.lane4.q.val();
 
         // fold; the sum is below 2^26
         self.lo.next = bit_cast::<17, 16>(self.lanes.sum.val().get_bits::<16>(0));
@@ -159,7 +167,7 @@ impl Logic for Insert {
         self.once.d.next = self.lo.val() + self.hi.val();
         self.beat6.d.next = self.beat5.q.val();
         self.flags6.d.next = self.flags5.q.val();
-        self.place6.d.next = self.place5.q.val();
+        self.lane6.d.next = self.lane5.q.val();
         self.twice.next = (self.once.q.val() & self.c_low.val()) + (self.once.q.val() >> 16);
         // zero means "none" in UDP: its other form stands for it; the greatest of `once` is 0x103fe, so only one folds to it
         self.check.d.next = !bit_cast::<16, 17>(self.twice.val());
@@ -168,17 +176,16 @@ impl Logic for Insert {
         }
         self.beat7.d.next = self.beat6.q.val();
         self.flags7.d.next = self.flags6.q.val();
-        self.place7.d.next = self.place6.q.val();
+        self.lane7.d.next = self.lane6.q.val();
 
         self.frames.beat_in.next = self.beat7.q.val();
         self.frames.write.next = self.flags7.q.val() == 1;
         self.frames.finish.next = self.flags7.q.val().get_bit(0) & self.beat7.q.val().last;
         // what `room` let in fits
-        self.frames.keep.next = !self.beat7.q.val().user & !self.flags7.q.val().get_bit(1);
+        self.frames.keep.next = !self.flags7.q.val().get_bit(1);
         self.frames.meta_in.next =
-            (bit_cast::<29, 13>(self.place7.q.val()) << 16) | bit_cast::<29, 16>(self.check.q.val());
+            (bit_cast::<18, 2>(self.lane7.q.val()) << 16) | bit_cast::<18, 16>(self.check.q.val());
 
-        // on its way out: where the sum goes, and in the next cycle that it goes there
         self.go.next = self.m_ready.val() | !self.full.q.val();
         self.frames.m_ready.next = self.go.val();
         if self.go.val() {
@@ -186,15 +193,9 @@ impl Logic for Insert {
             self.out.d.next = self.frames.m_beat.val();
             self.word.d.next = (bit_cast::<16, 8>(self.frames.m_meta.val().get_bits::<8>(0)) << 8)
                 | bit_cast::<16, 8>(self.frames.m_meta.val().get_bits::<8>(8));
-            self.lane.d.next = self.frames.m_meta.val().get_bits::<2>(17);
-            self.here.d.next = self.frames.m_meta.val().get_bit(28)
-                & (self.sent.q.val() == self.frames.m_meta.val().get_bits::<9>(19));
-            if self.frames.m_valid.val() {
-                self.sent.d.next = self.sent.q.val() + 1;
-                if self.frames.m_beat.val().last {
-                    self.sent.d.next = 0.into();
-                }
-            }
+            self.lane.d.next = self.frames.m_meta.val().get_bits::<2>(16);
+            self.here.d.next = self.frames.m_beat.val().user;
+            self.out.d.next.user = false;
         }
         self.takes.next = 0.into();
         if self.here.q.val() {
@@ -222,7 +223,6 @@ impl Logic for Insert {
             self.flags5.d.next = 0.into();
             self.flags6.d.next = 0.into();
             self.flags7.d.next = 0.into();
-            self.sent.d.next = 0.into();
             self.full.d.next = false;
         }
     }

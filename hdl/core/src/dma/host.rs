@@ -103,6 +103,10 @@ block! {
         extra: DFF<Bits<32>>,
         in_queues: Signal<Local, Bit>,
         act: Signal<Local, Bit>,
+        // the queue that is accessed
+        picked: DFF<Bits<8>>,
+        offset: DFF<Bits<6>>,
+        word: DFF<Bits<32>>,
         which: Signal<Local, Bits<8>>,
         more: Signal<Local, Bits<32>>,
         one: Signal<Local, Beat>,
@@ -121,7 +125,7 @@ block! {
 impl Logic for Host {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, error_moderation, ack_reg, extra);
+        dff_setup!(self, clock, error_moderation, picked, offset, word, ack_reg, extra);
         clock!(
             self,
             clock,
@@ -191,11 +195,20 @@ impl Logic for Host {
         self.frame_reads.reset.next = self.reset.val();
         self.reads.reset.next = self.reset.val();
 
-        // registers: an access is answered in the next cycle
+        // registers: an access is answered two cycles later
         self.in_queues.next = self.address.val().get_bits::<7>(9) == self.c_page.val();
-        self.act.next = self.in_queues.val() & (self.read.val() | self.write.val()) & !self.ack_reg.q.val();
-        self.ack_reg.d.next = self.act.val();
+        self.act.next = self.in_queues.val()
+            & (self.read.val() | self.write.val())
+            & !self.picked.q.val().any()
+            & !self.ack_reg.q.val();
         self.which.next = self.c_one.val() << self.address.val().get_bits::<3>(6);
+        self.picked.d.next = 0.into();
+        if self.act.val() {
+            self.picked.d.next = self.which.val();
+        }
+        self.offset.d.next = self.address.val().get_bits::<6>(0);
+        self.word.d.next = self.wdata.val();
+        self.ack_reg.d.next = self.picked.q.val().any();
         self.more.next = 0.into();
         if self.address.val().get_bits::<9>(0) == 0 {
             self.more.next = self.c_header.val();
@@ -205,46 +218,46 @@ impl Logic for Host {
         }
         if self.which.val().get_bit(5) & (self.address.val().get_bits::<6>(0) == self.a_moderation.val()) {
             self.more.next = bit_cast::<32, 16>(self.error_moderation.q.val());
-            if self.act.val() & self.write.val() {
-                self.error_moderation.d.next = self.wdata.val().get_bits::<16>(0);
+            if self.picked.q.val().get_bit(5) & self.write.val() {
+                self.error_moderation.d.next = self.word.q.val().get_bits::<16>(0);
             }
         }
         self.extra.d.next = self.more.val();
-        self.receive_control.select.next = self.act.val() & self.which.val().get_bit(0);
-        self.receive_control.address.next = self.address.val().get_bits::<6>(0);
-        self.receive_control.wdata.next = self.wdata.val();
+        self.receive_control.select.next = self.picked.q.val().get_bit(0);
+        self.receive_control.address.next = self.offset.q.val();
+        self.receive_control.wdata.next = self.word.q.val();
         self.receive_control.write.next = self.write.val();
         self.receive_control.head.next = self.receive_done.head.val();
         self.receive_done.settings.next = self.receive_control.settings.val();
         self.receive_done.start.next = self.receive_control.start.val();
         self.receive_done.vector.next = 0.into();
-        self.control_control.select.next = self.act.val() & self.which.val().get_bit(1);
-        self.control_control.address.next = self.address.val().get_bits::<6>(0);
-        self.control_control.wdata.next = self.wdata.val();
+        self.control_control.select.next = self.picked.q.val().get_bit(1);
+        self.control_control.address.next = self.offset.q.val();
+        self.control_control.wdata.next = self.word.q.val();
         self.control_control.write.next = self.write.val();
         self.control_control.head.next = self.control_done.head.val();
         self.control_done.settings.next = self.control_control.settings.val();
         self.control_done.start.next = self.control_control.start.val();
         self.control_done.vector.next = 1.into();
-        self.event_control.select.next = self.act.val() & self.which.val().get_bit(2);
-        self.event_control.address.next = self.address.val().get_bits::<6>(0);
-        self.event_control.wdata.next = self.wdata.val();
+        self.event_control.select.next = self.picked.q.val().get_bit(2);
+        self.event_control.address.next = self.offset.q.val();
+        self.event_control.wdata.next = self.word.q.val();
         self.event_control.write.next = self.write.val();
         self.event_control.head.next = self.event_done.head.val();
         self.event_done.settings.next = self.event_control.settings.val();
         self.event_done.start.next = self.event_control.start.val();
         self.event_done.vector.next = 2.into();
-        self.front_control.select.next = self.act.val() & self.which.val().get_bit(3);
-        self.front_control.address.next = self.address.val().get_bits::<6>(0);
-        self.front_control.wdata.next = self.wdata.val();
+        self.front_control.select.next = self.picked.q.val().get_bit(3);
+        self.front_control.address.next = self.offset.q.val();
+        self.front_control.wdata.next = self.word.q.val();
         self.front_control.write.next = self.write.val();
         self.front_control.head.next = self.front_done.head.val();
         self.front_done.settings.next = self.front_control.settings.val();
         self.front_done.start.next = self.front_control.start.val();
         self.front_done.vector.next = 3.into();
-        self.back_control.select.next = self.act.val() & self.which.val().get_bit(4);
-        self.back_control.address.next = self.address.val().get_bits::<6>(0);
-        self.back_control.wdata.next = self.wdata.val();
+        self.back_control.select.next = self.picked.q.val().get_bit(4);
+        self.back_control.address.next = self.offset.q.val();
+        self.back_control.wdata.next = self.word.q.val();
         self.back_control.write.next = self.write.val();
         self.back_control.head.next = self.back_done.head.val();
         self.back_done.settings.next = self.back_control.settings.val();
@@ -536,6 +549,7 @@ impl Logic for Host {
         }
         if self.reset.val() {
             self.error_moderation.d.next = 0.into();
+            self.picked.d.next = 0.into();
             self.ack_reg.d.next = false;
         }
     }

@@ -1,6 +1,6 @@
 //! The transaction layer whole: TLP streams and the link's settings outside, the card's ports inside.
 use super::{Complete, Errors, Read, Receive, Send, Write};
-use crate::stream::{Beat, ToAxis};
+use crate::stream::{Beat, Slice, ToAxis};
 use rust_hdl_core::prelude::*;
 
 block! {
@@ -61,6 +61,8 @@ block! {
         errors: Errors,
         writer: Write,
         reader: Read,
+        // between the writer's steps and the choice of a TLP
+        written: Slice<Bits<12>>,
         send: Send,
         to_axis: ToAxis,
         causes: Signal<Local, Bits<9>>,
@@ -71,12 +73,13 @@ block! {
 impl Logic for Engine {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, receive, complete, errors, writer, reader, send);
+        clock!(self, clock, receive, complete, errors, writer, written, reader, send);
         self.receive.reset.next = self.reset.val();
         self.complete.reset.next = self.reset.val();
         self.errors.reset.next = self.reset.val();
         self.writer.reset.next = self.reset.val();
         self.reader.reset.next = self.reset.val();
+        self.written.reset.next = self.reset.val();
         self.send.reset.next = self.reset.val();
 
         // TLPs in
@@ -175,10 +178,14 @@ impl Logic for Engine {
         self.send.fc_cplh.next = self.fc_cplh.val();
         self.send.fc_cpld.next = self.fc_cpld.val();
         self.send.fc_infinite.next = self.fc_infinite.val();
-        self.send.p_beat.next = self.writer.m_beat.val();
-        self.send.p_credits.next = self.writer.m_credits.val();
-        self.send.p_valid.next = self.writer.m_valid.val();
-        self.writer.m_ready.next = self.send.p_ready.val();
+        self.written.s_beat.next = self.writer.m_beat.val();
+        self.written.s_meta.next = self.writer.m_credits.val();
+        self.written.s_valid.next = self.writer.m_valid.val();
+        self.writer.m_ready.next = self.written.s_ready.val();
+        self.send.p_beat.next = self.written.m_beat.val();
+        self.send.p_credits.next = self.written.m_meta.val();
+        self.send.p_valid.next = self.written.m_valid.val();
+        self.written.m_ready.next = self.send.p_ready.val();
         self.send.n_beat.next = self.reader.m_beat.val();
         self.send.n_valid.next = self.reader.m_valid.val();
         self.reader.m_ready.next = self.send.n_ready.val();

@@ -4,7 +4,7 @@
 //! outstanding always fits, and a completion finds its place by its tag alone.
 use super::CompletionHeader;
 use crate::parse::ByteRev;
-use crate::stream::{Beat, BlockRam};
+use crate::stream::{Beat, BlockRam, LutRam};
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -49,9 +49,9 @@ block! {
         rev: ByteRev,
         buffer: BlockRam<Bits<64>, 10>,
         // left 5:0, total 11:6, address bits 6:3 in 15:12
-        progress: RAM<Bits<16>, 5>,
+        progress: LutRam<Bits<16>, 5>,
         // total 5:0, client 8:6, last of its request 9, time 25:10
-        plan: RAM<Bits<26>, 5>,
+        plan: LutRam<Bits<26>, 5>,
         // issue: 0 waits, 1 and 2 measure, 3 and 4 send
         state: DFF<Bits<3>>,
         at: DFF<Bits<64>>,
@@ -68,6 +68,11 @@ block! {
         waiting: DFF<Bits<32>>, // completions are still to come
         failed: DFF<Bits<32>>,
         resting: DFF<Bits<32>>, // timed out
+        // what becomes of one tag's bits, a cycle later
+        mark_tag: DFF<Bits<5>>,
+        clear: DFF<Bit>,
+        fail: DFF<Bit>,
+        rests: DFF<Bit>,
         rest: DFF<Bits<16>>,
         may_issue: DFF<Bit>,
         tick: DFF<Bits<10>>,
@@ -82,9 +87,6 @@ block! {
         c2_left: DFF<Bits<6>>,
         c2_total: DFF<Bits<6>>,
         c2_low: DFF<Bits<4>>,
-        wrote: DFF<Bit>,
-        wrote_tag: DFF<Bits<5>>,
-        wrote_data: DFF<Bits<16>>,
         accept: DFF<Bit>,
         place: DFF<Bits<10>>,
         take: DFF<Bits<6>>,
@@ -105,6 +107,9 @@ block! {
         timeout_strobe: DFF<Bit>,
         // drain: 0 reads the head tag's plan, 1 waits for its data, 2 hands it on
         drain: DFF<Bits<2>>,
+        head_waits: DFF<Bit>,
+        head_failed: DFF<Bit>,
+        age: DFF<Bits<16>>,
         late: DFF<Bit>,
         drain_left: DFF<Bits<6>>,
         drain_at: DFF<Bits<10>>,
@@ -135,12 +140,10 @@ block! {
         fits: Signal<Local, Bit>,
         ends: Signal<Local, Bit>,
         sets: Signal<Local, Bits<32>>,
-        clears: Signal<Local, Bits<32>>,
-        fails: Signal<Local, Bits<32>>,
-        rests: Signal<Local, Bits<32>>,
+        mark: Signal<Local, Bits<32>>,
+        closes: Signal<Local, Bit>,
         advance: Signal<Local, Bit>,
         move_out: Signal<Local, Bit>,
-        age: Signal<Local, Bits<16>>,
         o: Signal<Local, Beat>,
         c_one: Constant<Bits<32>> = 1u64,
         c_four: Constant<Bits<32>> = 0x2000_0000u64,
@@ -185,9 +188,10 @@ impl Logic for Read {
             c2_left,
             c2_total,
             c2_low,
-            wrote,
-            wrote_tag,
-            wrote_data,
+            mark_tag,
+            clear,
+            fail,
+            rests,
             accept,
             place,
             take,
@@ -207,6 +211,9 @@ impl Logic for Read {
             poisoned_strobe,
             timeout_strobe,
             drain,
+            head_waits,
+            head_failed,
+            age,
             late,
             drain_left,
             drain_at,
@@ -224,16 +231,15 @@ impl Logic for Read {
             full
         );
         self.buffer.clock.next = self.clock.val();
-        self.progress.read_clock.next = self.clock.val();
-        self.progress.write_clock.next = self.clock.val();
-        self.plan.read_clock.next = self.clock.val();
-        self.plan.write_clock.next = self.clock.val();
+        self.progress.clock.next = self.clock.val();
+        self.plan.clock.next = self.clock.val();
         self.tag.next = bit_cast::<5, 6>(self.next_tag.q.val());
         self.head.next = bit_cast::<5, 6>(self.head_tag.q.val());
         self.sets.next = 0.into();
-        self.clears.next = 0.into();
-        self.fails.next = 0.into();
-        self.rests.next = 0.into();
+        self.mark_tag.d.next = self.tag3.q.val();
+        self.clear.d.next = false;
+        self.fail.d.next = false;
+        self.rests.d.next = false;
         self.tick.d.next = self.tick.q.val() + 1;
         if self.tick.q.val().all() {
             self.now.d.next = self.now.q.val() + 1;
@@ -243,16 +249,14 @@ impl Logic for Read {
         }
 
         // completions: does it answer what was asked?
-        self.progress.read_address.next = bit_cast::<5, 8>(self.header.val().tag);
         self.c1.d.next = self.header.val();
         self.c1_valid.d.next = self.header_valid.val();
+        self.progress.read_address.next = bit_cast::<5, 8>(self.c1.q.val().tag);
         self.seen.next = self.progress.read_data.val();
-        if self.wrote.q.val() & (self.wrote_tag.q.val() == bit_cast::<5, 8>(self.c1.q.val().tag)) {
-            self.seen.next = self.wrote_data.q.val();
-        }
         self.fits.next = (self.c1.q.val().tag.get_bits::<3>(5) == 0)
             & (self.c1.q.val().requester == self.id.val())
-            & self.waiting.q.val().get_bit(bit_cast::<5, 8>(self.c1.q.val().tag).index());
+            & self.waiting.q.val().get_bit(bit_cast::<5, 8>(self.c1.q.val().tag).index())
+            & !(self.clear.q.val() & (self.mark_tag.q.val() == bit_cast::<5, 8>(self.c1.q.val().tag)));
         self.c2.d.next = self.c1.q.val();
         self.c2_valid.d.next = self.c1_valid.q.val();
         self.c2_fits.d.next = self.fits.val();
@@ -275,6 +279,7 @@ impl Logic for Read {
         self.poisoned_strobe.d.next = false;
         self.timeout_strobe.d.next = false;
         if self.c2_valid.q.val() {
+            self.mark_tag.d.next = bit_cast::<5, 8>(self.c2.q.val().tag);
             // with data it has three beats or more: one that has ended already is cut short
             self.accept.d.next = self.ends.val() & !self.c2_error.q.val() & !self.ended2.q.val();
             self.place.d.next = (bit_cast::<10, 8>(self.c2.q.val().tag) << 5) + bit_cast::<10, 6>(self.gone.val());
@@ -287,8 +292,8 @@ impl Logic for Read {
             if self.c2_error.q.val() {
                 // one that bears data all the same has not ended yet: its header says enough
                 if self.c2_fits.q.val() & (self.good2.q.val() | !self.ended2.q.val()) {
-                    self.clears.next = self.c_one.val() << bit_cast::<5, 8>(self.c2.q.val().tag);
-                    self.fails.next = self.c_one.val() << bit_cast::<5, 8>(self.c2.q.val().tag);
+                    self.clear.d.next = true;
+                    self.fail.d.next = true;
                     self.refused_strobe.d.next = true;
                 } else {
                     self.unexpected_strobe.d.next = true;
@@ -318,17 +323,16 @@ impl Logic for Read {
         self.progress.write_address.next = self.tag3.q.val();
         self.progress.write_data.next = self.after.q.val();
         self.progress.write_enable.next = false;
-        if self.accept.q.val() & self.ended2.q.val() {
+        self.closes.next = self.accept.q.val() & self.ended2.q.val();
+        if self.closes.val() {
             self.accept.d.next = false;
             if self.good2.q.val() {
                 self.progress.write_enable.next = true;
-                if self.after.q.val().get_bits::<6>(0) == 0 {
-                    self.clears.next = self.c_one.val() << self.tag3.q.val();
-                }
-                if self.poison3.q.val() {
-                    self.fails.next = self.c_one.val() << self.tag3.q.val();
-                    self.poisoned_strobe.d.next = true;
-                }
+                // no header is judged in this cycle: the next TLP's comes two cycles behind
+                self.mark_tag.d.next = self.tag3.q.val();
+                self.clear.d.next = self.after.q.val().get_bits::<6>(0) == 0;
+                self.fail.d.next = self.poison3.q.val();
+                self.poisoned_strobe.d.next = self.poison3.q.val();
             }
         }
 
@@ -411,7 +415,7 @@ impl Logic for Read {
             }
             _ => {
                 // the answer is longer under way than the completion that may be writing now
-                if !(self.accept.q.val() & self.ended2.q.val()) {
+                if !self.closes.val() {
                     self.progress.write_enable.next = true;
                     self.progress.write_address.next = self.tag.val();
                     self.progress.write_data.next = (bit_cast::<16, 4>(self.at.q.val().get_bits::<4>(3)) << 12)
@@ -433,14 +437,13 @@ impl Logic for Read {
                 }
             }
         }
-        self.wrote.d.next = self.progress.write_enable.val();
-        self.wrote_tag.d.next = self.progress.write_address.val();
-        self.wrote_data.d.next = self.progress.write_data.val();
 
         // drain
         self.plan.read_address.next = self.head.val();
-        self.age.next = self.now.q.val() - self.plan.read_data.val().get_bits::<16>(10);
-        self.late.d.next = (self.drain.q.val() == 1) & (self.age.val() > self.timeout.val());
+        self.head_waits.d.next = self.waiting.q.val().get_bit(self.head.val().index());
+        self.head_failed.d.next = self.failed.q.val().get_bit(self.head.val().index());
+        self.age.d.next = self.now.q.val() - self.plan.read_data.val().get_bits::<16>(10);
+        self.late.d.next = (self.drain.q.val() == 1) & (self.age.q.val() > self.timeout.val());
         self.move_out.next = self.read_valid.q.val() & (self.d_ready.val() | !self.full.q.val());
         self.advance.next = (self.drain.q.val() == 2) & (self.move_out.val() | !self.read_valid.q.val());
         if self.move_out.val() | (self.full.q.val() & self.d_ready.val()) {
@@ -484,13 +487,16 @@ impl Logic for Read {
             self.drain_client.d.next = self.plan.read_data.val().get_bits::<3>(6);
             self.drain_last.d.next = self.plan.read_data.val().get_bit(9);
             self.drain_at.d.next = bit_cast::<10, 5>(self.head.val()) << 5;
-            if !self.waiting.q.val().get_bit(self.head.val().index()) {
+            if !self.head_waits.q.val() {
                 self.drain.d.next = 2.into();
-                self.bad.d.next = self.bad.q.val() | self.failed.q.val().get_bit(self.head.val().index());
-            } else if self.late.q.val() {
-                self.clears.next = self.clears.val() | (self.c_one.val() << self.head.val());
-                self.fails.next = self.fails.val() | (self.c_one.val() << self.head.val());
-                self.rests.next = self.c_one.val() << self.head.val();
+                self.bad.d.next = self.bad.q.val() | self.head_failed.q.val();
+            } else if self.late.q.val() & !self.c2_valid.q.val() & !self.closes.val() {
+                // one tag at a time: a completion goes first. An answer that `head_waits` does not show yet is late too
+                self.drain.d.next = 2.into();
+                self.bad.d.next = true;
+                self.mark_tag.d.next = self.head.val();
+                self.clear.d.next = true;
+                self.rests.d.next = true;
                 self.rest.d.next = self.timeout.val() + 1;
                 self.timeout_strobe.d.next = true;
             }
@@ -499,10 +505,21 @@ impl Logic for Read {
         self.d_client.next = self.out_client.q.val();
         self.d_valid.next = self.full.q.val();
 
-        self.waiting.d.next = (self.waiting.q.val() | self.sets.val()) & !self.clears.val();
-        self.failed.d.next = (self.failed.q.val() & !self.sets.val()) | self.fails.val();
-        self.resting.d.next = self.resting.q.val() | self.rests.val();
-        if (self.rest.q.val() == 0) & (self.rests.val() == 0) {
+        // A cycle late is soon enough. What is judged meanwhile looks at `clear` too, the drain only waits longer, and a
+        // tag is given out again after its drain: when it has seen the bit, or when the bit that makes it rest is set.
+        self.mark.next = self.c_one.val() << self.mark_tag.q.val();
+        self.waiting.d.next = self.waiting.q.val() | self.sets.val();
+        if self.clear.q.val() {
+            self.waiting.d.next = (self.waiting.q.val() | self.sets.val()) & !self.mark.val();
+        }
+        self.failed.d.next = self.failed.q.val() & !self.sets.val();
+        if self.fail.q.val() {
+            self.failed.d.next = (self.failed.q.val() & !self.sets.val()) | self.mark.val();
+        }
+        if self.rests.q.val() {
+            self.resting.d.next = self.resting.q.val() | self.mark.val();
+        }
+        if self.rest.q.val() == 0 {
             self.resting.d.next = 0.into();
         }
         self.outstanding.next = self.used.val() != 0;
@@ -521,9 +538,11 @@ impl Logic for Read {
             self.may_issue.d.next = false;
             self.tick.d.next = 0.into();
             self.now.d.next = 0.into();
+            self.clear.d.next = false;
+            self.fail.d.next = false;
+            self.rests.d.next = false;
             self.c1_valid.d.next = false;
             self.c2_valid.d.next = false;
-            self.wrote.d.next = false;
             self.accept.d.next = false;
             self.data_valid1.d.next = false;
             self.data_valid2.d.next = false;

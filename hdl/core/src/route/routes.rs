@@ -35,6 +35,7 @@ block! {
         begun: DFF<Bits<LW>>,
         some: DFF<Bit>,
         owed: DFF<Bits<11>>,
+        full: DFF<Bit>,
         step: Signal<Local, Bits<LW>>,
         more: Signal<Local, Bits<11>>,
         less: Signal<Local, Bits<11>>,
@@ -50,7 +51,7 @@ block! {
 impl<const AW: usize, const LW: usize, const SHIFT: usize> Logic for Routes<AW, LW, SHIFT> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, promised, entry, gone, gone_beats, wr, rd, count, begun, some, owed);
+        dff_setup!(self, clock, promised, entry, gone, gone_beats, wr, rd, count, begun, some, owed, full);
         self.promised.d.next = self.promise.val();
         self.entry.d.next = self.way.val();
         self.gone.d.next = self.left.val();
@@ -64,7 +65,6 @@ impl<const AW: usize, const LW: usize, const SHIFT: usize> Logic for Routes<AW, 
             self.less.next = (bit_cast::<11, 8>(self.gone_beats.q.val()) >> self.c_shift.val()) + self.c_part.val();
         }
         self.owed.d.next = (self.owed.q.val() + self.more.val()) - self.less.val();
-        self.room.next = (self.owed.q.val() < self.c_half.val()) & (self.count.q.val() < self.c_most.val());
 
         // as in a small FIFO, one place stays free, and takes what is not promised
         self.ram.clock.next = self.clock.val();
@@ -88,6 +88,9 @@ impl<const AW: usize, const LW: usize, const SHIFT: usize> Logic for Routes<AW, 
         if self.promised.q.val() ^ self.read.val() {
             self.count.d.next = self.count.q.val() + self.step.val();
         }
+        // a register: what decides stands behind it
+        self.full.d.next = (self.owed.d.val() >= self.c_half.val()) | (self.count.d.val() >= self.c_most.val());
+        self.room.next = !self.full.q.val();
         if self.starts.val() ^ self.read.val() {
             self.begun.d.next = self.begun.q.val() + self.step.val();
         }
@@ -106,6 +109,7 @@ impl<const AW: usize, const LW: usize, const SHIFT: usize> Logic for Routes<AW, 
             self.begun.d.next = 0.into();
             self.some.d.next = false;
             self.owed.d.next = 0.into();
+            self.full.d.next = false;
         }
     }
 }

@@ -32,8 +32,10 @@ block! {
         wr: DFF<Bits<LW>>,
         start: DFF<Bits<LW>>,
         rd: DFF<Bits<LW>>,
+        rd_more: DFF<Bits<LW>>, // one more: `pop` comes late
         full_word: DFF<Bit>,
         spilt: DFF<Bit>,
+        crowded: DFF<Bit>, // 31 frames
         // beats in it, and those of whole frames
         used: DFF<Bits<LW>>,
         held: DFF<Bits<LW>>,
@@ -49,6 +51,7 @@ block! {
         pop: Signal<Local, Bit>,
         c_depth: Constant<Bits<LW>> = 1u64 << AW,
         c_less: Constant<Bits<LW>> = (1u64 << LW) - 1,
+        c_last: Constant<Bits<LW>> = (1u64 << AW) - 1,
         c_room: Constant<Bits<LW>> = (1u64 << AW) - 8,
     }
 }
@@ -56,18 +59,21 @@ block! {
 impl<M: Synth, const AW: usize, const LW: usize> Logic for FrameFifo<M, AW, LW> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, wr, start, rd, full_word, spilt, used, held);
+        dff_setup!(self, clock, wr, start, rd, rd_more, full_word, spilt, crowded, used, held);
         clock!(self, clock, metas);
         self.metas.reset.next = self.reset.val();
         self.ram.clock.next = self.clock.val();
 
         // the greatest levels: the depth, and 31
-        self.fits.next = ((self.used.q.val() & self.c_depth.val()) == 0) & (self.metas.level.val() != 31);
+        self.fits.next = ((self.used.q.val() & self.c_depth.val()) == 0) & !self.crowded.q.val();
         self.over.next = self.spilt.q.val() | (self.write.val() & !self.fits.val());
         self.overflow.next = self.over.val();
         self.level.next = self.used.q.val();
         self.whole.next = self.metas.level.val();
-        self.room.next = (self.used.q.val() <= self.c_room.val()) & (self.metas.level.val() < 24);
+        // beats up to the depth less eight, without a carry chain
+        self.room.next = ((self.used.q.val() & self.c_depth.val()) == 0)
+            & (((self.used.q.val() | 7) != self.c_last.val()) | (self.used.q.val() == self.c_room.val()))
+            & (self.metas.level.val() < 24);
         self.put.next = self.write.val() & !self.over.val();
         self.pop.next = self.full_word.q.val() & self.metas.valid.val() & self.m_ready.val();
         // one adder each: what is added is 1, 0 or -1
@@ -112,19 +118,25 @@ impl<M: Synth, const AW: usize, const LW: usize> Logic for FrameFifo<M, AW, LW> 
         self.m_beat.next = self.ram.read_data.val();
         self.m_meta.next = self.metas.data_out.val();
         self.metas.read.next = self.pop.val() & self.ram.read_data.val().last;
+        if self.metas.write.val() ^ self.metas.read.val() {
+            self.crowded.d.next = self.metas.write.val() & (self.metas.level.val() == 30);
+        }
         self.rd_next.next = self.rd.q.val();
+        self.full_word.d.next = self.rd.q.val() != self.start.q.val();
         if self.pop.val() {
-            self.rd_next.next = self.rd.q.val() + 1;
+            self.rd_next.next = self.rd_more.q.val();
+            self.full_word.d.next = self.rd_more.q.val() != self.start.q.val();
         }
         self.rd.d.next = self.rd_next.val();
+        self.rd_more.d.next = self.rd_next.val() + 1;
         self.ram.read_address.next = bit_cast::<AW, LW>(self.rd_next.val());
-        self.full_word.d.next = self.rd_next.val() != self.start.q.val();
         if self.reset.val() {
             self.wr.d.next = 0.into();
             self.start.d.next = 0.into();
             self.rd.d.next = 0.into();
             self.full_word.d.next = false;
             self.spilt.d.next = false;
+            self.crowded.d.next = false;
             self.used.d.next = 0.into();
             self.held.d.next = 0.into();
         }

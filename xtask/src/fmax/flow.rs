@@ -117,6 +117,9 @@ impl Flow {
                 ASKED,
                 "--seed",
                 &seed,
+                // ten by default: where block RAMs pull a design apart its paths need more, at forty one seed in three is far off
+                "--placer-heap-timingweight",
+                "20",
                 "--lpf-allow-unconstrained",
                 "--timing-allow-fail",
             ],

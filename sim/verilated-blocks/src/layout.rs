@@ -49,7 +49,7 @@ layout! {
     Verdict { forward: 1, host: 1, control: 1, decapsulate: 1, stop: 17 }
     /// `table::Detail`
     Detail {
-        code: 5, l3: 3, judge: 1, l4_skip: 1, cover: 8, tagged: 1, tci: 16, endpoint: 32, place: 14, tcp_flags: 8,
+        code: 5, l3: 3, judge: 1, l4_skip: 1, cover: 8, tagged: 1, tci: 16, about: 32,
     }
     /// `pcie::CompletionHeader`
     CompletionHeader {

@@ -52,9 +52,7 @@ fn job(rng: &mut SmallRng, back: bool) -> Job {
         l3: rng.random_range(0..5),
         l4_skip: rng.random_range(0..2),
         tagged: rng.random_range(0..2),
-        endpoint: rng.random::<u32>().into(),
-        place: rng.random_range(0..1 << 14),
-        tcp_flags: rng.random::<u8>().into(),
+        about: rng.random::<u32>().into(),
         ..Default::default()
     };
     detail.tci = if detail.tagged == 1 { rng.random::<u16>().into() } else { 0 };
@@ -159,7 +157,7 @@ fn expected(job: &Job, back: bool, overflow: [bool; 2], sequence: u32) -> Fate {
             length,
             vlan: (d.tagged == 1).then_some(d.tci as u16),
             sequence,
-            endpoint: d.endpoint as u32,
+            endpoint: d.about as u32,
             reason: Reason::from_code(d.code as u8).expect("a reason"),
             l3,
             l4,
@@ -282,9 +280,9 @@ fn run(back: bool, count: u32, stalls: fn() -> Stalls, job: fn(&mut SmallRng, bo
             let v = &job.verdict;
             tally[expected.outcome as usize] += 1;
             let hit = (expected.outcome == Outcome::Forwarded).then_some((
-                job.detail.place,
+                job.detail.about & 0x3fff,
                 v.stop - 13,
-                job.detail.tcp_flags,
+                job.detail.about >> 14 & 0xff,
             ));
             ends_seen[1] = (Some(expected.outcome), hit);
             sequence += u32::from(expected.kept.is_some());

@@ -1815,8 +1815,6 @@ module dma_host_receive_writes_slice (
     m_beat = beat_q;
     m_meta = meta_q;
     m_valid = full_q;
-    meta_d = meta_q;
-    spare_meta_d = spare_meta_q;
     if (go) begin
       beat_d = s_beat;
       meta_d = s_meta;
@@ -1982,8 +1980,6 @@ module dma_host_descriptor_reads_slice (
     m_beat = beat_q;
     m_meta = meta_q;
     m_valid = full_q;
-    meta_d = meta_q;
-    spare_meta_d = spare_meta_q;
     if (go) begin
       beat_d = s_beat;
       meta_d = s_meta;

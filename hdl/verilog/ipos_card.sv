@@ -7231,8 +7231,6 @@ module ipos_card_host_arbiter_slice (
     m_beat = beat_q;
     m_meta = meta_q;
     m_valid = full_q;
-    meta_d = meta_q;
-    spare_meta_d = spare_meta_q;
     if (go) begin
       beat_d = s_beat;
       meta_d = s_meta;
@@ -8076,8 +8074,6 @@ module ipos_card_back_arbiter_slice (
     m_beat = beat_q;
     m_meta = meta_q;
     m_valid = full_q;
-    meta_d = meta_q;
-    spare_meta_d = spare_meta_q;
     if (go) begin
       beat_d = s_beat;
       meta_d = s_meta;

@@ -6218,8 +6218,6 @@ module ipos_card_wide_forward_arbiter_slice (
     m_beat = beat_q;
     m_meta = meta_q;
     m_valid = full_q;
-    meta_d = meta_q;
-    spare_meta_d = spare_meta_q;
     if (go) begin
       beat_d = s_beat;
       meta_d = s_meta;
@@ -7245,8 +7243,6 @@ module ipos_card_wide_host_arbiter_slice (
     m_beat = beat_q;
     m_meta = meta_q;
     m_valid = full_q;
-    meta_d = meta_q;
-    spare_meta_d = spare_meta_q;
     if (go) begin
       beat_d = s_beat;
       meta_d = s_meta;
@@ -7992,8 +7988,6 @@ module ipos_card_wide_back_arbiter_slice (
     m_beat = beat_q;
     m_meta = meta_q;
     m_valid = full_q;
-    meta_d = meta_q;
-    spare_meta_d = spare_meta_q;
     if (go) begin
       beat_d = s_beat;
       meta_d = s_meta;

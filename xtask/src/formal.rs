@@ -67,7 +67,7 @@ pub fn formal(args: &[String]) -> Result<()> {
             runs.push((proof, faulty, format!("_mutant_{i}")));
         }
     }
-    // a solver uses one core: as many at a time as there are
+    // as many at a time as there are cores
     let next = AtomicUsize::new(0);
     let work = || {
         while let Some((proof, verilog, suffix)) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {

@@ -35,8 +35,6 @@ impl<M: Synth> Logic for Slice<M> {
         self.m_beat.next = self.beat.q.val();
         self.m_meta.next = self.meta.q.val();
         self.m_valid.next = self.full.q.val();
-        self.meta.d.next = self.meta.q.val();
-        self.spare_meta.d.next = self.spare_meta.q.val();
         if self.go.val() {
             self.beat.d.next = self.s_beat.val();
             self.meta.d.next = self.s_meta.val();

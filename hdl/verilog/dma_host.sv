@@ -228,6 +228,7 @@ module dma_host_receive_ring_fifo (
     output logic [5:0] level
 );
   localparam logic [5:0] c_back = 6'h3f;
+  localparam logic [5:0] c_depth = 6'h20;
   logic [5:0] rd_next;
   logic [5:0] step;
   logic [4:0] ram_read_address;
@@ -282,7 +283,7 @@ module dma_host_receive_ring_fifo (
     end
     ram_write_address = wr_q[4:0];
     ram_write_data = data_in;
-    ram_write_enable = write;
+    ram_write_enable = (count_q & c_depth) == 6'h0;
     ram_read_address = rd_next[4:0];
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;

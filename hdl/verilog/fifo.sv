@@ -31,6 +31,7 @@ module fifo (
     output logic [4:0] level
 );
   localparam logic [4:0] c_back = 5'h1f;
+  localparam logic [4:0] c_depth = 5'h10;
   logic [4:0] rd_next;
   logic [4:0] step;
   logic [3:0] ram_read_address;
@@ -85,7 +86,7 @@ module fifo (
     end
     ram_write_address = wr_q[3:0];
     ram_write_data = data_in;
-    ram_write_enable = write;
+    ram_write_enable = (count_q & c_depth) == 5'h0;
     ram_read_address = rd_next[3:0];
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;

@@ -31,6 +31,7 @@ module fifo_narrow (
     output logic [2:0] level
 );
   localparam logic [2:0] c_back = 3'h7;
+  localparam logic [2:0] c_depth = 3'h4;
   logic [2:0] rd_next;
   logic [2:0] step;
   logic [1:0] ram_read_address;
@@ -85,7 +86,7 @@ module fifo_narrow (
     end
     ram_write_address = wr_q[1:0];
     ram_write_data = data_in;
-    ram_write_enable = write;
+    ram_write_enable = (count_q & c_depth) == 3'h0;
     ram_read_address = rd_next[1:0];
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;

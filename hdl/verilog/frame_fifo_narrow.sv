@@ -265,7 +265,7 @@ module frame_fifo_narrow (
     spilt_d = over;
     ram_write_address = wr_q[2:0];
     ram_write_data = beat_in;
-    ram_write_enable = put;
+    ram_write_enable = fits;
     metas_data_in = meta_in;
     metas_write = finish & keep;
     if (finish) begin

@@ -453,7 +453,7 @@ module insert_frames (
     spilt_d = over;
     ram_write_address = wr_q[8:0];
     ram_write_data = beat_in;
-    ram_write_enable = put;
+    ram_write_enable = fits;
     metas_data_in = meta_in;
     metas_write = finish & keep;
     if (finish) begin

@@ -2086,6 +2086,7 @@ module ipos_card_wide_front_rx_beats (
     output logic [6:0] level
 );
   localparam logic [6:0] c_back = 7'h7f;
+  localparam logic [6:0] c_depth = 7'h40;
   logic [6:0] rd_next;
   logic [6:0] step;
   logic [5:0] ram_read_address;
@@ -2140,7 +2141,7 @@ module ipos_card_wide_front_rx_beats (
     end
     ram_write_address = wr_q[5:0];
     ram_write_data = data_in;
-    ram_write_enable = write;
+    ram_write_enable = (count_q & c_depth) == 7'h0;
     ram_read_address = rd_next[5:0];
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
@@ -2485,6 +2486,7 @@ module ipos_card_wide_front_rx_tails (
     output logic [6:0] level
 );
   localparam logic [6:0] c_back = 7'h7f;
+  localparam logic [6:0] c_depth = 7'h40;
   logic [6:0] rd_next;
   logic [6:0] step;
   logic [5:0] ram_read_address;
@@ -2539,7 +2541,7 @@ module ipos_card_wide_front_rx_tails (
     end
     ram_write_address = wr_q[5:0];
     ram_write_data = data_in;
-    ram_write_enable = write;
+    ram_write_enable = (count_q & c_depth) == 7'h0;
     ram_read_address = rd_next[5:0];
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
@@ -5843,6 +5845,7 @@ module ipos_card_wide_front_fwd (
     output logic [7:0] level
 );
   localparam logic [7:0] c_back = 8'hff;
+  localparam logic [7:0] c_depth = 8'h80;
   logic [7:0] rd_next;
   logic [7:0] step;
   logic [6:0] ram_read_address;
@@ -5897,7 +5900,7 @@ module ipos_card_wide_front_fwd (
     end
     ram_write_address = wr_q[6:0];
     ram_write_data = data_in;
-    ram_write_enable = write;
+    ram_write_enable = (count_q & c_depth) == 8'h0;
     ram_read_address = rd_next[6:0];
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
@@ -6956,7 +6959,7 @@ module ipos_card_wide_front_host (
     spilt_d = over;
     ram_write_address = wr_q[6:0];
     ram_write_data = beat_in;
-    ram_write_enable = put;
+    ram_write_enable = fits;
     metas_data_in = meta_in;
     metas_write = finish & keep;
     if (finish) begin
@@ -7145,7 +7148,7 @@ module ipos_card_wide_back_control (
     spilt_d = over;
     ram_write_address = wr_q[5:0];
     ram_write_data = beat_in;
-    ram_write_enable = put;
+    ram_write_enable = fits;
     metas_data_in = meta_in;
     metas_write = finish & keep;
     if (finish) begin
@@ -7597,7 +7600,7 @@ module ipos_card_wide_front_sends_frames (
     spilt_d = over;
     ram_write_address = wr_q[5:0];
     ram_write_data = beat_in;
-    ram_write_enable = put;
+    ram_write_enable = fits;
     metas_data_in = meta_in;
     metas_write = finish & keep;
     if (finish) begin
@@ -8720,6 +8723,7 @@ module ipos_card_wide_entries_front (
     output logic [6:0] level
 );
   localparam logic [6:0] c_back = 7'h7f;
+  localparam logic [6:0] c_depth = 7'h40;
   logic [6:0] rd_next;
   logic [6:0] step;
   logic [5:0] ram_read_address;
@@ -8774,7 +8778,7 @@ module ipos_card_wide_entries_front (
     end
     ram_write_address = wr_q[5:0];
     ram_write_data = data_in;
-    ram_write_enable = write;
+    ram_write_enable = (count_q & c_depth) == 7'h0;
     ram_read_address = rd_next[5:0];
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;

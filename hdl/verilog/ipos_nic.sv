@@ -2254,6 +2254,7 @@ module ipos_nic_card_front_rx_beats (
     output logic [6:0] level
 );
   localparam logic [6:0] c_back = 7'h7f;
+  localparam logic [6:0] c_depth = 7'h40;
   logic [6:0] rd_next;
   logic [6:0] step;
   logic [5:0] ram_read_address;
@@ -2308,7 +2309,7 @@ module ipos_nic_card_front_rx_beats (
     end
     ram_write_address = wr_q[5:0];
     ram_write_data = data_in;
-    ram_write_enable = write;
+    ram_write_enable = (count_q & c_depth) == 7'h0;
     ram_read_address = rd_next[5:0];
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
@@ -2500,6 +2501,7 @@ module ipos_nic_card_front_rx_metas (
     output logic [6:0] level
 );
   localparam logic [6:0] c_back = 7'h7f;
+  localparam logic [6:0] c_depth = 7'h40;
   logic [6:0] rd_next;
   logic [6:0] step;
   logic [5:0] ram_read_address;
@@ -2554,7 +2556,7 @@ module ipos_nic_card_front_rx_metas (
     end
     ram_write_address = wr_q[5:0];
     ram_write_data = data_in;
-    ram_write_enable = write;
+    ram_write_enable = (count_q & c_depth) == 7'h0;
     ram_read_address = rd_next[5:0];
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
@@ -6028,6 +6030,7 @@ module ipos_nic_card_front_fwd_fifo (
     output logic [10:0] level
 );
   localparam logic [10:0] c_back = 11'h7ff;
+  localparam logic [10:0] c_depth = 11'h400;
   logic [10:0] rd_next;
   logic [10:0] step;
   logic [9:0] ram_read_address;
@@ -6082,7 +6085,7 @@ module ipos_nic_card_front_fwd_fifo (
     end
     ram_write_address = wr_q[9:0];
     ram_write_data = data_in;
-    ram_write_enable = write;
+    ram_write_enable = (count_q & c_depth) == 11'h0;
     ram_read_address = rd_next[9:0];
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
@@ -6926,7 +6929,7 @@ module ipos_nic_card_front_host (
     spilt_d = over;
     ram_write_address = wr_q[9:0];
     ram_write_data = beat_in;
-    ram_write_enable = put;
+    ram_write_enable = fits;
     metas_data_in = meta_in;
     metas_write = finish & keep;
     if (finish) begin
@@ -7133,7 +7136,7 @@ module ipos_nic_card_back_control (
     spilt_d = over;
     ram_write_address = wr_q[8:0];
     ram_write_data = beat_in;
-    ram_write_enable = put;
+    ram_write_enable = fits;
     metas_data_in = meta_in;
     metas_write = finish & keep;
     if (finish) begin
@@ -7585,7 +7588,7 @@ module ipos_nic_card_front_sends_frames (
     spilt_d = over;
     ram_write_address = wr_q[8:0];
     ram_write_data = beat_in;
-    ram_write_enable = put;
+    ram_write_enable = fits;
     metas_data_in = meta_in;
     metas_write = finish & keep;
     if (finish) begin
@@ -8806,6 +8809,7 @@ module ipos_nic_card_entries_front (
     output logic [6:0] level
 );
   localparam logic [6:0] c_back = 7'h7f;
+  localparam logic [6:0] c_depth = 7'h40;
   logic [6:0] rd_next;
   logic [6:0] step;
   logic [5:0] ram_read_address;
@@ -8860,7 +8864,7 @@ module ipos_nic_card_entries_front (
     end
     ram_write_address = wr_q[5:0];
     ram_write_data = data_in;
-    ram_write_enable = write;
+    ram_write_enable = (count_q & c_depth) == 7'h0;
     ram_read_address = rd_next[5:0];
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
@@ -10950,6 +10954,7 @@ module ipos_nic_host_receive_ring_fifo (
     output logic [5:0] level
 );
   localparam logic [5:0] c_back = 6'h3f;
+  localparam logic [5:0] c_depth = 6'h20;
   logic [5:0] rd_next;
   logic [5:0] step;
   logic [4:0] ram_read_address;
@@ -11004,7 +11009,7 @@ module ipos_nic_host_receive_ring_fifo (
     end
     ram_write_address = wr_q[4:0];
     ram_write_data = data_in;
-    ram_write_enable = write;
+    ram_write_enable = (count_q & c_depth) == 6'h0;
     ram_read_address = rd_next[4:0];
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;

@@ -1648,6 +1648,7 @@ module rx_beats (
     output logic [6:0] level
 );
   localparam logic [6:0] c_back = 7'h7f;
+  localparam logic [6:0] c_depth = 7'h40;
   logic [6:0] rd_next;
   logic [6:0] step;
   logic [5:0] ram_read_address;
@@ -1702,7 +1703,7 @@ module rx_beats (
     end
     ram_write_address = wr_q[5:0];
     ram_write_data = data_in;
-    ram_write_enable = write;
+    ram_write_enable = (count_q & c_depth) == 7'h0;
     ram_read_address = rd_next[5:0];
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;
@@ -1894,6 +1895,7 @@ module rx_metas (
     output logic [6:0] level
 );
   localparam logic [6:0] c_back = 7'h7f;
+  localparam logic [6:0] c_depth = 7'h40;
   logic [6:0] rd_next;
   logic [6:0] step;
   logic [5:0] ram_read_address;
@@ -1948,7 +1950,7 @@ module rx_metas (
     end
     ram_write_address = wr_q[5:0];
     ram_write_data = data_in;
-    ram_write_enable = write;
+    ram_write_enable = (count_q & c_depth) == 7'h0;
     ram_read_address = rd_next[5:0];
     full_word_d = rd_next != wr_q;
     data_out = ram_read_data;

@@ -22,6 +22,7 @@ block! {
         count: DFF<Bits<LW>>,
         rd_next: Signal<Local, Bits<LW>>,
         step: Signal<Local, Bits<LW>>,
+        c_depth: Constant<Bits<LW>> = 1u64 << AW,
         c_back: Constant<Bits<LW>> = (1u64 << LW) - 1,
     }
 }
@@ -41,7 +42,8 @@ impl<D: Synth, const AW: usize, const LW: usize> Logic for Fifo<D, AW, LW> {
         }
         self.ram.write_address.next = bit_cast::<AW, LW>(self.wr.q.val());
         self.ram.write_data.next = self.data_in.val();
-        self.ram.write_enable.next = self.write.val();
+        // whenever there is a place, whether the word counts or not: `write` often comes late
+        self.ram.write_enable.next = (self.count.q.val() & self.c_depth.val()) == 0;
         self.ram.read_address.next = bit_cast::<AW, LW>(self.rd_next.val());
         // the word read in this edge was written in an earlier one
         self.full_word.d.next = self.rd_next.val() != self.wr.q.val();

@@ -99,7 +99,8 @@ impl<M: Synth, const AW: usize, const LW: usize> Logic for FrameFifo<M, AW, LW> 
         self.spilt.d.next = self.over.val();
         self.ram.write_address.next = bit_cast::<AW, LW>(self.wr.q.val());
         self.ram.write_data.next = self.beat_in.val();
-        self.ram.write_enable.next = self.put.val();
+        // a beat that isn't put is written over
+        self.ram.write_enable.next = self.fits.val();
         self.metas.data_in.next = self.meta_in.val();
         self.metas.write.next = self.finish.val() & self.keep.val();
         if self.finish.val() {

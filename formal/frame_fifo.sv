@@ -8,6 +8,7 @@
   wire fv_write = write && !overflow;
   wire fv_take = m_valid && m_ready;
   wire [3:0] fv_inside = tried - taken, fv_whole = kept - taken;
+  wire [3:0] fv_late = {3'd0, popped_q};  // the counts see it a cycle later
   always @(*) begin
     // terms of use: a frame that is kept has a beat and is not spilt
     if (finish && keep) assume (!overflow && (write || fv_inside != fv_whole));
@@ -31,9 +32,9 @@
       fv_spilt <= !finish && (fv_spilt || overflow);
     end
     if (m_valid) assert (fv_whole != 0 && frames != 0);
-    assert (level == fv_inside && fv_inside <= 8 && whole == frames);
+    assert (level == fv_inside + fv_late && fv_inside + fv_late <= 8 && whole == frames);
     if (fv_spilt || (write && fv_inside == 8)) assert (overflow);
-    if (write && fv_inside != 8 && frames < 31 && !fv_spilt) assert (!overflow);
+    if (write && fv_inside + fv_late != 8 && frames < 31 && !fv_spilt) assert (!overflow);
     if (past && $past(m_valid && !m_ready && !reset)) begin
       assert (m_valid);
       assert (m_beat == $past(m_beat));
@@ -42,10 +43,11 @@
   // k-induction
   always @(*) begin
     assert (wr_q == tried && start_q == kept && rd_q == taken && spilt_q == fv_spilt);
-    assert (used_q == fv_inside && held_q == fv_whole && metas_level == frames);
-    assert (fv_whole <= fv_inside && fv_inside <= 8);
+    assert (used_q == fv_inside + fv_late && held_q == fv_whole + fv_late && metas_level == frames);
+    assert (fv_whole <= fv_inside && fv_inside + fv_late <= 8);
     if (full_word_q) assert (rd_more_q == rd_q + 4'd1);
     assert (crowded_q == (frames == 31) && frames <= 31);
+    assert (full_q == (crowded_q || used_q[3]));
     if (frames == 31) assert (fv_inside == fv_whole);
     if (full_word_q) assert (fv_whole != 0);
   end

@@ -58,6 +58,14 @@
   always @(*) begin
     assert (m_valid == fv_full);
     if (fv_full) assert (m_beat == fv_word);
-    assert (owner_q == fv_owner);
-    assert (used_ph_q == fv_ph && used_nph_q == fv_nph && used_cplh_q == fv_cplh);
+    // a TLP is chosen, and its credits are taken, before its first beat
+    if (fv_owner != 0) assert (owner_q == fv_owner);
+    assert (used_ph_q == fv_ph + {7'd0, fv_owner == 0 && owner_q == 1});
+    assert (used_nph_q == fv_nph + {7'd0, fv_owner == 0 && owner_q == 2});
+    assert (used_cplh_q == fv_cplh + {7'd0, fv_owner == 0 && owner_q == 3});
+    if (fv_owner == 0) begin
+      if (owner_q == 1 && !fc_infinite[0]) assert (fv_ph_left != 0);
+      if (owner_q == 2 && !fc_infinite[2]) assert (fv_nph_left != 0);
+      if (owner_q == 3 && !fc_infinite[3]) assert (fv_cplh_left != 0);
+    end
   end

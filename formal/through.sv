@@ -11,7 +11,7 @@
     if (!valid) assume (!read);
     assume (!reset);
     assert (level <= 3'd4);
-    assert (written - taken == {2'd0, level} + {4'd0, full_q} + {4'd0, waits_q});
+    assert (written - taken == {2'd0, level} + {2'd0, front_level});
   end
   always @(posedge clock) begin
     past <= 1;

@@ -97,7 +97,6 @@ module arbiter (
     output logic m_valid,
     input  logic m_ready
 );
-  logic pick;
   logic slice_reset;
   logic [68:0] slice_s_beat;
   logic [7:0] slice_s_meta;
@@ -139,23 +138,25 @@ module arbiter (
     busy_d = busy_q;
     owner_d = owner_q;
     slice_reset = reset;
-    pick = owner_q;
-    if (~busy_q) begin
-      pick = b_valid & ((~a_valid) | (~owner_q));
-    end
-    a_ready = slice_s_ready & (~pick);
-    b_ready = slice_s_ready & pick;
+    a_ready = slice_s_ready & (~owner_q);
+    b_ready = slice_s_ready & owner_q;
     slice_s_beat = a_beat;
     slice_s_meta = a_meta;
     slice_s_valid = a_valid;
-    if (pick) begin
+    if (owner_q) begin
       slice_s_beat = b_beat;
       slice_s_meta = b_meta;
       slice_s_valid = b_valid;
     end
     if (slice_s_valid & slice_s_ready) begin
-      owner_d = pick;
       busy_d = ~slice_s_beat[67];
+    end
+    if (slice_s_valid) begin
+      if (slice_s_ready & slice_s_beat[67]) begin
+        owner_d = ((~owner_q) & b_valid) | (owner_q & (~a_valid));
+      end
+    end else if (~busy_q) begin
+      owner_d = (~owner_q) & b_valid;
     end
     m_beat = slice_m_beat;
     m_meta = slice_m_meta;
@@ -163,6 +164,7 @@ module arbiter (
     slice_m_ready = m_ready;
     if (reset) begin
       busy_d = 1'h0;
+      owner_d = 1'h0;
     end
   end
 endmodule

@@ -9,25 +9,31 @@ module counter (
     output logic [7:0] value
 );
   localparam logic [3:0] c_one = 4'h1;
+  logic due_d;
+  logic due_q;
   logic [3:0] low_d;
   logic [3:0] low_q;
   logic [3:0] high_d;
   logic [3:0] high_q;
 
   initial begin
+    due_q = 1'h0;
     low_q = 4'h0;
     high_q = 4'h0;
   end
 
   always_ff @(posedge clock) begin
+    due_q <= due_d;
     low_q <= low_d;
     high_q <= high_d;
   end
 
   always_comb begin
+    due_d = due_q;
     low_d = low_q;
     high_d = high_q;
-    if (strobe) begin
+    due_d = strobe;
+    if (due_q) begin
       low_d = low_q + c_one;
       if (&low_q) begin
         high_d = high_q + c_one;
@@ -35,6 +41,7 @@ module counter (
     end
     value = ({4'h0, high_q} << 4) | {4'h0, low_q};
     if (reset) begin
+      due_d = 1'h0;
       low_d = 4'h0;
       high_d = 4'h0;
     end

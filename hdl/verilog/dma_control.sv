@@ -43,6 +43,8 @@ module dma_control (
   logic [164:0] regs_q;
   logic [1:0] why_d;
   logic [1:0] why_q;
+  logic turns_d;
+  logic turns_q;
   logic begin_d;
   logic begin_q;
   logic starting_d;
@@ -57,6 +59,7 @@ module dma_control (
   initial begin
     regs_q = 165'h0;
     why_q = 2'h0;
+    turns_q = 1'h0;
     begin_q = 1'h0;
     starting_q = 1'h0;
     stopped_reg_q = 1'h0;
@@ -67,6 +70,7 @@ module dma_control (
   always_ff @(posedge clock) begin
     regs_q <= regs_d;
     why_q <= why_d;
+    turns_q <= turns_d;
     begin_q <= begin_d;
     starting_q <= starting_d;
     stopped_reg_q <= stopped_reg_d;
@@ -77,6 +81,7 @@ module dma_control (
   always_comb begin
     regs_d = regs_q;
     why_d = why_q;
+    turns_d = turns_q;
     begin_d = begin_q;
     starting_d = starting_q;
     stopped_reg_d = stopped_reg_q;
@@ -140,23 +145,24 @@ module dma_control (
       why_d = error;
       stopped_reg_d = 1'h1;
     end
-    if (act) begin
-      if (address == a_control) begin
-        s[0] = now_enable;
-        if (~regs_q[0]) begin
-          s[4:1] = wdata[11:8];
-          if (now_enable) begin
-            s[148:133] = 16'h0;
-            begin_d = 1'h1;
-            failed_d = 16'h0;
-            why_d = 2'h0;
-            if (~size_ok) begin
-              why_d = c_size;
-              stopped_reg_d = 1'h1;
-            end
+    turns_d = act & (address == a_control);
+    if (turns_q) begin
+      s[0] = now_enable;
+      if (~regs_q[0]) begin
+        s[4:1] = wdata[11:8];
+        if (now_enable) begin
+          s[148:133] = 16'h0;
+          begin_d = 1'h1;
+          failed_d = 16'h0;
+          why_d = 2'h0;
+          if (~size_ok) begin
+            why_d = c_size;
+            stopped_reg_d = 1'h1;
           end
         end
       end
+    end
+    if (act) begin
       if (address == a_descriptors_lo) begin
         s[68:5] = (regs_q[68:5] & (~c_low)) | {32'h0, wdata};
       end
@@ -191,6 +197,7 @@ module dma_control (
       s[164:149] = 16'h0;
       regs_d = s;
       why_d = 2'h0;
+      turns_d = 1'h0;
       begin_d = 1'h0;
       starting_d = 1'h0;
       stopped_reg_d = 1'h0;

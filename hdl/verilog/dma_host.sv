@@ -43,6 +43,8 @@ module dma_host_receive_control (
   logic [164:0] regs_q;
   logic [1:0] why_d;
   logic [1:0] why_q;
+  logic turns_d;
+  logic turns_q;
   logic begin_d;
   logic begin_q;
   logic starting_d;
@@ -57,6 +59,7 @@ module dma_host_receive_control (
   initial begin
     regs_q = 165'h0;
     why_q = 2'h0;
+    turns_q = 1'h0;
     begin_q = 1'h0;
     starting_q = 1'h0;
     stopped_reg_q = 1'h0;
@@ -67,6 +70,7 @@ module dma_host_receive_control (
   always_ff @(posedge clock) begin
     regs_q <= regs_d;
     why_q <= why_d;
+    turns_q <= turns_d;
     begin_q <= begin_d;
     starting_q <= starting_d;
     stopped_reg_q <= stopped_reg_d;
@@ -77,6 +81,7 @@ module dma_host_receive_control (
   always_comb begin
     regs_d = regs_q;
     why_d = why_q;
+    turns_d = turns_q;
     begin_d = begin_q;
     starting_d = starting_q;
     stopped_reg_d = stopped_reg_q;
@@ -140,23 +145,24 @@ module dma_host_receive_control (
       why_d = error;
       stopped_reg_d = 1'h1;
     end
-    if (act) begin
-      if (address == a_control) begin
-        s[0] = now_enable;
-        if (~regs_q[0]) begin
-          s[4:1] = wdata[11:8];
-          if (now_enable) begin
-            s[148:133] = 16'h0;
-            begin_d = 1'h1;
-            failed_d = 16'h0;
-            why_d = 2'h0;
-            if (~size_ok) begin
-              why_d = c_size;
-              stopped_reg_d = 1'h1;
-            end
+    turns_d = act & (address == a_control);
+    if (turns_q) begin
+      s[0] = now_enable;
+      if (~regs_q[0]) begin
+        s[4:1] = wdata[11:8];
+        if (now_enable) begin
+          s[148:133] = 16'h0;
+          begin_d = 1'h1;
+          failed_d = 16'h0;
+          why_d = 2'h0;
+          if (~size_ok) begin
+            why_d = c_size;
+            stopped_reg_d = 1'h1;
           end
         end
       end
+    end
+    if (act) begin
       if (address == a_descriptors_lo) begin
         s[68:5] = (regs_q[68:5] & (~c_low)) | {32'h0, wdata};
       end
@@ -191,6 +197,7 @@ module dma_host_receive_control (
       s[164:149] = 16'h0;
       regs_d = s;
       why_d = 2'h0;
+      turns_d = 1'h0;
       begin_d = 1'h0;
       starting_d = 1'h0;
       stopped_reg_d = 1'h0;
@@ -330,7 +337,6 @@ module dma_host_receive_ring (
   localparam logic [1:0] c_read = 2'h2;
   localparam logic [15:0] c_sixteen = 16'hffff;
   logic load;
-  logic [15:0] most;
   logic [15:0] index;
   logic [3:0] run_left;
   logic [3:0] amount;
@@ -376,6 +382,8 @@ module dma_host_receive_ring (
   logic [1:0] error_reg_q;
   logic [15:0] open_d;
   logic [15:0] open_q;
+  logic [15:0] most_d;
+  logic [15:0] most_q;
   logic over_d;
   logic over_q;
   logic space_d;
@@ -400,6 +408,7 @@ module dma_host_receive_ring (
     count_q = 4'h0;
     error_reg_q = 2'h0;
     open_q = 16'h0;
+    most_q = 16'h0;
     over_q = 1'h0;
     space_q = 1'h0;
     settled_q = 2'h0;
@@ -422,6 +431,7 @@ module dma_host_receive_ring (
     count_q <= count_d;
     error_reg_q <= error_reg_d;
     open_q <= open_d;
+    most_q <= most_d;
     over_q <= over_d;
     space_q <= space_d;
     settled_q <= settled_d;
@@ -455,6 +465,7 @@ module dma_host_receive_ring (
     count_d = count_q;
     error_reg_d = error_reg_q;
     open_d = open_q;
+    most_d = most_q;
     over_d = over_q;
     space_d = space_q;
     settled_d = settled_q;
@@ -462,8 +473,8 @@ module dma_host_receive_ring (
     error_reg_d = 2'h0;
     ring = c_one << settings[4:1];
     open_d = settings[148:133] - fetched_q;
-    most = settings[148:133] - head;
-    over_d = ({1'h0, most} > ring) | ({1'h0, open_q} > ring);
+    most_d = settings[148:133] - head;
+    over_d = ({1'h0, most_q} > ring) | ({1'h0, open_q} > ring);
     if ((run & over_q) & (&settled_q)) begin
       error_reg_d = c_doorbell;
     end
@@ -1855,7 +1866,6 @@ module dma_host_receive_writes (
     output logic m_valid,
     input  logic m_ready
 );
-  logic pick;
   logic slice_reset;
   logic [68:0] slice_s_beat;
   logic [80:0] slice_s_meta;
@@ -1897,23 +1907,25 @@ module dma_host_receive_writes (
     busy_d = busy_q;
     owner_d = owner_q;
     slice_reset = reset;
-    pick = owner_q;
-    if (~busy_q) begin
-      pick = b_valid & ((~a_valid) | (~owner_q));
-    end
-    a_ready = slice_s_ready & (~pick);
-    b_ready = slice_s_ready & pick;
+    a_ready = slice_s_ready & (~owner_q);
+    b_ready = slice_s_ready & owner_q;
     slice_s_beat = a_beat;
     slice_s_meta = a_meta;
     slice_s_valid = a_valid;
-    if (pick) begin
+    if (owner_q) begin
       slice_s_beat = b_beat;
       slice_s_meta = b_meta;
       slice_s_valid = b_valid;
     end
     if (slice_s_valid & slice_s_ready) begin
-      owner_d = pick;
       busy_d = ~slice_s_beat[67];
+    end
+    if (slice_s_valid) begin
+      if (slice_s_ready & slice_s_beat[67]) begin
+        owner_d = ((~owner_q) & b_valid) | (owner_q & (~a_valid));
+      end
+    end else if (~busy_q) begin
+      owner_d = (~owner_q) & b_valid;
     end
     m_beat = slice_m_beat;
     m_meta = slice_m_meta;
@@ -1921,6 +1933,7 @@ module dma_host_receive_writes (
     slice_m_ready = m_ready;
     if (reset) begin
       busy_d = 1'h0;
+      owner_d = 1'h0;
     end
   end
 endmodule
@@ -2020,7 +2033,6 @@ module dma_host_descriptor_reads (
     output logic m_valid,
     input  logic m_ready
 );
-  logic pick;
   logic slice_reset;
   logic [68:0] slice_s_beat;
   logic [79:0] slice_s_meta;
@@ -2062,23 +2074,25 @@ module dma_host_descriptor_reads (
     busy_d = busy_q;
     owner_d = owner_q;
     slice_reset = reset;
-    pick = owner_q;
-    if (~busy_q) begin
-      pick = b_valid & ((~a_valid) | (~owner_q));
-    end
-    a_ready = slice_s_ready & (~pick);
-    b_ready = slice_s_ready & pick;
+    a_ready = slice_s_ready & (~owner_q);
+    b_ready = slice_s_ready & owner_q;
     slice_s_beat = a_beat;
     slice_s_meta = a_meta;
     slice_s_valid = a_valid;
-    if (pick) begin
+    if (owner_q) begin
       slice_s_beat = b_beat;
       slice_s_meta = b_meta;
       slice_s_valid = b_valid;
     end
     if (slice_s_valid & slice_s_ready) begin
-      owner_d = pick;
       busy_d = ~slice_s_beat[67];
+    end
+    if (slice_s_valid) begin
+      if (slice_s_ready & slice_s_beat[67]) begin
+        owner_d = ((~owner_q) & b_valid) | (owner_q & (~a_valid));
+      end
+    end else if (~busy_q) begin
+      owner_d = (~owner_q) & b_valid;
     end
     m_beat = slice_m_beat;
     m_meta = slice_m_meta;
@@ -2086,6 +2100,7 @@ module dma_host_descriptor_reads (
     slice_m_ready = m_ready;
     if (reset) begin
       busy_d = 1'h0;
+      owner_d = 1'h0;
     end
   end
 endmodule
@@ -2639,6 +2654,12 @@ module dma_host (
   logic [5:0] offset_q;
   logic [31:0] word_d;
   logic [31:0] word_q;
+  logic puts_d;
+  logic puts_q;
+  logic ended_d;
+  logic ended_q;
+  logic [2:0] ended_vector_d;
+  logic [2:0] ended_vector_q;
 
   initial begin
     error_moderation_q = 16'h0;
@@ -2647,6 +2668,9 @@ module dma_host (
     picked_q = 8'h0;
     offset_q = 6'h0;
     word_q = 32'h0;
+    puts_q = 1'h0;
+    ended_q = 1'h0;
+    ended_vector_q = 3'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -2656,6 +2680,9 @@ module dma_host (
     picked_q <= picked_d;
     offset_q <= offset_d;
     word_q <= word_d;
+    puts_q <= puts_d;
+    ended_q <= ended_d;
+    ended_vector_q <= ended_vector_d;
   end
 
   dma_host_receive_control receive_control (
@@ -3263,6 +3290,9 @@ module dma_host (
     picked_d = picked_q;
     offset_d = offset_q;
     word_d = word_q;
+    puts_d = puts_q;
+    ended_d = ended_q;
+    ended_vector_d = ended_vector_q;
     ack_reg_d = ack_reg_q;
     extra_d = extra_q;
     receive_control_reset = reset;
@@ -3306,6 +3336,7 @@ module dma_host (
     end
     offset_d = address[5:0];
     word_d = wdata;
+    puts_d = write;
     ack_reg_d = |picked_q;
     more = 32'h0;
     if (address[8:0] == 9'h0) begin
@@ -3316,7 +3347,7 @@ module dma_host (
     end
     if (which[5] & (address[5:0] == a_moderation)) begin
       more = {16'h0, error_moderation_q};
-      if (picked_q[5] & write) begin
+      if (picked_q[5] & puts_q) begin
         error_moderation_d = word_q[15:0];
       end
     end
@@ -3324,7 +3355,7 @@ module dma_host (
     receive_control_select = picked_q[0];
     receive_control_address = offset_q;
     receive_control_wdata = word_q;
-    receive_control_write = write;
+    receive_control_write = puts_q;
     receive_control_head = receive_done_head;
     receive_done_settings = receive_control_settings;
     receive_done_start = receive_control_start;
@@ -3332,7 +3363,7 @@ module dma_host (
     control_control_select = picked_q[1];
     control_control_address = offset_q;
     control_control_wdata = word_q;
-    control_control_write = write;
+    control_control_write = puts_q;
     control_control_head = control_done_head;
     control_done_settings = control_control_settings;
     control_done_start = control_control_start;
@@ -3340,7 +3371,7 @@ module dma_host (
     event_control_select = picked_q[2];
     event_control_address = offset_q;
     event_control_wdata = word_q;
-    event_control_write = write;
+    event_control_write = puts_q;
     event_control_head = event_done_head;
     event_done_settings = event_control_settings;
     event_done_start = event_control_start;
@@ -3348,7 +3379,7 @@ module dma_host (
     front_control_select = picked_q[3];
     front_control_address = offset_q;
     front_control_wdata = word_q;
-    front_control_write = write;
+    front_control_write = puts_q;
     front_control_head = front_done_head;
     front_done_settings = front_control_settings;
     front_done_start = front_control_start;
@@ -3356,7 +3387,7 @@ module dma_host (
     back_control_select = picked_q[4];
     back_control_address = offset_q;
     back_control_wdata = word_q;
-    back_control_write = write;
+    back_control_write = puts_q;
     back_control_head = back_done_head;
     back_done_settings = back_control_settings;
     back_done_start = back_control_start;
@@ -3547,8 +3578,10 @@ module dma_host (
     writes_m_ready = write_ready;
     ends = (writes_m_valid & write_ready) & writes_m_beat[67];
     raise = 6'h0;
-    if (ends & writes_m_meta[77]) begin
-      raise = c_raise << writes_m_meta[80:78];
+    ended_d = ends & writes_m_meta[77];
+    ended_vector_d = writes_m_meta[80:78];
+    if (ended_q) begin
+      raise = c_raise << ended_vector_q;
     end
     interrupts_raise = raise;
     if (raise_error) begin
@@ -3611,6 +3644,7 @@ module dma_host (
     if (reset) begin
       error_moderation_d = 16'h0;
       picked_d = 8'h0;
+      ended_d = 1'h0;
       ack_reg_d = 1'h0;
     end
   end

@@ -133,7 +133,6 @@ module dma_ring (
   localparam logic [1:0] c_read = 2'h2;
   localparam logic [15:0] c_sixteen = 16'hffff;
   logic load;
-  logic [15:0] most;
   logic [15:0] index;
   logic [3:0] run_left;
   logic [3:0] amount;
@@ -179,6 +178,8 @@ module dma_ring (
   logic [1:0] error_reg_q;
   logic [15:0] open_d;
   logic [15:0] open_q;
+  logic [15:0] most_d;
+  logic [15:0] most_q;
   logic over_d;
   logic over_q;
   logic space_d;
@@ -203,6 +204,7 @@ module dma_ring (
     count_q = 4'h0;
     error_reg_q = 2'h0;
     open_q = 16'h0;
+    most_q = 16'h0;
     over_q = 1'h0;
     space_q = 1'h0;
     settled_q = 2'h0;
@@ -225,6 +227,7 @@ module dma_ring (
     count_q <= count_d;
     error_reg_q <= error_reg_d;
     open_q <= open_d;
+    most_q <= most_d;
     over_q <= over_d;
     space_q <= space_d;
     settled_q <= settled_d;
@@ -258,6 +261,7 @@ module dma_ring (
     count_d = count_q;
     error_reg_d = error_reg_q;
     open_d = open_q;
+    most_d = most_q;
     over_d = over_q;
     space_d = space_q;
     settled_d = settled_q;
@@ -265,8 +269,8 @@ module dma_ring (
     error_reg_d = 2'h0;
     ring = c_one << settings[4:1];
     open_d = settings[148:133] - fetched_q;
-    most = settings[148:133] - head;
-    over_d = ({1'h0, most} > ring) | ({1'h0, open_q} > ring);
+    most_d = settings[148:133] - head;
+    over_d = ({1'h0, most_q} > ring) | ({1'h0, open_q} > ring);
     if ((run & over_q) & (&settled_q)) begin
       error_reg_d = c_doorbell;
     end

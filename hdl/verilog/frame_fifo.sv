@@ -175,10 +175,14 @@ module frame_fifo (
   logic spilt_q;
   logic crowded_d;
   logic crowded_q;
+  logic full_d;
+  logic full_q;
   logic [6:0] used_d;
   logic [6:0] used_q;
   logic [6:0] held_d;
   logic [6:0] held_q;
+  logic popped_d;
+  logic popped_q;
 
   initial begin
     wr_q = 7'h0;
@@ -188,8 +192,10 @@ module frame_fifo (
     full_word_q = 1'h0;
     spilt_q = 1'h0;
     crowded_q = 1'h0;
+    full_q = 1'h0;
     used_q = 7'h0;
     held_q = 7'h0;
+    popped_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -200,8 +206,10 @@ module frame_fifo (
     full_word_q <= full_word_d;
     spilt_q <= spilt_d;
     crowded_q <= crowded_d;
+    full_q <= full_d;
     used_q <= used_d;
     held_q <= held_d;
+    popped_q <= popped_d;
   end
 
   frame_fifo_ram ram (
@@ -232,10 +240,12 @@ module frame_fifo (
     full_word_d = full_word_q;
     spilt_d = spilt_q;
     crowded_d = crowded_q;
+    full_d = full_q;
     used_d = used_q;
     held_d = held_q;
+    popped_d = popped_q;
     metas_reset = reset;
-    fits = ((used_q & c_depth) == 7'h0) & (~crowded_q);
+    fits = ~full_q;
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
@@ -246,14 +256,15 @@ module frame_fifo (
     wr_next = wr_q;
     step = 7'h0;
     back = 7'h0;
-    if (pop) begin
+    popped_d = pop;
+    if (popped_q) begin
       step = c_less;
       back = c_less;
     end
     if (put) begin
       wr_next = wr_q + 7'h1;
       step = 7'h1;
-      if (pop) begin
+      if (popped_q) begin
         step = 7'h0;
       end
     end
@@ -285,6 +296,7 @@ module frame_fifo (
     if (metas_write ^ metas_read) begin
       crowded_d = metas_write & (metas_level == 6'h1e);
     end
+    full_d = ((used_d & c_depth) != 7'h0) | crowded_d;
     rd_next = rd_q;
     full_word_d = rd_q != start_q;
     if (pop) begin
@@ -301,6 +313,8 @@ module frame_fifo (
       full_word_d = 1'h0;
       spilt_d = 1'h0;
       crowded_d = 1'h0;
+      full_d = 1'h0;
+      popped_d = 1'h0;
       used_d = 7'h0;
       held_d = 7'h0;
     end

@@ -5501,6 +5501,104 @@ module front_fwd_fifo (
   end
 endmodule
 
+module front_fwd_front_ram (
+    input  logic clock,
+    input  logic [1:0] read_address,
+    output logic [68:0] read_data,
+    input  logic [1:0] write_address,
+    input  logic [68:0] write_data,
+    input  logic write_enable
+);
+  logic [68:0] mem [3:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
+endmodule
+
+module front_fwd_front (
+    input  logic clock,
+    input  logic reset,
+    input  logic [68:0] data_in,
+    input  logic write,
+    output logic [68:0] data_out,
+    output logic valid,
+    input  logic read,
+    output logic [2:0] level
+);
+  localparam logic [2:0] c_back = 3'h7;
+  logic [2:0] step;
+  logic [1:0] ram_read_address;
+  logic [68:0] ram_read_data;
+  logic [1:0] ram_write_address;
+  logic [68:0] ram_write_data;
+  logic ram_write_enable;
+  logic [1:0] wr_d;
+  logic [1:0] wr_q;
+  logic [1:0] rd_d;
+  logic [1:0] rd_q;
+  logic [2:0] count_d;
+  logic [2:0] count_q;
+  logic some_d;
+  logic some_q;
+
+  initial begin
+    wr_q = 2'h0;
+    rd_q = 2'h0;
+    count_q = 3'h0;
+    some_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    wr_q <= wr_d;
+    rd_q <= rd_d;
+    count_q <= count_d;
+    some_q <= some_d;
+  end
+
+  front_fwd_front_ram ram (
+      .clock(clock),
+      .read_address(ram_read_address),
+      .read_data(ram_read_data),
+      .write_address(ram_write_address),
+      .write_data(ram_write_data),
+      .write_enable(ram_write_enable)
+  );
+
+  always_comb begin
+    wr_d = wr_q;
+    rd_d = rd_q;
+    count_d = count_q;
+    some_d = some_q;
+    ram_write_address = wr_q;
+    ram_write_data = data_in;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
+    data_out = ram_read_data;
+    valid = some_q;
+    level = count_q;
+    if (read) begin
+      rd_d = rd_q + 2'h1;
+      some_d = count_q != 3'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 2'h1;
+      some_d = 1'h1;
+    end
+    step = 3'h1;
+    if (read) begin
+      step = c_back;
+    end
+    if (write ^ read) begin
+      count_d = count_q + step;
+    end
+    if (reset) begin
+      wr_d = 2'h0;
+      rd_d = 2'h0;
+      count_d = 3'h0;
+      some_d = 1'h0;
+    end
+  end
+endmodule
+
 module front_fwd (
     input  logic clock,
     input  logic reset,
@@ -5511,10 +5609,8 @@ module front_fwd (
     input  logic read,
     output logic [10:0] level
 );
-  logic go;
-  logic pops;
-  logic pass;
-  logic aside;
+  logic room;
+  logic empty;
   logic fifo_reset;
   logic [68:0] fifo_data_in;
   logic fifo_write;
@@ -5522,28 +5618,13 @@ module front_fwd (
   logic fifo_valid;
   logic fifo_read;
   logic [10:0] fifo_level;
-  logic [68:0] data_d;
-  logic [68:0] data_q;
-  logic full_d;
-  logic full_q;
-  logic [68:0] spare_d;
-  logic [68:0] spare_q;
-  logic waits_d;
-  logic waits_q;
-
-  initial begin
-    data_q = 69'h0;
-    full_q = 1'h0;
-    spare_q = 69'h0;
-    waits_q = 1'h0;
-  end
-
-  always_ff @(posedge clock) begin
-    data_q <= data_d;
-    full_q <= full_d;
-    spare_q <= spare_d;
-    waits_q <= waits_d;
-  end
+  logic front_reset;
+  logic [68:0] front_data_in;
+  logic front_write;
+  logic [68:0] front_data_out;
+  logic front_valid;
+  logic front_read;
+  logic [2:0] front_level;
 
   front_fwd_fifo fifo (
       .clock(clock),
@@ -5556,44 +5637,34 @@ module front_fwd (
       .level(fifo_level)
   );
 
+  front_fwd_front front (
+      .clock(clock),
+      .reset(front_reset),
+      .data_in(front_data_in),
+      .write(front_write),
+      .data_out(front_data_out),
+      .valid(front_valid),
+      .read(front_read),
+      .level(front_level)
+  );
+
   always_comb begin
-    data_d = data_q;
-    full_d = full_q;
-    spare_d = spare_q;
-    waits_d = waits_q;
     fifo_reset = reset;
-    go = read | (~full_q);
-    pops = (go & (~waits_q)) & fifo_valid;
-    pass = (go & (~waits_q)) & (fifo_level == 11'h0);
-    aside = ((~pass) & (go | (~waits_q))) & ((fifo_level == 11'h0) | (pops & (fifo_level == 11'h1)));
+    front_reset = reset;
+    room = front_level != 3'h3;
+    empty = fifo_level == 11'h0;
     fifo_data_in = data_in;
-    fifo_write = (write & (~pass)) & (~aside);
-    fifo_read = pops;
-    if (go) begin
-      waits_d = 1'h0;
-      data_d = data_in;
-      full_d = write & pass;
-      if (waits_q) begin
-        data_d = spare_q;
-        full_d = 1'h1;
-      end else if (fifo_valid) begin
-        data_d = fifo_data_out;
-        full_d = 1'h1;
-      end
+    fifo_write = write & (~(empty & room));
+    fifo_read = fifo_valid & room;
+    front_data_in = fifo_data_out;
+    if (empty) begin
+      front_data_in = data_in;
     end
-    if (aside) begin
-      spare_d = data_in;
-      if (write) begin
-        waits_d = 1'h1;
-      end
-    end
-    data_out = data_q;
-    valid = full_q;
+    front_write = room & (fifo_valid | (write & empty));
+    front_read = read;
+    data_out = front_data_out;
+    valid = front_valid;
     level = fifo_level;
-    if (reset) begin
-      full_d = 1'h0;
-      waits_d = 1'h0;
-    end
   end
 endmodule
 

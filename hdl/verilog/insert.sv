@@ -363,10 +363,14 @@ module insert_frames (
   logic spilt_q;
   logic crowded_d;
   logic crowded_q;
+  logic full_d;
+  logic full_q;
   logic [9:0] used_d;
   logic [9:0] used_q;
   logic [9:0] held_d;
   logic [9:0] held_q;
+  logic popped_d;
+  logic popped_q;
 
   initial begin
     wr_q = 10'h0;
@@ -376,8 +380,10 @@ module insert_frames (
     full_word_q = 1'h0;
     spilt_q = 1'h0;
     crowded_q = 1'h0;
+    full_q = 1'h0;
     used_q = 10'h0;
     held_q = 10'h0;
+    popped_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -388,8 +394,10 @@ module insert_frames (
     full_word_q <= full_word_d;
     spilt_q <= spilt_d;
     crowded_q <= crowded_d;
+    full_q <= full_d;
     used_q <= used_d;
     held_q <= held_d;
+    popped_q <= popped_d;
   end
 
   insert_frames_ram ram (
@@ -420,10 +428,12 @@ module insert_frames (
     full_word_d = full_word_q;
     spilt_d = spilt_q;
     crowded_d = crowded_q;
+    full_d = full_q;
     used_d = used_q;
     held_d = held_q;
+    popped_d = popped_q;
     metas_reset = reset;
-    fits = ((used_q & c_depth) == 10'h0) & (~crowded_q);
+    fits = ~full_q;
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
@@ -434,14 +444,15 @@ module insert_frames (
     wr_next = wr_q;
     step = 10'h0;
     back = 10'h0;
-    if (pop) begin
+    popped_d = pop;
+    if (popped_q) begin
       step = c_less;
       back = c_less;
     end
     if (put) begin
       wr_next = wr_q + 10'h1;
       step = 10'h1;
-      if (pop) begin
+      if (popped_q) begin
         step = 10'h0;
       end
     end
@@ -473,6 +484,7 @@ module insert_frames (
     if (metas_write ^ metas_read) begin
       crowded_d = metas_write & (metas_level == 6'h1e);
     end
+    full_d = ((used_d & c_depth) != 10'h0) | crowded_d;
     rd_next = rd_q;
     full_word_d = rd_q != start_q;
     if (pop) begin
@@ -489,8 +501,89 @@ module insert_frames (
       full_word_d = 1'h0;
       spilt_d = 1'h0;
       crowded_d = 1'h0;
+      full_d = 1'h0;
+      popped_d = 1'h0;
       used_d = 10'h0;
       held_d = 10'h0;
+    end
+  end
+endmodule
+
+module insert_slice (
+    input  logic clock,
+    input  logic reset,
+    input  logic [68:0] s_beat,
+    input  logic [17:0] s_meta,
+    input  logic s_valid,
+    output logic s_ready,
+    output logic [68:0] m_beat,
+    output logic [17:0] m_meta,
+    output logic m_valid,
+    input  logic m_ready
+);
+  logic go;
+  logic [68:0] beat_d;
+  logic [68:0] beat_q;
+  logic [17:0] meta_d;
+  logic [17:0] meta_q;
+  logic full_d;
+  logic full_q;
+  logic [68:0] spare_beat_d;
+  logic [68:0] spare_beat_q;
+  logic [17:0] spare_meta_d;
+  logic [17:0] spare_meta_q;
+  logic waits_d;
+  logic waits_q;
+
+  initial begin
+    beat_q = 69'h0;
+    meta_q = 18'h0;
+    full_q = 1'h0;
+    spare_beat_q = 69'h0;
+    spare_meta_q = 18'h0;
+    waits_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    beat_q <= beat_d;
+    meta_q <= meta_d;
+    full_q <= full_d;
+    spare_beat_q <= spare_beat_d;
+    spare_meta_q <= spare_meta_d;
+    waits_q <= waits_d;
+  end
+
+  always_comb begin
+    beat_d = beat_q;
+    meta_d = meta_q;
+    full_d = full_q;
+    spare_beat_d = spare_beat_q;
+    spare_meta_d = spare_meta_q;
+    waits_d = waits_q;
+    go = m_ready | (~full_q);
+    s_ready = ~waits_q;
+    m_beat = beat_q;
+    m_meta = meta_q;
+    m_valid = full_q;
+    if (go) begin
+      beat_d = s_beat;
+      meta_d = s_meta;
+      full_d = s_valid;
+      waits_d = 1'h0;
+      if (waits_q) begin
+        beat_d = spare_beat_q;
+        meta_d = spare_meta_q;
+        full_d = 1'h1;
+      end
+    end
+    if (~waits_q) begin
+      spare_beat_d = s_beat;
+      spare_meta_d = s_meta;
+      waits_d = s_valid & (~go);
+    end
+    if (reset) begin
+      full_d = 1'h0;
+      waits_d = 1'h0;
     end
   end
 endmodule
@@ -514,7 +607,7 @@ module insert (
   localparam logic [16:0] c_low = 17'hffff;
   localparam logic [15:0] c_ones = 16'hffff;
   localparam logic [63:0] c_word = 64'hffff;
-  logic go;
+  logic [15:0] word;
   logic fire;
   logic [1:0] flags;
   logic [7:0] from;
@@ -606,16 +699,15 @@ module insert (
   logic [16:0] once_q;
   logic [15:0] check_d;
   logic [15:0] check_q;
-  logic [68:0] out_d;
-  logic [68:0] out_q;
-  logic here_d;
-  logic here_q;
-  logic [15:0] word_d;
-  logic [15:0] word_q;
-  logic [1:0] lane_d;
-  logic [1:0] lane_q;
-  logic full_d;
-  logic full_q;
+  logic slice_reset;
+  logic [68:0] slice_s_beat;
+  logic [17:0] slice_s_meta;
+  logic slice_s_valid;
+  logic slice_s_ready;
+  logic [68:0] slice_m_beat;
+  logic [17:0] slice_m_meta;
+  logic slice_m_valid;
+  logic slice_m_ready;
 
   initial begin
     number_q = 9'h0;
@@ -646,11 +738,6 @@ module insert (
     first1_q = 1'h0;
     once_q = 17'h0;
     check_q = 16'h0;
-    out_q = 69'h0;
-    here_q = 1'h0;
-    word_q = 16'h0;
-    lane_q = 2'h0;
-    full_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -682,11 +769,6 @@ module insert (
     first1_q <= first1_d;
     once_q <= once_d;
     check_q <= check_d;
-    out_q <= out_d;
-    here_q <= here_d;
-    word_q <= word_d;
-    lane_q <= lane_d;
-    full_q <= full_d;
   end
 
   insert_rev rev (
@@ -721,6 +803,19 @@ module insert (
       .m_ready(frames_m_ready)
   );
 
+  insert_slice slice (
+      .clock(clock),
+      .reset(slice_reset),
+      .s_beat(slice_s_beat),
+      .s_meta(slice_s_meta),
+      .s_valid(slice_s_valid),
+      .s_ready(slice_s_ready),
+      .m_beat(slice_m_beat),
+      .m_meta(slice_m_meta),
+      .m_valid(slice_m_valid),
+      .m_ready(slice_m_ready)
+  );
+
   always_comb begin
     number_d = number_q;
     beat1_d = beat1_q;
@@ -750,11 +845,6 @@ module insert (
     first1_d = first1_q;
     once_d = once_q;
     check_d = check_q;
-    out_d = out_q;
-    here_d = here_q;
-    word_d = word_q;
-    lane_d = lane_q;
-    full_d = full_q;
     frames_reset = reset;
     s_ready = frames_room;
     used = frames_level;
@@ -832,19 +922,16 @@ module insert (
     frames_finish = flags7_q[0] & beat7_q[67];
     frames_keep = ~flags7_q[1];
     frames_meta_in = ({16'h0, lane7_q} << 16) | {2'h0, check_q};
-    go = m_ready | (~full_q);
-    frames_m_ready = go;
-    if (go) begin
-      full_d = frames_m_valid;
-      out_d = frames_m_beat;
-      word_d = ({8'h0, frames_m_meta[7:0]} << 8) | {8'h0, frames_m_meta[15:8]};
-      lane_d = frames_m_meta[17:16];
-      here_d = frames_m_beat[68];
-      out_d[68] = 1'h0;
-    end
+    slice_reset = reset;
+    slice_s_beat = frames_m_beat;
+    slice_s_meta = frames_m_meta;
+    slice_s_valid = frames_m_valid;
+    frames_m_ready = slice_s_ready;
+    slice_m_ready = m_ready;
+    word = ({8'h0, slice_m_meta[7:0]} << 8) | {8'h0, slice_m_meta[15:8]};
     takes = 4'h0;
-    if (here_q) begin
-      takes = c_first << lane_q;
+    if (slice_m_beat[68]) begin
+      takes = c_first << slice_m_meta[17:16];
     end
     hole = 64'h0;
     words = 64'h0;
@@ -852,26 +939,27 @@ module insert (
     if (takes[3]) begin
       hole = hole | c_word;
     end
-    words = (words << 16) | {48'h0, word_q};
+    words = (words << 16) | {48'h0, word};
     hole = hole << 16;
     if (takes[2]) begin
       hole = hole | c_word;
     end
-    words = (words << 16) | {48'h0, word_q};
+    words = (words << 16) | {48'h0, word};
     hole = hole << 16;
     if (takes[1]) begin
       hole = hole | c_word;
     end
-    words = (words << 16) | {48'h0, word_q};
+    words = (words << 16) | {48'h0, word};
     hole = hole << 16;
     if (takes[0]) begin
       hole = hole | c_word;
     end
-    words = (words << 16) | {48'h0, word_q};
-    o = out_q;
-    o[63:0] = (out_q[63:0] & (~hole)) | (words & hole);
+    words = (words << 16) | {48'h0, word};
+    o = slice_m_beat;
+    o[68] = 1'h0;
+    o[63:0] = (slice_m_beat[63:0] & (~hole)) | (words & hole);
     m_beat = o;
-    m_valid = full_q;
+    m_valid = slice_m_valid;
     if (reset) begin
       number_d = 9'h0;
       flags1_d = 2'h0;
@@ -881,7 +969,6 @@ module insert (
       flags5_d = 2'h0;
       flags6_d = 2'h0;
       flags7_d = 2'h0;
-      full_d = 1'h0;
     end
   end
 endmodule

@@ -129,6 +129,7 @@ module ipos_card_wide_registers (
   logic [63:0] wide;
   logic counts;
   logic [31:0] r;
+  logic [31:0] r2;
   logic [15:0] ethertype_reg_d;
   logic [15:0] ethertype_reg_q;
   logic [31:0] front_lo_d;
@@ -183,6 +184,28 @@ module ipos_card_wide_registers (
   logic [31:0] rdata_reg_q;
   logic ack_reg_d;
   logic ack_reg_q;
+  logic [15:0] at_d;
+  logic [15:0] at_q;
+  logic [31:0] word_d;
+  logic [31:0] word_q;
+  logic reads_d;
+  logic reads_q;
+  logic writes_d;
+  logic writes_q;
+  logic looks_d;
+  logic looks_q;
+  logic [63:0] wide_reg_d;
+  logic [63:0] wide_reg_q;
+  logic [31:0] other_d;
+  logic [31:0] other_q;
+  logic [31:0] other2_d;
+  logic [31:0] other2_q;
+  logic counts_reg_d;
+  logic counts_reg_q;
+  logic front_come_d;
+  logic front_come_q;
+  logic back_come_d;
+  logic back_come_q;
 
   initial begin
     ethertype_reg_q = 16'h0;
@@ -212,6 +235,17 @@ module ipos_card_wide_registers (
     reforward_reg_q = 16'h0;
     rdata_reg_q = 32'h0;
     ack_reg_q = 1'h0;
+    at_q = 16'h0;
+    word_q = 32'h0;
+    reads_q = 1'h0;
+    writes_q = 1'h0;
+    looks_q = 1'h0;
+    wide_reg_q = 64'h0;
+    other_q = 32'h0;
+    other2_q = 32'h0;
+    counts_reg_q = 1'h0;
+    front_come_q = 1'h0;
+    back_come_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -242,6 +276,17 @@ module ipos_card_wide_registers (
     reforward_reg_q <= reforward_reg_d;
     rdata_reg_q <= rdata_reg_d;
     ack_reg_q <= ack_reg_d;
+    at_q <= at_d;
+    word_q <= word_d;
+    reads_q <= reads_d;
+    writes_q <= writes_d;
+    looks_q <= looks_d;
+    wide_reg_q <= wide_reg_d;
+    other_q <= other_d;
+    other2_q <= other2_d;
+    counts_reg_q <= counts_reg_d;
+    front_come_q <= front_come_d;
+    back_come_q <= back_come_d;
   end
 
   always_comb begin
@@ -271,234 +316,257 @@ module ipos_card_wide_registers (
     pending_select_d = pending_select_q;
     reforward_reg_d = reforward_reg_q;
     rdata_reg_d = rdata_reg_q;
+    looks_d = looks_q;
+    wide_reg_d = wide_reg_q;
+    other_d = other_q;
+    other2_d = other2_q;
+    counts_reg_d = counts_reg_q;
+    front_come_d = front_come_q;
+    back_come_d = back_come_q;
+    at_d = at_q;
+    word_d = word_q;
+    reads_d = reads_q;
+    writes_d = writes_q;
     ack_reg_d = ack_reg_q;
-    wants_read = read & (~ack_reg_q);
-    wants_write = (((write & (~ack_reg_q)) & (~pending_forward_q)) & (~pending_endpoint_q)) & (~pending_select_q);
-    is_front = address[15:6] == p_front;
-    is_back = address[15:6] == p_back;
-    outcome_code = address[5:2];
-    front_read = wants_read & is_front;
-    back_read = wants_read & is_back;
+    at_d = address;
+    word_d = wdata;
+    reads_d = read & (~ack_reg_q);
+    writes_d = write & (~ack_reg_q);
+    looks_d = reads_q & (~ack_reg_q);
+    wants_read = looks_q & (~ack_reg_q);
+    wants_write = (((writes_q & (~ack_reg_q)) & (~pending_forward_q)) & (~pending_endpoint_q)) & (~pending_select_q);
+    is_front = at_q[15:6] == p_front;
+    is_back = at_q[15:6] == p_back;
+    outcome_code = at_q[5:2];
+    front_read = (wants_read & is_front) & (~front_come_q);
+    back_read = (wants_read & is_back) & (~back_come_q);
+    front_come_d = front_ack;
+    back_come_d = back_ack;
     wide = 64'h0;
     counts = 1'h1;
     if (is_front) begin
       wide = front_value;
     end else if (is_back) begin
       wide = back_value;
-    end else if (address == a_front_rx) begin
+    end else if (at_q == a_front_rx) begin
       wide = front_rx;
-    end else if (address == a_front_tx) begin
+    end else if (at_q == a_front_tx) begin
       wide = front_tx;
-    end else if (address == a_back_rx) begin
+    end else if (at_q == a_back_rx) begin
       wide = back_rx;
-    end else if (address == a_back_tx) begin
+    end else if (at_q == a_back_tx) begin
       wide = back_tx;
     end else begin
       counts = 1'h0;
     end
-    r = wide[31:0];
-    if (address == b_card) begin
+    wide_reg_d = wide;
+    counts_reg_d = counts;
+    r = 32'h0;
+    if (at_q == b_card) begin
       r = h_card;
     end
-    if (address == n_card) begin
+    if (at_q == n_card) begin
       r = nv_card;
     end
-    if (address == a_magic) begin
+    if (at_q == a_magic) begin
       r = v_magic;
     end
-    if (address == a_abi) begin
+    if (at_q == a_abi) begin
       r = v_abi;
     end
-    if (address == a_build) begin
+    if (at_q == a_build) begin
       r = build;
     end
-    if (address == a_width) begin
+    if (at_q == a_width) begin
       r = v_width;
     end
-    if (address == a_ports) begin
+    if (at_q == a_ports) begin
       r = v_ports;
     end
-    if (address == a_forward) begin
+    if (at_q == a_forward) begin
       r = v_forward;
     end
-    if (address == a_endpoint) begin
+    if (at_q == a_endpoint) begin
       r = v_endpoint;
     end
-    if (address == b_port) begin
+    if (at_q == b_port) begin
       r = h_port;
     end
-    if (address == n_port) begin
+    if (at_q == n_port) begin
       r = nv_port;
     end
-    if (address == a_ethertype) begin
+    if (at_q == a_ethertype) begin
       r = {16'h0, ethertype_reg_q};
     end
-    if (address == a_front_lo) begin
+    if (at_q == a_front_lo) begin
       r = front_lo_q;
     end
-    if (address == a_front_hi) begin
+    if (at_q == a_front_hi) begin
       r = front_hi_q;
     end
-    if (address == a_front_vlan) begin
+    if (at_q == a_front_vlan) begin
       r = front_vid_q;
     end
-    if (address == a_back_lo) begin
+    if (at_q == a_back_lo) begin
       r = back_lo_q;
     end
-    if (address == a_back_hi) begin
+    if (at_q == a_back_hi) begin
       r = back_hi_q;
     end
-    if (address == a_back_vlan) begin
+    if (at_q == a_back_vlan) begin
       r = back_vid_q;
     end
-    if (address == b_tables) begin
-      r = h_tables;
+    r2 = 32'h0;
+    if (at_q == b_tables) begin
+      r2 = h_tables;
     end
-    if (address == n_tables) begin
-      r = nv_tables;
+    if (at_q == n_tables) begin
+      r2 = nv_tables;
     end
-    if (address == a_key0) begin
-      r = key0_q;
+    if (at_q == a_key0) begin
+      r2 = key0_q;
     end
-    if (address == a_key1) begin
-      r = key1_q;
+    if (at_q == a_key1) begin
+      r2 = key1_q;
     end
-    if (address == a_key2) begin
-      r = key2_q;
+    if (at_q == a_key2) begin
+      r2 = key2_q;
     end
-    if (address == a_key3) begin
-      r = key3_q;
+    if (at_q == a_key3) begin
+      r2 = key3_q;
     end
-    if (address == a_value) begin
-      r = value_reg_q;
+    if (at_q == a_value) begin
+      r2 = value_reg_q;
     end
-    if (address == a_dest_ip) begin
-      r = dest_ip_q;
+    if (at_q == a_dest_ip) begin
+      r2 = dest_ip_q;
     end
-    if (address == a_dest_port) begin
-      r = dest_port_q;
+    if (at_q == a_dest_port) begin
+      r2 = dest_port_q;
     end
-    if (address == a_neighbour_lo) begin
-      r = neighbour_lo_q;
+    if (at_q == a_neighbour_lo) begin
+      r2 = neighbour_lo_q;
     end
-    if (address == a_neighbour_hi) begin
-      r = neighbour_hi_q;
+    if (at_q == a_neighbour_hi) begin
+      r2 = neighbour_hi_q;
     end
-    if (address == b_entries) begin
-      r = h_entries;
+    if (at_q == b_entries) begin
+      r2 = h_entries;
     end
-    if (address == n_entries) begin
-      r = nv_entries;
+    if (at_q == n_entries) begin
+      r2 = nv_entries;
     end
-    if (address == b_counters) begin
-      r = h_counters;
+    if (at_q == b_counters) begin
+      r2 = h_counters;
     end
-    if (address == n_counters) begin
-      r = nv_counters;
+    if (at_q == n_counters) begin
+      r2 = nv_counters;
     end
-    if (address == a_high) begin
-      r = high_q;
+    if (at_q == a_high) begin
+      r2 = high_q;
     end
-    if (address == a_reforward) begin
-      r = {16'h0, reforward_reg_q};
+    if (at_q == a_reforward) begin
+      r2 = {16'h0, reforward_reg_q};
     end
-    if (address == a_packets) begin
-      r = {1'h0, selected[30:0]};
+    if (at_q == a_packets) begin
+      r2 = {1'h0, selected[30:0]};
     end
-    if (address == a_bytes_lo) begin
-      r = selected[62:31];
+    if (at_q == a_bytes_lo) begin
+      r2 = selected[62:31];
     end
-    if (address == a_bytes_hi) begin
-      r = {24'h0, selected[70:63]};
+    if (at_q == a_bytes_hi) begin
+      r2 = {24'h0, selected[70:63]};
     end
-    if (address == a_seen) begin
-      r = {31'h0, selected[71]};
+    if (at_q == a_seen) begin
+      r2 = {31'h0, selected[71]};
     end
+    other_d = r;
+    other2_d = r2;
     ack_reg_d = 1'h0;
     if (wants_read) begin
-      rdata_reg_d = r;
-      if ((counts & ((~is_front) | front_ack)) & ((~is_back) | back_ack)) begin
-        high_d = wide[63:32];
+      rdata_reg_d = (other_q | other2_q) | wide_reg_q[31:0];
+      if ((counts_reg_q & ((~is_front) | front_come_q)) & ((~is_back) | back_come_q)) begin
+        high_d = wide_reg_q[63:32];
       end
-      ack_reg_d = ((~is_front) | front_ack) & ((~is_back) | back_ack);
+      ack_reg_d = ((~is_front) | front_come_q) & ((~is_back) | back_come_q);
     end
     strobe_dest_d = 1'h0;
     strobe_neighbour_d = 1'h0;
     strobe_select_d = 1'h0;
     if (wants_write) begin
       ack_reg_d = 1'h1;
-      if (address == a_ethertype) begin
-        ethertype_reg_d = wdata[15:0];
+      if (at_q == a_ethertype) begin
+        ethertype_reg_d = word_q[15:0];
       end
-      if (address == a_front_lo) begin
-        front_lo_d = wdata;
+      if (at_q == a_front_lo) begin
+        front_lo_d = word_q;
       end
-      if (address == a_front_hi) begin
-        front_hi_d = wdata & m_mac;
+      if (at_q == a_front_hi) begin
+        front_hi_d = word_q & m_mac;
       end
-      if (address == a_front_vlan) begin
-        front_vid_d = wdata & m_vlan;
+      if (at_q == a_front_vlan) begin
+        front_vid_d = word_q & m_vlan;
       end
-      if (address == a_back_lo) begin
-        back_lo_d = wdata;
+      if (at_q == a_back_lo) begin
+        back_lo_d = word_q;
       end
-      if (address == a_back_hi) begin
-        back_hi_d = wdata & m_mac;
+      if (at_q == a_back_hi) begin
+        back_hi_d = word_q & m_mac;
       end
-      if (address == a_back_vlan) begin
-        back_vid_d = wdata & m_vlan;
+      if (at_q == a_back_vlan) begin
+        back_vid_d = word_q & m_vlan;
       end
-      if (address == a_key0) begin
-        key0_d = wdata;
+      if (at_q == a_key0) begin
+        key0_d = word_q;
       end
-      if (address == a_key1) begin
-        key1_d = wdata;
+      if (at_q == a_key1) begin
+        key1_d = word_q;
       end
-      if (address == a_key2) begin
-        key2_d = wdata;
+      if (at_q == a_key2) begin
+        key2_d = word_q;
       end
-      if (address == a_key3) begin
-        key3_d = wdata & m_bit;
+      if (at_q == a_key3) begin
+        key3_d = word_q & m_bit;
       end
-      if (address == a_value) begin
-        value_reg_d = wdata;
+      if (at_q == a_value) begin
+        value_reg_d = word_q;
       end
-      if (address == a_dest_ip) begin
-        dest_ip_d = wdata;
+      if (at_q == a_dest_ip) begin
+        dest_ip_d = word_q;
       end
-      if (address == a_dest_port) begin
-        dest_port_d = wdata & m_dest;
+      if (at_q == a_dest_port) begin
+        dest_port_d = word_q & m_dest;
       end
-      if (address == a_neighbour_lo) begin
-        neighbour_lo_d = wdata;
+      if (at_q == a_neighbour_lo) begin
+        neighbour_lo_d = word_q;
       end
-      if (address == a_neighbour_hi) begin
-        neighbour_hi_d = wdata & m_mac;
+      if (at_q == a_neighbour_hi) begin
+        neighbour_hi_d = word_q & m_mac;
       end
-      if (address == a_commit_dest) begin
-        commit_d = wdata;
+      if (at_q == a_commit_dest) begin
+        commit_d = word_q;
         strobe_dest_d = 1'h1;
       end
-      if (address == a_commit_neighbour) begin
-        commit_d = wdata;
+      if (at_q == a_commit_neighbour) begin
+        commit_d = word_q;
         strobe_neighbour_d = 1'h1;
       end
-      if (address == a_reforward) begin
-        reforward_reg_d = wdata[15:0];
+      if (at_q == a_reforward) begin
+        reforward_reg_d = word_q[15:0];
       end
-      if (address == a_select) begin
-        commit_d = wdata;
+      if (at_q == a_select) begin
+        commit_d = word_q;
         strobe_select_d = 1'h1;
         pending_select_d = 1'h1;
         ack_reg_d = 1'h0;
       end
-      if (address == a_commit_forward) begin
-        commit_d = wdata;
+      if (at_q == a_commit_forward) begin
+        commit_d = word_q;
         pending_forward_d = 1'h1;
         ack_reg_d = 1'h0;
       end
-      if (address == a_commit_endpoint) begin
-        commit_d = wdata;
+      if (at_q == a_commit_endpoint) begin
+        commit_d = word_q;
         pending_endpoint_d = 1'h1;
         ack_reg_d = 1'h0;
       end
@@ -563,6 +631,11 @@ module ipos_card_wide_registers (
       strobe_neighbour_d = 1'h0;
       strobe_select_d = 1'h0;
       pending_select_d = 1'h0;
+      reads_d = 1'h0;
+      looks_d = 1'h0;
+      front_come_d = 1'h0;
+      back_come_d = 1'h0;
+      writes_d = 1'h0;
       reforward_reg_d = v_reforward;
       ack_reg_d = 1'h0;
     end
@@ -6260,7 +6333,6 @@ module ipos_card_wide_forward_arbiter (
     output logic m_valid,
     input  logic m_ready
 );
-  logic pick;
   logic slice_reset;
   logic [519:0] slice_s_beat;
   logic [152:0] slice_s_meta;
@@ -6302,23 +6374,25 @@ module ipos_card_wide_forward_arbiter (
     busy_d = busy_q;
     owner_d = owner_q;
     slice_reset = reset;
-    pick = owner_q;
-    if (~busy_q) begin
-      pick = b_valid & ((~a_valid) | (~owner_q));
-    end
-    a_ready = slice_s_ready & (~pick);
-    b_ready = slice_s_ready & pick;
+    a_ready = slice_s_ready & (~owner_q);
+    b_ready = slice_s_ready & owner_q;
     slice_s_beat = a_beat;
     slice_s_meta = a_meta;
     slice_s_valid = a_valid;
-    if (pick) begin
+    if (owner_q) begin
       slice_s_beat = b_beat;
       slice_s_meta = b_meta;
       slice_s_valid = b_valid;
     end
     if (slice_s_valid & slice_s_ready) begin
-      owner_d = pick;
       busy_d = ~slice_s_beat[518];
+    end
+    if (slice_s_valid) begin
+      if (slice_s_ready & slice_s_beat[518]) begin
+        owner_d = ((~owner_q) & b_valid) | (owner_q & (~a_valid));
+      end
+    end else if (~busy_q) begin
+      owner_d = (~owner_q) & b_valid;
     end
     m_beat = slice_m_beat;
     m_meta = slice_m_meta;
@@ -6326,6 +6400,7 @@ module ipos_card_wide_forward_arbiter (
     slice_m_ready = m_ready;
     if (reset) begin
       busy_d = 1'h0;
+      owner_d = 1'h0;
     end
   end
 endmodule
@@ -6869,10 +6944,14 @@ module ipos_card_wide_front_host (
   logic spilt_q;
   logic crowded_d;
   logic crowded_q;
+  logic full_d;
+  logic full_q;
   logic [7:0] used_d;
   logic [7:0] used_q;
   logic [7:0] held_d;
   logic [7:0] held_q;
+  logic popped_d;
+  logic popped_q;
 
   initial begin
     wr_q = 8'h0;
@@ -6882,8 +6961,10 @@ module ipos_card_wide_front_host (
     full_word_q = 1'h0;
     spilt_q = 1'h0;
     crowded_q = 1'h0;
+    full_q = 1'h0;
     used_q = 8'h0;
     held_q = 8'h0;
+    popped_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -6894,8 +6975,10 @@ module ipos_card_wide_front_host (
     full_word_q <= full_word_d;
     spilt_q <= spilt_d;
     crowded_q <= crowded_d;
+    full_q <= full_d;
     used_q <= used_d;
     held_q <= held_d;
+    popped_q <= popped_d;
   end
 
   ipos_card_wide_front_fwd_ram ram (
@@ -6926,10 +7009,12 @@ module ipos_card_wide_front_host (
     full_word_d = full_word_q;
     spilt_d = spilt_q;
     crowded_d = crowded_q;
+    full_d = full_q;
     used_d = used_q;
     held_d = held_q;
+    popped_d = popped_q;
     metas_reset = reset;
-    fits = ((used_q & c_depth) == 8'h0) & (~crowded_q);
+    fits = ~full_q;
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
@@ -6940,14 +7025,15 @@ module ipos_card_wide_front_host (
     wr_next = wr_q;
     step = 8'h0;
     back = 8'h0;
-    if (pop) begin
+    popped_d = pop;
+    if (popped_q) begin
       step = c_less;
       back = c_less;
     end
     if (put) begin
       wr_next = wr_q + 8'h1;
       step = 8'h1;
-      if (pop) begin
+      if (popped_q) begin
         step = 8'h0;
       end
     end
@@ -6979,6 +7065,7 @@ module ipos_card_wide_front_host (
     if (metas_write ^ metas_read) begin
       crowded_d = metas_write & (metas_level == 6'h1e);
     end
+    full_d = ((used_d & c_depth) != 8'h0) | crowded_d;
     rd_next = rd_q;
     full_word_d = rd_q != start_q;
     if (pop) begin
@@ -6995,6 +7082,8 @@ module ipos_card_wide_front_host (
       full_word_d = 1'h0;
       spilt_d = 1'h0;
       crowded_d = 1'h0;
+      full_d = 1'h0;
+      popped_d = 1'h0;
       used_d = 8'h0;
       held_d = 8'h0;
     end
@@ -7058,10 +7147,14 @@ module ipos_card_wide_back_control (
   logic spilt_q;
   logic crowded_d;
   logic crowded_q;
+  logic full_d;
+  logic full_q;
   logic [6:0] used_d;
   logic [6:0] used_q;
   logic [6:0] held_d;
   logic [6:0] held_q;
+  logic popped_d;
+  logic popped_q;
 
   initial begin
     wr_q = 7'h0;
@@ -7071,8 +7164,10 @@ module ipos_card_wide_back_control (
     full_word_q = 1'h0;
     spilt_q = 1'h0;
     crowded_q = 1'h0;
+    full_q = 1'h0;
     used_q = 7'h0;
     held_q = 7'h0;
+    popped_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -7083,8 +7178,10 @@ module ipos_card_wide_back_control (
     full_word_q <= full_word_d;
     spilt_q <= spilt_d;
     crowded_q <= crowded_d;
+    full_q <= full_d;
     used_q <= used_d;
     held_q <= held_d;
+    popped_q <= popped_d;
   end
 
   ipos_card_wide_front_rx_beats_ram ram (
@@ -7115,10 +7212,12 @@ module ipos_card_wide_back_control (
     full_word_d = full_word_q;
     spilt_d = spilt_q;
     crowded_d = crowded_q;
+    full_d = full_q;
     used_d = used_q;
     held_d = held_q;
+    popped_d = popped_q;
     metas_reset = reset;
-    fits = ((used_q & c_depth) == 7'h0) & (~crowded_q);
+    fits = ~full_q;
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
@@ -7129,14 +7228,15 @@ module ipos_card_wide_back_control (
     wr_next = wr_q;
     step = 7'h0;
     back = 7'h0;
-    if (pop) begin
+    popped_d = pop;
+    if (popped_q) begin
       step = c_less;
       back = c_less;
     end
     if (put) begin
       wr_next = wr_q + 7'h1;
       step = 7'h1;
-      if (pop) begin
+      if (popped_q) begin
         step = 7'h0;
       end
     end
@@ -7168,6 +7268,7 @@ module ipos_card_wide_back_control (
     if (metas_write ^ metas_read) begin
       crowded_d = metas_write & (metas_level == 6'h1e);
     end
+    full_d = ((used_d & c_depth) != 7'h0) | crowded_d;
     rd_next = rd_q;
     full_word_d = rd_q != start_q;
     if (pop) begin
@@ -7184,6 +7285,8 @@ module ipos_card_wide_back_control (
       full_word_d = 1'h0;
       spilt_d = 1'h0;
       crowded_d = 1'h0;
+      full_d = 1'h0;
+      popped_d = 1'h0;
       used_d = 7'h0;
       held_d = 7'h0;
     end
@@ -7285,7 +7388,6 @@ module ipos_card_wide_host_arbiter (
     output logic m_valid,
     input  logic m_ready
 );
-  logic pick;
   logic slice_reset;
   logic [519:0] slice_s_beat;
   logic [127:0] slice_s_meta;
@@ -7327,23 +7429,25 @@ module ipos_card_wide_host_arbiter (
     busy_d = busy_q;
     owner_d = owner_q;
     slice_reset = reset;
-    pick = owner_q;
-    if (~busy_q) begin
-      pick = b_valid & ((~a_valid) | (~owner_q));
-    end
-    a_ready = slice_s_ready & (~pick);
-    b_ready = slice_s_ready & pick;
+    a_ready = slice_s_ready & (~owner_q);
+    b_ready = slice_s_ready & owner_q;
     slice_s_beat = a_beat;
     slice_s_meta = a_meta;
     slice_s_valid = a_valid;
-    if (pick) begin
+    if (owner_q) begin
       slice_s_beat = b_beat;
       slice_s_meta = b_meta;
       slice_s_valid = b_valid;
     end
     if (slice_s_valid & slice_s_ready) begin
-      owner_d = pick;
       busy_d = ~slice_s_beat[518];
+    end
+    if (slice_s_valid) begin
+      if (slice_s_ready & slice_s_beat[518]) begin
+        owner_d = ((~owner_q) & b_valid) | (owner_q & (~a_valid));
+      end
+    end else if (~busy_q) begin
+      owner_d = (~owner_q) & b_valid;
     end
     m_beat = slice_m_beat;
     m_meta = slice_m_meta;
@@ -7351,6 +7455,7 @@ module ipos_card_wide_host_arbiter (
     slice_m_ready = m_ready;
     if (reset) begin
       busy_d = 1'h0;
+      owner_d = 1'h0;
     end
   end
 endmodule
@@ -7510,10 +7615,14 @@ module ipos_card_wide_front_sends_frames (
   logic spilt_q;
   logic crowded_d;
   logic crowded_q;
+  logic full_d;
+  logic full_q;
   logic [6:0] used_d;
   logic [6:0] used_q;
   logic [6:0] held_d;
   logic [6:0] held_q;
+  logic popped_d;
+  logic popped_q;
 
   initial begin
     wr_q = 7'h0;
@@ -7523,8 +7632,10 @@ module ipos_card_wide_front_sends_frames (
     full_word_q = 1'h0;
     spilt_q = 1'h0;
     crowded_q = 1'h0;
+    full_q = 1'h0;
     used_q = 7'h0;
     held_q = 7'h0;
+    popped_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -7535,8 +7646,10 @@ module ipos_card_wide_front_sends_frames (
     full_word_q <= full_word_d;
     spilt_q <= spilt_d;
     crowded_q <= crowded_d;
+    full_q <= full_d;
     used_q <= used_d;
     held_q <= held_d;
+    popped_q <= popped_d;
   end
 
   ipos_card_wide_front_rx_beats_ram ram (
@@ -7567,10 +7680,12 @@ module ipos_card_wide_front_sends_frames (
     full_word_d = full_word_q;
     spilt_d = spilt_q;
     crowded_d = crowded_q;
+    full_d = full_q;
     used_d = used_q;
     held_d = held_q;
+    popped_d = popped_q;
     metas_reset = reset;
-    fits = ((used_q & c_depth) == 7'h0) & (~crowded_q);
+    fits = ~full_q;
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
@@ -7581,14 +7696,15 @@ module ipos_card_wide_front_sends_frames (
     wr_next = wr_q;
     step = 7'h0;
     back = 7'h0;
-    if (pop) begin
+    popped_d = pop;
+    if (popped_q) begin
       step = c_less;
       back = c_less;
     end
     if (put) begin
       wr_next = wr_q + 7'h1;
       step = 7'h1;
-      if (pop) begin
+      if (popped_q) begin
         step = 7'h0;
       end
     end
@@ -7620,6 +7736,7 @@ module ipos_card_wide_front_sends_frames (
     if (metas_write ^ metas_read) begin
       crowded_d = metas_write & (metas_level == 6'h1e);
     end
+    full_d = ((used_d & c_depth) != 7'h0) | crowded_d;
     rd_next = rd_q;
     full_word_d = rd_q != start_q;
     if (pop) begin
@@ -7636,6 +7753,8 @@ module ipos_card_wide_front_sends_frames (
       full_word_d = 1'h0;
       spilt_d = 1'h0;
       crowded_d = 1'h0;
+      full_d = 1'h0;
+      popped_d = 1'h0;
       used_d = 7'h0;
       held_d = 7'h0;
     end
@@ -8030,7 +8149,6 @@ module ipos_card_wide_back_arbiter (
     output logic m_valid,
     input  logic m_ready
 );
-  logic pick;
   logic slice_reset;
   logic [519:0] slice_s_beat;
   logic slice_s_meta;
@@ -8072,23 +8190,25 @@ module ipos_card_wide_back_arbiter (
     busy_d = busy_q;
     owner_d = owner_q;
     slice_reset = reset;
-    pick = owner_q;
-    if (~busy_q) begin
-      pick = b_valid & ((~a_valid) | (~owner_q));
-    end
-    a_ready = slice_s_ready & (~pick);
-    b_ready = slice_s_ready & pick;
+    a_ready = slice_s_ready & (~owner_q);
+    b_ready = slice_s_ready & owner_q;
     slice_s_beat = a_beat;
     slice_s_meta = a_meta;
     slice_s_valid = a_valid;
-    if (pick) begin
+    if (owner_q) begin
       slice_s_beat = b_beat;
       slice_s_meta = b_meta;
       slice_s_valid = b_valid;
     end
     if (slice_s_valid & slice_s_ready) begin
-      owner_d = pick;
       busy_d = ~slice_s_beat[518];
+    end
+    if (slice_s_valid) begin
+      if (slice_s_ready & slice_s_beat[518]) begin
+        owner_d = ((~owner_q) & b_valid) | (owner_q & (~a_valid));
+      end
+    end else if (~busy_q) begin
+      owner_d = (~owner_q) & b_valid;
     end
     m_beat = slice_m_beat;
     m_meta = slice_m_meta;
@@ -8096,6 +8216,7 @@ module ipos_card_wide_back_arbiter (
     slice_m_ready = m_ready;
     if (reset) begin
       busy_d = 1'h0;
+      owner_d = 1'h0;
     end
   end
 endmodule
@@ -8865,16 +8986,20 @@ module ipos_card_wide_entries (
   logic [6:0] back_level;
   logic [4:0] busy_d;
   logic [4:0] busy_q;
+  logic free_d;
+  logic free_q;
   logic turn_d;
   logic turn_q;
 
   initial begin
     busy_q = 5'h0;
+    free_q = 1'h0;
     turn_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     busy_q <= busy_d;
+    free_q <= free_d;
     turn_q <= turn_d;
   end
 
@@ -8926,6 +9051,7 @@ module ipos_card_wide_entries (
 
   always_comb begin
     busy_d = busy_q;
+    free_d = free_q;
     turn_d = turn_q;
     entries_reset = reset;
     front_reset = reset;
@@ -8937,7 +9063,7 @@ module ipos_card_wide_entries (
     back_data_in = back_word;
     back_write = back_hit & (~back_level[6]);
     from_back = back_valid & ((~front_valid) | turn_q);
-    hit = (front_valid | back_valid) & (busy_q == 5'h0);
+    hit = (front_valid | back_valid) & free_q;
     front_read = hit & (~from_back);
     back_read = hit & from_back;
     word = front_data_out;
@@ -8964,6 +9090,7 @@ module ipos_card_wide_entries (
       left = left + 5'h3;
     end
     busy_d = left;
+    free_d = ((busy_q <= 5'h1) & (~hit)) & (~clear);
     entries_clear = clear;
     entries_clear_place = clear_place;
     entries_select = select;
@@ -8977,6 +9104,7 @@ module ipos_card_wide_entries (
     event_valid = entries_event_valid;
     if (reset) begin
       busy_d = 5'h0;
+      free_d = 1'h1;
     end
   end
 endmodule
@@ -9132,25 +9260,31 @@ module ipos_card_wide_front_rx_count (
     output logic [63:0] value
 );
   localparam logic [31:0] c_one = 32'h1;
+  logic due_d;
+  logic due_q;
   logic [31:0] low_d;
   logic [31:0] low_q;
   logic [31:0] high_d;
   logic [31:0] high_q;
 
   initial begin
+    due_q = 1'h0;
     low_q = 32'h0;
     high_q = 32'h0;
   end
 
   always_ff @(posedge clock) begin
+    due_q <= due_d;
     low_q <= low_d;
     high_q <= high_d;
   end
 
   always_comb begin
+    due_d = due_q;
     low_d = low_q;
     high_d = high_q;
-    if (strobe) begin
+    due_d = strobe;
+    if (due_q) begin
       low_d = low_q + c_one;
       if (&low_q) begin
         high_d = high_q + c_one;
@@ -9158,6 +9292,7 @@ module ipos_card_wide_front_rx_count (
     end
     value = ({32'h0, high_q} << 32) | {32'h0, low_q};
     if (reset) begin
+      due_d = 1'h0;
       low_d = 32'h0;
       high_d = 32'h0;
     end
@@ -9235,7 +9370,6 @@ module ipos_card_wide (
     output logic reg_ack
 );
   logic swept;
-  logic hold;
   logic registers_reset;
   logic [15:0] registers_address;
   logic [31:0] registers_wdata;
@@ -9710,13 +9844,17 @@ module ipos_card_wide (
   logic [63:0] back_tx_count_value;
   logic [10:0] sweep_d;
   logic [10:0] sweep_q;
+  logic hold_d;
+  logic hold_q;
 
   initial begin
     sweep_q = 11'h0;
+    hold_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     sweep_q <= sweep_d;
+    hold_q <= hold_d;
   end
 
   ipos_card_wide_registers registers (
@@ -10341,6 +10479,7 @@ module ipos_card_wide (
 
   always_comb begin
     sweep_d = sweep_q;
+    hold_d = hold_q;
     swept = sweep_q[10];
     if (~swept) begin
       sweep_d = sweep_q + 11'h1;
@@ -10348,43 +10487,43 @@ module ipos_card_wide (
     if (reset) begin
       sweep_d = 11'h0;
     end
-    hold = reset | (~swept);
-    ready = swept;
+    hold_d = reset | (~swept);
+    ready = ~hold_q;
     classify_sweep = ~swept;
     classify_sweep_slot = {1'h0, sweep_q};
     entries_sweep = ~swept;
     entries_sweep_slot = {1'h0, sweep_q};
-    entries_reset = hold;
-    events_reset = hold;
-    rate_reset = hold;
-    registers_reset = hold;
-    front_rx_reset = hold;
-    back_rx_reset = hold;
-    classify_reset = hold;
-    front_verdicts_reset = hold;
-    back_verdicts_reset = hold;
-    front_details_reset = hold;
-    back_details_reset = hold;
-    front_route_reset = hold;
-    back_route_reset = hold;
-    front_fwd_reset = hold;
-    front_routes_reset = hold;
-    back_fwd_reset = hold;
-    back_routes_reset = hold;
-    forward_reset = hold;
-    front_host_reset = hold;
-    back_host_reset = hold;
-    back_control_reset = hold;
-    host_arbiter_reset = hold;
-    front_sends_reset = hold;
-    back_sends_reset = hold;
-    back_arbiter_reset = hold;
-    front_outcomes_reset = hold;
-    back_outcomes_reset = hold;
-    front_rx_count_reset = hold;
-    front_tx_count_reset = hold;
-    back_rx_count_reset = hold;
-    back_tx_count_reset = hold;
+    entries_reset = hold_q;
+    events_reset = hold_q;
+    rate_reset = hold_q;
+    registers_reset = hold_q;
+    front_rx_reset = hold_q;
+    back_rx_reset = hold_q;
+    classify_reset = hold_q;
+    front_verdicts_reset = hold_q;
+    back_verdicts_reset = hold_q;
+    front_details_reset = hold_q;
+    back_details_reset = hold_q;
+    front_route_reset = hold_q;
+    back_route_reset = hold_q;
+    front_fwd_reset = hold_q;
+    front_routes_reset = hold_q;
+    back_fwd_reset = hold_q;
+    back_routes_reset = hold_q;
+    forward_reset = hold_q;
+    front_host_reset = hold_q;
+    back_host_reset = hold_q;
+    back_control_reset = hold_q;
+    host_arbiter_reset = hold_q;
+    front_sends_reset = hold_q;
+    back_sends_reset = hold_q;
+    back_arbiter_reset = hold_q;
+    front_outcomes_reset = hold_q;
+    back_outcomes_reset = hold_q;
+    front_rx_count_reset = hold_q;
+    front_tx_count_reset = hold_q;
+    back_rx_count_reset = hold_q;
+    back_tx_count_reset = hold_q;
     registers_address = reg_address;
     registers_wdata = reg_wdata;
     registers_write = reg_write;
@@ -10412,8 +10551,8 @@ module ipos_card_wide (
     front_in_tlast = front_rx_tlast;
     front_in_tuser = front_rx_tuser;
     front_rx_s_beat = front_in_beat;
-    front_rx_s_valid = front_rx_tvalid & swept;
-    front_rx_tready = front_rx_s_ready & swept;
+    front_rx_s_valid = front_rx_tvalid & (~hold_q);
+    front_rx_tready = front_rx_s_ready & (~hold_q);
     front_rx_mac = registers_front_mac;
     front_rx_promiscuous = registers_front_promiscuous;
     front_rx_ethertype = registers_ethertype;
@@ -10422,7 +10561,7 @@ module ipos_card_wide (
     front_rx_meta_read = classify_front_meta_read;
     front_rx_beat_read = front_route_take;
     front_rx_tail_read = front_route_take_last;
-    front_rx_count_strobe = ((front_rx_tvalid & front_rx_s_ready) & swept) & front_rx_tlast;
+    front_rx_count_strobe = ((front_rx_tvalid & front_rx_s_ready) & (~hold_q)) & front_rx_tlast;
     registers_front_rx = front_rx_count_value;
     registers_front_tx = front_tx_count_value;
     back_in_tdata = back_rx_tdata;
@@ -10430,8 +10569,8 @@ module ipos_card_wide (
     back_in_tlast = back_rx_tlast;
     back_in_tuser = back_rx_tuser;
     back_rx_s_beat = back_in_beat;
-    back_rx_s_valid = back_rx_tvalid & swept;
-    back_rx_tready = back_rx_s_ready & swept;
+    back_rx_s_valid = back_rx_tvalid & (~hold_q);
+    back_rx_tready = back_rx_s_ready & (~hold_q);
     back_rx_mac = registers_back_mac;
     back_rx_promiscuous = registers_back_promiscuous;
     back_rx_ethertype = registers_ethertype;
@@ -10440,7 +10579,7 @@ module ipos_card_wide (
     back_rx_meta_read = classify_back_meta_read;
     back_rx_beat_read = back_route_take;
     back_rx_tail_read = back_route_take_last;
-    back_rx_count_strobe = ((back_rx_tvalid & back_rx_s_ready) & swept) & back_rx_tlast;
+    back_rx_count_strobe = ((back_rx_tvalid & back_rx_s_ready) & (~hold_q)) & back_rx_tlast;
     registers_back_rx = back_rx_count_value;
     registers_back_tx = back_tx_count_value;
     classify_front_meta = front_rx_meta;
@@ -10581,8 +10720,8 @@ module ipos_card_wide (
     front_send_frames = front_sends_held;
     front_sends_s_beat = front_host_in_beat;
     front_sends_s_checksum = front_send_checksum;
-    front_sends_s_valid = front_send_tvalid & swept;
-    front_send_tready = front_sends_s_ready & swept;
+    front_sends_s_valid = front_send_tvalid & (~hold_q);
+    front_send_tready = front_sends_s_ready & (~hold_q);
     back_host_in_tdata = back_send_tdata;
     back_host_in_tkeep = back_send_tkeep;
     back_host_in_tlast = back_send_tlast;
@@ -10591,8 +10730,8 @@ module ipos_card_wide (
     back_send_frames = back_sends_held;
     back_sends_s_beat = back_host_in_beat;
     back_sends_s_checksum = back_send_checksum;
-    back_sends_s_valid = back_send_tvalid & swept;
-    back_send_tready = back_sends_s_ready & swept;
+    back_sends_s_valid = back_send_tvalid & (~hold_q);
+    back_send_tready = back_sends_s_ready & (~hold_q);
     back_arbiter_a_beat = forward_m_beat;
     back_arbiter_a_meta = 1'h0;
     back_arbiter_a_valid = forward_m_valid;

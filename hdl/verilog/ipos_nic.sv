@@ -129,6 +129,7 @@ module ipos_nic_card_registers (
   logic [63:0] wide;
   logic counts;
   logic [31:0] r;
+  logic [31:0] r2;
   logic [15:0] ethertype_reg_d;
   logic [15:0] ethertype_reg_q;
   logic [31:0] front_lo_d;
@@ -183,6 +184,28 @@ module ipos_nic_card_registers (
   logic [31:0] rdata_reg_q;
   logic ack_reg_d;
   logic ack_reg_q;
+  logic [15:0] at_d;
+  logic [15:0] at_q;
+  logic [31:0] word_d;
+  logic [31:0] word_q;
+  logic reads_d;
+  logic reads_q;
+  logic writes_d;
+  logic writes_q;
+  logic looks_d;
+  logic looks_q;
+  logic [63:0] wide_reg_d;
+  logic [63:0] wide_reg_q;
+  logic [31:0] other_d;
+  logic [31:0] other_q;
+  logic [31:0] other2_d;
+  logic [31:0] other2_q;
+  logic counts_reg_d;
+  logic counts_reg_q;
+  logic front_come_d;
+  logic front_come_q;
+  logic back_come_d;
+  logic back_come_q;
 
   initial begin
     ethertype_reg_q = 16'h0;
@@ -212,6 +235,17 @@ module ipos_nic_card_registers (
     reforward_reg_q = 16'h0;
     rdata_reg_q = 32'h0;
     ack_reg_q = 1'h0;
+    at_q = 16'h0;
+    word_q = 32'h0;
+    reads_q = 1'h0;
+    writes_q = 1'h0;
+    looks_q = 1'h0;
+    wide_reg_q = 64'h0;
+    other_q = 32'h0;
+    other2_q = 32'h0;
+    counts_reg_q = 1'h0;
+    front_come_q = 1'h0;
+    back_come_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -242,6 +276,17 @@ module ipos_nic_card_registers (
     reforward_reg_q <= reforward_reg_d;
     rdata_reg_q <= rdata_reg_d;
     ack_reg_q <= ack_reg_d;
+    at_q <= at_d;
+    word_q <= word_d;
+    reads_q <= reads_d;
+    writes_q <= writes_d;
+    looks_q <= looks_d;
+    wide_reg_q <= wide_reg_d;
+    other_q <= other_d;
+    other2_q <= other2_d;
+    counts_reg_q <= counts_reg_d;
+    front_come_q <= front_come_d;
+    back_come_q <= back_come_d;
   end
 
   always_comb begin
@@ -271,234 +316,257 @@ module ipos_nic_card_registers (
     pending_select_d = pending_select_q;
     reforward_reg_d = reforward_reg_q;
     rdata_reg_d = rdata_reg_q;
+    looks_d = looks_q;
+    wide_reg_d = wide_reg_q;
+    other_d = other_q;
+    other2_d = other2_q;
+    counts_reg_d = counts_reg_q;
+    front_come_d = front_come_q;
+    back_come_d = back_come_q;
+    at_d = at_q;
+    word_d = word_q;
+    reads_d = reads_q;
+    writes_d = writes_q;
     ack_reg_d = ack_reg_q;
-    wants_read = read & (~ack_reg_q);
-    wants_write = (((write & (~ack_reg_q)) & (~pending_forward_q)) & (~pending_endpoint_q)) & (~pending_select_q);
-    is_front = address[15:6] == p_front;
-    is_back = address[15:6] == p_back;
-    outcome_code = address[5:2];
-    front_read = wants_read & is_front;
-    back_read = wants_read & is_back;
+    at_d = address;
+    word_d = wdata;
+    reads_d = read & (~ack_reg_q);
+    writes_d = write & (~ack_reg_q);
+    looks_d = reads_q & (~ack_reg_q);
+    wants_read = looks_q & (~ack_reg_q);
+    wants_write = (((writes_q & (~ack_reg_q)) & (~pending_forward_q)) & (~pending_endpoint_q)) & (~pending_select_q);
+    is_front = at_q[15:6] == p_front;
+    is_back = at_q[15:6] == p_back;
+    outcome_code = at_q[5:2];
+    front_read = (wants_read & is_front) & (~front_come_q);
+    back_read = (wants_read & is_back) & (~back_come_q);
+    front_come_d = front_ack;
+    back_come_d = back_ack;
     wide = 64'h0;
     counts = 1'h1;
     if (is_front) begin
       wide = front_value;
     end else if (is_back) begin
       wide = back_value;
-    end else if (address == a_front_rx) begin
+    end else if (at_q == a_front_rx) begin
       wide = front_rx;
-    end else if (address == a_front_tx) begin
+    end else if (at_q == a_front_tx) begin
       wide = front_tx;
-    end else if (address == a_back_rx) begin
+    end else if (at_q == a_back_rx) begin
       wide = back_rx;
-    end else if (address == a_back_tx) begin
+    end else if (at_q == a_back_tx) begin
       wide = back_tx;
     end else begin
       counts = 1'h0;
     end
-    r = wide[31:0];
-    if (address == b_card) begin
+    wide_reg_d = wide;
+    counts_reg_d = counts;
+    r = 32'h0;
+    if (at_q == b_card) begin
       r = h_card;
     end
-    if (address == n_card) begin
+    if (at_q == n_card) begin
       r = nv_card;
     end
-    if (address == a_magic) begin
+    if (at_q == a_magic) begin
       r = v_magic;
     end
-    if (address == a_abi) begin
+    if (at_q == a_abi) begin
       r = v_abi;
     end
-    if (address == a_build) begin
+    if (at_q == a_build) begin
       r = build;
     end
-    if (address == a_width) begin
+    if (at_q == a_width) begin
       r = v_width;
     end
-    if (address == a_ports) begin
+    if (at_q == a_ports) begin
       r = v_ports;
     end
-    if (address == a_forward) begin
+    if (at_q == a_forward) begin
       r = v_forward;
     end
-    if (address == a_endpoint) begin
+    if (at_q == a_endpoint) begin
       r = v_endpoint;
     end
-    if (address == b_port) begin
+    if (at_q == b_port) begin
       r = h_port;
     end
-    if (address == n_port) begin
+    if (at_q == n_port) begin
       r = nv_port;
     end
-    if (address == a_ethertype) begin
+    if (at_q == a_ethertype) begin
       r = {16'h0, ethertype_reg_q};
     end
-    if (address == a_front_lo) begin
+    if (at_q == a_front_lo) begin
       r = front_lo_q;
     end
-    if (address == a_front_hi) begin
+    if (at_q == a_front_hi) begin
       r = front_hi_q;
     end
-    if (address == a_front_vlan) begin
+    if (at_q == a_front_vlan) begin
       r = front_vid_q;
     end
-    if (address == a_back_lo) begin
+    if (at_q == a_back_lo) begin
       r = back_lo_q;
     end
-    if (address == a_back_hi) begin
+    if (at_q == a_back_hi) begin
       r = back_hi_q;
     end
-    if (address == a_back_vlan) begin
+    if (at_q == a_back_vlan) begin
       r = back_vid_q;
     end
-    if (address == b_tables) begin
-      r = h_tables;
+    r2 = 32'h0;
+    if (at_q == b_tables) begin
+      r2 = h_tables;
     end
-    if (address == n_tables) begin
-      r = nv_tables;
+    if (at_q == n_tables) begin
+      r2 = nv_tables;
     end
-    if (address == a_key0) begin
-      r = key0_q;
+    if (at_q == a_key0) begin
+      r2 = key0_q;
     end
-    if (address == a_key1) begin
-      r = key1_q;
+    if (at_q == a_key1) begin
+      r2 = key1_q;
     end
-    if (address == a_key2) begin
-      r = key2_q;
+    if (at_q == a_key2) begin
+      r2 = key2_q;
     end
-    if (address == a_key3) begin
-      r = key3_q;
+    if (at_q == a_key3) begin
+      r2 = key3_q;
     end
-    if (address == a_value) begin
-      r = value_reg_q;
+    if (at_q == a_value) begin
+      r2 = value_reg_q;
     end
-    if (address == a_dest_ip) begin
-      r = dest_ip_q;
+    if (at_q == a_dest_ip) begin
+      r2 = dest_ip_q;
     end
-    if (address == a_dest_port) begin
-      r = dest_port_q;
+    if (at_q == a_dest_port) begin
+      r2 = dest_port_q;
     end
-    if (address == a_neighbour_lo) begin
-      r = neighbour_lo_q;
+    if (at_q == a_neighbour_lo) begin
+      r2 = neighbour_lo_q;
     end
-    if (address == a_neighbour_hi) begin
-      r = neighbour_hi_q;
+    if (at_q == a_neighbour_hi) begin
+      r2 = neighbour_hi_q;
     end
-    if (address == b_entries) begin
-      r = h_entries;
+    if (at_q == b_entries) begin
+      r2 = h_entries;
     end
-    if (address == n_entries) begin
-      r = nv_entries;
+    if (at_q == n_entries) begin
+      r2 = nv_entries;
     end
-    if (address == b_counters) begin
-      r = h_counters;
+    if (at_q == b_counters) begin
+      r2 = h_counters;
     end
-    if (address == n_counters) begin
-      r = nv_counters;
+    if (at_q == n_counters) begin
+      r2 = nv_counters;
     end
-    if (address == a_high) begin
-      r = high_q;
+    if (at_q == a_high) begin
+      r2 = high_q;
     end
-    if (address == a_reforward) begin
-      r = {16'h0, reforward_reg_q};
+    if (at_q == a_reforward) begin
+      r2 = {16'h0, reforward_reg_q};
     end
-    if (address == a_packets) begin
-      r = {1'h0, selected[30:0]};
+    if (at_q == a_packets) begin
+      r2 = {1'h0, selected[30:0]};
     end
-    if (address == a_bytes_lo) begin
-      r = selected[62:31];
+    if (at_q == a_bytes_lo) begin
+      r2 = selected[62:31];
     end
-    if (address == a_bytes_hi) begin
-      r = {24'h0, selected[70:63]};
+    if (at_q == a_bytes_hi) begin
+      r2 = {24'h0, selected[70:63]};
     end
-    if (address == a_seen) begin
-      r = {31'h0, selected[71]};
+    if (at_q == a_seen) begin
+      r2 = {31'h0, selected[71]};
     end
+    other_d = r;
+    other2_d = r2;
     ack_reg_d = 1'h0;
     if (wants_read) begin
-      rdata_reg_d = r;
-      if ((counts & ((~is_front) | front_ack)) & ((~is_back) | back_ack)) begin
-        high_d = wide[63:32];
+      rdata_reg_d = (other_q | other2_q) | wide_reg_q[31:0];
+      if ((counts_reg_q & ((~is_front) | front_come_q)) & ((~is_back) | back_come_q)) begin
+        high_d = wide_reg_q[63:32];
       end
-      ack_reg_d = ((~is_front) | front_ack) & ((~is_back) | back_ack);
+      ack_reg_d = ((~is_front) | front_come_q) & ((~is_back) | back_come_q);
     end
     strobe_dest_d = 1'h0;
     strobe_neighbour_d = 1'h0;
     strobe_select_d = 1'h0;
     if (wants_write) begin
       ack_reg_d = 1'h1;
-      if (address == a_ethertype) begin
-        ethertype_reg_d = wdata[15:0];
+      if (at_q == a_ethertype) begin
+        ethertype_reg_d = word_q[15:0];
       end
-      if (address == a_front_lo) begin
-        front_lo_d = wdata;
+      if (at_q == a_front_lo) begin
+        front_lo_d = word_q;
       end
-      if (address == a_front_hi) begin
-        front_hi_d = wdata & m_mac;
+      if (at_q == a_front_hi) begin
+        front_hi_d = word_q & m_mac;
       end
-      if (address == a_front_vlan) begin
-        front_vid_d = wdata & m_vlan;
+      if (at_q == a_front_vlan) begin
+        front_vid_d = word_q & m_vlan;
       end
-      if (address == a_back_lo) begin
-        back_lo_d = wdata;
+      if (at_q == a_back_lo) begin
+        back_lo_d = word_q;
       end
-      if (address == a_back_hi) begin
-        back_hi_d = wdata & m_mac;
+      if (at_q == a_back_hi) begin
+        back_hi_d = word_q & m_mac;
       end
-      if (address == a_back_vlan) begin
-        back_vid_d = wdata & m_vlan;
+      if (at_q == a_back_vlan) begin
+        back_vid_d = word_q & m_vlan;
       end
-      if (address == a_key0) begin
-        key0_d = wdata;
+      if (at_q == a_key0) begin
+        key0_d = word_q;
       end
-      if (address == a_key1) begin
-        key1_d = wdata;
+      if (at_q == a_key1) begin
+        key1_d = word_q;
       end
-      if (address == a_key2) begin
-        key2_d = wdata;
+      if (at_q == a_key2) begin
+        key2_d = word_q;
       end
-      if (address == a_key3) begin
-        key3_d = wdata & m_bit;
+      if (at_q == a_key3) begin
+        key3_d = word_q & m_bit;
       end
-      if (address == a_value) begin
-        value_reg_d = wdata;
+      if (at_q == a_value) begin
+        value_reg_d = word_q;
       end
-      if (address == a_dest_ip) begin
-        dest_ip_d = wdata;
+      if (at_q == a_dest_ip) begin
+        dest_ip_d = word_q;
       end
-      if (address == a_dest_port) begin
-        dest_port_d = wdata & m_dest;
+      if (at_q == a_dest_port) begin
+        dest_port_d = word_q & m_dest;
       end
-      if (address == a_neighbour_lo) begin
-        neighbour_lo_d = wdata;
+      if (at_q == a_neighbour_lo) begin
+        neighbour_lo_d = word_q;
       end
-      if (address == a_neighbour_hi) begin
-        neighbour_hi_d = wdata & m_mac;
+      if (at_q == a_neighbour_hi) begin
+        neighbour_hi_d = word_q & m_mac;
       end
-      if (address == a_commit_dest) begin
-        commit_d = wdata;
+      if (at_q == a_commit_dest) begin
+        commit_d = word_q;
         strobe_dest_d = 1'h1;
       end
-      if (address == a_commit_neighbour) begin
-        commit_d = wdata;
+      if (at_q == a_commit_neighbour) begin
+        commit_d = word_q;
         strobe_neighbour_d = 1'h1;
       end
-      if (address == a_reforward) begin
-        reforward_reg_d = wdata[15:0];
+      if (at_q == a_reforward) begin
+        reforward_reg_d = word_q[15:0];
       end
-      if (address == a_select) begin
-        commit_d = wdata;
+      if (at_q == a_select) begin
+        commit_d = word_q;
         strobe_select_d = 1'h1;
         pending_select_d = 1'h1;
         ack_reg_d = 1'h0;
       end
-      if (address == a_commit_forward) begin
-        commit_d = wdata;
+      if (at_q == a_commit_forward) begin
+        commit_d = word_q;
         pending_forward_d = 1'h1;
         ack_reg_d = 1'h0;
       end
-      if (address == a_commit_endpoint) begin
-        commit_d = wdata;
+      if (at_q == a_commit_endpoint) begin
+        commit_d = word_q;
         pending_endpoint_d = 1'h1;
         ack_reg_d = 1'h0;
       end
@@ -563,6 +631,11 @@ module ipos_nic_card_registers (
       strobe_neighbour_d = 1'h0;
       strobe_select_d = 1'h0;
       pending_select_d = 1'h0;
+      reads_d = 1'h0;
+      looks_d = 1'h0;
+      front_come_d = 1'h0;
+      back_come_d = 1'h0;
+      writes_d = 1'h0;
       reforward_reg_d = v_reforward;
       ack_reg_d = 1'h0;
     end
@@ -6107,6 +6180,104 @@ module ipos_nic_card_front_fwd_fifo (
   end
 endmodule
 
+module ipos_nic_card_front_fwd_front_ram (
+    input  logic clock,
+    input  logic [1:0] read_address,
+    output logic [68:0] read_data,
+    input  logic [1:0] write_address,
+    input  logic [68:0] write_data,
+    input  logic write_enable
+);
+  logic [68:0] mem [3:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
+endmodule
+
+module ipos_nic_card_front_fwd_front (
+    input  logic clock,
+    input  logic reset,
+    input  logic [68:0] data_in,
+    input  logic write,
+    output logic [68:0] data_out,
+    output logic valid,
+    input  logic read,
+    output logic [2:0] level
+);
+  localparam logic [2:0] c_back = 3'h7;
+  logic [2:0] step;
+  logic [1:0] ram_read_address;
+  logic [68:0] ram_read_data;
+  logic [1:0] ram_write_address;
+  logic [68:0] ram_write_data;
+  logic ram_write_enable;
+  logic [1:0] wr_d;
+  logic [1:0] wr_q;
+  logic [1:0] rd_d;
+  logic [1:0] rd_q;
+  logic [2:0] count_d;
+  logic [2:0] count_q;
+  logic some_d;
+  logic some_q;
+
+  initial begin
+    wr_q = 2'h0;
+    rd_q = 2'h0;
+    count_q = 3'h0;
+    some_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    wr_q <= wr_d;
+    rd_q <= rd_d;
+    count_q <= count_d;
+    some_q <= some_d;
+  end
+
+  ipos_nic_card_front_fwd_front_ram ram (
+      .clock(clock),
+      .read_address(ram_read_address),
+      .read_data(ram_read_data),
+      .write_address(ram_write_address),
+      .write_data(ram_write_data),
+      .write_enable(ram_write_enable)
+  );
+
+  always_comb begin
+    wr_d = wr_q;
+    rd_d = rd_q;
+    count_d = count_q;
+    some_d = some_q;
+    ram_write_address = wr_q;
+    ram_write_data = data_in;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
+    data_out = ram_read_data;
+    valid = some_q;
+    level = count_q;
+    if (read) begin
+      rd_d = rd_q + 2'h1;
+      some_d = count_q != 3'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 2'h1;
+      some_d = 1'h1;
+    end
+    step = 3'h1;
+    if (read) begin
+      step = c_back;
+    end
+    if (write ^ read) begin
+      count_d = count_q + step;
+    end
+    if (reset) begin
+      wr_d = 2'h0;
+      rd_d = 2'h0;
+      count_d = 3'h0;
+      some_d = 1'h0;
+    end
+  end
+endmodule
+
 module ipos_nic_card_front_fwd (
     input  logic clock,
     input  logic reset,
@@ -6117,10 +6288,8 @@ module ipos_nic_card_front_fwd (
     input  logic read,
     output logic [10:0] level
 );
-  logic go;
-  logic pops;
-  logic pass;
-  logic aside;
+  logic room;
+  logic empty;
   logic fifo_reset;
   logic [68:0] fifo_data_in;
   logic fifo_write;
@@ -6128,28 +6297,13 @@ module ipos_nic_card_front_fwd (
   logic fifo_valid;
   logic fifo_read;
   logic [10:0] fifo_level;
-  logic [68:0] data_d;
-  logic [68:0] data_q;
-  logic full_d;
-  logic full_q;
-  logic [68:0] spare_d;
-  logic [68:0] spare_q;
-  logic waits_d;
-  logic waits_q;
-
-  initial begin
-    data_q = 69'h0;
-    full_q = 1'h0;
-    spare_q = 69'h0;
-    waits_q = 1'h0;
-  end
-
-  always_ff @(posedge clock) begin
-    data_q <= data_d;
-    full_q <= full_d;
-    spare_q <= spare_d;
-    waits_q <= waits_d;
-  end
+  logic front_reset;
+  logic [68:0] front_data_in;
+  logic front_write;
+  logic [68:0] front_data_out;
+  logic front_valid;
+  logic front_read;
+  logic [2:0] front_level;
 
   ipos_nic_card_front_fwd_fifo fifo (
       .clock(clock),
@@ -6162,44 +6316,34 @@ module ipos_nic_card_front_fwd (
       .level(fifo_level)
   );
 
+  ipos_nic_card_front_fwd_front front (
+      .clock(clock),
+      .reset(front_reset),
+      .data_in(front_data_in),
+      .write(front_write),
+      .data_out(front_data_out),
+      .valid(front_valid),
+      .read(front_read),
+      .level(front_level)
+  );
+
   always_comb begin
-    data_d = data_q;
-    full_d = full_q;
-    spare_d = spare_q;
-    waits_d = waits_q;
     fifo_reset = reset;
-    go = read | (~full_q);
-    pops = (go & (~waits_q)) & fifo_valid;
-    pass = (go & (~waits_q)) & (fifo_level == 11'h0);
-    aside = ((~pass) & (go | (~waits_q))) & ((fifo_level == 11'h0) | (pops & (fifo_level == 11'h1)));
+    front_reset = reset;
+    room = front_level != 3'h3;
+    empty = fifo_level == 11'h0;
     fifo_data_in = data_in;
-    fifo_write = (write & (~pass)) & (~aside);
-    fifo_read = pops;
-    if (go) begin
-      waits_d = 1'h0;
-      data_d = data_in;
-      full_d = write & pass;
-      if (waits_q) begin
-        data_d = spare_q;
-        full_d = 1'h1;
-      end else if (fifo_valid) begin
-        data_d = fifo_data_out;
-        full_d = 1'h1;
-      end
+    fifo_write = write & (~(empty & room));
+    fifo_read = fifo_valid & room;
+    front_data_in = fifo_data_out;
+    if (empty) begin
+      front_data_in = data_in;
     end
-    if (aside) begin
-      spare_d = data_in;
-      if (write) begin
-        waits_d = 1'h1;
-      end
-    end
-    data_out = data_q;
-    valid = full_q;
+    front_write = room & (fifo_valid | (write & empty));
+    front_read = read;
+    data_out = front_data_out;
+    valid = front_valid;
     level = fifo_level;
-    if (reset) begin
-      full_d = 1'h0;
-      waits_d = 1'h0;
-    end
   end
 endmodule
 
@@ -6839,10 +6983,14 @@ module ipos_nic_card_front_host (
   logic spilt_q;
   logic crowded_d;
   logic crowded_q;
+  logic full_d;
+  logic full_q;
   logic [10:0] used_d;
   logic [10:0] used_q;
   logic [10:0] held_d;
   logic [10:0] held_q;
+  logic popped_d;
+  logic popped_q;
 
   initial begin
     wr_q = 11'h0;
@@ -6852,8 +7000,10 @@ module ipos_nic_card_front_host (
     full_word_q = 1'h0;
     spilt_q = 1'h0;
     crowded_q = 1'h0;
+    full_q = 1'h0;
     used_q = 11'h0;
     held_q = 11'h0;
+    popped_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -6864,8 +7014,10 @@ module ipos_nic_card_front_host (
     full_word_q <= full_word_d;
     spilt_q <= spilt_d;
     crowded_q <= crowded_d;
+    full_q <= full_d;
     used_q <= used_d;
     held_q <= held_d;
+    popped_q <= popped_d;
   end
 
   ipos_nic_card_front_fwd_fifo_ram ram (
@@ -6896,10 +7048,12 @@ module ipos_nic_card_front_host (
     full_word_d = full_word_q;
     spilt_d = spilt_q;
     crowded_d = crowded_q;
+    full_d = full_q;
     used_d = used_q;
     held_d = held_q;
+    popped_d = popped_q;
     metas_reset = reset;
-    fits = ((used_q & c_depth) == 11'h0) & (~crowded_q);
+    fits = ~full_q;
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
@@ -6910,14 +7064,15 @@ module ipos_nic_card_front_host (
     wr_next = wr_q;
     step = 11'h0;
     back = 11'h0;
-    if (pop) begin
+    popped_d = pop;
+    if (popped_q) begin
       step = c_less;
       back = c_less;
     end
     if (put) begin
       wr_next = wr_q + 11'h1;
       step = 11'h1;
-      if (pop) begin
+      if (popped_q) begin
         step = 11'h0;
       end
     end
@@ -6949,6 +7104,7 @@ module ipos_nic_card_front_host (
     if (metas_write ^ metas_read) begin
       crowded_d = metas_write & (metas_level == 6'h1e);
     end
+    full_d = ((used_d & c_depth) != 11'h0) | crowded_d;
     rd_next = rd_q;
     full_word_d = rd_q != start_q;
     if (pop) begin
@@ -6965,6 +7121,8 @@ module ipos_nic_card_front_host (
       full_word_d = 1'h0;
       spilt_d = 1'h0;
       crowded_d = 1'h0;
+      full_d = 1'h0;
+      popped_d = 1'h0;
       used_d = 11'h0;
       held_d = 11'h0;
     end
@@ -7046,10 +7204,14 @@ module ipos_nic_card_back_control (
   logic spilt_q;
   logic crowded_d;
   logic crowded_q;
+  logic full_d;
+  logic full_q;
   logic [9:0] used_d;
   logic [9:0] used_q;
   logic [9:0] held_d;
   logic [9:0] held_q;
+  logic popped_d;
+  logic popped_q;
 
   initial begin
     wr_q = 10'h0;
@@ -7059,8 +7221,10 @@ module ipos_nic_card_back_control (
     full_word_q = 1'h0;
     spilt_q = 1'h0;
     crowded_q = 1'h0;
+    full_q = 1'h0;
     used_q = 10'h0;
     held_q = 10'h0;
+    popped_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -7071,8 +7235,10 @@ module ipos_nic_card_back_control (
     full_word_q <= full_word_d;
     spilt_q <= spilt_d;
     crowded_q <= crowded_d;
+    full_q <= full_d;
     used_q <= used_d;
     held_q <= held_d;
+    popped_q <= popped_d;
   end
 
   ipos_nic_card_back_control_ram ram (
@@ -7103,10 +7269,12 @@ module ipos_nic_card_back_control (
     full_word_d = full_word_q;
     spilt_d = spilt_q;
     crowded_d = crowded_q;
+    full_d = full_q;
     used_d = used_q;
     held_d = held_q;
+    popped_d = popped_q;
     metas_reset = reset;
-    fits = ((used_q & c_depth) == 10'h0) & (~crowded_q);
+    fits = ~full_q;
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
@@ -7117,14 +7285,15 @@ module ipos_nic_card_back_control (
     wr_next = wr_q;
     step = 10'h0;
     back = 10'h0;
-    if (pop) begin
+    popped_d = pop;
+    if (popped_q) begin
       step = c_less;
       back = c_less;
     end
     if (put) begin
       wr_next = wr_q + 10'h1;
       step = 10'h1;
-      if (pop) begin
+      if (popped_q) begin
         step = 10'h0;
       end
     end
@@ -7156,6 +7325,7 @@ module ipos_nic_card_back_control (
     if (metas_write ^ metas_read) begin
       crowded_d = metas_write & (metas_level == 6'h1e);
     end
+    full_d = ((used_d & c_depth) != 10'h0) | crowded_d;
     rd_next = rd_q;
     full_word_d = rd_q != start_q;
     if (pop) begin
@@ -7172,6 +7342,8 @@ module ipos_nic_card_back_control (
       full_word_d = 1'h0;
       spilt_d = 1'h0;
       crowded_d = 1'h0;
+      full_d = 1'h0;
+      popped_d = 1'h0;
       used_d = 10'h0;
       held_d = 10'h0;
     end
@@ -7273,7 +7445,6 @@ module ipos_nic_card_host_arbiter (
     output logic m_valid,
     input  logic m_ready
 );
-  logic pick;
   logic slice_reset;
   logic [68:0] slice_s_beat;
   logic [127:0] slice_s_meta;
@@ -7315,23 +7486,25 @@ module ipos_nic_card_host_arbiter (
     busy_d = busy_q;
     owner_d = owner_q;
     slice_reset = reset;
-    pick = owner_q;
-    if (~busy_q) begin
-      pick = b_valid & ((~a_valid) | (~owner_q));
-    end
-    a_ready = slice_s_ready & (~pick);
-    b_ready = slice_s_ready & pick;
+    a_ready = slice_s_ready & (~owner_q);
+    b_ready = slice_s_ready & owner_q;
     slice_s_beat = a_beat;
     slice_s_meta = a_meta;
     slice_s_valid = a_valid;
-    if (pick) begin
+    if (owner_q) begin
       slice_s_beat = b_beat;
       slice_s_meta = b_meta;
       slice_s_valid = b_valid;
     end
     if (slice_s_valid & slice_s_ready) begin
-      owner_d = pick;
       busy_d = ~slice_s_beat[67];
+    end
+    if (slice_s_valid) begin
+      if (slice_s_ready & slice_s_beat[67]) begin
+        owner_d = ((~owner_q) & b_valid) | (owner_q & (~a_valid));
+      end
+    end else if (~busy_q) begin
+      owner_d = (~owner_q) & b_valid;
     end
     m_beat = slice_m_beat;
     m_meta = slice_m_meta;
@@ -7339,6 +7512,7 @@ module ipos_nic_card_host_arbiter (
     slice_m_ready = m_ready;
     if (reset) begin
       busy_d = 1'h0;
+      owner_d = 1'h0;
     end
   end
 endmodule
@@ -7498,10 +7672,14 @@ module ipos_nic_card_front_sends_frames (
   logic spilt_q;
   logic crowded_d;
   logic crowded_q;
+  logic full_d;
+  logic full_q;
   logic [9:0] used_d;
   logic [9:0] used_q;
   logic [9:0] held_d;
   logic [9:0] held_q;
+  logic popped_d;
+  logic popped_q;
 
   initial begin
     wr_q = 10'h0;
@@ -7511,8 +7689,10 @@ module ipos_nic_card_front_sends_frames (
     full_word_q = 1'h0;
     spilt_q = 1'h0;
     crowded_q = 1'h0;
+    full_q = 1'h0;
     used_q = 10'h0;
     held_q = 10'h0;
+    popped_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -7523,8 +7703,10 @@ module ipos_nic_card_front_sends_frames (
     full_word_q <= full_word_d;
     spilt_q <= spilt_d;
     crowded_q <= crowded_d;
+    full_q <= full_d;
     used_q <= used_d;
     held_q <= held_d;
+    popped_q <= popped_d;
   end
 
   ipos_nic_card_back_control_ram ram (
@@ -7555,10 +7737,12 @@ module ipos_nic_card_front_sends_frames (
     full_word_d = full_word_q;
     spilt_d = spilt_q;
     crowded_d = crowded_q;
+    full_d = full_q;
     used_d = used_q;
     held_d = held_q;
+    popped_d = popped_q;
     metas_reset = reset;
-    fits = ((used_q & c_depth) == 10'h0) & (~crowded_q);
+    fits = ~full_q;
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
@@ -7569,14 +7753,15 @@ module ipos_nic_card_front_sends_frames (
     wr_next = wr_q;
     step = 10'h0;
     back = 10'h0;
-    if (pop) begin
+    popped_d = pop;
+    if (popped_q) begin
       step = c_less;
       back = c_less;
     end
     if (put) begin
       wr_next = wr_q + 10'h1;
       step = 10'h1;
-      if (pop) begin
+      if (popped_q) begin
         step = 10'h0;
       end
     end
@@ -7608,6 +7793,7 @@ module ipos_nic_card_front_sends_frames (
     if (metas_write ^ metas_read) begin
       crowded_d = metas_write & (metas_level == 6'h1e);
     end
+    full_d = ((used_d & c_depth) != 10'h0) | crowded_d;
     rd_next = rd_q;
     full_word_d = rd_q != start_q;
     if (pop) begin
@@ -7624,8 +7810,89 @@ module ipos_nic_card_front_sends_frames (
       full_word_d = 1'h0;
       spilt_d = 1'h0;
       crowded_d = 1'h0;
+      full_d = 1'h0;
+      popped_d = 1'h0;
       used_d = 10'h0;
       held_d = 10'h0;
+    end
+  end
+endmodule
+
+module ipos_nic_card_front_sends_slice (
+    input  logic clock,
+    input  logic reset,
+    input  logic [68:0] s_beat,
+    input  logic [17:0] s_meta,
+    input  logic s_valid,
+    output logic s_ready,
+    output logic [68:0] m_beat,
+    output logic [17:0] m_meta,
+    output logic m_valid,
+    input  logic m_ready
+);
+  logic go;
+  logic [68:0] beat_d;
+  logic [68:0] beat_q;
+  logic [17:0] meta_d;
+  logic [17:0] meta_q;
+  logic full_d;
+  logic full_q;
+  logic [68:0] spare_beat_d;
+  logic [68:0] spare_beat_q;
+  logic [17:0] spare_meta_d;
+  logic [17:0] spare_meta_q;
+  logic waits_d;
+  logic waits_q;
+
+  initial begin
+    beat_q = 69'h0;
+    meta_q = 18'h0;
+    full_q = 1'h0;
+    spare_beat_q = 69'h0;
+    spare_meta_q = 18'h0;
+    waits_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    beat_q <= beat_d;
+    meta_q <= meta_d;
+    full_q <= full_d;
+    spare_beat_q <= spare_beat_d;
+    spare_meta_q <= spare_meta_d;
+    waits_q <= waits_d;
+  end
+
+  always_comb begin
+    beat_d = beat_q;
+    meta_d = meta_q;
+    full_d = full_q;
+    spare_beat_d = spare_beat_q;
+    spare_meta_d = spare_meta_q;
+    waits_d = waits_q;
+    go = m_ready | (~full_q);
+    s_ready = ~waits_q;
+    m_beat = beat_q;
+    m_meta = meta_q;
+    m_valid = full_q;
+    if (go) begin
+      beat_d = s_beat;
+      meta_d = s_meta;
+      full_d = s_valid;
+      waits_d = 1'h0;
+      if (waits_q) begin
+        beat_d = spare_beat_q;
+        meta_d = spare_meta_q;
+        full_d = 1'h1;
+      end
+    end
+    if (~waits_q) begin
+      spare_beat_d = s_beat;
+      spare_meta_d = s_meta;
+      waits_d = s_valid & (~go);
+    end
+    if (reset) begin
+      full_d = 1'h0;
+      waits_d = 1'h0;
     end
   end
 endmodule
@@ -7649,7 +7916,7 @@ module ipos_nic_card_front_sends (
   localparam logic [16:0] c_low = 17'hffff;
   localparam logic [15:0] c_ones = 16'hffff;
   localparam logic [63:0] c_word = 64'hffff;
-  logic go;
+  logic [15:0] word;
   logic fire;
   logic [1:0] flags;
   logic [7:0] from;
@@ -7741,16 +8008,15 @@ module ipos_nic_card_front_sends (
   logic [16:0] once_q;
   logic [15:0] check_d;
   logic [15:0] check_q;
-  logic [68:0] out_d;
-  logic [68:0] out_q;
-  logic here_d;
-  logic here_q;
-  logic [15:0] word_d;
-  logic [15:0] word_q;
-  logic [1:0] lane_d;
-  logic [1:0] lane_q;
-  logic full_d;
-  logic full_q;
+  logic slice_reset;
+  logic [68:0] slice_s_beat;
+  logic [17:0] slice_s_meta;
+  logic slice_s_valid;
+  logic slice_s_ready;
+  logic [68:0] slice_m_beat;
+  logic [17:0] slice_m_meta;
+  logic slice_m_valid;
+  logic slice_m_ready;
 
   initial begin
     number_q = 9'h0;
@@ -7781,11 +8047,6 @@ module ipos_nic_card_front_sends (
     first1_q = 1'h0;
     once_q = 17'h0;
     check_q = 16'h0;
-    out_q = 69'h0;
-    here_q = 1'h0;
-    word_q = 16'h0;
-    lane_q = 2'h0;
-    full_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -7817,11 +8078,6 @@ module ipos_nic_card_front_sends (
     first1_q <= first1_d;
     once_q <= once_d;
     check_q <= check_d;
-    out_q <= out_d;
-    here_q <= here_d;
-    word_q <= word_d;
-    lane_q <= lane_d;
-    full_q <= full_d;
   end
 
   ipos_nic_card_front_rx_rev rev (
@@ -7856,6 +8112,19 @@ module ipos_nic_card_front_sends (
       .m_ready(frames_m_ready)
   );
 
+  ipos_nic_card_front_sends_slice slice (
+      .clock(clock),
+      .reset(slice_reset),
+      .s_beat(slice_s_beat),
+      .s_meta(slice_s_meta),
+      .s_valid(slice_s_valid),
+      .s_ready(slice_s_ready),
+      .m_beat(slice_m_beat),
+      .m_meta(slice_m_meta),
+      .m_valid(slice_m_valid),
+      .m_ready(slice_m_ready)
+  );
+
   always_comb begin
     number_d = number_q;
     beat1_d = beat1_q;
@@ -7885,11 +8154,6 @@ module ipos_nic_card_front_sends (
     first1_d = first1_q;
     once_d = once_q;
     check_d = check_q;
-    out_d = out_q;
-    here_d = here_q;
-    word_d = word_q;
-    lane_d = lane_q;
-    full_d = full_q;
     frames_reset = reset;
     s_ready = frames_room;
     used = frames_level;
@@ -7967,19 +8231,16 @@ module ipos_nic_card_front_sends (
     frames_finish = flags7_q[0] & beat7_q[67];
     frames_keep = ~flags7_q[1];
     frames_meta_in = ({16'h0, lane7_q} << 16) | {2'h0, check_q};
-    go = m_ready | (~full_q);
-    frames_m_ready = go;
-    if (go) begin
-      full_d = frames_m_valid;
-      out_d = frames_m_beat;
-      word_d = ({8'h0, frames_m_meta[7:0]} << 8) | {8'h0, frames_m_meta[15:8]};
-      lane_d = frames_m_meta[17:16];
-      here_d = frames_m_beat[68];
-      out_d[68] = 1'h0;
-    end
+    slice_reset = reset;
+    slice_s_beat = frames_m_beat;
+    slice_s_meta = frames_m_meta;
+    slice_s_valid = frames_m_valid;
+    frames_m_ready = slice_s_ready;
+    slice_m_ready = m_ready;
+    word = ({8'h0, slice_m_meta[7:0]} << 8) | {8'h0, slice_m_meta[15:8]};
     takes = 4'h0;
-    if (here_q) begin
-      takes = c_first << lane_q;
+    if (slice_m_beat[68]) begin
+      takes = c_first << slice_m_meta[17:16];
     end
     hole = 64'h0;
     words = 64'h0;
@@ -7987,26 +8248,27 @@ module ipos_nic_card_front_sends (
     if (takes[3]) begin
       hole = hole | c_word;
     end
-    words = (words << 16) | {48'h0, word_q};
+    words = (words << 16) | {48'h0, word};
     hole = hole << 16;
     if (takes[2]) begin
       hole = hole | c_word;
     end
-    words = (words << 16) | {48'h0, word_q};
+    words = (words << 16) | {48'h0, word};
     hole = hole << 16;
     if (takes[1]) begin
       hole = hole | c_word;
     end
-    words = (words << 16) | {48'h0, word_q};
+    words = (words << 16) | {48'h0, word};
     hole = hole << 16;
     if (takes[0]) begin
       hole = hole | c_word;
     end
-    words = (words << 16) | {48'h0, word_q};
-    o = out_q;
-    o[63:0] = (out_q[63:0] & (~hole)) | (words & hole);
+    words = (words << 16) | {48'h0, word};
+    o = slice_m_beat;
+    o[68] = 1'h0;
+    o[63:0] = (slice_m_beat[63:0] & (~hole)) | (words & hole);
     m_beat = o;
-    m_valid = full_q;
+    m_valid = slice_m_valid;
     if (reset) begin
       number_d = 9'h0;
       flags1_d = 2'h0;
@@ -8016,7 +8278,6 @@ module ipos_nic_card_front_sends (
       flags5_d = 2'h0;
       flags6_d = 2'h0;
       flags7_d = 2'h0;
-      full_d = 1'h0;
     end
   end
 endmodule
@@ -8116,7 +8377,6 @@ module ipos_nic_card_back_arbiter (
     output logic m_valid,
     input  logic m_ready
 );
-  logic pick;
   logic slice_reset;
   logic [68:0] slice_s_beat;
   logic slice_s_meta;
@@ -8158,23 +8418,25 @@ module ipos_nic_card_back_arbiter (
     busy_d = busy_q;
     owner_d = owner_q;
     slice_reset = reset;
-    pick = owner_q;
-    if (~busy_q) begin
-      pick = b_valid & ((~a_valid) | (~owner_q));
-    end
-    a_ready = slice_s_ready & (~pick);
-    b_ready = slice_s_ready & pick;
+    a_ready = slice_s_ready & (~owner_q);
+    b_ready = slice_s_ready & owner_q;
     slice_s_beat = a_beat;
     slice_s_meta = a_meta;
     slice_s_valid = a_valid;
-    if (pick) begin
+    if (owner_q) begin
       slice_s_beat = b_beat;
       slice_s_meta = b_meta;
       slice_s_valid = b_valid;
     end
     if (slice_s_valid & slice_s_ready) begin
-      owner_d = pick;
       busy_d = ~slice_s_beat[67];
+    end
+    if (slice_s_valid) begin
+      if (slice_s_ready & slice_s_beat[67]) begin
+        owner_d = ((~owner_q) & b_valid) | (owner_q & (~a_valid));
+      end
+    end else if (~busy_q) begin
+      owner_d = (~owner_q) & b_valid;
     end
     m_beat = slice_m_beat;
     m_meta = slice_m_meta;
@@ -8182,6 +8444,7 @@ module ipos_nic_card_back_arbiter (
     slice_m_ready = m_ready;
     if (reset) begin
       busy_d = 1'h0;
+      owner_d = 1'h0;
     end
   end
 endmodule
@@ -8951,16 +9214,20 @@ module ipos_nic_card_entries (
   logic [6:0] back_level;
   logic [4:0] busy_d;
   logic [4:0] busy_q;
+  logic free_d;
+  logic free_q;
   logic turn_d;
   logic turn_q;
 
   initial begin
     busy_q = 5'h0;
+    free_q = 1'h0;
     turn_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     busy_q <= busy_d;
+    free_q <= free_d;
     turn_q <= turn_d;
   end
 
@@ -9012,6 +9279,7 @@ module ipos_nic_card_entries (
 
   always_comb begin
     busy_d = busy_q;
+    free_d = free_q;
     turn_d = turn_q;
     entries_reset = reset;
     front_reset = reset;
@@ -9023,7 +9291,7 @@ module ipos_nic_card_entries (
     back_data_in = back_word;
     back_write = back_hit & (~back_level[6]);
     from_back = back_valid & ((~front_valid) | turn_q);
-    hit = (front_valid | back_valid) & (busy_q == 5'h0);
+    hit = (front_valid | back_valid) & free_q;
     front_read = hit & (~from_back);
     back_read = hit & from_back;
     word = front_data_out;
@@ -9050,6 +9318,7 @@ module ipos_nic_card_entries (
       left = left + 5'h3;
     end
     busy_d = left;
+    free_d = ((busy_q <= 5'h1) & (~hit)) & (~clear);
     entries_clear = clear;
     entries_clear_place = clear_place;
     entries_select = select;
@@ -9063,6 +9332,7 @@ module ipos_nic_card_entries (
     event_valid = entries_event_valid;
     if (reset) begin
       busy_d = 5'h0;
+      free_d = 1'h1;
     end
   end
 endmodule
@@ -9218,25 +9488,31 @@ module ipos_nic_card_front_rx_count (
     output logic [63:0] value
 );
   localparam logic [31:0] c_one = 32'h1;
+  logic due_d;
+  logic due_q;
   logic [31:0] low_d;
   logic [31:0] low_q;
   logic [31:0] high_d;
   logic [31:0] high_q;
 
   initial begin
+    due_q = 1'h0;
     low_q = 32'h0;
     high_q = 32'h0;
   end
 
   always_ff @(posedge clock) begin
+    due_q <= due_d;
     low_q <= low_d;
     high_q <= high_d;
   end
 
   always_comb begin
+    due_d = due_q;
     low_d = low_q;
     high_d = high_q;
-    if (strobe) begin
+    due_d = strobe;
+    if (due_q) begin
       low_d = low_q + c_one;
       if (&low_q) begin
         high_d = high_q + c_one;
@@ -9244,6 +9520,7 @@ module ipos_nic_card_front_rx_count (
     end
     value = ({32'h0, high_q} << 32) | {32'h0, low_q};
     if (reset) begin
+      due_d = 1'h0;
       low_d = 32'h0;
       high_d = 32'h0;
     end
@@ -9321,7 +9598,6 @@ module ipos_nic_card (
     output logic reg_ack
 );
   logic swept;
-  logic hold;
   logic registers_reset;
   logic [15:0] registers_address;
   logic [31:0] registers_wdata;
@@ -9796,13 +10072,17 @@ module ipos_nic_card (
   logic [63:0] back_tx_count_value;
   logic [10:0] sweep_d;
   logic [10:0] sweep_q;
+  logic hold_d;
+  logic hold_q;
 
   initial begin
     sweep_q = 11'h0;
+    hold_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     sweep_q <= sweep_d;
+    hold_q <= hold_d;
   end
 
   ipos_nic_card_registers registers (
@@ -10427,6 +10707,7 @@ module ipos_nic_card (
 
   always_comb begin
     sweep_d = sweep_q;
+    hold_d = hold_q;
     swept = sweep_q[10];
     if (~swept) begin
       sweep_d = sweep_q + 11'h1;
@@ -10434,43 +10715,43 @@ module ipos_nic_card (
     if (reset) begin
       sweep_d = 11'h0;
     end
-    hold = reset | (~swept);
-    ready = swept;
+    hold_d = reset | (~swept);
+    ready = ~hold_q;
     classify_sweep = ~swept;
     classify_sweep_slot = {1'h0, sweep_q};
     entries_sweep = ~swept;
     entries_sweep_slot = {1'h0, sweep_q};
-    entries_reset = hold;
-    events_reset = hold;
-    rate_reset = hold;
-    registers_reset = hold;
-    front_rx_reset = hold;
-    back_rx_reset = hold;
-    classify_reset = hold;
-    front_verdicts_reset = hold;
-    back_verdicts_reset = hold;
-    front_details_reset = hold;
-    back_details_reset = hold;
-    front_route_reset = hold;
-    back_route_reset = hold;
-    front_fwd_reset = hold;
-    front_routes_reset = hold;
-    back_fwd_reset = hold;
-    back_routes_reset = hold;
-    forward_reset = hold;
-    front_host_reset = hold;
-    back_host_reset = hold;
-    back_control_reset = hold;
-    host_arbiter_reset = hold;
-    front_sends_reset = hold;
-    back_sends_reset = hold;
-    back_arbiter_reset = hold;
-    front_outcomes_reset = hold;
-    back_outcomes_reset = hold;
-    front_rx_count_reset = hold;
-    front_tx_count_reset = hold;
-    back_rx_count_reset = hold;
-    back_tx_count_reset = hold;
+    entries_reset = hold_q;
+    events_reset = hold_q;
+    rate_reset = hold_q;
+    registers_reset = hold_q;
+    front_rx_reset = hold_q;
+    back_rx_reset = hold_q;
+    classify_reset = hold_q;
+    front_verdicts_reset = hold_q;
+    back_verdicts_reset = hold_q;
+    front_details_reset = hold_q;
+    back_details_reset = hold_q;
+    front_route_reset = hold_q;
+    back_route_reset = hold_q;
+    front_fwd_reset = hold_q;
+    front_routes_reset = hold_q;
+    back_fwd_reset = hold_q;
+    back_routes_reset = hold_q;
+    forward_reset = hold_q;
+    front_host_reset = hold_q;
+    back_host_reset = hold_q;
+    back_control_reset = hold_q;
+    host_arbiter_reset = hold_q;
+    front_sends_reset = hold_q;
+    back_sends_reset = hold_q;
+    back_arbiter_reset = hold_q;
+    front_outcomes_reset = hold_q;
+    back_outcomes_reset = hold_q;
+    front_rx_count_reset = hold_q;
+    front_tx_count_reset = hold_q;
+    back_rx_count_reset = hold_q;
+    back_tx_count_reset = hold_q;
     registers_address = reg_address;
     registers_wdata = reg_wdata;
     registers_write = reg_write;
@@ -10498,8 +10779,8 @@ module ipos_nic_card (
     front_in_tlast = front_rx_tlast;
     front_in_tuser = front_rx_tuser;
     front_rx_s_beat = front_in_beat;
-    front_rx_s_valid = front_rx_tvalid & swept;
-    front_rx_tready = front_rx_s_ready & swept;
+    front_rx_s_valid = front_rx_tvalid & (~hold_q);
+    front_rx_tready = front_rx_s_ready & (~hold_q);
     front_rx_mac = registers_front_mac;
     front_rx_promiscuous = registers_front_promiscuous;
     front_rx_ethertype = registers_ethertype;
@@ -10508,7 +10789,7 @@ module ipos_nic_card (
     front_rx_meta_read = classify_front_meta_read;
     front_rx_beat_read = front_route_take;
     front_rx_tail_read = front_route_take_last;
-    front_rx_count_strobe = ((front_rx_tvalid & front_rx_s_ready) & swept) & front_rx_tlast;
+    front_rx_count_strobe = ((front_rx_tvalid & front_rx_s_ready) & (~hold_q)) & front_rx_tlast;
     registers_front_rx = front_rx_count_value;
     registers_front_tx = front_tx_count_value;
     back_in_tdata = back_rx_tdata;
@@ -10516,8 +10797,8 @@ module ipos_nic_card (
     back_in_tlast = back_rx_tlast;
     back_in_tuser = back_rx_tuser;
     back_rx_s_beat = back_in_beat;
-    back_rx_s_valid = back_rx_tvalid & swept;
-    back_rx_tready = back_rx_s_ready & swept;
+    back_rx_s_valid = back_rx_tvalid & (~hold_q);
+    back_rx_tready = back_rx_s_ready & (~hold_q);
     back_rx_mac = registers_back_mac;
     back_rx_promiscuous = registers_back_promiscuous;
     back_rx_ethertype = registers_ethertype;
@@ -10526,7 +10807,7 @@ module ipos_nic_card (
     back_rx_meta_read = classify_back_meta_read;
     back_rx_beat_read = back_route_take;
     back_rx_tail_read = back_route_take_last;
-    back_rx_count_strobe = ((back_rx_tvalid & back_rx_s_ready) & swept) & back_rx_tlast;
+    back_rx_count_strobe = ((back_rx_tvalid & back_rx_s_ready) & (~hold_q)) & back_rx_tlast;
     registers_back_rx = back_rx_count_value;
     registers_back_tx = back_tx_count_value;
     classify_front_meta = front_rx_meta;
@@ -10667,8 +10948,8 @@ module ipos_nic_card (
     front_send_frames = front_sends_held;
     front_sends_s_beat = front_host_in_beat;
     front_sends_s_checksum = front_send_checksum;
-    front_sends_s_valid = front_send_tvalid & swept;
-    front_send_tready = front_sends_s_ready & swept;
+    front_sends_s_valid = front_send_tvalid & (~hold_q);
+    front_send_tready = front_sends_s_ready & (~hold_q);
     back_host_in_tdata = back_send_tdata;
     back_host_in_tkeep = back_send_tkeep;
     back_host_in_tlast = back_send_tlast;
@@ -10677,8 +10958,8 @@ module ipos_nic_card (
     back_send_frames = back_sends_held;
     back_sends_s_beat = back_host_in_beat;
     back_sends_s_checksum = back_send_checksum;
-    back_sends_s_valid = back_send_tvalid & swept;
-    back_send_tready = back_sends_s_ready & swept;
+    back_sends_s_valid = back_send_tvalid & (~hold_q);
+    back_send_tready = back_sends_s_ready & (~hold_q);
     back_arbiter_a_beat = forward_m_beat;
     back_arbiter_a_meta = 1'h0;
     back_arbiter_a_valid = forward_m_valid;
@@ -10769,6 +11050,8 @@ module ipos_nic_host_receive_control (
   logic [164:0] regs_q;
   logic [1:0] why_d;
   logic [1:0] why_q;
+  logic turns_d;
+  logic turns_q;
   logic begin_d;
   logic begin_q;
   logic starting_d;
@@ -10783,6 +11066,7 @@ module ipos_nic_host_receive_control (
   initial begin
     regs_q = 165'h0;
     why_q = 2'h0;
+    turns_q = 1'h0;
     begin_q = 1'h0;
     starting_q = 1'h0;
     stopped_reg_q = 1'h0;
@@ -10793,6 +11077,7 @@ module ipos_nic_host_receive_control (
   always_ff @(posedge clock) begin
     regs_q <= regs_d;
     why_q <= why_d;
+    turns_q <= turns_d;
     begin_q <= begin_d;
     starting_q <= starting_d;
     stopped_reg_q <= stopped_reg_d;
@@ -10803,6 +11088,7 @@ module ipos_nic_host_receive_control (
   always_comb begin
     regs_d = regs_q;
     why_d = why_q;
+    turns_d = turns_q;
     begin_d = begin_q;
     starting_d = starting_q;
     stopped_reg_d = stopped_reg_q;
@@ -10866,23 +11152,24 @@ module ipos_nic_host_receive_control (
       why_d = error;
       stopped_reg_d = 1'h1;
     end
-    if (act) begin
-      if (address == a_control) begin
-        s[0] = now_enable;
-        if (~regs_q[0]) begin
-          s[4:1] = wdata[11:8];
-          if (now_enable) begin
-            s[148:133] = 16'h0;
-            begin_d = 1'h1;
-            failed_d = 16'h0;
-            why_d = 2'h0;
-            if (~size_ok) begin
-              why_d = c_size;
-              stopped_reg_d = 1'h1;
-            end
+    turns_d = act & (address == a_control);
+    if (turns_q) begin
+      s[0] = now_enable;
+      if (~regs_q[0]) begin
+        s[4:1] = wdata[11:8];
+        if (now_enable) begin
+          s[148:133] = 16'h0;
+          begin_d = 1'h1;
+          failed_d = 16'h0;
+          why_d = 2'h0;
+          if (~size_ok) begin
+            why_d = c_size;
+            stopped_reg_d = 1'h1;
           end
         end
       end
+    end
+    if (act) begin
       if (address == a_descriptors_lo) begin
         s[68:5] = (regs_q[68:5] & (~c_low)) | {32'h0, wdata};
       end
@@ -10917,6 +11204,7 @@ module ipos_nic_host_receive_control (
       s[164:149] = 16'h0;
       regs_d = s;
       why_d = 2'h0;
+      turns_d = 1'h0;
       begin_d = 1'h0;
       starting_d = 1'h0;
       stopped_reg_d = 1'h0;
@@ -11056,7 +11344,6 @@ module ipos_nic_host_receive_ring (
   localparam logic [1:0] c_read = 2'h2;
   localparam logic [15:0] c_sixteen = 16'hffff;
   logic load;
-  logic [15:0] most;
   logic [15:0] index;
   logic [3:0] run_left;
   logic [3:0] amount;
@@ -11102,6 +11389,8 @@ module ipos_nic_host_receive_ring (
   logic [1:0] error_reg_q;
   logic [15:0] open_d;
   logic [15:0] open_q;
+  logic [15:0] most_d;
+  logic [15:0] most_q;
   logic over_d;
   logic over_q;
   logic space_d;
@@ -11126,6 +11415,7 @@ module ipos_nic_host_receive_ring (
     count_q = 4'h0;
     error_reg_q = 2'h0;
     open_q = 16'h0;
+    most_q = 16'h0;
     over_q = 1'h0;
     space_q = 1'h0;
     settled_q = 2'h0;
@@ -11148,6 +11438,7 @@ module ipos_nic_host_receive_ring (
     count_q <= count_d;
     error_reg_q <= error_reg_d;
     open_q <= open_d;
+    most_q <= most_d;
     over_q <= over_d;
     space_q <= space_d;
     settled_q <= settled_d;
@@ -11181,6 +11472,7 @@ module ipos_nic_host_receive_ring (
     count_d = count_q;
     error_reg_d = error_reg_q;
     open_d = open_q;
+    most_d = most_q;
     over_d = over_q;
     space_d = space_q;
     settled_d = settled_q;
@@ -11188,8 +11480,8 @@ module ipos_nic_host_receive_ring (
     error_reg_d = 2'h0;
     ring = c_one << settings[4:1];
     open_d = settings[148:133] - fetched_q;
-    most = settings[148:133] - head;
-    over_d = ({1'h0, most} > ring) | ({1'h0, open_q} > ring);
+    most_d = settings[148:133] - head;
+    over_d = ({1'h0, most_q} > ring) | ({1'h0, open_q} > ring);
     if ((run & over_q) & (&settled_q)) begin
       error_reg_d = c_doorbell;
     end
@@ -12581,7 +12873,6 @@ module ipos_nic_host_receive_writes (
     output logic m_valid,
     input  logic m_ready
 );
-  logic pick;
   logic slice_reset;
   logic [68:0] slice_s_beat;
   logic [80:0] slice_s_meta;
@@ -12623,23 +12914,25 @@ module ipos_nic_host_receive_writes (
     busy_d = busy_q;
     owner_d = owner_q;
     slice_reset = reset;
-    pick = owner_q;
-    if (~busy_q) begin
-      pick = b_valid & ((~a_valid) | (~owner_q));
-    end
-    a_ready = slice_s_ready & (~pick);
-    b_ready = slice_s_ready & pick;
+    a_ready = slice_s_ready & (~owner_q);
+    b_ready = slice_s_ready & owner_q;
     slice_s_beat = a_beat;
     slice_s_meta = a_meta;
     slice_s_valid = a_valid;
-    if (pick) begin
+    if (owner_q) begin
       slice_s_beat = b_beat;
       slice_s_meta = b_meta;
       slice_s_valid = b_valid;
     end
     if (slice_s_valid & slice_s_ready) begin
-      owner_d = pick;
       busy_d = ~slice_s_beat[67];
+    end
+    if (slice_s_valid) begin
+      if (slice_s_ready & slice_s_beat[67]) begin
+        owner_d = ((~owner_q) & b_valid) | (owner_q & (~a_valid));
+      end
+    end else if (~busy_q) begin
+      owner_d = (~owner_q) & b_valid;
     end
     m_beat = slice_m_beat;
     m_meta = slice_m_meta;
@@ -12647,6 +12940,7 @@ module ipos_nic_host_receive_writes (
     slice_m_ready = m_ready;
     if (reset) begin
       busy_d = 1'h0;
+      owner_d = 1'h0;
     end
   end
 endmodule
@@ -12746,7 +13040,6 @@ module ipos_nic_host_descriptor_reads (
     output logic m_valid,
     input  logic m_ready
 );
-  logic pick;
   logic slice_reset;
   logic [68:0] slice_s_beat;
   logic [79:0] slice_s_meta;
@@ -12788,23 +13081,25 @@ module ipos_nic_host_descriptor_reads (
     busy_d = busy_q;
     owner_d = owner_q;
     slice_reset = reset;
-    pick = owner_q;
-    if (~busy_q) begin
-      pick = b_valid & ((~a_valid) | (~owner_q));
-    end
-    a_ready = slice_s_ready & (~pick);
-    b_ready = slice_s_ready & pick;
+    a_ready = slice_s_ready & (~owner_q);
+    b_ready = slice_s_ready & owner_q;
     slice_s_beat = a_beat;
     slice_s_meta = a_meta;
     slice_s_valid = a_valid;
-    if (pick) begin
+    if (owner_q) begin
       slice_s_beat = b_beat;
       slice_s_meta = b_meta;
       slice_s_valid = b_valid;
     end
     if (slice_s_valid & slice_s_ready) begin
-      owner_d = pick;
       busy_d = ~slice_s_beat[67];
+    end
+    if (slice_s_valid) begin
+      if (slice_s_ready & slice_s_beat[67]) begin
+        owner_d = ((~owner_q) & b_valid) | (owner_q & (~a_valid));
+      end
+    end else if (~busy_q) begin
+      owner_d = (~owner_q) & b_valid;
     end
     m_beat = slice_m_beat;
     m_meta = slice_m_meta;
@@ -12812,6 +13107,7 @@ module ipos_nic_host_descriptor_reads (
     slice_m_ready = m_ready;
     if (reset) begin
       busy_d = 1'h0;
+      owner_d = 1'h0;
     end
   end
 endmodule
@@ -13365,6 +13661,12 @@ module ipos_nic_host (
   logic [5:0] offset_q;
   logic [31:0] word_d;
   logic [31:0] word_q;
+  logic puts_d;
+  logic puts_q;
+  logic ended_d;
+  logic ended_q;
+  logic [2:0] ended_vector_d;
+  logic [2:0] ended_vector_q;
 
   initial begin
     error_moderation_q = 16'h0;
@@ -13373,6 +13675,9 @@ module ipos_nic_host (
     picked_q = 8'h0;
     offset_q = 6'h0;
     word_q = 32'h0;
+    puts_q = 1'h0;
+    ended_q = 1'h0;
+    ended_vector_q = 3'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -13382,6 +13687,9 @@ module ipos_nic_host (
     picked_q <= picked_d;
     offset_q <= offset_d;
     word_q <= word_d;
+    puts_q <= puts_d;
+    ended_q <= ended_d;
+    ended_vector_q <= ended_vector_d;
   end
 
   ipos_nic_host_receive_control receive_control (
@@ -13989,6 +14297,9 @@ module ipos_nic_host (
     picked_d = picked_q;
     offset_d = offset_q;
     word_d = word_q;
+    puts_d = puts_q;
+    ended_d = ended_q;
+    ended_vector_d = ended_vector_q;
     ack_reg_d = ack_reg_q;
     extra_d = extra_q;
     receive_control_reset = reset;
@@ -14032,6 +14343,7 @@ module ipos_nic_host (
     end
     offset_d = address[5:0];
     word_d = wdata;
+    puts_d = write;
     ack_reg_d = |picked_q;
     more = 32'h0;
     if (address[8:0] == 9'h0) begin
@@ -14042,7 +14354,7 @@ module ipos_nic_host (
     end
     if (which[5] & (address[5:0] == a_moderation)) begin
       more = {16'h0, error_moderation_q};
-      if (picked_q[5] & write) begin
+      if (picked_q[5] & puts_q) begin
         error_moderation_d = word_q[15:0];
       end
     end
@@ -14050,7 +14362,7 @@ module ipos_nic_host (
     receive_control_select = picked_q[0];
     receive_control_address = offset_q;
     receive_control_wdata = word_q;
-    receive_control_write = write;
+    receive_control_write = puts_q;
     receive_control_head = receive_done_head;
     receive_done_settings = receive_control_settings;
     receive_done_start = receive_control_start;
@@ -14058,7 +14370,7 @@ module ipos_nic_host (
     control_control_select = picked_q[1];
     control_control_address = offset_q;
     control_control_wdata = word_q;
-    control_control_write = write;
+    control_control_write = puts_q;
     control_control_head = control_done_head;
     control_done_settings = control_control_settings;
     control_done_start = control_control_start;
@@ -14066,7 +14378,7 @@ module ipos_nic_host (
     event_control_select = picked_q[2];
     event_control_address = offset_q;
     event_control_wdata = word_q;
-    event_control_write = write;
+    event_control_write = puts_q;
     event_control_head = event_done_head;
     event_done_settings = event_control_settings;
     event_done_start = event_control_start;
@@ -14074,7 +14386,7 @@ module ipos_nic_host (
     front_control_select = picked_q[3];
     front_control_address = offset_q;
     front_control_wdata = word_q;
-    front_control_write = write;
+    front_control_write = puts_q;
     front_control_head = front_done_head;
     front_done_settings = front_control_settings;
     front_done_start = front_control_start;
@@ -14082,7 +14394,7 @@ module ipos_nic_host (
     back_control_select = picked_q[4];
     back_control_address = offset_q;
     back_control_wdata = word_q;
-    back_control_write = write;
+    back_control_write = puts_q;
     back_control_head = back_done_head;
     back_done_settings = back_control_settings;
     back_done_start = back_control_start;
@@ -14273,8 +14585,10 @@ module ipos_nic_host (
     writes_m_ready = write_ready;
     ends = (writes_m_valid & write_ready) & writes_m_beat[67];
     raise = 6'h0;
-    if (ends & writes_m_meta[77]) begin
-      raise = c_raise << writes_m_meta[80:78];
+    ended_d = ends & writes_m_meta[77];
+    ended_vector_d = writes_m_meta[80:78];
+    if (ended_q) begin
+      raise = c_raise << ended_vector_q;
     end
     interrupts_raise = raise;
     if (raise_error) begin
@@ -14337,6 +14651,7 @@ module ipos_nic_host (
     if (reset) begin
       error_moderation_d = 16'h0;
       picked_d = 8'h0;
+      ended_d = 1'h0;
       ack_reg_d = 1'h0;
     end
   end
@@ -14850,25 +15165,31 @@ module ipos_nic_engine_errors_count_0 (
     output logic [31:0] value
 );
   localparam logic [15:0] c_one = 16'h1;
+  logic due_d;
+  logic due_q;
   logic [15:0] low_d;
   logic [15:0] low_q;
   logic [15:0] high_d;
   logic [15:0] high_q;
 
   initial begin
+    due_q = 1'h0;
     low_q = 16'h0;
     high_q = 16'h0;
   end
 
   always_ff @(posedge clock) begin
+    due_q <= due_d;
     low_q <= low_d;
     high_q <= high_d;
   end
 
   always_comb begin
+    due_d = due_q;
     low_d = low_q;
     high_d = high_q;
-    if (strobe) begin
+    due_d = strobe;
+    if (due_q) begin
       low_d = low_q + c_one;
       if (&low_q) begin
         high_d = high_q + c_one;
@@ -14876,6 +15197,7 @@ module ipos_nic_engine_errors_count_0 (
     end
     value = ({16'h0, high_q} << 16) | {16'h0, low_q};
     if (reset) begin
+      due_d = 1'h0;
       low_d = 16'h0;
       high_d = 16'h0;
     end
@@ -16344,6 +16666,85 @@ module ipos_nic_engine_written (
   end
 endmodule
 
+module ipos_nic_engine_fetched (
+    input  logic clock,
+    input  logic reset,
+    input  logic [68:0] s_beat,
+    input  logic [2:0] s_meta,
+    input  logic s_valid,
+    output logic s_ready,
+    output logic [68:0] m_beat,
+    output logic [2:0] m_meta,
+    output logic m_valid,
+    input  logic m_ready
+);
+  logic go;
+  logic [68:0] beat_d;
+  logic [68:0] beat_q;
+  logic [2:0] meta_d;
+  logic [2:0] meta_q;
+  logic full_d;
+  logic full_q;
+  logic [68:0] spare_beat_d;
+  logic [68:0] spare_beat_q;
+  logic [2:0] spare_meta_d;
+  logic [2:0] spare_meta_q;
+  logic waits_d;
+  logic waits_q;
+
+  initial begin
+    beat_q = 69'h0;
+    meta_q = 3'h0;
+    full_q = 1'h0;
+    spare_beat_q = 69'h0;
+    spare_meta_q = 3'h0;
+    waits_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    beat_q <= beat_d;
+    meta_q <= meta_d;
+    full_q <= full_d;
+    spare_beat_q <= spare_beat_d;
+    spare_meta_q <= spare_meta_d;
+    waits_q <= waits_d;
+  end
+
+  always_comb begin
+    beat_d = beat_q;
+    meta_d = meta_q;
+    full_d = full_q;
+    spare_beat_d = spare_beat_q;
+    spare_meta_d = spare_meta_q;
+    waits_d = waits_q;
+    go = m_ready | (~full_q);
+    s_ready = ~waits_q;
+    m_beat = beat_q;
+    m_meta = meta_q;
+    m_valid = full_q;
+    if (go) begin
+      beat_d = s_beat;
+      meta_d = s_meta;
+      full_d = s_valid;
+      waits_d = 1'h0;
+      if (waits_q) begin
+        beat_d = spare_beat_q;
+        meta_d = spare_meta_q;
+        full_d = 1'h1;
+      end
+    end
+    if (~waits_q) begin
+      spare_beat_d = s_beat;
+      spare_meta_d = s_meta;
+      waits_d = s_valid & (~go);
+    end
+    if (reset) begin
+      full_d = 1'h0;
+      waits_d = 1'h0;
+    end
+  end
+endmodule
+
 module ipos_nic_engine_send (
     input  logic clock,
     input  logic reset,
@@ -16495,21 +16896,21 @@ module ipos_nic_engine_send (
     if (owner_q == 2'h0) begin
       if ((c_ok_q & c_seen_q) & (~(c_behind_q & master))) begin
         pick = 2'h3;
-        start = go;
+        start = 1'h1;
       end else if (((n_ok_q & n_seen_q) & (~n_behind_q)) & (~(p_ok_q & read_last_q))) begin
         pick = 2'h2;
-        start = go;
+        start = 1'h1;
       end else if (p_ok_q) begin
         pick = 2'h1;
-        start = go;
+        start = 1'h1;
       end
     end
-    p_ready = go & (pick == 2'h1);
-    n_ready = go & (pick == 2'h2);
-    c_ready = go & (pick == 2'h3);
+    p_ready = go & (owner_q == 2'h1);
+    n_ready = go & (owner_q == 2'h2);
+    c_ready = go & (owner_q == 2'h3);
     taken = p_beat;
     take = 1'h0;
-    case (pick)
+    case (owner_q)
       2'h1: begin
         take = go & p_valid;
       end
@@ -16627,6 +17028,7 @@ module ipos_nic_engine (
 );
   logic [8:0] causes;
   logic ours;
+  logic others;
   logic receive_reset;
   logic [63:0] receive_tdata;
   logic [7:0] receive_tkeep;
@@ -16724,6 +17126,15 @@ module ipos_nic_engine (
   logic [11:0] written_m_meta;
   logic written_m_valid;
   logic written_m_ready;
+  logic fetched_reset;
+  logic [68:0] fetched_s_beat;
+  logic [2:0] fetched_s_meta;
+  logic fetched_s_valid;
+  logic fetched_s_ready;
+  logic [68:0] fetched_m_beat;
+  logic [2:0] fetched_m_meta;
+  logic fetched_m_valid;
+  logic fetched_m_ready;
   logic send_reset;
   logic send_master;
   logic [7:0] send_fc_ph;
@@ -16751,6 +17162,20 @@ module ipos_nic_engine (
   logic [7:0] to_axis_tkeep;
   logic to_axis_tlast;
   logic to_axis_tuser;
+  logic writes_d;
+  logic writes_q;
+  logic reads_d;
+  logic reads_q;
+
+  initial begin
+    writes_q = 1'h0;
+    reads_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    writes_q <= writes_d;
+    reads_q <= reads_d;
+  end
 
   ipos_nic_engine_receive receive (
       .clock(clock),
@@ -16873,6 +17298,19 @@ module ipos_nic_engine (
       .m_ready(written_m_ready)
   );
 
+  ipos_nic_engine_fetched fetched (
+      .clock(clock),
+      .reset(fetched_reset),
+      .s_beat(fetched_s_beat),
+      .s_meta(fetched_s_meta),
+      .s_valid(fetched_s_valid),
+      .s_ready(fetched_s_ready),
+      .m_beat(fetched_m_beat),
+      .m_meta(fetched_m_meta),
+      .m_valid(fetched_m_valid),
+      .m_ready(fetched_m_ready)
+  );
+
   ipos_nic_engine_send send (
       .clock(clock),
       .reset(send_reset),
@@ -16908,12 +17346,15 @@ module ipos_nic_engine (
   );
 
   always_comb begin
+    writes_d = writes_q;
+    reads_d = reads_q;
     receive_reset = reset;
     complete_reset = reset;
     errors_reset = reset;
     writer_reset = reset;
     reader_reset = reset;
     written_reset = reset;
+    fetched_reset = reset;
     send_reset = reset;
     receive_tdata = rx_tdata;
     receive_tkeep = rx_tkeep;
@@ -16937,8 +17378,11 @@ module ipos_nic_engine (
     errors_wdata = complete_wdata;
     errors_write = complete_write;
     errors_read = complete_read;
-    bus_write = complete_write & (~errors_mine);
-    bus_read = complete_read & (~errors_mine);
+    others = (~errors_mine) & (~bus_ack);
+    writes_d = complete_write & others;
+    reads_d = complete_read & others;
+    bus_write = writes_q;
+    bus_read = reads_q;
     complete_rdata = bus_rdata;
     if (ours) begin
       complete_rdata = errors_rdata;
@@ -16993,10 +17437,14 @@ module ipos_nic_engine (
     reader_client = read_client;
     reader_s_valid = read_valid;
     read_ready = reader_s_ready;
-    data_beat = reader_d_beat;
-    data_client = reader_d_client;
-    data_valid = reader_d_valid;
-    reader_d_ready = data_ready;
+    fetched_s_beat = reader_d_beat;
+    fetched_s_meta = reader_d_client;
+    fetched_s_valid = reader_d_valid;
+    reader_d_ready = fetched_s_ready;
+    data_beat = fetched_m_beat;
+    data_client = fetched_m_meta;
+    data_valid = fetched_m_valid;
+    fetched_m_ready = data_ready;
     send_master = cfg_master;
     send_fc_ph = fc_ph;
     send_fc_pd = fc_pd;
@@ -17025,6 +17473,10 @@ module ipos_nic_engine (
     tx_tlast = to_axis_tlast;
     tx_tvalid = send_m_valid;
     send_m_ready = tx_tready;
+    if (reset) begin
+      writes_d = 1'h0;
+      reads_d = 1'h0;
+    end
   end
 endmodule
 
@@ -17173,7 +17625,6 @@ module ipos_nic (
     output logic flr_done
 );
   logic shut;
-  logic hold;
   logic card_reset;
   logic card_ready;
   logic [31:0] card_build;
@@ -17400,17 +17851,29 @@ module ipos_nic (
   logic pcie_outlet_accept;
   logic pending_d;
   logic pending_q;
+  logic closing_d;
+  logic closing_q;
   logic resets_d;
   logic resets_q;
+  logic held_d;
+  logic held_q;
+  logic hold_d;
+  logic hold_q;
 
   initial begin
     pending_q = 1'h0;
+    closing_q = 1'h0;
     resets_q = 1'h0;
+    held_q = 1'h0;
+    hold_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     pending_q <= pending_d;
+    closing_q <= closing_d;
     resets_q <= resets_d;
+    held_q <= held_d;
+    hold_q <= hold_d;
   end
 
   ipos_nic_card card (
@@ -17688,24 +18151,29 @@ module ipos_nic (
   always_comb begin
     resets_d = resets_q;
     pending_d = pending_q;
+    closing_d = closing_q;
+    held_d = held_q;
+    hold_d = hold_q;
     shut = (front_outlet_shut & back_outlet_shut) & pcie_outlet_shut;
     pending_d = flr | (pending_q & (~shut));
-    front_outlet_close = pending_q | resets_q;
-    back_outlet_close = pending_q | resets_q;
-    pcie_outlet_close = pending_q | resets_q;
     resets_d = reset | (pending_q & shut);
+    closing_d = pending_d | resets_d;
+    front_outlet_close = closing_q;
+    back_outlet_close = closing_q;
+    pcie_outlet_close = closing_q;
     card_reset = resets_q;
-    hold = resets_q | (~card_ready);
-    host_reset = hold;
-    engine_reset = hold;
-    flr_done = ((~hold) & (~pending_q)) & (~flr);
+    held_d = resets_q | (~card_ready);
+    hold_d = (resets_d | held_d) | held_q;
+    host_reset = held_q;
+    engine_reset = held_q;
+    flr_done = ((~hold_q) & (~pending_q)) & (~flr);
     card_build = build;
     card_front_rx_tdata = front_rx_tdata;
     card_front_rx_tkeep = front_rx_tkeep;
     card_front_rx_tlast = front_rx_tlast;
     card_front_rx_tuser = front_rx_tuser;
     front_inlet_reset = reset;
-    front_inlet_hold = hold;
+    front_inlet_hold = hold_q;
     front_inlet_valid = front_rx_tvalid;
     front_inlet_last = front_rx_tlast;
     front_rx_tready = front_inlet_ready;
@@ -17716,7 +18184,7 @@ module ipos_nic (
     card_back_rx_tlast = back_rx_tlast;
     card_back_rx_tuser = back_rx_tuser;
     back_inlet_reset = reset;
-    back_inlet_hold = hold;
+    back_inlet_hold = hold_q;
     back_inlet_valid = back_rx_tvalid;
     back_inlet_last = back_rx_tlast;
     back_rx_tready = back_inlet_ready;
@@ -17746,7 +18214,7 @@ module ipos_nic (
     engine_rx_tkeep = pcie_rx_tkeep;
     engine_rx_tlast = pcie_rx_tlast;
     pcie_inlet_reset = reset;
-    pcie_inlet_hold = hold;
+    pcie_inlet_hold = hold_q;
     pcie_inlet_valid = pcie_rx_tvalid;
     pcie_inlet_last = pcie_rx_tlast;
     pcie_rx_tready = pcie_inlet_ready;

@@ -539,25 +539,31 @@ module pcie_engine_errors_count_0 (
     output logic [31:0] value
 );
   localparam logic [15:0] c_one = 16'h1;
+  logic due_d;
+  logic due_q;
   logic [15:0] low_d;
   logic [15:0] low_q;
   logic [15:0] high_d;
   logic [15:0] high_q;
 
   initial begin
+    due_q = 1'h0;
     low_q = 16'h0;
     high_q = 16'h0;
   end
 
   always_ff @(posedge clock) begin
+    due_q <= due_d;
     low_q <= low_d;
     high_q <= high_d;
   end
 
   always_comb begin
+    due_d = due_q;
     low_d = low_q;
     high_d = high_q;
-    if (strobe) begin
+    due_d = strobe;
+    if (due_q) begin
       low_d = low_q + c_one;
       if (&low_q) begin
         high_d = high_q + c_one;
@@ -565,6 +571,7 @@ module pcie_engine_errors_count_0 (
     end
     value = ({16'h0, high_q} << 16) | {16'h0, low_q};
     if (reset) begin
+      due_d = 1'h0;
       low_d = 16'h0;
       high_d = 16'h0;
     end
@@ -2033,6 +2040,85 @@ module pcie_engine_written (
   end
 endmodule
 
+module pcie_engine_fetched (
+    input  logic clock,
+    input  logic reset,
+    input  logic [68:0] s_beat,
+    input  logic [2:0] s_meta,
+    input  logic s_valid,
+    output logic s_ready,
+    output logic [68:0] m_beat,
+    output logic [2:0] m_meta,
+    output logic m_valid,
+    input  logic m_ready
+);
+  logic go;
+  logic [68:0] beat_d;
+  logic [68:0] beat_q;
+  logic [2:0] meta_d;
+  logic [2:0] meta_q;
+  logic full_d;
+  logic full_q;
+  logic [68:0] spare_beat_d;
+  logic [68:0] spare_beat_q;
+  logic [2:0] spare_meta_d;
+  logic [2:0] spare_meta_q;
+  logic waits_d;
+  logic waits_q;
+
+  initial begin
+    beat_q = 69'h0;
+    meta_q = 3'h0;
+    full_q = 1'h0;
+    spare_beat_q = 69'h0;
+    spare_meta_q = 3'h0;
+    waits_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    beat_q <= beat_d;
+    meta_q <= meta_d;
+    full_q <= full_d;
+    spare_beat_q <= spare_beat_d;
+    spare_meta_q <= spare_meta_d;
+    waits_q <= waits_d;
+  end
+
+  always_comb begin
+    beat_d = beat_q;
+    meta_d = meta_q;
+    full_d = full_q;
+    spare_beat_d = spare_beat_q;
+    spare_meta_d = spare_meta_q;
+    waits_d = waits_q;
+    go = m_ready | (~full_q);
+    s_ready = ~waits_q;
+    m_beat = beat_q;
+    m_meta = meta_q;
+    m_valid = full_q;
+    if (go) begin
+      beat_d = s_beat;
+      meta_d = s_meta;
+      full_d = s_valid;
+      waits_d = 1'h0;
+      if (waits_q) begin
+        beat_d = spare_beat_q;
+        meta_d = spare_meta_q;
+        full_d = 1'h1;
+      end
+    end
+    if (~waits_q) begin
+      spare_beat_d = s_beat;
+      spare_meta_d = s_meta;
+      waits_d = s_valid & (~go);
+    end
+    if (reset) begin
+      full_d = 1'h0;
+      waits_d = 1'h0;
+    end
+  end
+endmodule
+
 module pcie_engine_send (
     input  logic clock,
     input  logic reset,
@@ -2184,21 +2270,21 @@ module pcie_engine_send (
     if (owner_q == 2'h0) begin
       if ((c_ok_q & c_seen_q) & (~(c_behind_q & master))) begin
         pick = 2'h3;
-        start = go;
+        start = 1'h1;
       end else if (((n_ok_q & n_seen_q) & (~n_behind_q)) & (~(p_ok_q & read_last_q))) begin
         pick = 2'h2;
-        start = go;
+        start = 1'h1;
       end else if (p_ok_q) begin
         pick = 2'h1;
-        start = go;
+        start = 1'h1;
       end
     end
-    p_ready = go & (pick == 2'h1);
-    n_ready = go & (pick == 2'h2);
-    c_ready = go & (pick == 2'h3);
+    p_ready = go & (owner_q == 2'h1);
+    n_ready = go & (owner_q == 2'h2);
+    c_ready = go & (owner_q == 2'h3);
     taken = p_beat;
     take = 1'h0;
-    case (pick)
+    case (owner_q)
       2'h1: begin
         take = go & p_valid;
       end
@@ -2335,6 +2421,7 @@ module pcie_engine (
 );
   logic [8:0] causes;
   logic ours;
+  logic others;
   logic receive_reset;
   logic [63:0] receive_tdata;
   logic [7:0] receive_tkeep;
@@ -2432,6 +2519,15 @@ module pcie_engine (
   logic [11:0] written_m_meta;
   logic written_m_valid;
   logic written_m_ready;
+  logic fetched_reset;
+  logic [68:0] fetched_s_beat;
+  logic [2:0] fetched_s_meta;
+  logic fetched_s_valid;
+  logic fetched_s_ready;
+  logic [68:0] fetched_m_beat;
+  logic [2:0] fetched_m_meta;
+  logic fetched_m_valid;
+  logic fetched_m_ready;
   logic send_reset;
   logic send_master;
   logic [7:0] send_fc_ph;
@@ -2459,6 +2555,20 @@ module pcie_engine (
   logic [7:0] to_axis_tkeep;
   logic to_axis_tlast;
   logic to_axis_tuser;
+  logic writes_d;
+  logic writes_q;
+  logic reads_d;
+  logic reads_q;
+
+  initial begin
+    writes_q = 1'h0;
+    reads_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    writes_q <= writes_d;
+    reads_q <= reads_d;
+  end
 
   pcie_engine_receive receive (
       .clock(clock),
@@ -2581,6 +2691,19 @@ module pcie_engine (
       .m_ready(written_m_ready)
   );
 
+  pcie_engine_fetched fetched (
+      .clock(clock),
+      .reset(fetched_reset),
+      .s_beat(fetched_s_beat),
+      .s_meta(fetched_s_meta),
+      .s_valid(fetched_s_valid),
+      .s_ready(fetched_s_ready),
+      .m_beat(fetched_m_beat),
+      .m_meta(fetched_m_meta),
+      .m_valid(fetched_m_valid),
+      .m_ready(fetched_m_ready)
+  );
+
   pcie_engine_send send (
       .clock(clock),
       .reset(send_reset),
@@ -2616,12 +2739,15 @@ module pcie_engine (
   );
 
   always_comb begin
+    writes_d = writes_q;
+    reads_d = reads_q;
     receive_reset = reset;
     complete_reset = reset;
     errors_reset = reset;
     writer_reset = reset;
     reader_reset = reset;
     written_reset = reset;
+    fetched_reset = reset;
     send_reset = reset;
     receive_tdata = rx_tdata;
     receive_tkeep = rx_tkeep;
@@ -2645,8 +2771,11 @@ module pcie_engine (
     errors_wdata = complete_wdata;
     errors_write = complete_write;
     errors_read = complete_read;
-    bus_write = complete_write & (~errors_mine);
-    bus_read = complete_read & (~errors_mine);
+    others = (~errors_mine) & (~bus_ack);
+    writes_d = complete_write & others;
+    reads_d = complete_read & others;
+    bus_write = writes_q;
+    bus_read = reads_q;
     complete_rdata = bus_rdata;
     if (ours) begin
       complete_rdata = errors_rdata;
@@ -2701,10 +2830,14 @@ module pcie_engine (
     reader_client = read_client;
     reader_s_valid = read_valid;
     read_ready = reader_s_ready;
-    data_beat = reader_d_beat;
-    data_client = reader_d_client;
-    data_valid = reader_d_valid;
-    reader_d_ready = data_ready;
+    fetched_s_beat = reader_d_beat;
+    fetched_s_meta = reader_d_client;
+    fetched_s_valid = reader_d_valid;
+    reader_d_ready = fetched_s_ready;
+    data_beat = fetched_m_beat;
+    data_client = fetched_m_meta;
+    data_valid = fetched_m_valid;
+    fetched_m_ready = data_ready;
     send_master = cfg_master;
     send_fc_ph = fc_ph;
     send_fc_pd = fc_pd;
@@ -2733,5 +2866,9 @@ module pcie_engine (
     tx_tlast = to_axis_tlast;
     tx_tvalid = send_m_valid;
     send_m_ready = tx_tready;
+    if (reset) begin
+      writes_d = 1'h0;
+      reads_d = 1'h0;
+    end
   end
 endmodule

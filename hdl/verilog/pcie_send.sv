@@ -153,21 +153,21 @@ module pcie_send (
     if (owner_q == 2'h0) begin
       if ((c_ok_q & c_seen_q) & (~(c_behind_q & master))) begin
         pick = 2'h3;
-        start = go;
+        start = 1'h1;
       end else if (((n_ok_q & n_seen_q) & (~n_behind_q)) & (~(p_ok_q & read_last_q))) begin
         pick = 2'h2;
-        start = go;
+        start = 1'h1;
       end else if (p_ok_q) begin
         pick = 2'h1;
-        start = go;
+        start = 1'h1;
       end
     end
-    p_ready = go & (pick == 2'h1);
-    n_ready = go & (pick == 2'h2);
-    c_ready = go & (pick == 2'h3);
+    p_ready = go & (owner_q == 2'h1);
+    n_ready = go & (owner_q == 2'h2);
+    c_ready = go & (owner_q == 2'h3);
     taken = p_beat;
     take = 1'h0;
-    case (pick)
+    case (owner_q)
       2'h1: begin
         take = go & p_valid;
       end

@@ -129,6 +129,7 @@ module registers (
   logic [63:0] wide;
   logic counts;
   logic [31:0] r;
+  logic [31:0] r2;
   logic [15:0] ethertype_reg_d;
   logic [15:0] ethertype_reg_q;
   logic [31:0] front_lo_d;
@@ -183,6 +184,28 @@ module registers (
   logic [31:0] rdata_reg_q;
   logic ack_reg_d;
   logic ack_reg_q;
+  logic [15:0] at_d;
+  logic [15:0] at_q;
+  logic [31:0] word_d;
+  logic [31:0] word_q;
+  logic reads_d;
+  logic reads_q;
+  logic writes_d;
+  logic writes_q;
+  logic looks_d;
+  logic looks_q;
+  logic [63:0] wide_reg_d;
+  logic [63:0] wide_reg_q;
+  logic [31:0] other_d;
+  logic [31:0] other_q;
+  logic [31:0] other2_d;
+  logic [31:0] other2_q;
+  logic counts_reg_d;
+  logic counts_reg_q;
+  logic front_come_d;
+  logic front_come_q;
+  logic back_come_d;
+  logic back_come_q;
 
   initial begin
     ethertype_reg_q = 16'h0;
@@ -212,6 +235,17 @@ module registers (
     reforward_reg_q = 16'h0;
     rdata_reg_q = 32'h0;
     ack_reg_q = 1'h0;
+    at_q = 16'h0;
+    word_q = 32'h0;
+    reads_q = 1'h0;
+    writes_q = 1'h0;
+    looks_q = 1'h0;
+    wide_reg_q = 64'h0;
+    other_q = 32'h0;
+    other2_q = 32'h0;
+    counts_reg_q = 1'h0;
+    front_come_q = 1'h0;
+    back_come_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -242,6 +276,17 @@ module registers (
     reforward_reg_q <= reforward_reg_d;
     rdata_reg_q <= rdata_reg_d;
     ack_reg_q <= ack_reg_d;
+    at_q <= at_d;
+    word_q <= word_d;
+    reads_q <= reads_d;
+    writes_q <= writes_d;
+    looks_q <= looks_d;
+    wide_reg_q <= wide_reg_d;
+    other_q <= other_d;
+    other2_q <= other2_d;
+    counts_reg_q <= counts_reg_d;
+    front_come_q <= front_come_d;
+    back_come_q <= back_come_d;
   end
 
   always_comb begin
@@ -271,234 +316,257 @@ module registers (
     pending_select_d = pending_select_q;
     reforward_reg_d = reforward_reg_q;
     rdata_reg_d = rdata_reg_q;
+    looks_d = looks_q;
+    wide_reg_d = wide_reg_q;
+    other_d = other_q;
+    other2_d = other2_q;
+    counts_reg_d = counts_reg_q;
+    front_come_d = front_come_q;
+    back_come_d = back_come_q;
+    at_d = at_q;
+    word_d = word_q;
+    reads_d = reads_q;
+    writes_d = writes_q;
     ack_reg_d = ack_reg_q;
-    wants_read = read & (~ack_reg_q);
-    wants_write = (((write & (~ack_reg_q)) & (~pending_forward_q)) & (~pending_endpoint_q)) & (~pending_select_q);
-    is_front = address[15:6] == p_front;
-    is_back = address[15:6] == p_back;
-    outcome_code = address[5:2];
-    front_read = wants_read & is_front;
-    back_read = wants_read & is_back;
+    at_d = address;
+    word_d = wdata;
+    reads_d = read & (~ack_reg_q);
+    writes_d = write & (~ack_reg_q);
+    looks_d = reads_q & (~ack_reg_q);
+    wants_read = looks_q & (~ack_reg_q);
+    wants_write = (((writes_q & (~ack_reg_q)) & (~pending_forward_q)) & (~pending_endpoint_q)) & (~pending_select_q);
+    is_front = at_q[15:6] == p_front;
+    is_back = at_q[15:6] == p_back;
+    outcome_code = at_q[5:2];
+    front_read = (wants_read & is_front) & (~front_come_q);
+    back_read = (wants_read & is_back) & (~back_come_q);
+    front_come_d = front_ack;
+    back_come_d = back_ack;
     wide = 64'h0;
     counts = 1'h1;
     if (is_front) begin
       wide = front_value;
     end else if (is_back) begin
       wide = back_value;
-    end else if (address == a_front_rx) begin
+    end else if (at_q == a_front_rx) begin
       wide = front_rx;
-    end else if (address == a_front_tx) begin
+    end else if (at_q == a_front_tx) begin
       wide = front_tx;
-    end else if (address == a_back_rx) begin
+    end else if (at_q == a_back_rx) begin
       wide = back_rx;
-    end else if (address == a_back_tx) begin
+    end else if (at_q == a_back_tx) begin
       wide = back_tx;
     end else begin
       counts = 1'h0;
     end
-    r = wide[31:0];
-    if (address == b_card) begin
+    wide_reg_d = wide;
+    counts_reg_d = counts;
+    r = 32'h0;
+    if (at_q == b_card) begin
       r = h_card;
     end
-    if (address == n_card) begin
+    if (at_q == n_card) begin
       r = nv_card;
     end
-    if (address == a_magic) begin
+    if (at_q == a_magic) begin
       r = v_magic;
     end
-    if (address == a_abi) begin
+    if (at_q == a_abi) begin
       r = v_abi;
     end
-    if (address == a_build) begin
+    if (at_q == a_build) begin
       r = build;
     end
-    if (address == a_width) begin
+    if (at_q == a_width) begin
       r = v_width;
     end
-    if (address == a_ports) begin
+    if (at_q == a_ports) begin
       r = v_ports;
     end
-    if (address == a_forward) begin
+    if (at_q == a_forward) begin
       r = v_forward;
     end
-    if (address == a_endpoint) begin
+    if (at_q == a_endpoint) begin
       r = v_endpoint;
     end
-    if (address == b_port) begin
+    if (at_q == b_port) begin
       r = h_port;
     end
-    if (address == n_port) begin
+    if (at_q == n_port) begin
       r = nv_port;
     end
-    if (address == a_ethertype) begin
+    if (at_q == a_ethertype) begin
       r = {16'h0, ethertype_reg_q};
     end
-    if (address == a_front_lo) begin
+    if (at_q == a_front_lo) begin
       r = front_lo_q;
     end
-    if (address == a_front_hi) begin
+    if (at_q == a_front_hi) begin
       r = front_hi_q;
     end
-    if (address == a_front_vlan) begin
+    if (at_q == a_front_vlan) begin
       r = front_vid_q;
     end
-    if (address == a_back_lo) begin
+    if (at_q == a_back_lo) begin
       r = back_lo_q;
     end
-    if (address == a_back_hi) begin
+    if (at_q == a_back_hi) begin
       r = back_hi_q;
     end
-    if (address == a_back_vlan) begin
+    if (at_q == a_back_vlan) begin
       r = back_vid_q;
     end
-    if (address == b_tables) begin
-      r = h_tables;
+    r2 = 32'h0;
+    if (at_q == b_tables) begin
+      r2 = h_tables;
     end
-    if (address == n_tables) begin
-      r = nv_tables;
+    if (at_q == n_tables) begin
+      r2 = nv_tables;
     end
-    if (address == a_key0) begin
-      r = key0_q;
+    if (at_q == a_key0) begin
+      r2 = key0_q;
     end
-    if (address == a_key1) begin
-      r = key1_q;
+    if (at_q == a_key1) begin
+      r2 = key1_q;
     end
-    if (address == a_key2) begin
-      r = key2_q;
+    if (at_q == a_key2) begin
+      r2 = key2_q;
     end
-    if (address == a_key3) begin
-      r = key3_q;
+    if (at_q == a_key3) begin
+      r2 = key3_q;
     end
-    if (address == a_value) begin
-      r = value_reg_q;
+    if (at_q == a_value) begin
+      r2 = value_reg_q;
     end
-    if (address == a_dest_ip) begin
-      r = dest_ip_q;
+    if (at_q == a_dest_ip) begin
+      r2 = dest_ip_q;
     end
-    if (address == a_dest_port) begin
-      r = dest_port_q;
+    if (at_q == a_dest_port) begin
+      r2 = dest_port_q;
     end
-    if (address == a_neighbour_lo) begin
-      r = neighbour_lo_q;
+    if (at_q == a_neighbour_lo) begin
+      r2 = neighbour_lo_q;
     end
-    if (address == a_neighbour_hi) begin
-      r = neighbour_hi_q;
+    if (at_q == a_neighbour_hi) begin
+      r2 = neighbour_hi_q;
     end
-    if (address == b_entries) begin
-      r = h_entries;
+    if (at_q == b_entries) begin
+      r2 = h_entries;
     end
-    if (address == n_entries) begin
-      r = nv_entries;
+    if (at_q == n_entries) begin
+      r2 = nv_entries;
     end
-    if (address == b_counters) begin
-      r = h_counters;
+    if (at_q == b_counters) begin
+      r2 = h_counters;
     end
-    if (address == n_counters) begin
-      r = nv_counters;
+    if (at_q == n_counters) begin
+      r2 = nv_counters;
     end
-    if (address == a_high) begin
-      r = high_q;
+    if (at_q == a_high) begin
+      r2 = high_q;
     end
-    if (address == a_reforward) begin
-      r = {16'h0, reforward_reg_q};
+    if (at_q == a_reforward) begin
+      r2 = {16'h0, reforward_reg_q};
     end
-    if (address == a_packets) begin
-      r = {1'h0, selected[30:0]};
+    if (at_q == a_packets) begin
+      r2 = {1'h0, selected[30:0]};
     end
-    if (address == a_bytes_lo) begin
-      r = selected[62:31];
+    if (at_q == a_bytes_lo) begin
+      r2 = selected[62:31];
     end
-    if (address == a_bytes_hi) begin
-      r = {24'h0, selected[70:63]};
+    if (at_q == a_bytes_hi) begin
+      r2 = {24'h0, selected[70:63]};
     end
-    if (address == a_seen) begin
-      r = {31'h0, selected[71]};
+    if (at_q == a_seen) begin
+      r2 = {31'h0, selected[71]};
     end
+    other_d = r;
+    other2_d = r2;
     ack_reg_d = 1'h0;
     if (wants_read) begin
-      rdata_reg_d = r;
-      if ((counts & ((~is_front) | front_ack)) & ((~is_back) | back_ack)) begin
-        high_d = wide[63:32];
+      rdata_reg_d = (other_q | other2_q) | wide_reg_q[31:0];
+      if ((counts_reg_q & ((~is_front) | front_come_q)) & ((~is_back) | back_come_q)) begin
+        high_d = wide_reg_q[63:32];
       end
-      ack_reg_d = ((~is_front) | front_ack) & ((~is_back) | back_ack);
+      ack_reg_d = ((~is_front) | front_come_q) & ((~is_back) | back_come_q);
     end
     strobe_dest_d = 1'h0;
     strobe_neighbour_d = 1'h0;
     strobe_select_d = 1'h0;
     if (wants_write) begin
       ack_reg_d = 1'h1;
-      if (address == a_ethertype) begin
-        ethertype_reg_d = wdata[15:0];
+      if (at_q == a_ethertype) begin
+        ethertype_reg_d = word_q[15:0];
       end
-      if (address == a_front_lo) begin
-        front_lo_d = wdata;
+      if (at_q == a_front_lo) begin
+        front_lo_d = word_q;
       end
-      if (address == a_front_hi) begin
-        front_hi_d = wdata & m_mac;
+      if (at_q == a_front_hi) begin
+        front_hi_d = word_q & m_mac;
       end
-      if (address == a_front_vlan) begin
-        front_vid_d = wdata & m_vlan;
+      if (at_q == a_front_vlan) begin
+        front_vid_d = word_q & m_vlan;
       end
-      if (address == a_back_lo) begin
-        back_lo_d = wdata;
+      if (at_q == a_back_lo) begin
+        back_lo_d = word_q;
       end
-      if (address == a_back_hi) begin
-        back_hi_d = wdata & m_mac;
+      if (at_q == a_back_hi) begin
+        back_hi_d = word_q & m_mac;
       end
-      if (address == a_back_vlan) begin
-        back_vid_d = wdata & m_vlan;
+      if (at_q == a_back_vlan) begin
+        back_vid_d = word_q & m_vlan;
       end
-      if (address == a_key0) begin
-        key0_d = wdata;
+      if (at_q == a_key0) begin
+        key0_d = word_q;
       end
-      if (address == a_key1) begin
-        key1_d = wdata;
+      if (at_q == a_key1) begin
+        key1_d = word_q;
       end
-      if (address == a_key2) begin
-        key2_d = wdata;
+      if (at_q == a_key2) begin
+        key2_d = word_q;
       end
-      if (address == a_key3) begin
-        key3_d = wdata & m_bit;
+      if (at_q == a_key3) begin
+        key3_d = word_q & m_bit;
       end
-      if (address == a_value) begin
-        value_reg_d = wdata;
+      if (at_q == a_value) begin
+        value_reg_d = word_q;
       end
-      if (address == a_dest_ip) begin
-        dest_ip_d = wdata;
+      if (at_q == a_dest_ip) begin
+        dest_ip_d = word_q;
       end
-      if (address == a_dest_port) begin
-        dest_port_d = wdata & m_dest;
+      if (at_q == a_dest_port) begin
+        dest_port_d = word_q & m_dest;
       end
-      if (address == a_neighbour_lo) begin
-        neighbour_lo_d = wdata;
+      if (at_q == a_neighbour_lo) begin
+        neighbour_lo_d = word_q;
       end
-      if (address == a_neighbour_hi) begin
-        neighbour_hi_d = wdata & m_mac;
+      if (at_q == a_neighbour_hi) begin
+        neighbour_hi_d = word_q & m_mac;
       end
-      if (address == a_commit_dest) begin
-        commit_d = wdata;
+      if (at_q == a_commit_dest) begin
+        commit_d = word_q;
         strobe_dest_d = 1'h1;
       end
-      if (address == a_commit_neighbour) begin
-        commit_d = wdata;
+      if (at_q == a_commit_neighbour) begin
+        commit_d = word_q;
         strobe_neighbour_d = 1'h1;
       end
-      if (address == a_reforward) begin
-        reforward_reg_d = wdata[15:0];
+      if (at_q == a_reforward) begin
+        reforward_reg_d = word_q[15:0];
       end
-      if (address == a_select) begin
-        commit_d = wdata;
+      if (at_q == a_select) begin
+        commit_d = word_q;
         strobe_select_d = 1'h1;
         pending_select_d = 1'h1;
         ack_reg_d = 1'h0;
       end
-      if (address == a_commit_forward) begin
-        commit_d = wdata;
+      if (at_q == a_commit_forward) begin
+        commit_d = word_q;
         pending_forward_d = 1'h1;
         ack_reg_d = 1'h0;
       end
-      if (address == a_commit_endpoint) begin
-        commit_d = wdata;
+      if (at_q == a_commit_endpoint) begin
+        commit_d = word_q;
         pending_endpoint_d = 1'h1;
         ack_reg_d = 1'h0;
       end
@@ -563,6 +631,11 @@ module registers (
       strobe_neighbour_d = 1'h0;
       strobe_select_d = 1'h0;
       pending_select_d = 1'h0;
+      reads_d = 1'h0;
+      looks_d = 1'h0;
+      front_come_d = 1'h0;
+      back_come_d = 1'h0;
+      writes_d = 1'h0;
       reforward_reg_d = v_reforward;
       ack_reg_d = 1'h0;
     end

@@ -9,6 +9,7 @@ block! {
         pub reset: Signal<In, Bit>,
         pub strobe: Signal<In, Bit>,
         pub value: Signal<Out, Bits<W>>,
+        due: DFF<Bit>, // what it counts often comes late
         low: DFF<Bits<H>>,
         high: DFF<Bits<H>>,
         c_one: Constant<Bits<H>> = 1u64,
@@ -19,8 +20,9 @@ block! {
 impl<const H: usize, const W: usize> Logic for Counter<H, W> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, low, high);
-        if self.strobe.val() {
+        dff_setup!(self, clock, due, low, high);
+        self.due.d.next = self.strobe.val();
+        if self.due.q.val() {
             self.low.d.next = self.low.q.val() + self.c_one.val();
             if self.low.q.val().all() {
                 self.high.d.next = self.high.q.val() + self.c_one.val();
@@ -29,6 +31,7 @@ impl<const H: usize, const W: usize> Logic for Counter<H, W> {
         self.value.next =
             (bit_cast::<W, H>(self.high.q.val()) << self.c_half.val()) | bit_cast::<W, H>(self.low.q.val());
         if self.reset.val() {
+            self.due.d.next = false;
             self.low.d.next = 0.into();
             self.high.d.next = 0.into();
         }

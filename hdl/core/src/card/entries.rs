@@ -33,6 +33,7 @@ block! {
         front: Fifo<Bits<38>, 6, 7>,
         back: Fifo<Bits<38>, 6, 7>,
         busy: DFF<Bits<5>>, // cycles until the memory is free for the next hit
+        free: DFF<Bit>,     // none
         left: Signal<Local, Bits<5>>,
         hit: Signal<Local, Bit>,
         turn: DFF<Bit>, // true: the back port's is next
@@ -46,7 +47,7 @@ block! {
 impl<const AW: usize> Logic for Entries<AW> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, busy, turn);
+        dff_setup!(self, clock, busy, free, turn);
         clock!(self, clock, entries, front, back);
         self.entries.reset.next = self.reset.val();
         self.front.reset.next = self.reset.val();
@@ -65,7 +66,7 @@ impl<const AW: usize> Logic for Entries<AW> {
         self.back.write.next = self.back_hit.val() & !self.back.level.val().get_bit(6);
 
         self.from_back.next = self.back.valid.val() & (!self.front.valid.val() | self.turn.q.val());
-        self.hit.next = (self.front.valid.val() | self.back.valid.val()) & (self.busy.q.val() == 0);
+        self.hit.next = (self.front.valid.val() | self.back.valid.val()) & self.free.q.val();
         self.front.read.next = self.hit.val() & !self.from_back.val();
         self.back.read.next = self.hit.val() & self.from_back.val();
         self.word.next = self.front.data_out.val();
@@ -92,6 +93,7 @@ impl<const AW: usize> Logic for Entries<AW> {
             self.left.next = self.left.val() + 3;
         }
         self.busy.d.next = self.left.val();
+        self.free.d.next = (self.busy.q.val() <= 1) & !self.hit.val() & !self.clear.val();
 
         self.entries.clear.next = self.clear.val();
         self.entries.clear_place.next = self.clear_place.val();
@@ -106,6 +108,7 @@ impl<const AW: usize> Logic for Entries<AW> {
         self.event_valid.next = self.entries.event_valid.val();
         if self.reset.val() {
             self.busy.d.next = 0.into();
+            self.free.d.next = true;
         }
     }
 }

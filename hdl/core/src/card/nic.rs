@@ -78,29 +78,33 @@ block! {
         // a function reset waits until every output is between two frames
         pending: DFF<Bit>,
         shut: Signal<Local, Bit>,
-        // a reset ends with the sweep of the tables
+        closing: DFF<Bit>,
+        // a reset ends with the sweep of the tables, for the queues a cycle later, for the inputs another one
         resets: DFF<Bit>,
-        hold: Signal<Local, Bit>,
+        held: DFF<Bit>,
+        hold: DFF<Bit>,
     }
 }
 
 impl Logic for Nic {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, resets, pending);
+        dff_setup!(self, clock, resets, pending, closing, held, hold);
         clock!(self, clock, card, host, engine, front_inlet, back_inlet, pcie_inlet);
         clock!(self, clock, front_outlet, back_outlet, pcie_outlet);
         self.shut.next = self.front_outlet.shut.val() & self.back_outlet.shut.val() & self.pcie_outlet.shut.val();
         self.pending.d.next = self.flr.val() | (self.pending.q.val() & !self.shut.val());
-        self.front_outlet.close.next = self.pending.q.val() | self.resets.q.val();
-        self.back_outlet.close.next = self.pending.q.val() | self.resets.q.val();
-        self.pcie_outlet.close.next = self.pending.q.val() | self.resets.q.val();
         self.resets.d.next = self.reset.val() | (self.pending.q.val() & self.shut.val());
+        self.closing.d.next = self.pending.d.val() | self.resets.d.val();
+        self.front_outlet.close.next = self.closing.q.val();
+        self.back_outlet.close.next = self.closing.q.val();
+        self.pcie_outlet.close.next = self.closing.q.val();
         self.card.reset.next = self.resets.q.val();
-        self.hold.next = self.resets.q.val() | !self.card.ready.val();
-        self.host.reset.next = self.hold.val();
-        self.engine.reset.next = self.hold.val();
-        self.flr_done.next = !self.hold.val() & !self.pending.q.val() & !self.flr.val();
+        self.held.d.next = self.resets.q.val() | !self.card.ready.val();
+        self.hold.d.next = self.resets.d.val() | self.held.d.val() | self.held.q.val();
+        self.host.reset.next = self.held.q.val();
+        self.engine.reset.next = self.held.q.val();
+        self.flr_done.next = !self.hold.q.val() & !self.pending.q.val() & !self.flr.val();
         self.card.build.next = self.build.val();
 
         // MACs
@@ -109,7 +113,7 @@ impl Logic for Nic {
         self.card.front_rx_tlast.next = self.front_rx_tlast.val();
         self.card.front_rx_tuser.next = self.front_rx_tuser.val();
         self.front_inlet.reset.next = self.reset.val();
-        self.front_inlet.hold.next = self.hold.val();
+        self.front_inlet.hold.next = self.hold.q.val();
         self.front_inlet.valid.next = self.front_rx_tvalid.val();
         self.front_inlet.last.next = self.front_rx_tlast.val();
         self.front_rx_tready.next = self.front_inlet.ready.val();
@@ -120,7 +124,7 @@ impl Logic for Nic {
         self.card.back_rx_tlast.next = self.back_rx_tlast.val();
         self.card.back_rx_tuser.next = self.back_rx_tuser.val();
         self.back_inlet.reset.next = self.reset.val();
-        self.back_inlet.hold.next = self.hold.val();
+        self.back_inlet.hold.next = self.hold.q.val();
         self.back_inlet.valid.next = self.back_rx_tvalid.val();
         self.back_inlet.last.next = self.back_rx_tlast.val();
         self.back_rx_tready.next = self.back_inlet.ready.val();
@@ -152,7 +156,7 @@ impl Logic for Nic {
         self.engine.rx_tkeep.next = self.pcie_rx_tkeep.val();
         self.engine.rx_tlast.next = self.pcie_rx_tlast.val();
         self.pcie_inlet.reset.next = self.reset.val();
-        self.pcie_inlet.hold.next = self.hold.val();
+        self.pcie_inlet.hold.next = self.hold.q.val();
         self.pcie_inlet.valid.next = self.pcie_rx_tvalid.val();
         self.pcie_inlet.last.next = self.pcie_rx_tlast.val();
         self.pcie_rx_tready.next = self.pcie_inlet.ready.val();

@@ -83,6 +83,19 @@ block! {
         reforward_reg: DFF<Bits<16>>,
         rdata_reg: DFF<Bits<32>>,
         ack_reg: DFF<Bit>,
+        // the access, a cycle later
+        at: DFF<Bits<16>>,
+        word: DFF<Bits<32>>,
+        reads: DFF<Bit>,
+        writes: DFF<Bit>,
+        // reads take two steps: a word of each kind, then one of them
+        looks: DFF<Bit>,
+        wide_reg: DFF<Bits<64>>,
+        other: DFF<Bits<32>>,
+        other2: DFF<Bits<32>>,
+        counts_reg: DFF<Bit>,
+        front_come: DFF<Bit>,
+        back_come: DFF<Bit>,
         wants_read: Signal<Local, Bit>,
         wants_write: Signal<Local, Bit>,
         is_front: Signal<Local, Bit>,
@@ -90,6 +103,7 @@ block! {
         wide: Signal<Local, Bits<64>>,
         counts: Signal<Local, Bit>,
         r: Signal<Local, Bits<32>>,
+        r2: Signal<Local, Bits<32>>,
         // bits that exist
         m_mac: Constant<Bits<32>> = 0x8000_ffffu64,
         m_vlan: Constant<Bits<32>> = 0x8000_0fffu64,
@@ -198,169 +212,194 @@ impl<const W: usize> Logic for Registers<W> {
             pending_select,
             reforward_reg,
             rdata_reg,
+            looks,
+            wide_reg,
+            other,
+            other2,
+            counts_reg,
+            front_come,
+            back_come,
+            at,
+            word,
+            reads,
+            writes,
             ack_reg
         );
-        self.wants_read.next = self.read.val() & !self.ack_reg.q.val();
-        self.wants_write.next = self.write.val()
+        self.at.d.next = self.address.val();
+        self.word.d.next = self.wdata.val();
+        // an access ends with its answer
+        self.reads.d.next = self.read.val() & !self.ack_reg.q.val();
+        self.writes.d.next = self.write.val() & !self.ack_reg.q.val();
+        self.looks.d.next = self.reads.q.val() & !self.ack_reg.q.val();
+        self.wants_read.next = self.looks.q.val() & !self.ack_reg.q.val();
+        self.wants_write.next = self.writes.q.val()
             & !self.ack_reg.q.val()
             & !self.pending_forward.q.val()
             & !self.pending_endpoint.q.val()
             & !self.pending_select.q.val();
 
         // 64-bit counters: the low word is read, the high word latched
-        self.is_front.next = self.address.val().get_bits::<10>(6) == self.p_front.val();
-        self.is_back.next = self.address.val().get_bits::<10>(6) == self.p_back.val();
-        self.outcome_code.next = self.address.val().get_bits::<4>(2);
-        self.front_read.next = self.wants_read.val() & self.is_front.val();
-        self.back_read.next = self.wants_read.val() & self.is_back.val();
+        self.is_front.next = self.at.q.val().get_bits::<10>(6) == self.p_front.val();
+        self.is_back.next = self.at.q.val().get_bits::<10>(6) == self.p_back.val();
+        self.outcome_code.next = self.at.q.val().get_bits::<4>(2);
+        self.front_read.next = self.wants_read.val() & self.is_front.val() & !self.front_come.q.val();
+        self.back_read.next = self.wants_read.val() & self.is_back.val() & !self.back_come.q.val();
+        self.front_come.d.next = self.front_ack.val();
+        self.back_come.d.next = self.back_ack.val();
         self.wide.next = 0.into();
         self.counts.next = true;
         if self.is_front.val() {
             self.wide.next = self.front_value.val();
         } else if self.is_back.val() {
             self.wide.next = self.back_value.val();
-        } else if self.address.val() == self.a_front_rx.val() {
+        } else if self.at.q.val() == self.a_front_rx.val() {
             self.wide.next = self.front_rx.val();
-        } else if self.address.val() == self.a_front_tx.val() {
+        } else if self.at.q.val() == self.a_front_tx.val() {
             self.wide.next = self.front_tx.val();
-        } else if self.address.val() == self.a_back_rx.val() {
+        } else if self.at.q.val() == self.a_back_rx.val() {
             self.wide.next = self.back_rx.val();
-        } else if self.address.val() == self.a_back_tx.val() {
+        } else if self.at.q.val() == self.a_back_tx.val() {
             self.wide.next = self.back_tx.val();
         } else {
             self.counts.next = false;
         }
 
-        self.r.next = bit_cast::<32, 64>(self.wide.val());
-        if self.address.val() == self.b_card.val() {
+        self.wide_reg.d.next = self.wide.val();
+        self.counts_reg.d.next = self.counts.val();
+        self.r.next = 0.into();
+        if self.at.q.val() == self.b_card.val() {
             self.r.next = self.h_card.val();
         }
-        if self.address.val() == self.n_card.val() {
+        if self.at.q.val() == self.n_card.val() {
             self.r.next = self.nv_card.val();
         }
-        if self.address.val() == self.a_magic.val() {
+        if self.at.q.val() == self.a_magic.val() {
             self.r.next = self.v_magic.val();
         }
-        if self.address.val() == self.a_abi.val() {
+        if self.at.q.val() == self.a_abi.val() {
             self.r.next = self.v_abi.val();
         }
-        if self.address.val() == self.a_build.val() {
+        if self.at.q.val() == self.a_build.val() {
             self.r.next = self.build.val();
         }
-        if self.address.val() == self.a_width.val() {
+        if self.at.q.val() == self.a_width.val() {
             self.r.next = self.v_width.val();
         }
-        if self.address.val() == self.a_ports.val() {
+        if self.at.q.val() == self.a_ports.val() {
             self.r.next = self.v_ports.val();
         }
-        if self.address.val() == self.a_forward.val() {
+        if self.at.q.val() == self.a_forward.val() {
             self.r.next = self.v_forward.val();
         }
-        if self.address.val() == self.a_endpoint.val() {
+        if self.at.q.val() == self.a_endpoint.val() {
             self.r.next = self.v_endpoint.val();
         }
-        if self.address.val() == self.b_port.val() {
+        if self.at.q.val() == self.b_port.val() {
             self.r.next = self.h_port.val();
         }
-        if self.address.val() == self.n_port.val() {
+        if self.at.q.val() == self.n_port.val() {
             self.r.next = self.nv_port.val();
         }
-        if self.address.val() == self.a_ethertype.val() {
+        if self.at.q.val() == self.a_ethertype.val() {
             self.r.next = bit_cast::<32, 16>(self.ethertype_reg.q.val());
         }
-        if self.address.val() == self.a_front_lo.val() {
+        if self.at.q.val() == self.a_front_lo.val() {
             self.r.next = self.front_lo.q.val();
         }
-        if self.address.val() == self.a_front_hi.val() {
+        if self.at.q.val() == self.a_front_hi.val() {
             self.r.next = self.front_hi.q.val();
         }
-        if self.address.val() == self.a_front_vlan.val() {
+        if self.at.q.val() == self.a_front_vlan.val() {
             self.r.next = self.front_vid.q.val();
         }
-        if self.address.val() == self.a_back_lo.val() {
+        if self.at.q.val() == self.a_back_lo.val() {
             self.r.next = self.back_lo.q.val();
         }
-        if self.address.val() == self.a_back_hi.val() {
+        if self.at.q.val() == self.a_back_hi.val() {
             self.r.next = self.back_hi.q.val();
         }
-        if self.address.val() == self.a_back_vlan.val() {
+        if self.at.q.val() == self.a_back_vlan.val() {
             self.r.next = self.back_vid.q.val();
         }
-        if self.address.val() == self.b_tables.val() {
-            self.r.next = self.h_tables.val();
+        self.r2.next = 0.into();
+        if self.at.q.val() == self.b_tables.val() {
+            self.r2.next = self.h_tables.val();
         }
-        if self.address.val() == self.n_tables.val() {
-            self.r.next = self.nv_tables.val();
+        if self.at.q.val() == self.n_tables.val() {
+            self.r2.next = self.nv_tables.val();
         }
-        if self.address.val() == self.a_key0.val() {
-            self.r.next = self.key0.q.val();
+        if self.at.q.val() == self.a_key0.val() {
+            self.r2.next = self.key0.q.val();
         }
-        if self.address.val() == self.a_key1.val() {
-            self.r.next = self.key1.q.val();
+        if self.at.q.val() == self.a_key1.val() {
+            self.r2.next = self.key1.q.val();
         }
-        if self.address.val() == self.a_key2.val() {
-            self.r.next = self.key2.q.val();
+        if self.at.q.val() == self.a_key2.val() {
+            self.r2.next = self.key2.q.val();
         }
-        if self.address.val() == self.a_key3.val() {
-            self.r.next = self.key3.q.val();
+        if self.at.q.val() == self.a_key3.val() {
+            self.r2.next = self.key3.q.val();
         }
-        if self.address.val() == self.a_value.val() {
-            self.r.next = self.value_reg.q.val();
+        if self.at.q.val() == self.a_value.val() {
+            self.r2.next = self.value_reg.q.val();
         }
-        if self.address.val() == self.a_dest_ip.val() {
-            self.r.next = self.dest_ip.q.val();
+        if self.at.q.val() == self.a_dest_ip.val() {
+            self.r2.next = self.dest_ip.q.val();
         }
-        if self.address.val() == self.a_dest_port.val() {
-            self.r.next = self.dest_port.q.val();
+        if self.at.q.val() == self.a_dest_port.val() {
+            self.r2.next = self.dest_port.q.val();
         }
-        if self.address.val() == self.a_neighbour_lo.val() {
-            self.r.next = self.neighbour_lo.q.val();
+        if self.at.q.val() == self.a_neighbour_lo.val() {
+            self.r2.next = self.neighbour_lo.q.val();
         }
-        if self.address.val() == self.a_neighbour_hi.val() {
-            self.r.next = self.neighbour_hi.q.val();
+        if self.at.q.val() == self.a_neighbour_hi.val() {
+            self.r2.next = self.neighbour_hi.q.val();
         }
-        if self.address.val() == self.b_entries.val() {
-            self.r.next = self.h_entries.val();
+        if self.at.q.val() == self.b_entries.val() {
+            self.r2.next = self.h_entries.val();
         }
-        if self.address.val() == self.n_entries.val() {
-            self.r.next = self.nv_entries.val();
+        if self.at.q.val() == self.n_entries.val() {
+            self.r2.next = self.nv_entries.val();
         }
-        if self.address.val() == self.b_counters.val() {
-            self.r.next = self.h_counters.val();
+        if self.at.q.val() == self.b_counters.val() {
+            self.r2.next = self.h_counters.val();
         }
-        if self.address.val() == self.n_counters.val() {
-            self.r.next = self.nv_counters.val();
+        if self.at.q.val() == self.n_counters.val() {
+            self.r2.next = self.nv_counters.val();
         }
-        if self.address.val() == self.a_high.val() {
-            self.r.next = self.high.q.val();
+        if self.at.q.val() == self.a_high.val() {
+            self.r2.next = self.high.q.val();
         }
-        if self.address.val() == self.a_reforward.val() {
-            self.r.next = bit_cast::<32, 16>(self.reforward_reg.q.val());
+        if self.at.q.val() == self.a_reforward.val() {
+            self.r2.next = bit_cast::<32, 16>(self.reforward_reg.q.val());
         }
-        if self.address.val() == self.a_packets.val() {
-            self.r.next = bit_cast::<32, 31>(self.selected.val().get_bits::<31>(0));
+        if self.at.q.val() == self.a_packets.val() {
+            self.r2.next = bit_cast::<32, 31>(self.selected.val().get_bits::<31>(0));
         }
-        if self.address.val() == self.a_bytes_lo.val() {
-            self.r.next = self.selected.val().get_bits::<32>(31);
+        if self.at.q.val() == self.a_bytes_lo.val() {
+            self.r2.next = self.selected.val().get_bits::<32>(31);
         }
-        if self.address.val() == self.a_bytes_hi.val() {
-            self.r.next = bit_cast::<32, 8>(self.selected.val().get_bits::<8>(63));
+        if self.at.q.val() == self.a_bytes_hi.val() {
+            self.r2.next = bit_cast::<32, 8>(self.selected.val().get_bits::<8>(63));
         }
-        if self.address.val() == self.a_seen.val() {
-            self.r.next = bit_cast::<32, 1>(self.selected.val().get_bits::<1>(71));
+        if self.at.q.val() == self.a_seen.val() {
+            self.r2.next = bit_cast::<32, 1>(self.selected.val().get_bits::<1>(71));
         }
 
+        self.other.d.next = self.r.val();
+        self.other2.d.next = self.r2.val();
         self.ack_reg.d.next = false;
         if self.wants_read.val() {
-            self.rdata_reg.d.next = self.r.val();
-            if self.counts.val()
-                & (!self.is_front.val() | self.front_ack.val())
-                & (!self.is_back.val() | self.back_ack.val())
+            self.rdata_reg.d.next =
+                self.other.q.val() | self.other2.q.val() | bit_cast::<32, 64>(self.wide_reg.q.val());
+            if self.counts_reg.q.val()
+                & (!self.is_front.val() | self.front_come.q.val())
+                & (!self.is_back.val() | self.back_come.q.val())
             {
-                self.high.d.next = self.wide.val().get_bits::<32>(32);
+                self.high.d.next = self.wide_reg.q.val().get_bits::<32>(32);
             }
             self.ack_reg.d.next =
-                (!self.is_front.val() | self.front_ack.val()) & (!self.is_back.val() | self.back_ack.val());
+                (!self.is_front.val() | self.front_come.q.val()) & (!self.is_back.val() | self.back_come.q.val());
         }
 
         self.strobe_dest.d.next = false;
@@ -368,78 +407,78 @@ impl<const W: usize> Logic for Registers<W> {
         self.strobe_select.d.next = false;
         if self.wants_write.val() {
             self.ack_reg.d.next = true;
-            if self.address.val() == self.a_ethertype.val() {
-                self.ethertype_reg.d.next = bit_cast::<16, 32>(self.wdata.val());
+            if self.at.q.val() == self.a_ethertype.val() {
+                self.ethertype_reg.d.next = bit_cast::<16, 32>(self.word.q.val());
             }
-            if self.address.val() == self.a_front_lo.val() {
-                self.front_lo.d.next = self.wdata.val();
+            if self.at.q.val() == self.a_front_lo.val() {
+                self.front_lo.d.next = self.word.q.val();
             }
-            if self.address.val() == self.a_front_hi.val() {
-                self.front_hi.d.next = self.wdata.val() & self.m_mac.val();
+            if self.at.q.val() == self.a_front_hi.val() {
+                self.front_hi.d.next = self.word.q.val() & self.m_mac.val();
             }
-            if self.address.val() == self.a_front_vlan.val() {
-                self.front_vid.d.next = self.wdata.val() & self.m_vlan.val();
+            if self.at.q.val() == self.a_front_vlan.val() {
+                self.front_vid.d.next = self.word.q.val() & self.m_vlan.val();
             }
-            if self.address.val() == self.a_back_lo.val() {
-                self.back_lo.d.next = self.wdata.val();
+            if self.at.q.val() == self.a_back_lo.val() {
+                self.back_lo.d.next = self.word.q.val();
             }
-            if self.address.val() == self.a_back_hi.val() {
-                self.back_hi.d.next = self.wdata.val() & self.m_mac.val();
+            if self.at.q.val() == self.a_back_hi.val() {
+                self.back_hi.d.next = self.word.q.val() & self.m_mac.val();
             }
-            if self.address.val() == self.a_back_vlan.val() {
-                self.back_vid.d.next = self.wdata.val() & self.m_vlan.val();
+            if self.at.q.val() == self.a_back_vlan.val() {
+                self.back_vid.d.next = self.word.q.val() & self.m_vlan.val();
             }
-            if self.address.val() == self.a_key0.val() {
-                self.key0.d.next = self.wdata.val();
+            if self.at.q.val() == self.a_key0.val() {
+                self.key0.d.next = self.word.q.val();
             }
-            if self.address.val() == self.a_key1.val() {
-                self.key1.d.next = self.wdata.val();
+            if self.at.q.val() == self.a_key1.val() {
+                self.key1.d.next = self.word.q.val();
             }
-            if self.address.val() == self.a_key2.val() {
-                self.key2.d.next = self.wdata.val();
+            if self.at.q.val() == self.a_key2.val() {
+                self.key2.d.next = self.word.q.val();
             }
-            if self.address.val() == self.a_key3.val() {
-                self.key3.d.next = self.wdata.val() & self.m_bit.val();
+            if self.at.q.val() == self.a_key3.val() {
+                self.key3.d.next = self.word.q.val() & self.m_bit.val();
             }
-            if self.address.val() == self.a_value.val() {
-                self.value_reg.d.next = self.wdata.val();
+            if self.at.q.val() == self.a_value.val() {
+                self.value_reg.d.next = self.word.q.val();
             }
-            if self.address.val() == self.a_dest_ip.val() {
-                self.dest_ip.d.next = self.wdata.val();
+            if self.at.q.val() == self.a_dest_ip.val() {
+                self.dest_ip.d.next = self.word.q.val();
             }
-            if self.address.val() == self.a_dest_port.val() {
-                self.dest_port.d.next = self.wdata.val() & self.m_dest.val();
+            if self.at.q.val() == self.a_dest_port.val() {
+                self.dest_port.d.next = self.word.q.val() & self.m_dest.val();
             }
-            if self.address.val() == self.a_neighbour_lo.val() {
-                self.neighbour_lo.d.next = self.wdata.val();
+            if self.at.q.val() == self.a_neighbour_lo.val() {
+                self.neighbour_lo.d.next = self.word.q.val();
             }
-            if self.address.val() == self.a_neighbour_hi.val() {
-                self.neighbour_hi.d.next = self.wdata.val() & self.m_mac.val();
+            if self.at.q.val() == self.a_neighbour_hi.val() {
+                self.neighbour_hi.d.next = self.word.q.val() & self.m_mac.val();
             }
-            if self.address.val() == self.a_commit_dest.val() {
-                self.commit.d.next = self.wdata.val();
+            if self.at.q.val() == self.a_commit_dest.val() {
+                self.commit.d.next = self.word.q.val();
                 self.strobe_dest.d.next = true;
             }
-            if self.address.val() == self.a_commit_neighbour.val() {
-                self.commit.d.next = self.wdata.val();
+            if self.at.q.val() == self.a_commit_neighbour.val() {
+                self.commit.d.next = self.word.q.val();
                 self.strobe_neighbour.d.next = true;
             }
-            if self.address.val() == self.a_reforward.val() {
-                self.reforward_reg.d.next = bit_cast::<16, 32>(self.wdata.val());
+            if self.at.q.val() == self.a_reforward.val() {
+                self.reforward_reg.d.next = bit_cast::<16, 32>(self.word.q.val());
             }
-            if self.address.val() == self.a_select.val() {
-                self.commit.d.next = self.wdata.val();
+            if self.at.q.val() == self.a_select.val() {
+                self.commit.d.next = self.word.q.val();
                 self.strobe_select.d.next = true;
                 self.pending_select.d.next = true;
                 self.ack_reg.d.next = false;
             }
-            if self.address.val() == self.a_commit_forward.val() {
-                self.commit.d.next = self.wdata.val();
+            if self.at.q.val() == self.a_commit_forward.val() {
+                self.commit.d.next = self.word.q.val();
                 self.pending_forward.d.next = true;
                 self.ack_reg.d.next = false;
             }
-            if self.address.val() == self.a_commit_endpoint.val() {
-                self.commit.d.next = self.wdata.val();
+            if self.at.q.val() == self.a_commit_endpoint.val() {
+                self.commit.d.next = self.word.q.val();
                 self.pending_endpoint.d.next = true;
                 self.ack_reg.d.next = false;
             }
@@ -515,6 +554,11 @@ impl<const W: usize> Logic for Registers<W> {
             self.strobe_neighbour.d.next = false;
             self.strobe_select.d.next = false;
             self.pending_select.d.next = false;
+            self.reads.d.next = false;
+            self.looks.d.next = false;
+            self.front_come.d.next = false;
+            self.back_come.d.next = false;
+            self.writes.d.next = false;
             self.reforward_reg.d.next = self.v_reforward.val();
             self.ack_reg.d.next = false;
         }

@@ -123,7 +123,7 @@ block! {
         back_tx_count: Counter<32, 64>,
         sweep: DFF<Bits<11>>,
         swept: Signal<Local, Bit>,
-        hold: Signal<Local, Bit>,
+        hold: DFF<Bit>,
     }
 }
 
@@ -165,8 +165,8 @@ impl Logic for Card {
             back_rx_count,
             back_tx_count
         );
-        // a reset lasts until every table is empty
-        dff_setup!(self, clock, sweep);
+        // a reset lasts until every table is empty; a register, for all that hangs on it
+        dff_setup!(self, clock, sweep, hold);
         self.swept.next = self.sweep.q.val().get_bit(10);
         if !self.swept.val() {
             self.sweep.d.next = self.sweep.q.val() + 1;
@@ -174,43 +174,43 @@ impl Logic for Card {
         if self.reset.val() {
             self.sweep.d.next = 0.into();
         }
-        self.hold.next = self.reset.val() | !self.swept.val();
-        self.ready.next = self.swept.val();
+        self.hold.d.next = self.reset.val() | !self.swept.val();
+        self.ready.next = !self.hold.q.val();
         self.classify.sweep.next = !self.swept.val();
         self.classify.sweep_slot.next = bit_cast::<12, 11>(self.sweep.q.val());
         self.entries.sweep.next = !self.swept.val();
         self.entries.sweep_slot.next = bit_cast::<12, 11>(self.sweep.q.val());
-        self.entries.reset.next = self.hold.val();
-        self.events.reset.next = self.hold.val();
-        self.rate.reset.next = self.hold.val();
-        self.registers.reset.next = self.hold.val();
-        self.front_rx.reset.next = self.hold.val();
-        self.back_rx.reset.next = self.hold.val();
-        self.classify.reset.next = self.hold.val();
-        self.front_verdicts.reset.next = self.hold.val();
-        self.back_verdicts.reset.next = self.hold.val();
-        self.front_details.reset.next = self.hold.val();
-        self.back_details.reset.next = self.hold.val();
-        self.front_route.reset.next = self.hold.val();
-        self.back_route.reset.next = self.hold.val();
-        self.front_fwd.reset.next = self.hold.val();
-        self.front_routes.reset.next = self.hold.val();
-        self.back_fwd.reset.next = self.hold.val();
-        self.back_routes.reset.next = self.hold.val();
-        self.forward.reset.next = self.hold.val();
-        self.front_host.reset.next = self.hold.val();
-        self.back_host.reset.next = self.hold.val();
-        self.back_control.reset.next = self.hold.val();
-        self.host_arbiter.reset.next = self.hold.val();
-        self.front_sends.reset.next = self.hold.val();
-        self.back_sends.reset.next = self.hold.val();
-        self.back_arbiter.reset.next = self.hold.val();
-        self.front_outcomes.reset.next = self.hold.val();
-        self.back_outcomes.reset.next = self.hold.val();
-        self.front_rx_count.reset.next = self.hold.val();
-        self.front_tx_count.reset.next = self.hold.val();
-        self.back_rx_count.reset.next = self.hold.val();
-        self.back_tx_count.reset.next = self.hold.val();
+        self.entries.reset.next = self.hold.q.val();
+        self.events.reset.next = self.hold.q.val();
+        self.rate.reset.next = self.hold.q.val();
+        self.registers.reset.next = self.hold.q.val();
+        self.front_rx.reset.next = self.hold.q.val();
+        self.back_rx.reset.next = self.hold.q.val();
+        self.classify.reset.next = self.hold.q.val();
+        self.front_verdicts.reset.next = self.hold.q.val();
+        self.back_verdicts.reset.next = self.hold.q.val();
+        self.front_details.reset.next = self.hold.q.val();
+        self.back_details.reset.next = self.hold.q.val();
+        self.front_route.reset.next = self.hold.q.val();
+        self.back_route.reset.next = self.hold.q.val();
+        self.front_fwd.reset.next = self.hold.q.val();
+        self.front_routes.reset.next = self.hold.q.val();
+        self.back_fwd.reset.next = self.hold.q.val();
+        self.back_routes.reset.next = self.hold.q.val();
+        self.forward.reset.next = self.hold.q.val();
+        self.front_host.reset.next = self.hold.q.val();
+        self.back_host.reset.next = self.hold.q.val();
+        self.back_control.reset.next = self.hold.q.val();
+        self.host_arbiter.reset.next = self.hold.q.val();
+        self.front_sends.reset.next = self.hold.q.val();
+        self.back_sends.reset.next = self.hold.q.val();
+        self.back_arbiter.reset.next = self.hold.q.val();
+        self.front_outcomes.reset.next = self.hold.q.val();
+        self.back_outcomes.reset.next = self.hold.q.val();
+        self.front_rx_count.reset.next = self.hold.q.val();
+        self.front_tx_count.reset.next = self.hold.q.val();
+        self.back_rx_count.reset.next = self.hold.q.val();
+        self.back_tx_count.reset.next = self.hold.q.val();
 
         // registers
         self.registers.address.next = self.reg_address.val();
@@ -242,8 +242,8 @@ impl Logic for Card {
         self.front_in.tlast.next = self.front_rx_tlast.val();
         self.front_in.tuser.next = self.front_rx_tuser.val();
         self.front_rx.s_beat.next = self.front_in.beat.val();
-        self.front_rx.s_valid.next = self.front_rx_tvalid.val() & self.swept.val();
-        self.front_rx_tready.next = self.front_rx.s_ready.val() & self.swept.val();
+        self.front_rx.s_valid.next = self.front_rx_tvalid.val() & !self.hold.q.val();
+        self.front_rx_tready.next = self.front_rx.s_ready.val() & !self.hold.q.val();
         self.front_rx.mac.next = self.registers.front_mac.val();
         self.front_rx.promiscuous.next = self.registers.front_promiscuous.val();
         self.front_rx.ethertype.next = self.registers.ethertype.val();
@@ -253,7 +253,7 @@ impl Logic for Card {
         self.front_rx.beat_read.next = self.front_route.take.val();
         self.front_rx.tail_read.next = self.front_route.take_last.val();
         self.front_rx_count.strobe.next =
-            self.front_rx_tvalid.val() & self.front_rx.s_ready.val() & self.swept.val() & self.front_rx_tlast.val();
+            self.front_rx_tvalid.val() & self.front_rx.s_ready.val() & !self.hold.q.val() & self.front_rx_tlast.val();
         self.registers.front_rx.next = self.front_rx_count.value.val();
         self.registers.front_tx.next = self.front_tx_count.value.val();
 
@@ -262,8 +262,8 @@ impl Logic for Card {
         self.back_in.tlast.next = self.back_rx_tlast.val();
         self.back_in.tuser.next = self.back_rx_tuser.val();
         self.back_rx.s_beat.next = self.back_in.beat.val();
-        self.back_rx.s_valid.next = self.back_rx_tvalid.val() & self.swept.val();
-        self.back_rx_tready.next = self.back_rx.s_ready.val() & self.swept.val();
+        self.back_rx.s_valid.next = self.back_rx_tvalid.val() & !self.hold.q.val();
+        self.back_rx_tready.next = self.back_rx.s_ready.val() & !self.hold.q.val();
         self.back_rx.mac.next = self.registers.back_mac.val();
         self.back_rx.promiscuous.next = self.registers.back_promiscuous.val();
         self.back_rx.ethertype.next = self.registers.ethertype.val();
@@ -273,7 +273,7 @@ impl Logic for Card {
         self.back_rx.beat_read.next = self.back_route.take.val();
         self.back_rx.tail_read.next = self.back_route.take_last.val();
         self.back_rx_count.strobe.next =
-            self.back_rx_tvalid.val() & self.back_rx.s_ready.val() & self.swept.val() & self.back_rx_tlast.val();
+            self.back_rx_tvalid.val() & self.back_rx.s_ready.val() & !self.hold.q.val() & self.back_rx_tlast.val();
         self.registers.back_rx.next = self.back_rx_count.value.val();
         self.registers.back_tx.next = self.back_tx_count.value.val();
 
@@ -430,8 +430,8 @@ impl Logic for Card {
         self.front_send_frames.next = self.front_sends.held.val();
         self.front_sends.s_beat.next = self.front_host_in.beat.val();
         self.front_sends.s_checksum.next = self.front_send_checksum.val();
-        self.front_sends.s_valid.next = self.front_send_tvalid.val() & self.swept.val();
-        self.front_send_tready.next = self.front_sends.s_ready.val() & self.swept.val();
+        self.front_sends.s_valid.next = self.front_send_tvalid.val() & !self.hold.q.val();
+        self.front_send_tready.next = self.front_sends.s_ready.val() & !self.hold.q.val();
         self.back_host_in.tdata.next = self.back_send_tdata.val();
         self.back_host_in.tkeep.next = self.back_send_tkeep.val();
         self.back_host_in.tlast.next = self.back_send_tlast.val();
@@ -440,8 +440,8 @@ impl Logic for Card {
         self.back_send_frames.next = self.back_sends.held.val();
         self.back_sends.s_beat.next = self.back_host_in.beat.val();
         self.back_sends.s_checksum.next = self.back_send_checksum.val();
-        self.back_sends.s_valid.next = self.back_send_tvalid.val() & self.swept.val();
-        self.back_send_tready.next = self.back_sends.s_ready.val() & self.swept.val();
+        self.back_sends.s_valid.next = self.back_send_tvalid.val() & !self.hold.q.val();
+        self.back_send_tready.next = self.back_sends.s_ready.val() & !self.hold.q.val();
         self.back_arbiter.a_beat.next = self.forward.m_beat.val();
         self.back_arbiter.a_meta.next = 0.into();
         self.back_arbiter.a_valid.next = self.forward.m_valid.val();

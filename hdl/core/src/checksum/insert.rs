@@ -1,6 +1,6 @@
 //! The host's frames on their way to a wire: whole, and with the checksum that their descriptor asks for.
 use crate::parse::{ByteRev, LaneSum};
-use crate::stream::{Beat, FrameFifo};
+use crate::stream::{Beat, FrameFifo, Slice};
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -57,12 +57,8 @@ block! {
         once: DFF<Bits<17>>,
         check: DFF<Bits<16>>,
         // on its way out: the beat, whether it takes the sum, the sum in wire order and its lane
-        out: DFF<Beat>,
-        here: DFF<Bit>,
-        word: DFF<Bits<16>>,
-        lane: DFF<Bits<2>>,
-        full: DFF<Bit>,
-        go: Signal<Local, Bit>,
+        slice: Slice<Bits<18>>,
+        word: Signal<Local, Bits<16>>,
         fire: Signal<Local, Bit>,
         flags: Signal<Local, Bits<2>>,
         from: Signal<Local, Bits<8>>,
@@ -92,9 +88,9 @@ impl Logic for Insert {
         dff_setup!(
             self, clock, number, beat1, beat2, beat3, beat4, beat5, beat6, beat7, flags1, flags2, flags3, flags4,
             flags5, flags6, flags7, place1, number1, lane2, lane3, lane4, lane5, lane6, lane7, data1, mask1, first1,
-            once, check, out, here, word, lane, full
+            once, check
         );
-        clock!(self, clock, lanes, frames);
+        clock!(self, clock, lanes, frames, slice);
         self.frames.reset.next = self.reset.val();
 
         self.s_ready.next = self.frames.room.val();
@@ -186,20 +182,18 @@ impl Logic for Insert {
         self.frames.meta_in.next =
             (bit_cast::<18, 2>(self.lane7.q.val()) << 16) | bit_cast::<18, 16>(self.check.q.val());
 
-        self.go.next = self.m_ready.val() | !self.full.q.val();
-        self.frames.m_ready.next = self.go.val();
-        if self.go.val() {
-            self.full.d.next = self.frames.m_valid.val();
-            self.out.d.next = self.frames.m_beat.val();
-            self.word.d.next = (bit_cast::<16, 8>(self.frames.m_meta.val().get_bits::<8>(0)) << 8)
-                | bit_cast::<16, 8>(self.frames.m_meta.val().get_bits::<8>(8));
-            self.lane.d.next = self.frames.m_meta.val().get_bits::<2>(16);
-            self.here.d.next = self.frames.m_beat.val().user;
-            self.out.d.next.user = false;
-        }
+        self.slice.reset.next = self.reset.val();
+        self.slice.s_beat.next = self.frames.m_beat.val();
+        self.slice.s_meta.next = self.frames.m_meta.val();
+        self.slice.s_valid.next = self.frames.m_valid.val();
+        self.frames.m_ready.next = self.slice.s_ready.val();
+        self.slice.m_ready.next = self.m_ready.val();
+        // `user` says that the beat holds the checksum
+        self.word.next = (bit_cast::<16, 8>(self.slice.m_meta.val().get_bits::<8>(0)) << 8)
+            | bit_cast::<16, 8>(self.slice.m_meta.val().get_bits::<8>(8));
         self.takes.next = 0.into();
-        if self.here.q.val() {
-            self.takes.next = self.c_first.val() << self.lane.q.val();
+        if self.slice.m_beat.val().user {
+            self.takes.next = self.c_first.val() << self.slice.m_meta.val().get_bits::<2>(16);
         }
         self.hole.next = 0.into();
         self.words.next = 0.into();
@@ -208,12 +202,13 @@ impl Logic for Insert {
             if self.takes.val().get_bit(3 - i) {
                 self.hole.next = self.hole.val() | self.c_word.val();
             }
-            self.words.next = (self.words.val() << 16) | bit_cast::<64, 16>(self.word.q.val());
+            self.words.next = (self.words.val() << 16) | bit_cast::<64, 16>(self.word.val());
         }
-        self.o.next = self.out.q.val();
-        self.o.next.data = (self.out.q.val().data & !self.hole.val()) | (self.words.val() & self.hole.val());
+        self.o.next = self.slice.m_beat.val();
+        self.o.next.user = false;
+        self.o.next.data = (self.slice.m_beat.val().data & !self.hole.val()) | (self.words.val() & self.hole.val());
         self.m_beat.next = self.o.val();
-        self.m_valid.next = self.full.q.val();
+        self.m_valid.next = self.slice.m_valid.val();
         if self.reset.val() {
             self.number.d.next = 0.into();
             self.flags1.d.next = 0.into();
@@ -223,7 +218,6 @@ impl Logic for Insert {
             self.flags5.d.next = 0.into();
             self.flags6.d.next = 0.into();
             self.flags7.d.next = 0.into();
-            self.full.d.next = false;
         }
     }
 }

@@ -13,6 +13,7 @@ block! {
         pub reset: Signal<In, Bit>,
         pub select: Signal<In, Bit>,
         pub address: Signal<In, Bits<6>>,
+        /// Holds for a cycle after the access.
         pub wdata: Signal<In, Bits<32>>,
         pub write: Signal<In, Bit>,
         /// Zero unless selected; a cycle after the access.
@@ -34,6 +35,7 @@ block! {
         pub stopped: Signal<Out, Bit>,
         regs: DFF<Settings>,
         why: DFF<Bits<2>>,
+        turns: DFF<Bit>, // the control register was written in the last cycle
         begin: DFF<Bit>, // enabled, but work of before is still under way
         starting: DFF<Bit>,
         stopped_reg: DFF<Bit>,
@@ -65,7 +67,7 @@ block! {
 impl Logic for Control {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, regs, why, begin, starting, stopped_reg, failed, data);
+        dff_setup!(self, clock, regs, why, turns, begin, starting, stopped_reg, failed, data);
         self.act.next = self.select.val() & self.write.val();
         self.s.next = self.regs.q.val();
         self.r.next = 0.into();
@@ -127,23 +129,24 @@ impl Logic for Control {
             self.why.d.next = self.error.val();
             self.stopped_reg.d.next = true;
         }
-        if self.act.val() {
-            if self.address.val() == self.a_control.val() {
-                self.s.next.enable = self.now_enable.val();
-                if !self.regs.q.val().enable {
-                    self.s.next.size = self.wdata.val().get_bits::<4>(8);
-                    if self.now_enable.val() {
-                        self.s.next.tail = 0.into();
-                        self.begin.d.next = true;
-                        self.failed.d.next = 0.into();
-                        self.why.d.next = 0.into();
-                        if !self.size_ok.val() {
-                            self.why.d.next = self.c_size.val();
-                            self.stopped_reg.d.next = true;
-                        }
+        self.turns.d.next = self.act.val() & (self.address.val() == self.a_control.val());
+        if self.turns.q.val() {
+            self.s.next.enable = self.now_enable.val();
+            if !self.regs.q.val().enable {
+                self.s.next.size = self.wdata.val().get_bits::<4>(8);
+                if self.now_enable.val() {
+                    self.s.next.tail = 0.into();
+                    self.begin.d.next = true;
+                    self.failed.d.next = 0.into();
+                    self.why.d.next = 0.into();
+                    if !self.size_ok.val() {
+                        self.why.d.next = self.c_size.val();
+                        self.stopped_reg.d.next = true;
                     }
                 }
             }
+        }
+        if self.act.val() {
             if self.address.val() == self.a_descriptors_lo.val() {
                 self.s.next.descriptors =
                     (self.regs.q.val().descriptors & !self.c_low.val()) | bit_cast::<64, 32>(self.wdata.val());
@@ -183,6 +186,7 @@ impl Logic for Control {
             self.s.next.moderation = 0.into();
             self.regs.d.next = self.s.val();
             self.why.d.next = 0.into();
+            self.turns.d.next = false;
             self.begin.d.next = false;
             self.starting.d.next = false;
             self.stopped_reg.d.next = false;

@@ -107,6 +107,9 @@ block! {
         picked: DFF<Bits<8>>,
         offset: DFF<Bits<6>>,
         word: DFF<Bits<32>>,
+        puts: DFF<Bit>,
+        ended: DFF<Bit>, // a write that an interrupt announces
+        ended_vector: DFF<Bits<3>>,
         which: Signal<Local, Bits<8>>,
         more: Signal<Local, Bits<32>>,
         one: Signal<Local, Beat>,
@@ -125,7 +128,7 @@ block! {
 impl Logic for Host {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, error_moderation, picked, offset, word, ack_reg, extra);
+        dff_setup!(self, clock, error_moderation, picked, offset, word, puts, ended, ended_vector, ack_reg, extra);
         clock!(
             self,
             clock,
@@ -208,6 +211,7 @@ impl Logic for Host {
         }
         self.offset.d.next = self.address.val().get_bits::<6>(0);
         self.word.d.next = self.wdata.val();
+        self.puts.d.next = self.write.val();
         self.ack_reg.d.next = self.picked.q.val().any();
         self.more.next = 0.into();
         if self.address.val().get_bits::<9>(0) == 0 {
@@ -218,7 +222,7 @@ impl Logic for Host {
         }
         if self.which.val().get_bit(5) & (self.address.val().get_bits::<6>(0) == self.a_moderation.val()) {
             self.more.next = bit_cast::<32, 16>(self.error_moderation.q.val());
-            if self.picked.q.val().get_bit(5) & self.write.val() {
+            if self.picked.q.val().get_bit(5) & self.puts.q.val() {
                 self.error_moderation.d.next = self.word.q.val().get_bits::<16>(0);
             }
         }
@@ -226,7 +230,7 @@ impl Logic for Host {
         self.receive_control.select.next = self.picked.q.val().get_bit(0);
         self.receive_control.address.next = self.offset.q.val();
         self.receive_control.wdata.next = self.word.q.val();
-        self.receive_control.write.next = self.write.val();
+        self.receive_control.write.next = self.puts.q.val();
         self.receive_control.head.next = self.receive_done.head.val();
         self.receive_done.settings.next = self.receive_control.settings.val();
         self.receive_done.start.next = self.receive_control.start.val();
@@ -234,7 +238,7 @@ impl Logic for Host {
         self.control_control.select.next = self.picked.q.val().get_bit(1);
         self.control_control.address.next = self.offset.q.val();
         self.control_control.wdata.next = self.word.q.val();
-        self.control_control.write.next = self.write.val();
+        self.control_control.write.next = self.puts.q.val();
         self.control_control.head.next = self.control_done.head.val();
         self.control_done.settings.next = self.control_control.settings.val();
         self.control_done.start.next = self.control_control.start.val();
@@ -242,7 +246,7 @@ impl Logic for Host {
         self.event_control.select.next = self.picked.q.val().get_bit(2);
         self.event_control.address.next = self.offset.q.val();
         self.event_control.wdata.next = self.word.q.val();
-        self.event_control.write.next = self.write.val();
+        self.event_control.write.next = self.puts.q.val();
         self.event_control.head.next = self.event_done.head.val();
         self.event_done.settings.next = self.event_control.settings.val();
         self.event_done.start.next = self.event_control.start.val();
@@ -250,7 +254,7 @@ impl Logic for Host {
         self.front_control.select.next = self.picked.q.val().get_bit(3);
         self.front_control.address.next = self.offset.q.val();
         self.front_control.wdata.next = self.word.q.val();
-        self.front_control.write.next = self.write.val();
+        self.front_control.write.next = self.puts.q.val();
         self.front_control.head.next = self.front_done.head.val();
         self.front_done.settings.next = self.front_control.settings.val();
         self.front_done.start.next = self.front_control.start.val();
@@ -258,7 +262,7 @@ impl Logic for Host {
         self.back_control.select.next = self.picked.q.val().get_bit(4);
         self.back_control.address.next = self.offset.q.val();
         self.back_control.wdata.next = self.word.q.val();
-        self.back_control.write.next = self.write.val();
+        self.back_control.write.next = self.puts.q.val();
         self.back_control.head.next = self.back_done.head.val();
         self.back_done.settings.next = self.back_control.settings.val();
         self.back_done.start.next = self.back_control.start.val();
@@ -479,8 +483,10 @@ impl Logic for Host {
         // an interrupt is due when the completions that it announces have been handed over
         self.ends.next = self.writes.m_valid.val() & self.write_ready.val() & self.writes.m_beat.val().last;
         self.raise.next = 0.into();
-        if self.ends.val() & self.writes.m_meta.val().notify {
-            self.raise.next = self.c_raise.val() << self.writes.m_meta.val().vector;
+        self.ended.d.next = self.ends.val() & self.writes.m_meta.val().notify;
+        self.ended_vector.d.next = self.writes.m_meta.val().vector;
+        if self.ended.q.val() {
+            self.raise.next = self.c_raise.val() << self.ended_vector.q.val();
         }
         self.interrupts.raise.next = self.raise.val();
         if self.raise_error.val() {
@@ -550,6 +556,7 @@ impl Logic for Host {
         if self.reset.val() {
             self.error_moderation.d.next = 0.into();
             self.picked.d.next = 0.into();
+            self.ended.d.next = false;
             self.ack_reg.d.next = false;
         }
     }

@@ -51,10 +51,10 @@ block! {
         error_reg: DFF<Bits<2>>,
         // a cycle behind what they say
         open: DFF<Bits<16>>,
+        most: DFF<Bits<16>>,
         over: DFF<Bit>,
         space: DFF<Bit>,
         settled: DFF<Bits<2>>,
-        most: Signal<Local, Bits<16>>,
         index: Signal<Local, Bits<16>>,
         run_left: Signal<Local, Bits<4>>,
         amount: Signal<Local, Bits<4>>,
@@ -74,7 +74,7 @@ impl Logic for Ring {
     fn update(&mut self) {
         dff_setup!(
             self, clock, fetched, ahead, arrived, used, since, next, next_valid, more, loaded, half, low, asking,
-            request, count, error_reg, open, over, space, settled
+            request, count, error_reg, open, most, over, space, settled
         );
         clock!(self, clock, fifo);
         self.fifo.reset.next = self.reset.val() | self.start.val();
@@ -83,8 +83,8 @@ impl Logic for Ring {
         // doorbell: at most a ring's length ahead of what is done, and not behind what was fetched
         self.ring.next = self.c_one.val() << self.settings.val().size;
         self.open.d.next = self.settings.val().tail - self.fetched.q.val();
-        self.most.next = self.settings.val().tail - self.head.val();
-        self.over.d.next = (bit_cast::<17, 16>(self.most.val()) > self.ring.val())
+        self.most.d.next = self.settings.val().tail - self.head.val();
+        self.over.d.next = (bit_cast::<17, 16>(self.most.q.val()) > self.ring.val())
             | (bit_cast::<17, 16>(self.open.q.val()) > self.ring.val());
         if self.run.val() & self.over.q.val() & self.settled.q.val().all() {
             self.error_reg.d.next = self.c_doorbell.val();

@@ -2,6 +2,7 @@
 use super::{Complete, Errors, Read, Receive, Send, Write};
 use crate::stream::{Beat, Slice, ToAxis};
 use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
 
 block! {
     /// `docs/host-interface.md` has the picture. Offsets 0x600 to 0x6ff are answered here, all others on `bus_*`.
@@ -63,23 +64,31 @@ block! {
         reader: Read,
         // between the writer's steps and the choice of a TLP
         written: Slice<Bits<12>>,
+        // between the read buffer's place and who takes its data
+        fetched: Slice<Bits<3>>,
         send: Send,
         to_axis: ToAxis,
+        // an access on its way out
+        writes: DFF<Bit>,
+        reads: DFF<Bit>,
         causes: Signal<Local, Bits<9>>,
         ours: Signal<Local, Bit>,
+        others: Signal<Local, Bit>,
     }
 }
 
 impl Logic for Engine {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, receive, complete, errors, writer, written, reader, send);
+        dff_setup!(self, clock, writes, reads);
+        clock!(self, clock, receive, complete, errors, writer, written, reader, fetched, send);
         self.receive.reset.next = self.reset.val();
         self.complete.reset.next = self.reset.val();
         self.errors.reset.next = self.reset.val();
         self.writer.reset.next = self.reset.val();
         self.reader.reset.next = self.reset.val();
         self.written.reset.next = self.reset.val();
+        self.fetched.reset.next = self.reset.val();
         self.send.reset.next = self.reset.val();
 
         // TLPs in
@@ -107,8 +116,11 @@ impl Logic for Engine {
         self.errors.wdata.next = self.complete.wdata.val();
         self.errors.write.next = self.complete.write.val();
         self.errors.read.next = self.complete.read.val();
-        self.bus_write.next = self.complete.write.val() & !self.errors.mine.val();
-        self.bus_read.next = self.complete.read.val() & !self.errors.mine.val();
+        self.others.next = !self.errors.mine.val() & !self.bus_ack.val();
+        self.writes.d.next = self.complete.write.val() & self.others.val();
+        self.reads.d.next = self.complete.read.val() & self.others.val();
+        self.bus_write.next = self.writes.q.val();
+        self.bus_read.next = self.reads.q.val();
         self.complete.rdata.next = self.bus_rdata.val();
         if self.ours.val() {
             self.complete.rdata.next = self.errors.rdata.val();
@@ -165,10 +177,14 @@ impl Logic for Engine {
         self.reader.client.next = self.read_client.val();
         self.reader.s_valid.next = self.read_valid.val();
         self.read_ready.next = self.reader.s_ready.val();
-        self.data_beat.next = self.reader.d_beat.val();
-        self.data_client.next = self.reader.d_client.val();
-        self.data_valid.next = self.reader.d_valid.val();
-        self.reader.d_ready.next = self.data_ready.val();
+        self.fetched.s_beat.next = self.reader.d_beat.val();
+        self.fetched.s_meta.next = self.reader.d_client.val();
+        self.fetched.s_valid.next = self.reader.d_valid.val();
+        self.reader.d_ready.next = self.fetched.s_ready.val();
+        self.data_beat.next = self.fetched.m_beat.val();
+        self.data_client.next = self.fetched.m_meta.val();
+        self.data_valid.next = self.fetched.m_valid.val();
+        self.fetched.m_ready.next = self.data_ready.val();
 
         // TLPs out
         self.send.master.next = self.cfg_master.val();
@@ -199,5 +215,9 @@ impl Logic for Engine {
         self.tx_tlast.next = self.to_axis.tlast.val();
         self.tx_tvalid.next = self.send.m_valid.val();
         self.send.m_ready.next = self.tx_tready.val();
+        if self.reset.val() {
+            self.writes.d.next = false;
+            self.reads.d.next = false;
+        }
     }
 }

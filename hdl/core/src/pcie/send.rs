@@ -116,25 +116,25 @@ impl Logic for Send {
         if self.owner.q.val() == 0 {
             if self.c_ok.q.val() & self.c_seen.q.val() & !(self.c_behind.q.val() & self.master.val()) {
                 self.pick.next = 3.into();
-                self.start.next = self.go.val();
+                self.start.next = true;
             } else if self.n_ok.q.val()
                 & self.n_seen.q.val()
                 & !self.n_behind.q.val()
                 & !(self.p_ok.q.val() & self.read_last.q.val())
             {
                 self.pick.next = 2.into();
-                self.start.next = self.go.val();
+                self.start.next = true;
             } else if self.p_ok.q.val() {
                 self.pick.next = 1.into();
-                self.start.next = self.go.val();
+                self.start.next = true;
             }
         }
-        self.p_ready.next = self.go.val() & (self.pick.val() == 1);
-        self.n_ready.next = self.go.val() & (self.pick.val() == 2);
-        self.c_ready.next = self.go.val() & (self.pick.val() == 3);
+        self.p_ready.next = self.go.val() & (self.owner.q.val() == 1);
+        self.n_ready.next = self.go.val() & (self.owner.q.val() == 2);
+        self.c_ready.next = self.go.val() & (self.owner.q.val() == 3);
         self.taken.next = self.p_beat.val();
         self.take.next = false;
-        match self.pick.val().index() {
+        match self.owner.q.val().index() {
             1 => {
                 self.take.next = self.go.val() & self.p_valid.val();
             }

@@ -1,4 +1,4 @@
-//! Two streams into one, a frame at a time, in turn when both wait.
+//! Two streams into one, a frame at a time, in turn when both wait. A first frame of `b` waits a cycle, one of `a` none.
 use super::{Beat, Slice};
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
@@ -22,8 +22,7 @@ block! {
         pub m_ready: Signal<In, Bit>,
         slice: Slice<M>,
         busy: DFF<Bit>,
-        owner: DFF<Bit>, // true: b has, or had last, the output
-        pick: Signal<Local, Bit>,
+        owner: DFF<Bit>, // true: b has the output
     }
 }
 
@@ -33,24 +32,26 @@ impl<M: Synth> Logic for Arbiter<M> {
         dff_setup!(self, clock, busy, owner);
         clock!(self, clock, slice);
         self.slice.reset.next = self.reset.val();
-        self.pick.next = self.owner.q.val();
-        if !self.busy.q.val() {
-            // b when a does not want it, or when a had it last
-            self.pick.next = self.b_valid.val() & (!self.a_valid.val() | !self.owner.q.val());
-        }
-        self.a_ready.next = self.slice.s_ready.val() & !self.pick.val();
-        self.b_ready.next = self.slice.s_ready.val() & self.pick.val();
+        self.a_ready.next = self.slice.s_ready.val() & !self.owner.q.val();
+        self.b_ready.next = self.slice.s_ready.val() & self.owner.q.val();
         self.slice.s_beat.next = self.a_beat.val();
         self.slice.s_meta.next = self.a_meta.val();
         self.slice.s_valid.next = self.a_valid.val();
-        if self.pick.val() {
+        if self.owner.q.val() {
             self.slice.s_beat.next = self.b_beat.val();
             self.slice.s_meta.next = self.b_meta.val();
             self.slice.s_valid.next = self.b_valid.val();
         }
         if self.slice.s_valid.val() & self.slice.s_ready.val() {
-            self.owner.d.next = self.pick.val();
             self.busy.d.next = !self.slice.s_beat.val().last;
+        }
+        // after a frame the other's turn if it waits; an idle output is a's, unless b alone wants it
+        if self.slice.s_valid.val() {
+            if self.slice.s_ready.val() & self.slice.s_beat.val().last {
+                self.owner.d.next = !self.owner.q.val() & self.b_valid.val() | self.owner.q.val() & !self.a_valid.val();
+            }
+        } else if !self.busy.q.val() {
+            self.owner.d.next = !self.owner.q.val() & self.b_valid.val();
         }
         self.m_beat.next = self.slice.m_beat.val();
         self.m_meta.next = self.slice.m_meta.val();
@@ -58,6 +59,7 @@ impl<M: Synth> Logic for Arbiter<M> {
         self.slice.m_ready.next = self.m_ready.val();
         if self.reset.val() {
             self.busy.d.next = false;
+            self.owner.d.next = false;
         }
     }
 }

@@ -20,7 +20,7 @@ block! {
         pub overflow: Signal<Out, Bit>,
         /// Eight more beats, each perhaps a frame, fit.
         pub room: Signal<Out, Bit>,
-        /// Beats, the open frame's included, and whole frames.
+        /// Beats, the open frame's included and one that was just taken, and whole frames.
         pub level: Signal<Out, Bits<LW>>,
         pub whole: Signal<Out, Bits<6>>,
         pub m_beat: Signal<Out, Beat>,
@@ -36,6 +36,7 @@ block! {
         full_word: DFF<Bit>,
         spilt: DFF<Bit>,
         crowded: DFF<Bit>, // 31 frames
+        full: DFF<Bit>,    // or no place
         // beats in it, and those of whole frames
         used: DFF<Bits<LW>>,
         held: DFF<Bits<LW>>,
@@ -49,6 +50,7 @@ block! {
         fits: Signal<Local, Bit>,
         over: Signal<Local, Bit>,
         pop: Signal<Local, Bit>,
+        popped: DFF<Bit>, // it comes late: the counts see it a cycle later
         c_depth: Constant<Bits<LW>> = 1u64 << AW,
         c_less: Constant<Bits<LW>> = (1u64 << LW) - 1,
         c_last: Constant<Bits<LW>> = (1u64 << AW) - 1,
@@ -59,13 +61,13 @@ block! {
 impl<M: Synth, const AW: usize, const LW: usize> Logic for FrameFifo<M, AW, LW> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, wr, start, rd, rd_more, full_word, spilt, crowded, used, held);
+        dff_setup!(self, clock, wr, start, rd, rd_more, full_word, spilt, crowded, full, used, held, popped);
         clock!(self, clock, metas);
         self.metas.reset.next = self.reset.val();
         self.ram.clock.next = self.clock.val();
 
         // the greatest levels: the depth, and 31
-        self.fits.next = ((self.used.q.val() & self.c_depth.val()) == 0) & !self.crowded.q.val();
+        self.fits.next = !self.full.q.val();
         self.over.next = self.spilt.q.val() | (self.write.val() & !self.fits.val());
         self.overflow.next = self.over.val();
         self.level.next = self.used.q.val();
@@ -80,14 +82,15 @@ impl<M: Synth, const AW: usize, const LW: usize> Logic for FrameFifo<M, AW, LW> 
         self.wr_next.next = self.wr.q.val();
         self.step.next = 0.into();
         self.back.next = 0.into();
-        if self.pop.val() {
+        self.popped.d.next = self.pop.val();
+        if self.popped.q.val() {
             self.step.next = self.c_less.val();
             self.back.next = self.c_less.val();
         }
         if self.put.val() {
             self.wr_next.next = self.wr.q.val() + 1;
             self.step.next = 1.into();
-            if self.pop.val() {
+            if self.popped.q.val() {
                 self.step.next = 0.into();
             }
         }
@@ -122,6 +125,7 @@ impl<M: Synth, const AW: usize, const LW: usize> Logic for FrameFifo<M, AW, LW> 
         if self.metas.write.val() ^ self.metas.read.val() {
             self.crowded.d.next = self.metas.write.val() & (self.metas.level.val() == 30);
         }
+        self.full.d.next = ((self.used.d.val() & self.c_depth.val()) != 0) | self.crowded.d.val();
         self.rd_next.next = self.rd.q.val();
         self.full_word.d.next = self.rd.q.val() != self.start.q.val();
         if self.pop.val() {
@@ -138,6 +142,8 @@ impl<M: Synth, const AW: usize, const LW: usize> Logic for FrameFifo<M, AW, LW> 
             self.full_word.d.next = false;
             self.spilt.d.next = false;
             self.crowded.d.next = false;
+            self.full.d.next = false;
+            self.popped.d.next = false;
             self.used.d.next = 0.into();
             self.held.d.next = 0.into();
         }

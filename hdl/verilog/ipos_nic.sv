@@ -18161,9 +18161,9 @@ module ipos_nic (
     front_outlet_close = closing_q;
     back_outlet_close = closing_q;
     pcie_outlet_close = closing_q;
-    card_reset = resets_q;
-    held_d = resets_q | (~card_ready);
-    hold_d = (resets_d | held_d) | held_q;
+    card_reset = resets_d;
+    held_d = resets_d | (~card_ready);
+    hold_d = held_d | held_q;
     host_reset = held_q;
     engine_reset = held_q;
     flr_done = ((~hold_q) & (~pending_q)) & (~flr);

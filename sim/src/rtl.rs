@@ -137,6 +137,7 @@ impl<F: Fabric> FabricCard<F> {
         self.checksums = Default::default();
         self.events.clear();
         self.model.reset(true);
+        self.tick(); // taken into a register, then it holds
         self.tick();
         self.model.reset(false);
         self.tx = Default::default(); // of a frame that was on its way out, too

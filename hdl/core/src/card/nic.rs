@@ -99,9 +99,9 @@ impl Logic for Nic {
         self.front_outlet.close.next = self.closing.q.val();
         self.back_outlet.close.next = self.closing.q.val();
         self.pcie_outlet.close.next = self.closing.q.val();
-        self.card.reset.next = self.resets.q.val();
-        self.held.d.next = self.resets.q.val() | !self.card.ready.val();
-        self.hold.d.next = self.resets.d.val() | self.held.d.val() | self.held.q.val();
+        self.card.reset.next = self.resets.d.val();
+        self.held.d.next = self.resets.d.val() | !self.card.ready.val();
+        self.hold.d.next = self.held.d.val() | self.held.q.val();
         self.host.reset.next = self.held.q.val();
         self.engine.reset.next = self.held.q.val();
         self.flr_done.next = !self.hold.q.val() & !self.pending.q.val() & !self.flr.val();

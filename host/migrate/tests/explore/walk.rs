@@ -1,5 +1,6 @@
 //! Random schedules, far beyond the depth that can be searched.
 
+use ipos_migrate::protocol::Protocol;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -23,8 +24,10 @@ fn walk(seed: u64, deaths: bool) -> u64 {
         lag: up_to(3),
         audit: up_to(2),
         ahead: if seed % 2 == 1 { 6 } else { 0 },
+        ordered: false,
     };
-    let mut world = World::new(2 + usize::from(up_to(1)), left);
+    let protocol = if seed % 4 < 2 { Protocol::Tcp } else { Protocol::Udp };
+    let mut world = World::new(2 + usize::from(up_to(1)), protocol, left);
     let (mut path, mut length) = (Vec::new(), 0);
     while world.broken.is_none() {
         let steps = world.steps();

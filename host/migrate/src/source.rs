@@ -243,14 +243,11 @@ impl Source {
         }
     }
 
-    /// Something failed here, or the application has changed its mind. `No` effect once committed.
+    /// Something failed here, or the application has changed its mind. No effect once the destination may own.
     pub fn give_up(&mut self, failure: Failure, now: Time, out: &mut Out) -> Keep {
-        if !self.owns() {
-            return Keep::Yes;
-        }
-        if self.plain.is_some() && matches!(self.phase, Phase::Transferring { .. }) {
-            self.phase = Phase::HandingOver;
-            out.push_back(Action::HandOver(self.id));
+        // a peer of the plain format owns as soon as it has 01
+        let said = self.plain.is_some() && matches!(self.phase, Phase::Transferring { .. } | Phase::HandingOver);
+        if !self.owns() || said {
             return Keep::Yes;
         }
         out.push_back(Action::Failed(self.id, failure));
@@ -268,6 +265,11 @@ impl Source {
         if let Phase::Transferring { hold_until, .. } = &self.phase
             && now >= *hold_until
         {
+            if self.plain.is_some() {
+                self.phase = Phase::HandingOver;
+                out.push_back(Action::HandOver(self.id));
+                return Keep::Yes;
+            }
             return self.give_up(Failure::Held, now, out);
         }
         if let Phase::Copying { until } = &self.phase

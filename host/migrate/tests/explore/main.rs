@@ -6,17 +6,17 @@ mod shell;
 mod walk;
 mod world;
 
-use ipos_migrate::protocol::Protocol::{self, Tcp, Udp};
 use search::Search;
+use world::Kind::{self, PlainTcp, PlainUdp, Tcp, Udp};
 use world::{Budget, World};
 
-fn explore(name: &str, nodes: usize, protocol: Protocol, budget: Budget) {
-    let search = move || Search::default().run(World::new(nodes, protocol, budget));
+fn explore(name: &str, nodes: usize, kind: Kind, budget: Budget) {
+    let search = move || Search::default().run(World::new(nodes, kind, budget));
     // a schedule is as deep as the stack
     let found = std::thread::Builder::new().stack_size(1 << 30).spawn(search).unwrap().join().unwrap();
     let (states, Search { transitions, ends, deepest, broken, .. }) = (found.states(), &found);
     eprintln!(
-        "{name}: {nodes} nodes, {protocol:?}, {budget:?}: {states} states, {transitions} steps, {ends} ends, depth {deepest}"
+        "{name}: {nodes} nodes, {kind:?}, {budget:?}: {states} states, {transitions} steps, {ends} ends, depth {deepest}"
     );
     if let Some(broken) = broken {
         panic!("{name}: {broken}");
@@ -123,4 +123,19 @@ fn a_flow_outlives_processes_but_not_its_owner() {
     explore("a flow and a restart", 2, Udp, b);
     let b = Budget { moves: 1, crash: 1, early: 1, packets, ..Budget::default() };
     explore("a flow and a crash", 2, Udp, b);
+}
+
+#[test]
+fn peers_of_the_plain_format() {
+    // one move at a time: what it repeats may not be told from the next
+    for kind in [PlainTcp, PlainUdp] {
+        let b = Budget { moves: 1, packets: 2, loss: 1, repeat: 1, early: 1, fail: 1, ..Budget::default() };
+        explore("plain, one move", 2, kind, b);
+        let b = Budget { moves: 2, packets: 2, loss: 1, lag: 1, ..Budget::default() };
+        explore("plain, there and back", 2, kind, b);
+        let b = Budget { moves: 2, packets: 2, lag: 1, close: 1, ..Budget::default() };
+        explore("plain, to its end", 2, kind, b);
+    }
+    let b = Budget { moves: 2, packets: 2, loss: 1, early: 2, ordered: true, ..Budget::default() };
+    explore("plain, there and back in order", 2, PlainTcp, b);
 }

@@ -200,7 +200,7 @@ impl World {
         let gone: Vec<_> = held.chain(node.backlog.take()).chain(waiting.iter().copied().filter(|_| lost)).collect();
         self.died |= lost || (prepared.is_some() && !elsewhere);
         self.dead_copy = prepared.or(self.dead_copy);
-        (node.core, node.outgoing, node.reserved) = (core(n, count, self.now), None, None);
+        (node.core, node.outgoing, node.reserved) = (core(n, count, self.kind, self.now), None, None);
         (node.entry, node.fenced, node.quiet, node.away, node.frozen_at) = (Entry::Miss, false, false, None, None);
         let now = self.now;
         match node.noted {
@@ -219,7 +219,8 @@ impl World {
 
     /// What must be true when nothing is under way and no timer runs.
     pub fn check_end(&mut self) {
-        if self.died {
+        // nobody tells a plain home of an end: its entry goes when it is not used
+        if self.died || (self.client.closed && self.kind.is_plain()) {
             self.settle();
         }
         let nodes = &self.nodes;
@@ -248,7 +249,9 @@ impl World {
         let text = format!("{:?}", node.core);
         let empty = ["sources", "destinations", "flows", "notices", "searches"];
         let moves = empty.iter().all(|of| text.contains(&format!(" {of}: {{}}")));
-        let rest = node.entry == node.away.map_or(Entry::Miss, Entry::To) && node.unread.is_empty();
+        // without the entry the node itself passes packets on
+        let entry = node.entry == Entry::Miss || Some(node.entry) == node.away.map(Entry::To);
+        let rest = entry && node.unread.is_empty();
         let apart = n == HOME || (node.away.is_none() && !node.fenced);
         let known = n == HOME || owns || (node.core.known(&flow).is_none() && node.noted.is_none());
         self.rule(moves, "a move, a notice or a search is remembered for ever");
@@ -283,7 +286,7 @@ impl World {
 
     fn audit(&mut self) {
         let now = self.now;
-        self.nodes[HOME].core.audit(self.flow, now);
+        self.nodes[HOME].core.idle(self.flow, now);
         self.act(HOME);
     }
 }

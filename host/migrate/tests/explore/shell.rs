@@ -3,7 +3,7 @@
 use ipos_migrate::codec::Packet;
 use ipos_migrate::protocol::{Action, Endpoint, Failure, Flow, Message, MoveId, PeerId, Protocol, Reason, Tcb};
 
-use crate::world::{Content, Entry, Frame, HOME, Held, Note, Socket, World, node_of};
+use crate::world::{Content, Entry, Frame, HOME, Held, Kind, Note, Socket, World, node_of};
 
 /// Of a receive queue: what goes ahead of the freeze, and what is left for it.
 const COPIED: u8 = 9;
@@ -18,7 +18,8 @@ impl World {
                     // the wire format of an acknowledgement has no room for it
                     let service = (message != Message::Acknowledge).then_some(flow.service);
                     let Flow { protocol, client, .. } = flow;
-                    let packet = Packet { protocol, client, owner, service, epoch: id.epoch, message };
+                    let epoch = if self.kind.is_plain() { 0 } else { id.epoch };
+                    let packet = Packet { protocol, client, owner, service, epoch, message };
                     self.put(Frame { from: n, to: node_of(n, id.peer), content: Content::Control(packet) });
                 }
                 Action::Copy(id) => self.copy(n, id),
@@ -31,14 +32,20 @@ impl World {
                 }
                 Action::Failed(id, failure) => self.failed(n, id, failure),
                 Action::Reserve { id, .. } => self.reserve(n, id),
-                Action::Prepare { id, streams, .. } => {
+                Action::Prepare { id, streams, endpoint, .. } => {
                     let fails = std::mem::take(&mut self.failing);
                     let whole = streams[0].is_empty() || streams[0] == [COPIED, UNCOPIED];
                     self.rule(whole, "a queue is not what it was");
-                    let state = <[u8; 2]>::try_from(&streams[2][..]);
-                    self.rule(state.is_ok(), "the application's state is not what it was");
+                    let received = match (self.kind.is_plain(), &endpoint, &streams[2][..]) {
+                        (true, Endpoint::Tcp(tcb), []) => Some(tcb.rcv_nxt as u16),
+                        // nothing travels: its applications know what they must from elsewhere
+                        (true, Endpoint::Udp, []) => Some(self.client.acked),
+                        (false, _, state) => state.try_into().ok().map(u16::from_le_bytes),
+                        _ => None,
+                    };
+                    self.rule(received.is_some(), "the application's state is not what it was");
+                    let received = received.unwrap_or(0);
                     if !fails {
-                        let received = u16::from_le_bytes(state.unwrap_or_default());
                         self.nodes[n].prepared = Some((id, Socket { received, given: false, frozen: true }));
                     }
                     let result = if fails { Err(Reason::Unsupported) } else { Ok(()) };
@@ -111,10 +118,15 @@ impl World {
         let Some(socket) = &mut node.socket else { return };
         socket.frozen = true;
         node.frozen_at = Some(now);
-        let state = socket.received.to_le_bytes().to_vec();
+        let (received, plain) = (socket.received, self.kind.is_plain());
+        let state = if plain { Vec::new() } else { received.to_le_bytes().to_vec() };
         // a byte has come since
         let rest = if std::mem::take(&mut node.copied) { vec![UNCOPIED] } else { Vec::new() };
-        let tcb = Tcb { rcv_nxt: 2 * rest.len() as u32, ..Tcb::default() };
+        let tcb = if plain {
+            Tcb { rcv_nxt: received.into(), copied_seq: received.into(), ..Tcb::default() }
+        } else {
+            Tcb { rcv_nxt: 2 * rest.len() as u32, ..Tcb::default() }
+        };
         let endpoint = match self.flow.protocol {
             Protocol::Tcp => Endpoint::Tcp(Box::new(tcb)),
             Protocol::Udp => Endpoint::Udp,
@@ -124,7 +136,8 @@ impl World {
 
     fn hand_over(&mut self, n: usize, id: MoveId) {
         let now = self.now;
-        if std::mem::take(&mut self.failing) {
+        let fails = std::mem::take(&mut self.failing);
+        if fails && !self.kind.is_plain() {
             return self.nodes[n].core.give_up(id, Failure::Local, now);
         }
         self.died |= self.dead_copy == Some(id.epoch);
@@ -132,7 +145,8 @@ impl World {
         let node = &mut self.nodes[n];
         let (socket, hold, late) = (node.socket.take(), node.hold.take(), std::mem::take(&mut node.unread));
         node.frozen_at = None;
-        (node.entry, node.away, node.noted) = (Entry::To(to), Some(to), Some(Note::Away(to, id.epoch)));
+        node.entry = if fails { Entry::Miss } else { Entry::To(to) };
+        (node.away, node.noted) = (Some(to), Some(Note::Away(to, id.epoch)));
         node.core.handed_over(id, now);
         self.rule(socket.is_some_and(|s| s.frozen), "handed over what was not frozen");
         let late = late.into_iter().map(|byte| Held { byte, from: Some(n) });
@@ -214,8 +228,9 @@ impl World {
     /// An application at `n` wants its connection at `to`.
     pub fn start(&mut self, n: usize, peer: PeerId) {
         let (now, wall) = (self.now, self.now.as_micros() as u64);
-        let ahead = u32::from(self.left.ahead > 0 && !self.is_udp());
-        if let Ok(id) = self.nodes[n].core.start(now, wall, peer, self.flow, [ahead, 0, 2]) {
+        let ahead = u32::from(self.left.ahead > 0 && self.kind == Kind::Tcp);
+        let state = if self.kind.is_plain() { 0 } else { 2 };
+        if let Ok(id) = self.nodes[n].core.start(now, wall, peer, self.flow, [ahead, 0, state]) {
             self.left.ahead = self.left.ahead.saturating_sub(1);
             let node = &mut self.nodes[n];
             (node.outgoing, node.copied) = (Some(id), false);

@@ -1,11 +1,10 @@
 //! Random schedules, far beyond the depth that can be searched.
 
-use ipos_migrate::protocol::Protocol;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::search::Step;
-use crate::world::{Budget, World};
+use crate::world::{Budget, Kind, World};
 
 /// Follows one schedule to its end; returns its length. Panics at a broken rule.
 fn walk(seed: u64, deaths: bool) -> u64 {
@@ -26,8 +25,8 @@ fn walk(seed: u64, deaths: bool) -> u64 {
         ahead: if seed % 2 == 1 { 6 } else { 0 },
         ordered: false,
     };
-    let protocol = if seed % 4 < 2 { Protocol::Tcp } else { Protocol::Udp };
-    let mut world = World::new(2 + usize::from(up_to(1)), protocol, left);
+    let kind = if seed % 4 < 2 { Kind::Tcp } else { Kind::Udp };
+    let mut world = World::new(2 + usize::from(up_to(1)), kind, left);
     let (mut path, mut length) = (Vec::new(), 0);
     while world.broken.is_none() {
         let steps = world.steps();

@@ -2,7 +2,6 @@
 //! hold every message until the schedule delivers, repeats or drops it. Nothing here shares code
 //! with the protocol: sockets are a set of accepted bytes or datagrams, cards one entry.
 
-use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
@@ -142,8 +141,29 @@ pub struct Budget {
     pub ordered: bool,
 }
 
+/// What moves, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    Tcp,
+    Udp,
+    /// Between peers of the plain format.
+    PlainTcp,
+    PlainUdp,
+}
+
+impl Kind {
+    pub fn is_udp(self) -> bool {
+        matches!(self, Kind::Udp | Kind::PlainUdp)
+    }
+
+    pub fn is_plain(self) -> bool {
+        matches!(self, Kind::PlainTcp | Kind::PlainUdp)
+    }
+}
+
 #[derive(Clone, Debug, Hash)]
 pub struct World {
+    pub kind: Kind,
     pub flow: Flow,
     pub now: Duration,
     pub nodes: Vec<Node>,
@@ -160,11 +180,11 @@ pub struct World {
     pub broken: Option<&'static str>,
 }
 
-pub fn core(node: usize, nodes: usize, born: Duration) -> Migrator {
+pub fn core(node: usize, nodes: usize, kind: Kind, born: Duration) -> Migrator {
     Migrator::new(Config {
         back_ip: back(node),
         peers: (0..nodes).filter(|o| *o != node).map(back).collect(),
-        plain: BTreeSet::new(),
+        plain: (0..nodes - 1).filter(|_| kind.is_plain()).map(PeerId).collect(),
         services: vec![Service { address: SERVICE, home: (node != HOME).then(|| peer_of(node, HOME)) }],
         move_bytes: 1 << 20,
         ahead_bytes: 1,
@@ -174,9 +194,9 @@ pub fn core(node: usize, nodes: usize, born: Duration) -> Migrator {
 
 impl World {
     /// `nodes` servers; the connection begins at its home.
-    pub fn new(nodes: usize, protocol: Protocol, left: Budget) -> Self {
+    pub fn new(nodes: usize, kind: Kind, left: Budget) -> Self {
         let node = |n| Node {
-            core: core(n, nodes, Duration::ZERO),
+            core: core(n, nodes, kind, Duration::ZERO),
             entry: Entry::Miss,
             socket: (n == HOME).then_some(Socket { received: 0, given: false, frozen: false }),
             prepared: None,
@@ -192,7 +212,9 @@ impl World {
             noted: None,
             backlog: None,
         };
+        let protocol = if kind.is_udp() { Protocol::Udp } else { Protocol::Tcp };
         World {
+            kind,
             flow: Flow { protocol, client: CLIENT, service: SERVICE },
             now: Duration::from_secs(1),
             nodes: (0..nodes).map(node).collect(),
@@ -207,7 +229,8 @@ impl World {
     }
 
     pub fn owner(&self) -> Option<usize> {
-        self.nodes.iter().position(|n| n.socket.is_some())
+        let live = self.nodes.iter().position(|n| n.socket.is_some_and(|s| !s.frozen));
+        live.or_else(|| self.nodes.iter().position(|n| n.socket.is_some()))
     }
 
     pub fn rule(&mut self, holds: bool, text: &'static str) {
@@ -217,7 +240,7 @@ impl World {
     }
 
     pub fn is_udp(&self) -> bool {
-        self.flow.protocol == Protocol::Udp
+        self.kind.is_udp()
     }
 
     /// Nobody can get this datagram any more; of TCP it comes again.
@@ -333,7 +356,9 @@ impl World {
 
     /// What must be true in every state.
     pub fn check(&mut self) {
-        let owners = self.nodes.iter().filter(|n| n.socket.is_some()).count();
+        // a plain peer owns before its acknowledgement comes: what is frozen for it never thaws
+        let owns = |s: Socket| !(s.frozen && self.kind.is_plain());
+        let owners = self.nodes.iter().filter(|n| n.socket.is_some_and(owns)).count();
         self.rule(owners <= 1, "two owners");
         let acked = self.client.acked;
         let behind = self.nodes.iter().any(|n| n.socket.is_some_and(|s| !s.frozen && acked & !s.received != 0));

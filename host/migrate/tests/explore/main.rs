@@ -106,6 +106,8 @@ fn flows_in_chains_and_their_ends() {
     explore("chains of a flow", 3, Udp, b);
     let b = Budget { moves: 2, packets, close: 1, repeat: 1, ..Budget::default() };
     explore("a flow ends", 3, Udp, b);
+    let b = Budget { moves: by_hand("IPOS_MOVES", 2), packets, fail: 1, ..Budget::default() };
+    explore("a flow comes back or does not", 3, Udp, b);
 }
 
 #[test]
@@ -127,7 +129,7 @@ fn a_flow_outlives_processes_but_not_its_owner() {
 
 #[test]
 fn peers_of_the_plain_format() {
-    // one move at a time: what it repeats may not be told from the next
+    // what is repeated or late when the connection has moved on or ended can't be told from a new one
     for kind in [PlainTcp, PlainUdp] {
         let b = Budget { moves: 1, packets: 2, loss: 1, repeat: 1, early: 1, fail: 1, ..Budget::default() };
         explore("plain, one move", 2, kind, b);

@@ -101,9 +101,7 @@ impl World {
             Step::Lose(i) => {
                 self.left.loss -= 1;
                 let frame = self.wire.remove(i);
-                if let Content::Front(byte) | Content::Forwarded(byte) = frame.content {
-                    self.lost(byte);
-                }
+                self.lost_with(&frame);
             }
             Step::Timer(n) => {
                 if !self.wire.is_empty() {
@@ -165,6 +163,7 @@ impl World {
                 }
             }
         }
+        // else the order of the wire is no order
         if self.left.ordered {
             self.wire.sort_by_key(|f| (f.from, f.to));
         } else {

@@ -250,6 +250,12 @@ impl World {
         }
     }
 
+    pub fn lost_with(&mut self, frame: &Frame) {
+        if let Content::Front(byte) | Content::Forwarded(byte) = frame.content {
+            self.lost(byte);
+        }
+    }
+
     /// The client says something: the byte that is not acknowledged yet, or a new datagram.
     pub fn say(&mut self) -> u8 {
         let byte = if self.is_udp() { self.client.sent } else { self.client.acked.count_ones() as u8 };

@@ -256,6 +256,10 @@ fn what_was_said_is_not_given_up() {
     // the hold is full
     core.give_up(id, Failure::Held, NOW);
     assert_eq!(actions(&mut core), []);
+    // the node ends
+    let mut ending = core.clone();
+    ending.give_up(id, Failure::Local, NOW);
+    assert_eq!(actions(&mut ending), [Action::HandOver(id)]);
     core.receive(PLAIN, packet(Message::Acknowledge, 2), NOW);
     assert_eq!(actions(&mut core), [Action::HandOver(id)]);
     core.give_up(id, Failure::Local, NOW);

@@ -60,7 +60,8 @@ impl World {
             if left.restart > 0 {
                 steps.push(Step::Restart(n));
             }
-            if left.fail > 0 && node.outgoing.is_some() {
+            // of a plain peer's only the end of a node does so: it hands over what may not be built yet
+            if left.fail > 0 && node.outgoing.is_some() && !self.kind.is_plain() {
                 steps.push(Step::GiveUp(n));
             }
         }

@@ -155,7 +155,7 @@ impl Destination {
         match (&mut self.phase, message) {
             (Phase::Refused { reason, until }, m) => {
                 // an answer to an answer would go on for ever
-                if self.plain.is_none() && !matches!(m, Message::Refuse(_) | Message::Commit { answer: true }) {
+                if !matches!(m, Message::Refuse(_) | Message::Commit { answer: true }) {
                     let reason = *reason;
                     *until = now + LINGER;
                     self.send(Message::Refuse(reason), out);
@@ -164,10 +164,6 @@ impl Destination {
             (Phase::Live { until }, Message::Commit { answer: false }) => {
                 *until = now + LINGER;
                 self.send(Message::Commit { answer: true }, out);
-            }
-            // it has not come
-            (Phase::Live { .. }, Message::Connection(_)) if self.plain.is_some() => {
-                self.send(Message::Acknowledge, out)
             }
             (Phase::Live { .. }, _) => {}
             (_, Message::Cancel) => self.abandon(Reason::Cancelled, now, out),

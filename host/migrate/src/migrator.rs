@@ -209,7 +209,8 @@ impl Migrator {
         }
     }
 
-    /// Gives a move up at its source, if it has not committed. [`Action::Failed`] follows.
+    /// Gives a move up at its source, if it has not committed. [`Action::Failed`] follows; if a peer of the plain format has been
+    /// told, it is handed over instead, or, if the hold is full, goes on.
     pub fn give_up(&mut self, id: MoveId, failure: Failure, now: Time) {
         if let Some(source) = self.sources.get_mut(&id) {
             let keep = source.give_up(failure, now, &mut self.out);

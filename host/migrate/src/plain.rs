@@ -1,7 +1,7 @@
 //! Peers of the plain format: 01 and 03 without trailer, and nothing else.
 //!
 //! Without an epoch a move is told by its tuple, so there is one at a time, and a delayed 01 can't be told from a new one once
-//! the old move is forgotten. Such peers are not asked and not told anything: they would not understand.
+//! the connection has left again or ended. Such peers are not asked and not told anything: they would not understand.
 
 use std::net::SocketAddrV4;
 
@@ -46,15 +46,22 @@ impl Migrator {
     }
 
     fn connection(&mut self, peer: PeerId, flow: Flow, owner: SocketAddrV4, endpoint: Endpoint, now: Time) {
-        // a repetition, as long as the connection is here; else it was refused or has left, and comes (again)
-        let here = self.here.contains_key(&flow);
+        // a repetition, however late: the move itself may be forgotten by now
+        if let Some(epoch) = self.here.get(&flow).copied() {
+            let id = MoveId { peer, client: flow.client, epoch };
+            self.out.push_back(Action::Send { id, flow, owner, message: Message::Acknowledge });
+            return;
+        }
         for id in self.moves_of(&flow).into_iter().filter(|id| id.peer == peer) {
-            let Some(destination) = self.destinations.get_mut(&id) else { continue };
-            if here || destination.is_pending() {
-                destination.message(Message::Connection(Ok(endpoint)), now, &mut self.out);
-                return;
+            // the peer can send only what it owns: an earlier move to it has succeeded
+            if self.sources.get(&id).is_some_and(Source::is_committed) {
+                self.out.push_back(Action::Done(id));
+                self.settle_source(id, Keep::No);
             }
-            self.settle_destination(id, Keep::No);
+            // an earlier one from it was refused, or the connection has left since
+            if self.destinations.get(&id).is_some_and(|d| !d.is_pending()) {
+                self.settle_destination(id, Keep::No);
+            }
         }
         let bare = match &endpoint {
             Endpoint::Tcp(tcb) => tcb.receive_queue_len() == 0 && tcb.send_queue_len() == 0 && tcb.application_len == 0,

@@ -181,7 +181,8 @@ pub enum Action {
     /// [`frozen`](crate::Migrator::frozen) or [`give_up`](crate::Migrator::give_up).
     Freeze(MoveId),
     /// Source: install the forward entry, close the socket silently, pass on what was held.
-    /// Answered by [`handed_over`](crate::Migrator::handed_over) or [`give_up`](crate::Migrator::give_up).
+    /// Answered by [`handed_over`](crate::Migrator::handed_over) or [`give_up`](crate::Migrator::give_up); a peer of the plain
+    /// format owns already, so nothing can be given up: if the entry can't be installed, the shell passes packets on itself.
     HandOver(MoveId),
     /// Source: the destination is live.
     Done(MoveId),

@@ -161,9 +161,8 @@ impl Source {
                 if let Some((_, acknowledged)) = &mut self.plain {
                     *acknowledged = true;
                 }
-                self.phase = Phase::HandingOver;
                 self.spent = self.sender.take().map(|s| s.into_streams()).unwrap_or_default();
-                out.push_back(Action::HandOver(self.id));
+                self.hand_over(out);
             }
             (Phase::Committed, Message::Commit { answer: true }) => {
                 out.push_back(Action::Done(self.id));
@@ -243,14 +242,22 @@ impl Source {
         }
     }
 
-    /// Something failed here, or the application has changed its mind. `No` effect once committed.
+    fn hand_over(&mut self, out: &mut Out) {
+        self.phase = Phase::HandingOver;
+        out.push_back(Action::HandOver(self.id));
+    }
+
+    /// Something failed here, or the application has changed its mind. No effect once the destination may own.
     pub fn give_up(&mut self, failure: Failure, now: Time, out: &mut Out) -> Keep {
         if !self.owns() {
             return Keep::Yes;
         }
-        if self.plain.is_some() && matches!(self.phase, Phase::Transferring { .. }) {
-            self.phase = Phase::HandingOver;
-            out.push_back(Action::HandOver(self.id));
+        // a peer of the plain format owns as soon as it has 01; a full hold can wait for 03
+        let said = self.plain.is_some() && matches!(self.phase, Phase::Transferring { .. } | Phase::HandingOver);
+        if said {
+            if failure != Failure::Held && !matches!(self.phase, Phase::HandingOver) {
+                self.hand_over(out);
+            }
             return Keep::Yes;
         }
         out.push_back(Action::Failed(self.id, failure));
@@ -268,6 +275,10 @@ impl Source {
         if let Phase::Transferring { hold_until, .. } = &self.phase
             && now >= *hold_until
         {
+            if self.plain.is_some() {
+                self.hand_over(out);
+                return Keep::Yes;
+            }
             return self.give_up(Failure::Held, now, out);
         }
         if let Phase::Copying { until } = &self.phase

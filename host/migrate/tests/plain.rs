@@ -7,7 +7,7 @@ use ipos_abi::wire::trailer::Key;
 use ipos_abi::wire::{Mac, ethernet};
 use ipos_migrate::codec::{Packet, decode, decode_plain, encode, encode_plain};
 use ipos_migrate::protocol::{
-    Action, Endpoint, Failure, Flow, HOLD, Message, MoveId, PeerId, Protocol, Reason, Tcb, Time,
+    Action, Endpoint, Failure, Flow, HOLD, LINGER, Message, MoveId, PeerId, Protocol, Reason, Tcb, Time,
 };
 use ipos_migrate::{Config, Migrator, Service, StartError};
 
@@ -215,4 +215,55 @@ fn what_can_not_be_taken_is_not_acknowledged() {
     core.receive(PLAIN, packet(Message::Connection(Ok(tcb())), 1), NOW);
     let [Action::Reserve { id: second, .. }] = actions(&mut core)[..] else { panic!() };
     assert!(second > id);
+}
+
+#[test]
+fn what_is_here_is_acknowledged_however_late_a_repetition_comes() {
+    let mut core = node(Some(PLAIN));
+    let connection = packet(Message::Connection(Ok(tcb())), 1);
+    core.receive(PLAIN, connection.clone(), NOW);
+    let [Action::Reserve { id, .. }] = actions(&mut core)[..] else { panic!() };
+    core.reserved(id, Ok(()), NOW);
+    core.prepared(id, Ok(()), NOW);
+    actions(&mut core);
+    // the move is forgotten, its source repeats 01 for a minute
+    let late = NOW + LINGER;
+    core.tick(late);
+    assert_eq!(core.deadline(), None);
+    core.receive(PLAIN, connection, late);
+    assert_eq!(said(&mut core), [Message::Acknowledge]);
+}
+
+#[test]
+fn a_connection_that_comes_back_ends_the_move_that_took_it_away() {
+    let (mut core, id) = started();
+    core.frozen(id, tcb(), Default::default(), NOW);
+    core.tick(NOW + HOLD);
+    core.handed_over(id, NOW + HOLD);
+    actions(&mut core);
+    core.receive(PLAIN, packet(Message::Connection(Ok(tcb())), 1), NOW + HOLD);
+    let [Action::Done(done), Action::Reserve { .. }] = actions(&mut core)[..] else { panic!() };
+    assert_eq!(done, id);
+    // else 01, repeated, would be taken for a new connection there
+    assert_eq!(core.deadline(), None);
+}
+
+#[test]
+fn what_was_said_is_not_given_up() {
+    let (mut core, id) = started();
+    core.frozen(id, tcb(), Default::default(), NOW);
+    said(&mut core);
+    // the hold is full
+    core.give_up(id, Failure::Held, NOW);
+    assert_eq!(actions(&mut core), []);
+    // the node ends
+    let mut ending = core.clone();
+    ending.give_up(id, Failure::Local, NOW);
+    assert_eq!(actions(&mut ending), [Action::HandOver(id)]);
+    core.receive(PLAIN, packet(Message::Acknowledge, 2), NOW);
+    assert_eq!(actions(&mut core), [Action::HandOver(id)]);
+    core.give_up(id, Failure::Local, NOW);
+    assert_eq!(actions(&mut core), []);
+    core.handed_over(id, NOW);
+    assert_eq!(actions(&mut core), [Action::Done(id)]);
 }

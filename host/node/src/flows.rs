@@ -44,9 +44,10 @@ impl Hold {
         self.queued.iter().chain(&self.decapsulated).chain(&self.direct)
     }
 
-    /// Only what came from the client directly.
-    pub fn direct(&self) -> impl Iterator<Item = &(Vec<u8>, Transport)> {
-        self.direct.iter()
+    /// The same without what a peer, told by its address on the back network, has sent on.
+    pub fn without(&self, mac: [u8; 6]) -> impl Iterator<Item = &(Vec<u8>, Transport)> {
+        let others = self.decapsulated.iter().filter(move |(frame, _)| frame[6..12] != mac);
+        self.queued.iter().chain(others).chain(&self.direct)
     }
 }
 
@@ -147,5 +148,30 @@ impl Flows {
             !s.is_plain()
         });
         gone
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddrV4};
+
+    use ipos_migrate::protocol::Protocol;
+
+    use super::*;
+
+    #[test]
+    fn what_a_home_sent_on_is_not_what_the_owner_sent_on() {
+        let address = |port| SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
+        let inner = Transport::of(&Flow { protocol: Protocol::Udp, client: address(1), service: address(2) }, 14);
+        let frame = |from: u8| [[0; 6], [from; 6]].concat();
+        let (owner, home, client) = (1, 2, 3);
+        let mut hold = Hold::default();
+        hold.queued(frame(owner), inner);
+        for (from, decapsulated) in [(client, false), (owner, true), (home, true)] {
+            assert!(hold.push(frame(from), inner, decapsulated, 100));
+        }
+        let senders = |frames: Vec<&(Vec<u8>, Transport)>| frames.iter().map(|(f, _)| f[6]).collect::<Vec<_>>();
+        assert_eq!(senders(hold.iter().collect()), [owner, owner, home, client]);
+        assert_eq!(senders(hold.without([owner; 6]).collect()), [owner, home, client]);
     }
 }

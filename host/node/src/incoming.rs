@@ -233,8 +233,8 @@ impl<D: Device> Runner<D> {
             self.nic.endpoint_remove(&flow.key())?;
         }
         if let Some(away) = away {
-            // what a peer sent on is still held by that peer; the rest is passed on as before
-            for (frame, inner) in hold.direct() {
+            // what the owner sent on it still holds; the rest, of a home that sends to here as it did before, is passed on
+            for (frame, inner) in hold.without(self.config.peers[away.owner.0].back_mac) {
                 self.pass_on(frame, inner, away.owner)?;
             }
             self.point(flow, away.owner)?;

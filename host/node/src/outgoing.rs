@@ -267,7 +267,10 @@ impl<D: Device> Runner<D> {
         for (frame, inner) in hold.iter() {
             self.pass_on(frame, inner, id.peer)?;
         }
-        if let Err(e) = self.nic.forward_insert(&flow.key(), self.forward_to(id.peer, flow)) {
+        if self.config.peers[id.peer.0].plain {
+            // it owns already, entry or not
+            self.point(flow, id.peer)?;
+        } else if let Err(e) = self.nic.forward_insert(&flow.key(), self.forward_to(id.peer, flow)) {
             self.flows.entry(flow).hold = Some(hold);
             self.fail_locally(id, e.into());
             return Ok(());

@@ -1,9 +1,9 @@
 //! What a node does for its core, in the order in which `host/node` does it.
 
 use ipos_migrate::codec::Packet;
-use ipos_migrate::protocol::{Action, Endpoint, Failure, Flow, Message, MoveId, PeerId, Reason, Tcb};
+use ipos_migrate::protocol::{Action, Endpoint, Failure, Flow, Message, MoveId, PeerId, Protocol, Reason, Tcb};
 
-use crate::world::{Content, Entry, FLOW, Frame, HOME, Note, Socket, World, node_of};
+use crate::world::{Content, Entry, Frame, HOME, Held, Kind, Note, Socket, World, node_of};
 
 /// Of a receive queue: what goes ahead of the freeze, and what is left for it.
 const COPIED: u8 = 9;
@@ -18,7 +18,8 @@ impl World {
                     // the wire format of an acknowledgement has no room for it
                     let service = (message != Message::Acknowledge).then_some(flow.service);
                     let Flow { protocol, client, .. } = flow;
-                    let packet = Packet { protocol, client, owner, service, epoch: id.epoch, message };
+                    let epoch = if self.kind.is_plain() { 0 } else { id.epoch };
+                    let packet = Packet { protocol, client, owner, service, epoch, message };
                     self.put(Frame { from: n, to: node_of(n, id.peer), content: Content::Control(packet) });
                 }
                 Action::Copy(id) => self.copy(n, id),
@@ -31,12 +32,21 @@ impl World {
                 }
                 Action::Failed(id, failure) => self.failed(n, id, failure),
                 Action::Reserve { id, .. } => self.reserve(n, id),
-                Action::Prepare { id, streams, .. } => {
+                Action::Prepare { id, streams, endpoint, .. } => {
                     let fails = std::mem::take(&mut self.failing);
                     let whole = streams[0].is_empty() || streams[0] == [COPIED, UNCOPIED];
                     self.rule(whole, "a queue is not what it was");
+                    let received = match (self.kind.is_plain(), &endpoint, &streams[2][..]) {
+                        (true, Endpoint::Tcp(tcb), []) => Some(tcb.rcv_nxt as u16),
+                        // nothing travels: its applications know what they must from elsewhere
+                        (true, Endpoint::Udp, []) => Some(self.client.acked),
+                        (false, _, state) => state.try_into().ok().map(u16::from_le_bytes),
+                        _ => None,
+                    };
+                    self.rule(received.is_some(), "the application's state is not what it was");
+                    let received = received.unwrap_or(0);
                     if !fails {
-                        self.nodes[n].prepared = Some((id, Socket { received: streams[2][0], frozen: true }));
+                        self.nodes[n].prepared = Some((id, Socket { received, given: false, frozen: true }));
                     }
                     let result = if fails { Err(Reason::Unsupported) } else { Ok(()) };
                     let now = self.now;
@@ -48,18 +58,19 @@ impl World {
                     let to = node_of(n, to);
                     let node = &mut self.nodes[n];
                     (node.away, node.fenced) = (Some(to), true);
-                    node.noted = node.core.known(&FLOW).map(|epoch| Note::Away(to, epoch));
+                    node.noted = node.core.known(&self.flow).map(|epoch| Note::Away(to, epoch));
                     // while it is held for a move to here, the entry stays as it is
                     if node.reserved.is_none() {
                         node.entry = Entry::To(to);
-                        for byte in node.hold.take().unwrap_or_default() {
-                            self.put(Frame { from: n, to, content: Content::Forwarded(byte) });
-                        }
+                        let hold = node.hold.take().unwrap_or_default();
+                        self.pass_on(n, to, hold);
                     }
                 }
                 Action::Forget(_) => {
                     let node = &mut self.nodes[n];
-                    (node.entry, node.away, node.fenced, node.quiet) = (Entry::Miss, None, false, true);
+                    (node.entry, node.away, node.fenced) = (Entry::Miss, None, false);
+                    // at its home the next datagram begins a new flow
+                    node.quiet = n != HOME || self.flow.protocol == Protocol::Tcp;
                     node.noted = None;
                     node.hold = node.hold.take().filter(|_| node.reserved.is_some());
                 }
@@ -67,12 +78,18 @@ impl World {
                     let node = &mut self.nodes[n];
                     (node.entry, node.away, node.fenced, node.noted) = (Entry::Miss, None, false, None);
                     if node.reserved.is_none() {
-                        for byte in node.hold.take().unwrap_or_default() {
-                            self.deliver(n, byte);
+                        for held in node.hold.take().unwrap_or_default() {
+                            self.deliver(n, held.byte);
                         }
                     }
                 }
             }
+        }
+    }
+
+    fn pass_on(&mut self, n: usize, to: usize, hold: impl IntoIterator<Item = Held>) {
+        for Held { byte, .. } in hold {
+            self.put(Frame { from: n, to, content: Content::Forwarded(byte) });
         }
     }
 
@@ -95,32 +112,45 @@ impl World {
         }
         let node = &mut self.nodes[n];
         (node.entry, node.hold, node.fenced) = (Entry::Host, Some(Vec::new()), true);
+        // datagrams that wait go the way of those that are held
+        let waiting = std::mem::take(&mut node.unread).into_iter().map(|byte| Held { byte, from: Some(n) });
+        node.hold.get_or_insert_default().extend(waiting);
         let Some(socket) = &mut node.socket else { return };
         socket.frozen = true;
         node.frozen_at = Some(now);
-        let state = vec![socket.received];
+        let (received, plain) = (socket.received, self.kind.is_plain());
+        let state = if plain { Vec::new() } else { received.to_le_bytes().to_vec() };
         // a byte has come since
         let rest = if std::mem::take(&mut node.copied) { vec![UNCOPIED] } else { Vec::new() };
-        let tcb = Tcb { rcv_nxt: 2 * rest.len() as u32, ..Tcb::default() };
-        node.core.frozen(id, Endpoint::Tcp(Box::new(tcb)), [rest, Vec::new(), state], now);
+        let tcb = if plain {
+            Tcb { rcv_nxt: received.into(), copied_seq: received.into(), ..Tcb::default() }
+        } else {
+            Tcb { rcv_nxt: 2 * rest.len() as u32, ..Tcb::default() }
+        };
+        let endpoint = match self.flow.protocol {
+            Protocol::Tcp => Endpoint::Tcp(Box::new(tcb)),
+            Protocol::Udp => Endpoint::Udp,
+        };
+        node.core.frozen(id, endpoint, [rest, Vec::new(), state], now);
     }
 
     fn hand_over(&mut self, n: usize, id: MoveId) {
         let now = self.now;
-        if std::mem::take(&mut self.failing) {
+        let fails = std::mem::take(&mut self.failing);
+        if fails && !self.kind.is_plain() {
             return self.nodes[n].core.give_up(id, Failure::Local, now);
         }
         self.died |= self.dead_copy == Some(id.epoch);
         let to = node_of(n, id.peer);
         let node = &mut self.nodes[n];
-        let (socket, hold) = (node.socket.take(), node.hold.take());
+        let (socket, hold, late) = (node.socket.take(), node.hold.take(), std::mem::take(&mut node.unread));
         node.frozen_at = None;
-        (node.entry, node.away, node.noted) = (Entry::To(to), Some(to), Some(Note::Away(to, id.epoch)));
+        node.entry = if fails { Entry::Miss } else { Entry::To(to) };
+        (node.away, node.noted) = (Some(to), Some(Note::Away(to, id.epoch)));
         node.core.handed_over(id, now);
         self.rule(socket.is_some_and(|s| s.frozen), "handed over what was not frozen");
-        for byte in hold.unwrap_or_default() {
-            self.put(Frame { from: n, to, content: Content::Forwarded(byte) });
-        }
+        let late = late.into_iter().map(|byte| Held { byte, from: Some(n) });
+        self.pass_on(n, to, hold.unwrap_or_default().into_iter().chain(late));
     }
 
     fn failed(&mut self, n: usize, id: MoveId, failure: Failure) {
@@ -131,12 +161,18 @@ impl World {
         if matches!(failure, Failure::Unconfirmed | Failure::Lost) {
             return;
         }
-        let Some(socket) = &mut node.socket else { return };
+        let Some(socket) = &mut node.socket else { return self.rule(false, "a failed move took the connection away") };
+        socket.given = false;
+        let mut hold = Vec::new();
         if std::mem::take(&mut socket.frozen) {
             (node.fenced, node.entry, node.frozen_at) = (false, Entry::Miss, None);
-            for byte in node.hold.take().unwrap_or_default() {
-                self.deliver(n, byte);
-            }
+            hold = node.hold.take().unwrap_or_default();
+        }
+        for byte in std::mem::take(&mut node.unread) {
+            self.read(n, byte);
+        }
+        for held in hold {
+            self.deliver(n, held.byte);
         }
     }
 
@@ -168,8 +204,8 @@ impl World {
             Some((prepared, socket)) if prepared == id => node.socket = Some(Socket { frozen: false, ..socket }),
             _ => self.rule(false, "live without a socket"),
         }
-        for byte in hold {
-            self.deliver(n, byte);
+        for held in hold {
+            self.deliver(n, held.byte);
         }
     }
 
@@ -179,23 +215,26 @@ impl World {
             return;
         }
         (node.reserved, node.prepared) = (None, None);
-        let hold = node.hold.take().unwrap_or_default();
+        let (hold, away) = (node.hold.take().unwrap_or_default(), node.away);
         node.entry = node.away.map_or(Entry::Miss, Entry::To);
-        // elsewhere than at the home, what was held came from a peer that holds it, too
-        if let (HOME, Some(to)) = (n, node.away) {
-            for byte in hold {
-                self.put(Frame { from: n, to, content: Content::Forwarded(byte) });
-            }
+        // what the owner sent on it still holds, or it is as late as what `packet` drops
+        if let Some(to) = away {
+            let (late, others): (Vec<_>, Vec<_>) = hold.into_iter().partition(|h| h.from == Some(to));
+            self.pass_on(n, to, others);
+            late.into_iter().for_each(|h| self.lost(h.byte));
         }
     }
 
     /// An application at `n` wants its connection at `to`.
     pub fn start(&mut self, n: usize, peer: PeerId) {
         let (now, wall) = (self.now, self.now.as_micros() as u64);
-        let ahead = u32::from(self.left.ahead > 0);
-        if let Ok(id) = self.nodes[n].core.start(now, wall, peer, FLOW, [ahead, 0, 1]) {
+        let ahead = u32::from(self.left.ahead > 0 && self.kind == Kind::Tcp);
+        let state = if self.kind.is_plain() { 0 } else { 2 };
+        if let Ok(id) = self.nodes[n].core.start(now, wall, peer, self.flow, [ahead, 0, state]) {
             self.left.ahead = self.left.ahead.saturating_sub(1);
-            (self.nodes[n].outgoing, self.nodes[n].copied) = (Some(id), false);
+            let node = &mut self.nodes[n];
+            (node.outgoing, node.copied) = (Some(id), false);
+            node.socket = node.socket.map(|s| Socket { given: true, ..s });
             self.act(n);
         }
     }

@@ -1,8 +1,7 @@
 //! The world around the cores: servers with a kernel and a card each, a client, and networks that
 //! hold every message until the schedule delivers, repeats or drops it. Nothing here shares code
-//! with the protocol: sockets are a number of accepted bytes, cards one entry.
+//! with the protocol: sockets are a set of accepted bytes or datagrams, cards one entry.
 
-use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
@@ -14,7 +13,6 @@ use ipos_migrate::{Config, Migrator, Service};
 pub const HOME: usize = 0;
 pub const CLIENT: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 9), 40_000);
 pub const SERVICE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), 80);
-pub const FLOW: Flow = Flow { protocol: Protocol::Tcp, client: CLIENT, service: SERVICE };
 /// A process can't start in less, nor have begun as many moves, one each microsecond, as the clock does not show.
 pub const RESTART: Duration = Duration::from_millis(1);
 /// Client packets that a server holds before the move is given up.
@@ -41,11 +39,22 @@ pub enum Entry {
     To(usize),
 }
 
-/// A kernel's socket: the client's bytes are numbered, so what was accepted is a count.
+/// A kernel's socket and its application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Socket {
-    pub received: u8,
+    /// The client's bytes that the kernel has accepted, or the datagrams that the application has read: a bit each.
+    pub received: u16,
+    /// The application has given it away to be moved.
+    pub given: bool,
     pub frozen: bool,
+}
+
+/// A packet of the client that is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Held {
+    pub byte: u8,
+    /// The node that has sent it on, or whose socket had it; none: the client.
+    pub from: Option<usize>,
 }
 
 /// What a node has written down about the connection.
@@ -65,7 +74,9 @@ pub struct Node {
     pub outgoing: Option<MoveId>,
     /// The outgoing connection's queues went ahead.
     pub copied: bool,
-    pub hold: Option<Vec<u8>>,
+    pub hold: Option<Vec<Held>>,
+    /// UDP: what the socket has taken since its application stopped to read.
+    pub unread: Vec<u8>,
     /// When the socket was frozen.
     pub frozen_at: Option<Duration>,
     pub away: Option<usize>,
@@ -79,8 +90,13 @@ pub struct Node {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Client {
-    /// Bytes that a server acknowledged: the client has forgotten them.
-    pub acked: u8,
+    /// Bytes that a server acknowledged, which the client has forgotten, or datagrams that were read: a bit each.
+    pub acked: u16,
+    /// UDP: datagrams sent, each once.
+    pub sent: u8,
+    /// Those that a network or a dying process has lost, and those that a network has repeated.
+    pub lost: u16,
+    pub repeated: u16,
     pub reset: bool,
     /// The application closed the connection.
     pub closed: bool,
@@ -121,10 +137,34 @@ pub struct Budget {
     pub audit: u8,
     /// Moves whose queues go ahead of the freeze.
     pub ahead: u8,
+    /// Nothing overtakes on its way from one node to another; then no datagram may overtake another one.
+    pub ordered: bool,
+}
+
+/// What moves, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    Tcp,
+    Udp,
+    /// Between peers of the plain format.
+    PlainTcp,
+    PlainUdp,
+}
+
+impl Kind {
+    pub fn is_udp(self) -> bool {
+        matches!(self, Kind::Udp | Kind::PlainUdp)
+    }
+
+    pub fn is_plain(self) -> bool {
+        matches!(self, Kind::PlainTcp | Kind::PlainUdp)
+    }
 }
 
 #[derive(Clone, Debug, Hash)]
 pub struct World {
+    pub kind: Kind,
+    pub flow: Flow,
     pub now: Duration,
     pub nodes: Vec<Node>,
     pub wire: Vec<Frame>,
@@ -140,11 +180,11 @@ pub struct World {
     pub broken: Option<&'static str>,
 }
 
-pub fn core(node: usize, nodes: usize, born: Duration) -> Migrator {
+pub fn core(node: usize, nodes: usize, kind: Kind, born: Duration) -> Migrator {
     Migrator::new(Config {
         back_ip: back(node),
         peers: (0..nodes).filter(|o| *o != node).map(back).collect(),
-        plain: BTreeSet::new(),
+        plain: (0..nodes - 1).filter(|_| kind.is_plain()).map(PeerId).collect(),
         services: vec![Service { address: SERVICE, home: (node != HOME).then(|| peer_of(node, HOME)) }],
         move_bytes: 1 << 20,
         ahead_bytes: 1,
@@ -154,16 +194,17 @@ pub fn core(node: usize, nodes: usize, born: Duration) -> Migrator {
 
 impl World {
     /// `nodes` servers; the connection begins at its home.
-    pub fn new(nodes: usize, left: Budget) -> Self {
+    pub fn new(nodes: usize, kind: Kind, left: Budget) -> Self {
         let node = |n| Node {
-            core: core(n, nodes, Duration::ZERO),
+            core: core(n, nodes, kind, Duration::ZERO),
             entry: Entry::Miss,
-            socket: (n == HOME).then_some(Socket { received: 0, frozen: false }),
+            socket: (n == HOME).then_some(Socket { received: 0, given: false, frozen: false }),
             prepared: None,
             reserved: None,
             outgoing: None,
             copied: false,
             hold: None,
+            unread: Vec::new(),
             frozen_at: None,
             away: None,
             fenced: false,
@@ -171,7 +212,10 @@ impl World {
             noted: None,
             backlog: None,
         };
+        let protocol = if kind.is_udp() { Protocol::Udp } else { Protocol::Tcp };
         World {
+            kind,
+            flow: Flow { protocol, client: CLIENT, service: SERVICE },
             now: Duration::from_secs(1),
             nodes: (0..nodes).map(node).collect(),
             wire: Vec::new(),
@@ -185,13 +229,39 @@ impl World {
     }
 
     pub fn owner(&self) -> Option<usize> {
-        self.nodes.iter().position(|n| n.socket.is_some())
+        let live = self.nodes.iter().position(|n| n.socket.is_some_and(|s| !s.frozen));
+        live.or_else(|| self.nodes.iter().position(|n| n.socket.is_some()))
     }
 
     pub fn rule(&mut self, holds: bool, text: &'static str) {
         if !holds && self.broken.is_none() {
             self.broken = Some(text);
         }
+    }
+
+    pub fn is_udp(&self) -> bool {
+        self.kind.is_udp()
+    }
+
+    /// Nobody can get this datagram any more; of TCP it comes again.
+    pub fn lost(&mut self, byte: u8) {
+        if self.is_udp() {
+            self.client.lost |= 1 << byte;
+        }
+    }
+
+    pub fn lost_with(&mut self, frame: &Frame) {
+        if let Content::Front(byte) | Content::Forwarded(byte) = frame.content {
+            self.lost(byte);
+        }
+    }
+
+    /// The client says something: the byte that is not acknowledged yet, or a new datagram.
+    pub fn say(&mut self) -> u8 {
+        let byte = if self.is_udp() { self.client.sent } else { self.client.acked.count_ones() as u8 };
+        self.client.sent += u8::from(self.is_udp());
+        self.put(Frame { from: HOME, to: HOME, content: Content::Front(byte) });
+        byte
     }
 
     pub fn put(&mut self, frame: Frame) {
@@ -212,8 +282,14 @@ impl World {
         let node = &mut self.nodes[n];
         if let Some(hold) = &mut node.hold {
             if hold.len() < HOLD {
-                hold.push(byte);
-            } else if let Some(id) = node.outgoing {
+                hold.push(Held { byte, from });
+                // what came by another node was sent earlier
+                hold.sort_by_key(|h| h.from.is_none());
+                return;
+            }
+            let outgoing = node.outgoing;
+            self.lost(byte);
+            if let Some(id) = outgoing {
                 let now = self.now;
                 self.nodes[n].core.give_up(id, protocol::Failure::Held, now);
                 self.act(n);
@@ -221,9 +297,15 @@ impl World {
         } else if let Some(to) = node.away {
             if from != Some(to) {
                 self.put(Frame { from: n, to, content: Content::Forwarded(byte) });
+            } else {
+                // it came so late that the flow has gone back; sent back, it could go in circles
+                self.lost(byte);
             }
         } else if !node.quiet {
             self.deliver(n, byte);
+        } else {
+            // a datagram that comes a minute late is nobody's any more
+            self.lost(byte);
         }
     }
 
@@ -237,19 +319,28 @@ impl World {
         }
     }
 
-    /// The kernel works on a packet: RFC 9293, 3.10.7, as far as a number can follow it.
+    /// The kernel works on a packet: RFC 9293, 3.10.7, as far as a number can follow it. A datagram is read at once by an
+    /// application that has not given its socket away.
     pub fn kernel(&mut self, n: usize, byte: u8) {
+        let udp = self.is_udp();
         let node = &mut self.nodes[n];
         let fenced = node.fenced;
         match &mut node.socket {
+            Some(socket) if udp && socket.given => node.unread.push(byte),
+            Some(_) if udp => self.read(n, byte),
             Some(socket) => {
-                if byte == socket.received {
-                    socket.received += 1;
+                if u32::from(byte) == socket.received.count_ones() {
+                    socket.received |= 1 << byte;
                 }
                 if !fenced {
-                    self.client.acked = self.client.acked.max(socket.received);
+                    self.client.acked |= socket.received;
                 }
             }
+            // the node keeps the old socket for a while, and sends on what the kernel was late with
+            None if fenced && udp => match node.away {
+                Some(to) => self.put(Frame { from: n, to, content: Content::Forwarded(byte) }),
+                None => self.lost(byte),
+            },
             None if fenced => {}
             None => {
                 let (closed, died) = (self.client.closed, self.died);
@@ -259,14 +350,26 @@ impl World {
         }
     }
 
+    /// The application at `n` reads a datagram.
+    pub fn read(&mut self, n: usize, byte: u8) {
+        let Some(socket) = &mut self.nodes[n].socket else { return };
+        let (before, bit) = (socket.received, 1 << byte);
+        socket.received |= bit;
+        self.client.acked |= bit;
+        self.rule(before & bit == 0 || self.client.repeated & bit != 0, "a datagram was delivered twice");
+        self.rule(!self.left.ordered || before < bit, "a datagram overtook another one");
+    }
+
     /// What must be true in every state.
     pub fn check(&mut self) {
-        let owners = self.nodes.iter().filter(|n| n.socket.is_some()).count();
+        // a plain peer owns before its acknowledgement comes: what is frozen for it never thaws
+        let owns = |s: Socket| !(s.frozen && self.kind.is_plain());
+        let owners = self.nodes.iter().filter(|n| n.socket.is_some_and(owns)).count();
         self.rule(owners <= 1, "two owners");
         let acked = self.client.acked;
-        let behind = self.nodes.iter().any(|n| n.socket.is_some_and(|s| !s.frozen && s.received < acked));
+        let behind = self.nodes.iter().any(|n| n.socket.is_some_and(|s| !s.frozen && acked & !s.received != 0));
         let late = self.nodes.iter().any(|n| n.frozen_at.is_some_and(|at| self.now > at + protocol::HOLD + RESTART));
         self.rule(!late, "the client's packets are held for too long");
-        self.rule(!behind, "the owner lacks bytes that the client saw acknowledged");
+        self.rule(!behind, "the owner lacks what the client saw acknowledged or an application has read");
     }
 }

@@ -21,7 +21,7 @@ pub enum Refusal {
     /// No such target.
     #[error("no peer is called {asked:?}; the node knows {known:?}")]
     UnknownPeer {
-        /// The name asked for.
+        /// The name asked for, or how it begins.
         asked: String,
         /// The names it could have been.
         known: Vec<String>,

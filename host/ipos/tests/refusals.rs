@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 
+use ipos::message::{MESSAGE_BYTES, Request, encode};
 use ipos::{Error, Refusal, Stream, Unmovable};
 use rig::{ADDRESS, Rig, expect, run};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -135,5 +136,32 @@ fn a_stream_that_the_server_has_ended_is_refused() {
         let mut got = [0; 5];
         failed.stream.unwrap().read_exact(&mut got).await.unwrap();
         assert_eq!(&got, b"still");
+    });
+}
+
+#[test]
+fn a_name_as_long_as_a_request_is_unknown_like_any_other() {
+    let rig = Rig::new(2);
+    run(async {
+        let mut a = rig.listen(0).await;
+        let mut client = rig.connect();
+        let stream = a.accept().await.unwrap();
+        let nothing =
+            Request::Migrate { target: String::new(), state: Vec::new(), unread: Vec::new(), unsent: Vec::new() };
+        // its length takes two bytes more than that of an empty one
+        let room = MESSAGE_BYTES - encode(&nothing).unwrap().len() - 2;
+        let unknown = |e: &Error| match e {
+            Error::Refused(Refusal::UnknownPeer { asked, known }) => {
+                assert!(asked.starts_with("ü") && known == &["b"], "{e}");
+            }
+            other => panic!("{other}"),
+        };
+        for name in ["ü".repeat(room / 2), "ü".repeat(200), format!("ü{}", "b".repeat(room - 2))] {
+            unknown(&rig.node(0).drain(&name, 0).await.unwrap_err());
+        }
+        let failed = stream.migrate(&"ü".repeat(room / 2), "").await.unwrap_err();
+        unknown(&failed.error);
+        failed.stream.expect("it is handed back").write_all(b"here").await.unwrap();
+        expect(&mut client, b"", b"here");
     });
 }

@@ -216,8 +216,8 @@ async fn play(args: &Args) -> anyhow::Result<Report> {
     if !digest_ok {
         problems.push("what was downloaded is not the file".to_owned());
     }
-    if resets > 0 {
-        problems.push(format!("the client sent or received {resets} TCP resets"));
+    if resets.harmful > 0 {
+        problems.push(format!("the client sent or received {} TCP resets", resets.harmful));
     }
     for (server, card) in net.servers.iter().zip(&cards) {
         if let Err(e) = card.conserved() {
@@ -234,7 +234,8 @@ async fn play(args: &Args) -> anyhow::Result<Report> {
         curl_exit: got.exit,
         moves: download.moves.len() as u32,
         echo_moves: echo.moves.len() as u32,
-        resets,
+        resets: resets.harmful,
+        late_resets: resets.late,
         pause_us,
         round_trip_us,
         cards: net.servers.iter().zip(&cards).map(|(s, c)| (s.name.clone(), CardReport::new(c))).collect(),

@@ -82,8 +82,11 @@ pub struct Report {
     pub moves: u32,
     /// Moves of the echo connection.
     pub echo_moves: u32,
-    /// TCP resets that the client sent or received.
+    /// TCP resets that the client sent or received while a connection was not over.
     pub resets: u64,
+    /// TCP resets after both ends had closed and had it acknowledged: what Linux answers to a repeated FIN's second
+    /// acknowledgement. Not a problem.
+    pub late_resets: u64,
     /// Longest round trip around each move of the echo connection, less the median round trip.
     pub pause_us: Pause,
     /// All round trips.
@@ -161,7 +164,7 @@ pub fn table(report: &Report) -> Table {
         let r = report.round_trip_us;
         format!("{}, median {} µs, max {} µs", r.count, r.median, r.max)
     });
-    row("resets", report.resets.to_string());
+    row("resets", format!("{}, and {} of connections that were over", report.resets, report.late_resets));
     for (server, card) in &report.cards {
         for (port, p) in [("front", &card.front), ("back", &card.back)] {
             let outcomes: Vec<String> = p.outcomes.iter().map(|(o, n)| format!("{o} {n}")).collect();

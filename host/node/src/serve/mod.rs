@@ -160,7 +160,7 @@ async fn drain(shared: &Shared, channel: &Channel, target: String, seconds: u32)
         return Ok(Reply::Refused(Refusal::NotPermitted("drain".to_owned())));
     }
     if !target.is_empty() && !shared.info.peers.contains(&target) {
-        return Ok(Reply::Refused(Refusal::UnknownPeer { asked: target, known: shared.info.peers.clone() }));
+        return Ok(Reply::Refused(refusal::unknown_peer(&target, &shared.info.peers)));
     }
     tracing::info!("draining to {}", if target.is_empty() { "any peer" } else { &target });
     shared.draining.send_replace(Some(target));

@@ -7,7 +7,7 @@ use ipos::message::{BUFFER_BYTES, Reply};
 use ipos::{Refusal, Unmovable};
 use ipos_migrate::protocol::Failure;
 
-use super::refusal::refusal;
+use super::refusal::{refusal, unknown_peer};
 use super::{Shared, socket};
 use crate::error::MoveError;
 use crate::handle::Buffers;
@@ -37,7 +37,7 @@ pub(super) async fn migrate(
         targets.rotate_left(turn);
     }
     let mut left = socket;
-    let mut last = Refusal::UnknownPeer { asked: target.to_owned(), known: shared.info.peers.clone() };
+    let mut last = unknown_peer(target, &shared.info.peers);
     for target in targets {
         match shared.node.migrate_with(left, buffers.clone(), state.clone(), &target).await {
             Ok(report) => {

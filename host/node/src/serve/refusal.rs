@@ -7,6 +7,19 @@ use ipos_migrate::socket::FreezeError;
 
 use crate::error::MoveError;
 
+/// Characters of an unknown name that are given back.
+const SHOWN: usize = 64;
+
+/// No peer is called so. A name may be as long as a request: whole it would not fit into the answer beside the others,
+/// and a socket that goes back with the answer would be lost.
+pub(super) fn unknown_peer(asked: &str, known: &[String]) -> Refusal {
+    let asked = match asked.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &asked[..end]),
+        None => asked.to_owned(),
+    };
+    Refusal::UnknownPeer { asked, known: known.to_vec() }
+}
+
 pub(super) fn refusal(error: &MoveError) -> Refusal {
     let detail = error.to_string();
     let unmovable = |kind| Refusal::Unmovable { kind, detail: detail.clone() };
@@ -16,7 +29,7 @@ pub(super) fn refusal(error: &MoveError) -> Refusal {
         limit: limit as u64,
     };
     match error {
-        MoveError::UnknownPeer { asked, known } => Refusal::UnknownPeer { asked: asked.clone(), known: known.clone() },
+        MoveError::UnknownPeer { asked, known } => unknown_peer(asked, known),
         MoveError::StateTooLong { length, limit } => long("application state", *length, *limit),
         MoveError::Socket(e) => unmovable(match e {
             FreezeError::NotConnected(_) => Unmovable::NotTcp,

@@ -1492,6 +1492,14 @@ module dma_host_interrupts (
   logic [80:0] t_q;
   logic [31:0] value_d;
   logic [31:0] value_q;
+  logic [15:0] at_d;
+  logic [15:0] at_q;
+  logic [31:0] word_d;
+  logic [31:0] word_q;
+  logic reads_d;
+  logic reads_q;
+  logic writes_d;
+  logic writes_q;
   logic [31:0] rdata_reg_d;
   logic [31:0] rdata_reg_q;
   logic ack_reg_d;
@@ -1515,6 +1523,10 @@ module dma_host_interrupts (
     sweep_q = 5'h0;
     t_q = 81'h0;
     value_q = 32'h0;
+    at_q = 16'h0;
+    word_q = 32'h0;
+    reads_q = 1'h0;
+    writes_q = 1'h0;
     rdata_reg_q = 32'h0;
     ack_reg_q = 1'h0;
   end
@@ -1537,6 +1549,10 @@ module dma_host_interrupts (
     sweep_q <= sweep_d;
     t_q <= t_d;
     value_q <= value_d;
+    at_q <= at_d;
+    word_q <= word_d;
+    reads_q <= reads_d;
+    writes_q <= writes_d;
     rdata_reg_q <= rdata_reg_d;
     ack_reg_q <= ack_reg_d;
   end
@@ -1564,28 +1580,36 @@ module dma_host_interrupts (
     t_d = t_q;
     value_d = value_q;
     rdata_reg_d = rdata_reg_q;
+    at_d = at_q;
+    word_d = word_q;
+    reads_d = reads_q;
+    writes_d = writes_q;
     ack_reg_d = ack_reg_q;
-    in_table = address[15:12] == p_table;
-    in_pending = address[15:12] == p_pending;
-    mine = in_table | in_pending;
+    at_d = address;
+    word_d = wdata;
+    reads_d = read & (~ack_reg_q);
+    writes_d = write & (~ack_reg_q);
+    in_table = at_q[15:12] == p_table;
+    in_pending = at_q[15:12] == p_pending;
+    mine = (address[15:12] == p_table) | (address[15:12] == p_pending);
     wants = (in_table | in_pending) & (~ack_reg_q);
-    entry = address[6:4];
+    entry = at_q[6:4];
     accessed = 6'h0;
-    if (address[11:7] == 5'h0) begin
+    if (at_q[11:7] == 5'h0) begin
       accessed = c_one << entry;
     end
-    vectors_read_address = address[6:2];
-    vectors_write_address = address[6:2];
-    vectors_write_data = wdata;
+    vectors_read_address = at_q[6:2];
+    vectors_write_address = at_q[6:2];
+    vectors_write_data = word_q;
     vectors_write_enable = 1'h0;
     ack_reg_d = 1'h0;
     rdata_reg_d = 32'h0;
-    if ((wants & write) & (state_q != 3'h7)) begin
+    if ((wants & writes_q) & (state_q != 3'h7)) begin
       ack_reg_d = 1'h1;
       if (in_table & (|accessed)) begin
-        if (address[3:2] == 2'h3) begin
+        if (at_q[3:2] == 2'h3) begin
           masks_d = masks_q & (~accessed);
-          if (wdata[0]) begin
+          if (word_q[0]) begin
             masks_d = masks_q | accessed;
           end
         end else begin
@@ -1622,7 +1646,7 @@ module dma_host_interrupts (
           vector_d = turn_q;
           cleared = which;
           state_d = 3'h1;
-        end else if ((wants & read) & ((~sending_q) | (~master))) begin
+        end else if ((wants & reads_q) & ((~sending_q) | (~master))) begin
           state_d = 3'h6;
         end
       end
@@ -1656,11 +1680,11 @@ module dma_host_interrupts (
       3'h6: begin
         ack_reg_d = 1'h1;
         if (in_pending) begin
-          if (address[11:2] == 10'h0) begin
+          if (at_q[11:2] == 10'h0) begin
             rdata_reg_d = {26'h0, pending_q};
           end
         end else if (|accessed) begin
-          if (address[3:2] != 2'h3) begin
+          if (at_q[3:2] != 2'h3) begin
             rdata_reg_d = vectors_read_data;
           end else if (|(masks_q & accessed)) begin
             rdata_reg_d = 32'h1;

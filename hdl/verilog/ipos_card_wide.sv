@@ -93,6 +93,7 @@ module ipos_card_wide_registers (
   localparam logic [15:0] b_entries = 16'h280;
   localparam logic [15:0] b_port = 16'h100;
   localparam logic [15:0] b_tables = 16'h200;
+  localparam logic [15:0] c_none = 16'hffff;
   localparam logic [31:0] h_card = 32'h10001;
   localparam logic [31:0] h_counters = 32'h40001;
   localparam logic [31:0] h_entries = 32'h50001;
@@ -329,6 +330,9 @@ module ipos_card_wide_registers (
     writes_d = writes_q;
     ack_reg_d = ack_reg_q;
     at_d = address;
+    if ((|address[15:10]) | (|address[1:0])) begin
+      at_d = c_none;
+    end
     word_d = wdata;
     reads_d = read & (~ack_reg_q);
     writes_d = write & (~ack_reg_q);

@@ -93,6 +93,7 @@ module ipos_nic_card_registers (
   localparam logic [15:0] b_entries = 16'h280;
   localparam logic [15:0] b_port = 16'h100;
   localparam logic [15:0] b_tables = 16'h200;
+  localparam logic [15:0] c_none = 16'hffff;
   localparam logic [31:0] h_card = 32'h10001;
   localparam logic [31:0] h_counters = 32'h40001;
   localparam logic [31:0] h_entries = 32'h50001;
@@ -329,6 +330,9 @@ module ipos_nic_card_registers (
     writes_d = writes_q;
     ack_reg_d = ack_reg_q;
     at_d = address;
+    if ((|address[15:10]) | (|address[1:0])) begin
+      at_d = c_none;
+    end
     word_d = wdata;
     reads_d = read & (~ack_reg_q);
     writes_d = write & (~ack_reg_q);
@@ -12499,6 +12503,14 @@ module ipos_nic_host_interrupts (
   logic [80:0] t_q;
   logic [31:0] value_d;
   logic [31:0] value_q;
+  logic [15:0] at_d;
+  logic [15:0] at_q;
+  logic [31:0] word_d;
+  logic [31:0] word_q;
+  logic reads_d;
+  logic reads_q;
+  logic writes_d;
+  logic writes_q;
   logic [31:0] rdata_reg_d;
   logic [31:0] rdata_reg_q;
   logic ack_reg_d;
@@ -12522,6 +12534,10 @@ module ipos_nic_host_interrupts (
     sweep_q = 5'h0;
     t_q = 81'h0;
     value_q = 32'h0;
+    at_q = 16'h0;
+    word_q = 32'h0;
+    reads_q = 1'h0;
+    writes_q = 1'h0;
     rdata_reg_q = 32'h0;
     ack_reg_q = 1'h0;
   end
@@ -12544,6 +12560,10 @@ module ipos_nic_host_interrupts (
     sweep_q <= sweep_d;
     t_q <= t_d;
     value_q <= value_d;
+    at_q <= at_d;
+    word_q <= word_d;
+    reads_q <= reads_d;
+    writes_q <= writes_d;
     rdata_reg_q <= rdata_reg_d;
     ack_reg_q <= ack_reg_d;
   end
@@ -12571,28 +12591,36 @@ module ipos_nic_host_interrupts (
     t_d = t_q;
     value_d = value_q;
     rdata_reg_d = rdata_reg_q;
+    at_d = at_q;
+    word_d = word_q;
+    reads_d = reads_q;
+    writes_d = writes_q;
     ack_reg_d = ack_reg_q;
-    in_table = address[15:12] == p_table;
-    in_pending = address[15:12] == p_pending;
-    mine = in_table | in_pending;
+    at_d = address;
+    word_d = wdata;
+    reads_d = read & (~ack_reg_q);
+    writes_d = write & (~ack_reg_q);
+    in_table = at_q[15:12] == p_table;
+    in_pending = at_q[15:12] == p_pending;
+    mine = (address[15:12] == p_table) | (address[15:12] == p_pending);
     wants = (in_table | in_pending) & (~ack_reg_q);
-    entry = address[6:4];
+    entry = at_q[6:4];
     accessed = 6'h0;
-    if (address[11:7] == 5'h0) begin
+    if (at_q[11:7] == 5'h0) begin
       accessed = c_one << entry;
     end
-    vectors_read_address = address[6:2];
-    vectors_write_address = address[6:2];
-    vectors_write_data = wdata;
+    vectors_read_address = at_q[6:2];
+    vectors_write_address = at_q[6:2];
+    vectors_write_data = word_q;
     vectors_write_enable = 1'h0;
     ack_reg_d = 1'h0;
     rdata_reg_d = 32'h0;
-    if ((wants & write) & (state_q != 3'h7)) begin
+    if ((wants & writes_q) & (state_q != 3'h7)) begin
       ack_reg_d = 1'h1;
       if (in_table & (|accessed)) begin
-        if (address[3:2] == 2'h3) begin
+        if (at_q[3:2] == 2'h3) begin
           masks_d = masks_q & (~accessed);
-          if (wdata[0]) begin
+          if (word_q[0]) begin
             masks_d = masks_q | accessed;
           end
         end else begin
@@ -12629,7 +12657,7 @@ module ipos_nic_host_interrupts (
           vector_d = turn_q;
           cleared = which;
           state_d = 3'h1;
-        end else if ((wants & read) & ((~sending_q) | (~master))) begin
+        end else if ((wants & reads_q) & ((~sending_q) | (~master))) begin
           state_d = 3'h6;
         end
       end
@@ -12663,11 +12691,11 @@ module ipos_nic_host_interrupts (
       3'h6: begin
         ack_reg_d = 1'h1;
         if (in_pending) begin
-          if (address[11:2] == 10'h0) begin
+          if (at_q[11:2] == 10'h0) begin
             rdata_reg_d = {26'h0, pending_q};
           end
         end else if (|accessed) begin
-          if (address[3:2] != 2'h3) begin
+          if (at_q[3:2] != 2'h3) begin
             rdata_reg_d = vectors_read_data;
           end else if (|(masks_q & accessed)) begin
             rdata_reg_d = 32'h1;
@@ -15487,7 +15515,6 @@ module ipos_nic_engine_writer (
   logic [31:0] word0;
   logic [31:0] word1;
   logic [63:0] pair;
-  logic [10:0] rest;
   logic [68:0] o;
   logic [63:0] rev_i;
   logic [63:0] rev_o;
@@ -15509,8 +15536,10 @@ module ipos_nic_engine_writer (
   logic [12:0] size_q;
   logic [10:0] words_d;
   logic [10:0] words_q;
-  logic [10:0] sent_d;
-  logic [10:0] sent_q;
+  logic [10:0] rest_d;
+  logic [10:0] rest_q;
+  logic eats_d;
+  logic eats_q;
   logic wide_d;
   logic wide_q;
   logic [3:0] last_be_d;
@@ -15548,7 +15577,8 @@ module ipos_nic_engine_writer (
     waited_q = 1'h0;
     size_q = 13'h0;
     words_q = 11'h0;
-    sent_q = 11'h0;
+    rest_q = 11'h0;
+    eats_q = 1'h0;
     wide_q = 1'h0;
     last_be_q = 4'h0;
     first_be_q = 4'h0;
@@ -15574,7 +15604,8 @@ module ipos_nic_engine_writer (
     waited_q <= waited_d;
     size_q <= size_d;
     words_q <= words_d;
-    sent_q <= sent_d;
+    rest_q <= rest_d;
+    eats_q <= eats_d;
     wide_q <= wide_d;
     last_be_q <= last_be_d;
     first_be_q <= first_be_d;
@@ -15605,7 +15636,8 @@ module ipos_nic_engine_writer (
     waited_d = waited_q;
     size_d = size_q;
     words_d = words_q;
-    sent_d = sent_q;
+    rest_d = rest_q;
+    eats_d = eats_q;
     wide_d = wide_q;
     last_be_d = last_be_q;
     first_be_d = first_be_q;
@@ -15677,8 +15709,7 @@ module ipos_nic_engine_writer (
       end
     end
     rev_i = pair;
-    rest = words_q - sent_q;
-    take = 1'h0;
+    take = (eats_q & go) & s_valid;
     o[63:0] = rev_o;
     o[66:64] = 3'h7;
     o[67] = 1'h0;
@@ -15713,7 +15744,7 @@ module ipos_nic_engine_writer (
           credits_d = ({1'h0, words_q} + 12'h3) >> 2;
           out_d = o;
           full_d = 1'h1;
-          sent_d = 11'h0;
+          rest_d = words_q;
           state_d = 3'h4;
         end
       end
@@ -15727,12 +15758,11 @@ module ipos_nic_engine_writer (
         end else begin
           o[63:0] = (rev_o & c_low) | (s_beat[63:0] << 32);
           o[67] = words_q == 11'h1;
-          if (go & s_valid) begin
-            take = 1'h1;
+          if (take) begin
             out_d = o;
             full_d = 1'h1;
             held_d = 32'(s_beat[63:0] >> 32);
-            sent_d = 11'h1;
+            rest_d = rest_q - 11'h1;
             state_d = 3'h5;
             if (words_q == 11'h1) begin
               state_d = 3'h7;
@@ -15747,19 +15777,18 @@ module ipos_nic_engine_writer (
         if (~wide_q) begin
           o[63:0] = {32'h0, held_q} | (s_beat[63:0] << 32);
         end
-        o[67] = rest <= 11'h2;
-        if (rest == 11'h1) begin
+        o[67] = rest_q <= 11'h2;
+        if (rest_q == 11'h1) begin
           o[66:64] = 3'h3;
         end
-        if (go & s_valid) begin
-          take = 1'h1;
+        if (take) begin
           out_d = o;
           full_d = 1'h1;
           held_d = 32'(s_beat[63:0] >> 32);
-          sent_d = sent_q + 11'h2;
-          if (rest <= 11'h2) begin
+          rest_d = rest_q - 11'h2;
+          if (rest_q <= 11'h2) begin
             state_d = 3'h7;
-          end else if ((rest == 11'h3) & (~wide_q)) begin
+          end else if ((rest_q == 11'h3) & (~wide_q)) begin
             state_d = 3'h6;
           end
         end
@@ -15789,8 +15818,10 @@ module ipos_nic_engine_writer (
       end
     endcase
     s_ready = take;
+    eats_d = (state_d == 3'h5) | ((state_d == 3'h4) & (~wide_q));
     if (reset) begin
       state_d = 3'h0;
+      eats_d = 1'h0;
       full_d = 1'h0;
     end
   end

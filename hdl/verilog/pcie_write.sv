@@ -64,7 +64,6 @@ module pcie_write (
   logic [31:0] word0;
   logic [31:0] word1;
   logic [63:0] pair;
-  logic [10:0] rest;
   logic [68:0] o;
   logic [63:0] rev_i;
   logic [63:0] rev_o;
@@ -86,8 +85,10 @@ module pcie_write (
   logic [12:0] size_q;
   logic [10:0] words_d;
   logic [10:0] words_q;
-  logic [10:0] sent_d;
-  logic [10:0] sent_q;
+  logic [10:0] rest_d;
+  logic [10:0] rest_q;
+  logic eats_d;
+  logic eats_q;
   logic wide_d;
   logic wide_q;
   logic [3:0] last_be_d;
@@ -125,7 +126,8 @@ module pcie_write (
     waited_q = 1'h0;
     size_q = 13'h0;
     words_q = 11'h0;
-    sent_q = 11'h0;
+    rest_q = 11'h0;
+    eats_q = 1'h0;
     wide_q = 1'h0;
     last_be_q = 4'h0;
     first_be_q = 4'h0;
@@ -151,7 +153,8 @@ module pcie_write (
     waited_q <= waited_d;
     size_q <= size_d;
     words_q <= words_d;
-    sent_q <= sent_d;
+    rest_q <= rest_d;
+    eats_q <= eats_d;
     wide_q <= wide_d;
     last_be_q <= last_be_d;
     first_be_q <= first_be_d;
@@ -182,7 +185,8 @@ module pcie_write (
     waited_d = waited_q;
     size_d = size_q;
     words_d = words_q;
-    sent_d = sent_q;
+    rest_d = rest_q;
+    eats_d = eats_q;
     wide_d = wide_q;
     last_be_d = last_be_q;
     first_be_d = first_be_q;
@@ -254,8 +258,7 @@ module pcie_write (
       end
     end
     rev_i = pair;
-    rest = words_q - sent_q;
-    take = 1'h0;
+    take = (eats_q & go) & s_valid;
     o[63:0] = rev_o;
     o[66:64] = 3'h7;
     o[67] = 1'h0;
@@ -290,7 +293,7 @@ module pcie_write (
           credits_d = ({1'h0, words_q} + 12'h3) >> 2;
           out_d = o;
           full_d = 1'h1;
-          sent_d = 11'h0;
+          rest_d = words_q;
           state_d = 3'h4;
         end
       end
@@ -304,12 +307,11 @@ module pcie_write (
         end else begin
           o[63:0] = (rev_o & c_low) | (s_beat[63:0] << 32);
           o[67] = words_q == 11'h1;
-          if (go & s_valid) begin
-            take = 1'h1;
+          if (take) begin
             out_d = o;
             full_d = 1'h1;
             held_d = 32'(s_beat[63:0] >> 32);
-            sent_d = 11'h1;
+            rest_d = rest_q - 11'h1;
             state_d = 3'h5;
             if (words_q == 11'h1) begin
               state_d = 3'h7;
@@ -324,19 +326,18 @@ module pcie_write (
         if (~wide_q) begin
           o[63:0] = {32'h0, held_q} | (s_beat[63:0] << 32);
         end
-        o[67] = rest <= 11'h2;
-        if (rest == 11'h1) begin
+        o[67] = rest_q <= 11'h2;
+        if (rest_q == 11'h1) begin
           o[66:64] = 3'h3;
         end
-        if (go & s_valid) begin
-          take = 1'h1;
+        if (take) begin
           out_d = o;
           full_d = 1'h1;
           held_d = 32'(s_beat[63:0] >> 32);
-          sent_d = sent_q + 11'h2;
-          if (rest <= 11'h2) begin
+          rest_d = rest_q - 11'h2;
+          if (rest_q <= 11'h2) begin
             state_d = 3'h7;
-          end else if ((rest == 11'h3) & (~wide_q)) begin
+          end else if ((rest_q == 11'h3) & (~wide_q)) begin
             state_d = 3'h6;
           end
         end
@@ -366,8 +367,10 @@ module pcie_write (
       end
     endcase
     s_ready = take;
+    eats_d = (state_d == 3'h5) | ((state_d == 3'h4) & (~wide_q));
     if (reset) begin
       state_d = 3'h0;
+      eats_d = 1'h0;
       full_d = 1'h0;
     end
   end

@@ -121,6 +121,7 @@ block! {
         h_tables: Constant<Bits<32>> = tables::HEADER as u64,
         h_entries: Constant<Bits<32>> = entries::HEADER as u64,
         h_counters: Constant<Bits<32>> = counters::HEADER as u64,
+        c_none: Constant<Bits<16>> = 0xffffu64,
         b_card: Constant<Bits<16>> = card::BASE as u64,
         b_port: Constant<Bits<16>> = port::BASE as u64,
         b_tables: Constant<Bits<16>> = tables::BASE as u64,
@@ -225,7 +226,11 @@ impl<const W: usize> Logic for Registers<W> {
             writes,
             ack_reg
         );
+        // what lies beyond the blocks here, or is misaligned, is none of them
         self.at.d.next = self.address.val();
+        if self.address.val().get_bits::<6>(10).any() | self.address.val().get_bits::<2>(0).any() {
+            self.at.d.next = self.c_none.val();
+        }
         self.word.d.next = self.wdata.val();
         // an access ends with its answer
         self.reads.d.next = self.read.val() & !self.ack_reg.q.val();

@@ -45,6 +45,10 @@ block! {
         sweep: DFF<Bits<5>>,
         t: DFF<Target>,
         value: DFF<Bits<32>>,
+        at: DFF<Bits<16>>,
+        word: DFF<Bits<32>>,
+        reads: DFF<Bit>,
+        writes: DFF<Bit>,
         rdata_reg: DFF<Bits<32>>,
         ack_reg: DFF<Bit>,
         in_table: Signal<Local, Bit>,
@@ -71,32 +75,39 @@ impl Logic for Interrupts {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
-            self, clock, masks, pending, tick, due, turn, vector, state, sending, sweep, t, value, rdata_reg, ack_reg
+            self, clock, masks, pending, tick, due, turn, vector, state, sending, sweep, t, value, rdata_reg, at, word,
+            reads, writes, ack_reg
         );
         self.vectors.read_clock.next = self.clock.val();
         self.vectors.write_clock.next = self.clock.val();
-        self.in_table.next = self.address.val().get_bits::<4>(12) == self.p_table.val();
-        self.in_pending.next = self.address.val().get_bits::<4>(12) == self.p_pending.val();
-        self.mine.next = self.in_table.val() | self.in_pending.val();
+        // the access, a cycle later; it ends with its answer
+        self.at.d.next = self.address.val();
+        self.word.d.next = self.wdata.val();
+        self.reads.d.next = self.read.val() & !self.ack_reg.q.val();
+        self.writes.d.next = self.write.val() & !self.ack_reg.q.val();
+        self.in_table.next = self.at.q.val().get_bits::<4>(12) == self.p_table.val();
+        self.in_pending.next = self.at.q.val().get_bits::<4>(12) == self.p_pending.val();
+        self.mine.next = (self.address.val().get_bits::<4>(12) == self.p_table.val())
+            | (self.address.val().get_bits::<4>(12) == self.p_pending.val());
         self.wants.next = (self.in_table.val() | self.in_pending.val()) & !self.ack_reg.q.val();
-        self.entry.next = self.address.val().get_bits::<3>(4);
+        self.entry.next = self.at.q.val().get_bits::<3>(4);
         // the table has six entries of 16 bytes; what lies behind reads as zero
         self.accessed.next = 0.into();
-        if self.address.val().get_bits::<5>(7) == 0 {
+        if self.at.q.val().get_bits::<5>(7) == 0 {
             self.accessed.next = self.c_one.val() << self.entry.val();
         }
-        self.vectors.read_address.next = bit_cast::<5, 5>(self.address.val().get_bits::<5>(2));
-        self.vectors.write_address.next = self.address.val().get_bits::<5>(2);
-        self.vectors.write_data.next = self.wdata.val();
+        self.vectors.read_address.next = bit_cast::<5, 5>(self.at.q.val().get_bits::<5>(2));
+        self.vectors.write_address.next = self.at.q.val().get_bits::<5>(2);
+        self.vectors.write_data.next = self.word.q.val();
         self.vectors.write_enable.next = false;
         self.ack_reg.d.next = false;
         self.rdata_reg.d.next = 0.into();
-        if self.wants.val() & self.write.val() & (self.state.q.val() != 7) {
+        if self.wants.val() & self.writes.q.val() & (self.state.q.val() != 7) {
             self.ack_reg.d.next = true;
             if self.in_table.val() & self.accessed.val().any() {
-                if self.address.val().get_bits::<2>(2) == 3 {
+                if self.at.q.val().get_bits::<2>(2) == 3 {
                     self.masks.d.next = self.masks.q.val() & !self.accessed.val();
-                    if self.wdata.val().get_bit(0) {
+                    if self.word.q.val().get_bit(0) {
                         self.masks.d.next = self.masks.q.val() | self.accessed.val();
                     }
                 } else {
@@ -136,7 +147,7 @@ impl Logic for Interrupts {
                     self.vector.d.next = self.turn.q.val();
                     self.cleared.next = self.which.val();
                     self.state.d.next = 1.into();
-                } else if self.wants.val() & self.read.val() & (!self.sending.q.val() | !self.master.val()) {
+                } else if self.wants.val() & self.reads.q.val() & (!self.sending.q.val() | !self.master.val()) {
                     self.state.d.next = 6.into();
                 }
             }
@@ -173,11 +184,11 @@ impl Logic for Interrupts {
                 // the read address stood in the cycle before
                 self.ack_reg.d.next = true;
                 if self.in_pending.val() {
-                    if self.address.val().get_bits::<10>(2) == 0 {
+                    if self.at.q.val().get_bits::<10>(2) == 0 {
                         self.rdata_reg.d.next = bit_cast::<32, 6>(self.pending.q.val());
                     }
                 } else if self.accessed.val().any() {
-                    if self.address.val().get_bits::<2>(2) != 3 {
+                    if self.at.q.val().get_bits::<2>(2) != 3 {
                         self.rdata_reg.d.next = self.vectors.read_data.val();
                     } else if (self.masks.q.val() & self.accessed.val()).any() {
                         self.rdata_reg.d.next = 1.into();

@@ -37,7 +37,8 @@ block! {
         cap: Signal<Local, Bits<13>>,
         size: DFF<Bits<13>>,
         words: DFF<Bits<11>>, // payload words of this TLP
-        sent: DFF<Bits<11>>,  // of them sent
+        rest: DFF<Bits<11>>,  // of them not sent
+        eats: DFF<Bit>,       // in this state a beat is taken when it can leave
         wide: DFF<Bit>,       // four words of header
         last_be: DFF<Bits<4>>,
         first_be: DFF<Bits<4>>,
@@ -62,7 +63,6 @@ block! {
         word0: Signal<Local, Bits<32>>,
         word1: Signal<Local, Bits<32>>,
         pair: Signal<Local, Bits<64>>,
-        rest: Signal<Local, Bits<11>>,
         o: Signal<Local, Beat>,
         c_128: Constant<Bits<13>> = 128u64,
         c_one: Constant<Bits<13>> = 1u64,
@@ -77,7 +77,7 @@ impl Logic for Write {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
-            self, clock, state, at, next_at, left, room, first, waited, size, words, sent, wide, last_be, first_be,
+            self, clock, state, at, next_at, left, room, first, waited, size, words, rest, eats, wide, last_be, first_be,
             credits, at2, left2, size2, words2, last_be2, first_be2, held, out, full
         );
         self.go.next = self.m_ready.val() | !self.full.q.val();
@@ -147,8 +147,7 @@ impl Logic for Write {
         }
         self.rev.i.next = self.pair.val();
 
-        self.rest.next = self.words.q.val() - self.sent.q.val();
-        self.take.next = false;
+        self.take.next = self.eats.q.val() & self.go.val() & self.s_valid.val();
         self.o.next.data = self.rev.o.val();
         self.o.next.cnt = 7.into();
         self.o.next.last = false;
@@ -183,7 +182,7 @@ impl Logic for Write {
                     self.credits.d.next = (bit_cast::<12, 11>(self.words.q.val()) + 3) >> 2;
                     self.out.d.next = self.o.val();
                     self.full.d.next = true;
-                    self.sent.d.next = 0.into();
+                    self.rest.d.next = self.words.q.val();
                     self.state.d.next = 4.into();
                 }
             }
@@ -198,12 +197,11 @@ impl Logic for Write {
                     // the address and the payload's first word
                     self.o.next.data = (self.rev.o.val() & self.c_low.val()) | (self.s_beat.val().data << 32);
                     self.o.next.last = self.words.q.val() == 1;
-                    if self.go.val() & self.s_valid.val() {
-                        self.take.next = true;
+                    if self.take.val() {
                         self.out.d.next = self.o.val();
                         self.full.d.next = true;
                         self.held.d.next = self.s_beat.val().data.get_bits::<32>(32);
-                        self.sent.d.next = 1.into();
+                        self.rest.d.next = self.rest.q.val() - 1;
                         self.state.d.next = 5.into();
                         if self.words.q.val() == 1 {
                             self.state.d.next = 7.into();
@@ -218,19 +216,18 @@ impl Logic for Write {
                 if !self.wide.q.val() {
                     self.o.next.data = bit_cast::<64, 32>(self.held.q.val()) | (self.s_beat.val().data << 32);
                 }
-                self.o.next.last = self.rest.val() <= 2;
-                if self.rest.val() == 1 {
+                self.o.next.last = self.rest.q.val() <= 2;
+                if self.rest.q.val() == 1 {
                     self.o.next.cnt = 3.into();
                 }
-                if self.go.val() & self.s_valid.val() {
-                    self.take.next = true;
+                if self.take.val() {
                     self.out.d.next = self.o.val();
                     self.full.d.next = true;
                     self.held.d.next = self.s_beat.val().data.get_bits::<32>(32);
-                    self.sent.d.next = self.sent.q.val() + 2;
-                    if self.rest.val() <= 2 {
+                    self.rest.d.next = self.rest.q.val() - 2;
+                    if self.rest.q.val() <= 2 {
                         self.state.d.next = 7.into();
-                    } else if (self.rest.val() == 3) & !self.wide.q.val() {
+                    } else if (self.rest.q.val() == 3) & !self.wide.q.val() {
                         self.state.d.next = 6.into();
                     }
                 }
@@ -260,8 +257,10 @@ impl Logic for Write {
             }
         }
         self.s_ready.next = self.take.val();
+        self.eats.d.next = (self.state.d.val() == 5) | ((self.state.d.val() == 4) & !self.wide.q.val());
         if self.reset.val() {
             self.state.d.next = 0.into();
+            self.eats.d.next = false;
             self.full.d.next = false;
         }
     }

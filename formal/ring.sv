@@ -112,7 +112,8 @@
     if (fv_failed) assert (fv_limit - fv_taken <= 16'd33);
     if (more_q && (!fv_failed || run)) assert (arrived_q != used_q || loaded_q);
     if (fv_over != 0) assert ({1'b0, most_q} > fv_ring);
-    if (fv_over > 1) assert (over_q);
+    if (fv_over > 1) assert (ring_q == fv_ring);
+    if (fv_over > 2) assert (over_q);
     if (fv_over != 0) assert (settled_q >= (fv_over > 3 ? 2'd3 : fv_over[1:0] - 2'd1));
     if (fv_over == 7) assert (settled_q == 3);
   end

@@ -341,7 +341,6 @@ module dma_host_receive_ring (
   logic [3:0] run_left;
   logic [3:0] amount;
   logic [79:0] f;
-  logic [16:0] ring;
   logic [5:0] held;
   logic fifo_reset;
   logic [127:0] fifo_data_in;
@@ -384,6 +383,8 @@ module dma_host_receive_ring (
   logic [15:0] open_q;
   logic [15:0] most_d;
   logic [15:0] most_q;
+  logic [16:0] ring_d;
+  logic [16:0] ring_q;
   logic over_d;
   logic over_q;
   logic space_d;
@@ -409,6 +410,7 @@ module dma_host_receive_ring (
     error_reg_q = 2'h0;
     open_q = 16'h0;
     most_q = 16'h0;
+    ring_q = 17'h0;
     over_q = 1'h0;
     space_q = 1'h0;
     settled_q = 2'h0;
@@ -432,6 +434,7 @@ module dma_host_receive_ring (
     error_reg_q <= error_reg_d;
     open_q <= open_d;
     most_q <= most_d;
+    ring_q <= ring_d;
     over_q <= over_d;
     space_q <= space_d;
     settled_q <= settled_d;
@@ -466,15 +469,16 @@ module dma_host_receive_ring (
     error_reg_d = error_reg_q;
     open_d = open_q;
     most_d = most_q;
+    ring_d = ring_q;
     over_d = over_q;
     space_d = space_q;
     settled_d = settled_q;
     fifo_reset = reset | start;
     error_reg_d = 2'h0;
-    ring = c_one << settings[4:1];
+    ring_d = c_one << settings[4:1];
     open_d = settings[148:133] - fetched_q;
     most_d = settings[148:133] - head;
-    over_d = ({1'h0, most_q} > ring) | ({1'h0, open_q} > ring);
+    over_d = ({1'h0, most_q} > ring_q) | ({1'h0, open_q} > ring_q);
     if ((run & over_q) & (&settled_q)) begin
       error_reg_d = c_doorbell;
     end

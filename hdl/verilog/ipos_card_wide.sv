@@ -129,8 +129,10 @@ module ipos_card_wide_registers (
   logic is_back;
   logic [63:0] wide;
   logic counts;
-  logic [31:0] r;
+  logic [31:0] r0;
+  logic [31:0] r1;
   logic [31:0] r2;
+  logic [31:0] r3;
   logic [15:0] ethertype_reg_d;
   logic [15:0] ethertype_reg_q;
   logic [31:0] front_lo_d;
@@ -197,10 +199,14 @@ module ipos_card_wide_registers (
   logic looks_q;
   logic [63:0] wide_reg_d;
   logic [63:0] wide_reg_q;
-  logic [31:0] other_d;
-  logic [31:0] other_q;
+  logic [31:0] other0_d;
+  logic [31:0] other0_q;
+  logic [31:0] other1_d;
+  logic [31:0] other1_q;
   logic [31:0] other2_d;
   logic [31:0] other2_q;
+  logic [31:0] other3_d;
+  logic [31:0] other3_q;
   logic counts_reg_d;
   logic counts_reg_q;
   logic front_come_d;
@@ -242,8 +248,10 @@ module ipos_card_wide_registers (
     writes_q = 1'h0;
     looks_q = 1'h0;
     wide_reg_q = 64'h0;
-    other_q = 32'h0;
+    other0_q = 32'h0;
+    other1_q = 32'h0;
     other2_q = 32'h0;
+    other3_q = 32'h0;
     counts_reg_q = 1'h0;
     front_come_q = 1'h0;
     back_come_q = 1'h0;
@@ -283,8 +291,10 @@ module ipos_card_wide_registers (
     writes_q <= writes_d;
     looks_q <= looks_d;
     wide_reg_q <= wide_reg_d;
-    other_q <= other_d;
+    other0_q <= other0_d;
+    other1_q <= other1_d;
     other2_q <= other2_d;
+    other3_q <= other3_d;
     counts_reg_q <= counts_reg_d;
     front_come_q <= front_come_d;
     back_come_q <= back_come_d;
@@ -319,8 +329,10 @@ module ipos_card_wide_registers (
     rdata_reg_d = rdata_reg_q;
     looks_d = looks_q;
     wide_reg_d = wide_reg_q;
-    other_d = other_q;
+    other0_d = other0_q;
+    other1_d = other1_q;
     other2_d = other2_q;
+    other3_d = other3_q;
     counts_reg_d = counts_reg_q;
     front_come_d = front_come_q;
     back_come_d = back_come_q;
@@ -365,65 +377,66 @@ module ipos_card_wide_registers (
     end
     wide_reg_d = wide;
     counts_reg_d = counts;
-    r = 32'h0;
+    r0 = 32'h0;
     if (at_q == b_card) begin
-      r = h_card;
+      r0 = h_card;
     end
     if (at_q == n_card) begin
-      r = nv_card;
+      r0 = nv_card;
     end
     if (at_q == a_magic) begin
-      r = v_magic;
+      r0 = v_magic;
     end
     if (at_q == a_abi) begin
-      r = v_abi;
+      r0 = v_abi;
     end
     if (at_q == a_build) begin
-      r = build;
+      r0 = build;
     end
     if (at_q == a_width) begin
-      r = v_width;
+      r0 = v_width;
     end
     if (at_q == a_ports) begin
-      r = v_ports;
+      r0 = v_ports;
     end
     if (at_q == a_forward) begin
-      r = v_forward;
+      r0 = v_forward;
     end
     if (at_q == a_endpoint) begin
-      r = v_endpoint;
+      r0 = v_endpoint;
     end
+    r1 = 32'h0;
     if (at_q == b_port) begin
-      r = h_port;
+      r1 = h_port;
     end
     if (at_q == n_port) begin
-      r = nv_port;
+      r1 = nv_port;
     end
     if (at_q == a_ethertype) begin
-      r = {16'h0, ethertype_reg_q};
+      r1 = {16'h0, ethertype_reg_q};
     end
     if (at_q == a_front_lo) begin
-      r = front_lo_q;
+      r1 = front_lo_q;
     end
     if (at_q == a_front_hi) begin
-      r = front_hi_q;
+      r1 = front_hi_q;
     end
     if (at_q == a_front_vlan) begin
-      r = front_vid_q;
+      r1 = front_vid_q;
     end
     if (at_q == a_back_lo) begin
-      r = back_lo_q;
+      r1 = back_lo_q;
     end
     if (at_q == a_back_hi) begin
-      r = back_hi_q;
+      r1 = back_hi_q;
     end
     if (at_q == a_back_vlan) begin
-      r = back_vid_q;
+      r1 = back_vid_q;
+    end
+    if (at_q == b_tables) begin
+      r1 = h_tables;
     end
     r2 = 32'h0;
-    if (at_q == b_tables) begin
-      r2 = h_tables;
-    end
     if (at_q == n_tables) begin
       r2 = nv_tables;
     end
@@ -454,41 +467,44 @@ module ipos_card_wide_registers (
     if (at_q == a_neighbour_hi) begin
       r2 = neighbour_hi_q;
     end
+    r3 = 32'h0;
     if (at_q == b_entries) begin
-      r2 = h_entries;
+      r3 = h_entries;
     end
     if (at_q == n_entries) begin
-      r2 = nv_entries;
+      r3 = nv_entries;
     end
     if (at_q == b_counters) begin
-      r2 = h_counters;
+      r3 = h_counters;
     end
     if (at_q == n_counters) begin
-      r2 = nv_counters;
+      r3 = nv_counters;
     end
     if (at_q == a_high) begin
-      r2 = high_q;
+      r3 = high_q;
     end
     if (at_q == a_reforward) begin
-      r2 = {16'h0, reforward_reg_q};
+      r3 = {16'h0, reforward_reg_q};
     end
     if (at_q == a_packets) begin
-      r2 = {1'h0, selected[30:0]};
+      r3 = {1'h0, selected[30:0]};
     end
     if (at_q == a_bytes_lo) begin
-      r2 = selected[62:31];
+      r3 = selected[62:31];
     end
     if (at_q == a_bytes_hi) begin
-      r2 = {24'h0, selected[70:63]};
+      r3 = {24'h0, selected[70:63]};
     end
     if (at_q == a_seen) begin
-      r2 = {31'h0, selected[71]};
+      r3 = {31'h0, selected[71]};
     end
-    other_d = r;
+    other0_d = r0;
+    other1_d = r1;
     other2_d = r2;
+    other3_d = r3;
     ack_reg_d = 1'h0;
     if (wants_read) begin
-      rdata_reg_d = (other_q | other2_q) | wide_reg_q[31:0];
+      rdata_reg_d = (((other0_q | other1_q) | other2_q) | other3_q) | wide_reg_q[31:0];
       if ((counts_reg_q & ((~is_front) | front_come_q)) & ((~is_back) | back_come_q)) begin
         high_d = wide_reg_q[63:32];
       end
@@ -8244,24 +8260,17 @@ module ipos_card_wide_front_out (
   end
 endmodule
 
-module ipos_card_wide_front_outcomes_ram (
+module ipos_card_wide_front_outcomes_low (
+    input  logic clock,
     input  logic [3:0] read_address,
-    input  logic read_clock,
-    output logic [63:0] read_data,
+    output logic [31:0] read_data,
     input  logic [3:0] write_address,
-    input  logic write_clock,
-    input  logic [63:0] write_data,
+    input  logic [31:0] write_data,
     input  logic write_enable
 );
-  reg[63:0] mem[15:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
-  end
+  logic [31:0] mem [15:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
 
 module ipos_card_wide_front_outcomes (
@@ -8274,28 +8283,32 @@ module ipos_card_wide_front_outcomes (
     output logic [63:0] value,
     output logic ack
 );
-  localparam logic [63:0] c_one = 64'h1;
-  logic [63:0] current;
-  logic [63:0] next_value;
-  logic [3:0] ram_read_address;
-  logic [63:0] ram_read_data;
-  logic [3:0] ram_write_address;
-  logic [63:0] ram_write_data;
-  logic ram_write_enable;
+  logic [3:0] low_read_address;
+  logic [31:0] low_read_data;
+  logic [3:0] low_write_address;
+  logic [31:0] low_write_data;
+  logic low_write_enable;
+  logic [3:0] high_read_address;
+  logic [31:0] high_read_data;
+  logic [3:0] high_write_address;
+  logic [31:0] high_write_data;
+  logic high_write_enable;
   logic [4:0] sweep_d;
   logic [4:0] sweep_q;
-  logic busy_d;
-  logic busy_q;
-  logic reading_d;
-  logic reading_q;
   logic [3:0] code1_d;
   logic [3:0] code1_q;
-  logic [63:0] written_d;
-  logic [63:0] written_q;
-  logic [3:0] written_code_d;
-  logic [3:0] written_code_q;
-  logic written_valid_d;
-  logic written_valid_q;
+  logic counts1_d;
+  logic counts1_q;
+  logic reads1_d;
+  logic reads1_q;
+  logic [3:0] code2_d;
+  logic [3:0] code2_q;
+  logic carry2_d;
+  logic carry2_q;
+  logic reads2_d;
+  logic reads2_q;
+  logic [31:0] low2_d;
+  logic [31:0] low2_q;
   logic [63:0] result_d;
   logic [63:0] result_q;
   logic done_d;
@@ -8303,84 +8316,97 @@ module ipos_card_wide_front_outcomes (
 
   initial begin
     sweep_q = 5'h0;
-    busy_q = 1'h0;
-    reading_q = 1'h0;
     code1_q = 4'h0;
-    written_q = 64'h0;
-    written_code_q = 4'h0;
-    written_valid_q = 1'h0;
+    counts1_q = 1'h0;
+    reads1_q = 1'h0;
+    code2_q = 4'h0;
+    carry2_q = 1'h0;
+    reads2_q = 1'h0;
+    low2_q = 32'h0;
     result_q = 64'h0;
     done_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     sweep_q <= sweep_d;
-    busy_q <= busy_d;
-    reading_q <= reading_d;
     code1_q <= code1_d;
-    written_q <= written_d;
-    written_code_q <= written_code_d;
-    written_valid_q <= written_valid_d;
+    counts1_q <= counts1_d;
+    reads1_q <= reads1_d;
+    code2_q <= code2_d;
+    carry2_q <= carry2_d;
+    reads2_q <= reads2_d;
+    low2_q <= low2_d;
     result_q <= result_d;
     done_q <= done_d;
   end
 
-  ipos_card_wide_front_outcomes_ram ram (
-      .read_address(ram_read_address),
-      .read_clock(clock),
-      .read_data(ram_read_data),
-      .write_address(ram_write_address),
-      .write_clock(clock),
-      .write_data(ram_write_data),
-      .write_enable(ram_write_enable)
+  ipos_card_wide_front_outcomes_low low (
+      .clock(clock),
+      .read_address(low_read_address),
+      .read_data(low_read_data),
+      .write_address(low_write_address),
+      .write_data(low_write_data),
+      .write_enable(low_write_enable)
+  );
+
+  ipos_card_wide_front_outcomes_low high (
+      .clock(clock),
+      .read_address(high_read_address),
+      .read_data(high_read_data),
+      .write_address(high_write_address),
+      .write_data(high_write_data),
+      .write_enable(high_write_enable)
   );
 
   always_comb begin
     sweep_d = sweep_q;
-    busy_d = busy_q;
-    reading_d = reading_q;
     code1_d = code1_q;
-    written_d = written_q;
-    written_code_d = written_code_q;
-    written_valid_d = written_valid_q;
+    counts1_d = counts1_q;
+    reads1_d = reads1_q;
+    code2_d = code2_q;
+    carry2_d = carry2_q;
+    reads2_d = reads2_q;
+    low2_d = low2_q;
     result_d = result_q;
     done_d = done_q;
-    ram_read_address = read_code;
     code1_d = read_code;
     if (strobe) begin
-      ram_read_address = code;
       code1_d = code;
     end
-    busy_d = strobe;
-    reading_d = ((read & (~strobe)) & (~reading_q)) & (~done_q);
-    current = ram_read_data;
-    if (written_valid_q & (written_code_q == code1_q)) begin
-      current = written_q;
-    end
-    next_value = current + c_one;
-    ram_write_address = code1_q;
-    ram_write_data = next_value;
-    ram_write_enable = busy_q;
-    written_d = next_value;
-    written_code_d = code1_q;
-    written_valid_d = busy_q;
-    result_d = current;
-    done_d = reading_q;
+    counts1_d = strobe;
+    reads1_d = (((read & (~strobe)) & (~reads1_q)) & (~reads2_q)) & (~done_q);
+    low_read_address = code1_q;
+    low_write_address = code1_q;
+    low_write_data = low_read_data + 32'h1;
+    low_write_enable = counts1_q;
+    code2_d = code1_q;
+    carry2_d = counts1_q & (&low_read_data);
+    reads2_d = reads1_q;
+    low2_d = low_read_data;
+    high_read_address = code2_q;
+    high_write_address = code2_q;
+    high_write_data = high_read_data + 32'h1;
+    high_write_enable = carry2_q;
+    result_d = ({32'h0, high_read_data} << 32) | {32'h0, low2_q};
+    done_d = reads2_q;
     value = result_q;
     ack = done_q;
     if (~sweep_q[4]) begin
       sweep_d = sweep_q + 5'h1;
-      ram_write_address = sweep_q[3:0];
-      ram_write_data = 64'h0;
-      ram_write_enable = 1'h1;
-      written_valid_d = 1'h0;
+      low_write_address = sweep_q[3:0];
+      low_write_data = 32'h0;
+      low_write_enable = 1'h1;
+      high_write_address = sweep_q[3:0];
+      high_write_data = 32'h0;
+      high_write_enable = 1'h1;
     end
     if (reset) begin
       sweep_d = 5'h0;
-      busy_d = 1'h0;
-      reading_d = 1'h0;
+      counts1_d = 1'h0;
+      reads1_d = 1'h0;
+      carry2_d = 1'h0;
+      reads2_d = 1'h0;
       done_d = 1'h0;
-      written_valid_d = 1'h0;
     end
   end
 endmodule
@@ -9113,19 +9139,6 @@ module ipos_card_wide_entries (
   end
 endmodule
 
-module ipos_card_wide_events_ram (
-    input  logic clock,
-    input  logic [3:0] read_address,
-    output logic [31:0] read_data,
-    input  logic [3:0] write_address,
-    input  logic [31:0] write_data,
-    input  logic write_enable
-);
-  logic [31:0] mem [15:0];
-  assign read_data = mem[read_address];
-  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
-endmodule
-
 module ipos_card_wide_events (
     input  logic clock,
     input  logic reset,
@@ -9166,7 +9179,7 @@ module ipos_card_wide_events (
     some_q <= some_d;
   end
 
-  ipos_card_wide_events_ram ram (
+  ipos_card_wide_front_outcomes_low ram (
       .clock(clock),
       .read_address(ram_read_address),
       .read_data(ram_read_data),

@@ -2,24 +2,17 @@
 // verilator lint_off DECLFILENAME  // one file holds all modules of a design
 // verilator lint_off UNUSEDSIGNAL  // structs and interfaces are wired whole, also where one field is read
 
-module outcomes_ram (
+module outcomes_low (
+    input  logic clock,
     input  logic [3:0] read_address,
-    input  logic read_clock,
-    output logic [63:0] read_data,
+    output logic [31:0] read_data,
     input  logic [3:0] write_address,
-    input  logic write_clock,
-    input  logic [63:0] write_data,
+    input  logic [31:0] write_data,
     input  logic write_enable
 );
-  reg[63:0] mem[15:0];
-  always @(posedge read_clock) begin
-     read_data <= mem[read_address];
-  end
-  always @(posedge write_clock) begin
-     if (write_enable) begin
-        mem[write_address] <= write_data;
-     end
-  end
+  logic [31:0] mem [15:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
 
 module outcomes (
@@ -32,28 +25,32 @@ module outcomes (
     output logic [63:0] value,
     output logic ack
 );
-  localparam logic [63:0] c_one = 64'h1;
-  logic [63:0] current;
-  logic [63:0] next_value;
-  logic [3:0] ram_read_address;
-  logic [63:0] ram_read_data;
-  logic [3:0] ram_write_address;
-  logic [63:0] ram_write_data;
-  logic ram_write_enable;
+  logic [3:0] low_read_address;
+  logic [31:0] low_read_data;
+  logic [3:0] low_write_address;
+  logic [31:0] low_write_data;
+  logic low_write_enable;
+  logic [3:0] high_read_address;
+  logic [31:0] high_read_data;
+  logic [3:0] high_write_address;
+  logic [31:0] high_write_data;
+  logic high_write_enable;
   logic [4:0] sweep_d;
   logic [4:0] sweep_q;
-  logic busy_d;
-  logic busy_q;
-  logic reading_d;
-  logic reading_q;
   logic [3:0] code1_d;
   logic [3:0] code1_q;
-  logic [63:0] written_d;
-  logic [63:0] written_q;
-  logic [3:0] written_code_d;
-  logic [3:0] written_code_q;
-  logic written_valid_d;
-  logic written_valid_q;
+  logic counts1_d;
+  logic counts1_q;
+  logic reads1_d;
+  logic reads1_q;
+  logic [3:0] code2_d;
+  logic [3:0] code2_q;
+  logic carry2_d;
+  logic carry2_q;
+  logic reads2_d;
+  logic reads2_q;
+  logic [31:0] low2_d;
+  logic [31:0] low2_q;
   logic [63:0] result_d;
   logic [63:0] result_q;
   logic done_d;
@@ -61,84 +58,97 @@ module outcomes (
 
   initial begin
     sweep_q = 5'h0;
-    busy_q = 1'h0;
-    reading_q = 1'h0;
     code1_q = 4'h0;
-    written_q = 64'h0;
-    written_code_q = 4'h0;
-    written_valid_q = 1'h0;
+    counts1_q = 1'h0;
+    reads1_q = 1'h0;
+    code2_q = 4'h0;
+    carry2_q = 1'h0;
+    reads2_q = 1'h0;
+    low2_q = 32'h0;
     result_q = 64'h0;
     done_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     sweep_q <= sweep_d;
-    busy_q <= busy_d;
-    reading_q <= reading_d;
     code1_q <= code1_d;
-    written_q <= written_d;
-    written_code_q <= written_code_d;
-    written_valid_q <= written_valid_d;
+    counts1_q <= counts1_d;
+    reads1_q <= reads1_d;
+    code2_q <= code2_d;
+    carry2_q <= carry2_d;
+    reads2_q <= reads2_d;
+    low2_q <= low2_d;
     result_q <= result_d;
     done_q <= done_d;
   end
 
-  outcomes_ram ram (
-      .read_address(ram_read_address),
-      .read_clock(clock),
-      .read_data(ram_read_data),
-      .write_address(ram_write_address),
-      .write_clock(clock),
-      .write_data(ram_write_data),
-      .write_enable(ram_write_enable)
+  outcomes_low low (
+      .clock(clock),
+      .read_address(low_read_address),
+      .read_data(low_read_data),
+      .write_address(low_write_address),
+      .write_data(low_write_data),
+      .write_enable(low_write_enable)
+  );
+
+  outcomes_low high (
+      .clock(clock),
+      .read_address(high_read_address),
+      .read_data(high_read_data),
+      .write_address(high_write_address),
+      .write_data(high_write_data),
+      .write_enable(high_write_enable)
   );
 
   always_comb begin
     sweep_d = sweep_q;
-    busy_d = busy_q;
-    reading_d = reading_q;
     code1_d = code1_q;
-    written_d = written_q;
-    written_code_d = written_code_q;
-    written_valid_d = written_valid_q;
+    counts1_d = counts1_q;
+    reads1_d = reads1_q;
+    code2_d = code2_q;
+    carry2_d = carry2_q;
+    reads2_d = reads2_q;
+    low2_d = low2_q;
     result_d = result_q;
     done_d = done_q;
-    ram_read_address = read_code;
     code1_d = read_code;
     if (strobe) begin
-      ram_read_address = code;
       code1_d = code;
     end
-    busy_d = strobe;
-    reading_d = ((read & (~strobe)) & (~reading_q)) & (~done_q);
-    current = ram_read_data;
-    if (written_valid_q & (written_code_q == code1_q)) begin
-      current = written_q;
-    end
-    next_value = current + c_one;
-    ram_write_address = code1_q;
-    ram_write_data = next_value;
-    ram_write_enable = busy_q;
-    written_d = next_value;
-    written_code_d = code1_q;
-    written_valid_d = busy_q;
-    result_d = current;
-    done_d = reading_q;
+    counts1_d = strobe;
+    reads1_d = (((read & (~strobe)) & (~reads1_q)) & (~reads2_q)) & (~done_q);
+    low_read_address = code1_q;
+    low_write_address = code1_q;
+    low_write_data = low_read_data + 32'h1;
+    low_write_enable = counts1_q;
+    code2_d = code1_q;
+    carry2_d = counts1_q & (&low_read_data);
+    reads2_d = reads1_q;
+    low2_d = low_read_data;
+    high_read_address = code2_q;
+    high_write_address = code2_q;
+    high_write_data = high_read_data + 32'h1;
+    high_write_enable = carry2_q;
+    result_d = ({32'h0, high_read_data} << 32) | {32'h0, low2_q};
+    done_d = reads2_q;
     value = result_q;
     ack = done_q;
     if (~sweep_q[4]) begin
       sweep_d = sweep_q + 5'h1;
-      ram_write_address = sweep_q[3:0];
-      ram_write_data = 64'h0;
-      ram_write_enable = 1'h1;
-      written_valid_d = 1'h0;
+      low_write_address = sweep_q[3:0];
+      low_write_data = 32'h0;
+      low_write_enable = 1'h1;
+      high_write_address = sweep_q[3:0];
+      high_write_data = 32'h0;
+      high_write_enable = 1'h1;
     end
     if (reset) begin
       sweep_d = 5'h0;
-      busy_d = 1'h0;
-      reading_d = 1'h0;
+      counts1_d = 1'h0;
+      reads1_d = 1'h0;
+      carry2_d = 1'h0;
+      reads2_d = 1'h0;
       done_d = 1'h0;
-      written_valid_d = 1'h0;
     end
   end
 endmodule

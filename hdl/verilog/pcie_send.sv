@@ -39,7 +39,9 @@ module pcie_send (
   logic [7:0] room_nph;
   logic [7:0] room_cplh;
   logic [11:0] room_cpld;
-  logic fresh;
+  logic p_ok;
+  logic n_ok;
+  logic c_ok;
   logic [7:0] used_ph_d;
   logic [7:0] used_ph_q;
   logic [11:0] used_pd_d;
@@ -50,12 +52,16 @@ module pcie_send (
   logic [7:0] used_cplh_q;
   logic [11:0] used_cpld_d;
   logic [11:0] used_cpld_q;
-  logic p_ok_d;
-  logic p_ok_q;
-  logic n_ok_d;
-  logic n_ok_q;
-  logic c_ok_d;
-  logic c_ok_q;
+  logic has_ph_d;
+  logic has_ph_q;
+  logic has_nph_d;
+  logic has_nph_q;
+  logic has_cplh_d;
+  logic has_cplh_q;
+  logic has_cpld_d;
+  logic has_cpld_q;
+  logic [11:0] left_pd_d;
+  logic [11:0] left_pd_q;
   logic n_behind_d;
   logic n_behind_q;
   logic c_behind_d;
@@ -79,9 +85,11 @@ module pcie_send (
     used_nph_q = 8'h0;
     used_cplh_q = 8'h0;
     used_cpld_q = 12'h0;
-    p_ok_q = 1'h0;
-    n_ok_q = 1'h0;
-    c_ok_q = 1'h0;
+    has_ph_q = 1'h0;
+    has_nph_q = 1'h0;
+    has_cplh_q = 1'h0;
+    has_cpld_q = 1'h0;
+    left_pd_q = 12'h0;
     n_behind_q = 1'h0;
     c_behind_q = 1'h0;
     n_seen_q = 1'h0;
@@ -98,9 +106,11 @@ module pcie_send (
     used_nph_q <= used_nph_d;
     used_cplh_q <= used_cplh_d;
     used_cpld_q <= used_cpld_d;
-    p_ok_q <= p_ok_d;
-    n_ok_q <= n_ok_d;
-    c_ok_q <= c_ok_d;
+    has_ph_q <= has_ph_d;
+    has_nph_q <= has_nph_d;
+    has_cplh_q <= has_cplh_d;
+    has_cpld_q <= has_cpld_d;
+    left_pd_q <= left_pd_d;
     n_behind_q <= n_behind_d;
     c_behind_q <= c_behind_d;
     n_seen_q <= n_seen_d;
@@ -117,9 +127,11 @@ module pcie_send (
     used_nph_d = used_nph_q;
     used_cplh_d = used_cplh_q;
     used_cpld_d = used_cpld_q;
-    p_ok_d = p_ok_q;
-    n_ok_d = n_ok_q;
-    c_ok_d = c_ok_q;
+    has_ph_d = has_ph_q;
+    has_nph_d = has_nph_q;
+    has_cplh_d = has_cplh_q;
+    has_cpld_d = has_cpld_q;
+    left_pd_d = left_pd_q;
     n_behind_d = n_behind_q;
     c_behind_d = c_behind_q;
     n_seen_d = n_seen_q;
@@ -132,14 +144,18 @@ module pcie_send (
     m_beat = out_q;
     m_valid = full_q;
     room_ph = (fc_ph - used_ph_q) - 8'h1;
-    room_pd = (fc_pd - used_pd_q) - p_credits;
     room_nph = (fc_nph - used_nph_q) - 8'h1;
     room_cplh = (fc_cplh - used_cplh_q) - 8'h1;
     room_cpld = (fc_cpld - used_cpld_q) - 12'h1;
-    fresh = owner_q == 2'h0;
-    p_ok_d = (((fresh & p_valid) & master) & ((room_ph <= c_half) | fc_infinite[0])) & ((room_pd <= c_half_data) | fc_infinite[1]);
-    n_ok_d = ((fresh & n_valid) & master) & ((room_nph <= c_half) | fc_infinite[2]);
-    c_ok_d = ((fresh & c_valid) & ((room_cplh <= c_half) | fc_infinite[3])) & (((room_cpld <= c_half_data) | fc_infinite[4]) | (~c_data));
+    has_ph_d = (room_ph <= c_half) | fc_infinite[0];
+    left_pd_d = fc_pd - used_pd_q;
+    has_nph_d = (room_nph <= c_half) | fc_infinite[2];
+    has_cplh_d = (room_cplh <= c_half) | fc_infinite[3];
+    has_cpld_d = (room_cpld <= c_half_data) | fc_infinite[4];
+    room_pd = left_pd_q - p_credits;
+    p_ok = ((p_valid & master) & has_ph_q) & ((~room_pd[11]) | fc_infinite[1]);
+    n_ok = (n_valid & master) & has_nph_q;
+    c_ok = (c_valid & has_cplh_q) & (has_cpld_q | (~c_data));
     if ((n_valid & (~n_seen_q)) & (owner_q != 2'h2)) begin
       n_seen_d = 1'h1;
       n_behind_d = p_valid & (owner_q != 2'h1);
@@ -151,13 +167,13 @@ module pcie_send (
     pick = owner_q;
     start = 1'h0;
     if (owner_q == 2'h0) begin
-      if ((c_ok_q & c_seen_q) & (~(c_behind_q & master))) begin
+      if ((c_ok & c_seen_q) & (~(c_behind_q & master))) begin
         pick = 2'h3;
         start = 1'h1;
-      end else if (((n_ok_q & n_seen_q) & (~n_behind_q)) & (~(p_ok_q & read_last_q))) begin
+      end else if (((n_ok & n_seen_q) & (~n_behind_q)) & (~(p_ok & read_last_q))) begin
         pick = 2'h2;
         start = 1'h1;
-      end else if (p_ok_q) begin
+      end else if (p_ok) begin
         pick = 2'h1;
         start = 1'h1;
       end
@@ -222,9 +238,10 @@ module pcie_send (
       used_nph_d = 8'h0;
       used_cplh_d = 8'h0;
       used_cpld_d = 12'h0;
-      p_ok_d = 1'h0;
-      n_ok_d = 1'h0;
-      c_ok_d = 1'h0;
+      has_ph_d = 1'h0;
+      has_nph_d = 1'h0;
+      has_cplh_d = 1'h0;
+      has_cpld_d = 1'h0;
       n_behind_d = 1'h0;
       c_behind_d = 1'h0;
       n_seen_d = 1'h0;

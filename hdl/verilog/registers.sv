@@ -129,8 +129,10 @@ module registers (
   logic is_back;
   logic [63:0] wide;
   logic counts;
-  logic [31:0] r;
+  logic [31:0] r0;
+  logic [31:0] r1;
   logic [31:0] r2;
+  logic [31:0] r3;
   logic [15:0] ethertype_reg_d;
   logic [15:0] ethertype_reg_q;
   logic [31:0] front_lo_d;
@@ -197,10 +199,14 @@ module registers (
   logic looks_q;
   logic [63:0] wide_reg_d;
   logic [63:0] wide_reg_q;
-  logic [31:0] other_d;
-  logic [31:0] other_q;
+  logic [31:0] other0_d;
+  logic [31:0] other0_q;
+  logic [31:0] other1_d;
+  logic [31:0] other1_q;
   logic [31:0] other2_d;
   logic [31:0] other2_q;
+  logic [31:0] other3_d;
+  logic [31:0] other3_q;
   logic counts_reg_d;
   logic counts_reg_q;
   logic front_come_d;
@@ -242,8 +248,10 @@ module registers (
     writes_q = 1'h0;
     looks_q = 1'h0;
     wide_reg_q = 64'h0;
-    other_q = 32'h0;
+    other0_q = 32'h0;
+    other1_q = 32'h0;
     other2_q = 32'h0;
+    other3_q = 32'h0;
     counts_reg_q = 1'h0;
     front_come_q = 1'h0;
     back_come_q = 1'h0;
@@ -283,8 +291,10 @@ module registers (
     writes_q <= writes_d;
     looks_q <= looks_d;
     wide_reg_q <= wide_reg_d;
-    other_q <= other_d;
+    other0_q <= other0_d;
+    other1_q <= other1_d;
     other2_q <= other2_d;
+    other3_q <= other3_d;
     counts_reg_q <= counts_reg_d;
     front_come_q <= front_come_d;
     back_come_q <= back_come_d;
@@ -319,8 +329,10 @@ module registers (
     rdata_reg_d = rdata_reg_q;
     looks_d = looks_q;
     wide_reg_d = wide_reg_q;
-    other_d = other_q;
+    other0_d = other0_q;
+    other1_d = other1_q;
     other2_d = other2_q;
+    other3_d = other3_q;
     counts_reg_d = counts_reg_q;
     front_come_d = front_come_q;
     back_come_d = back_come_q;
@@ -365,65 +377,66 @@ module registers (
     end
     wide_reg_d = wide;
     counts_reg_d = counts;
-    r = 32'h0;
+    r0 = 32'h0;
     if (at_q == b_card) begin
-      r = h_card;
+      r0 = h_card;
     end
     if (at_q == n_card) begin
-      r = nv_card;
+      r0 = nv_card;
     end
     if (at_q == a_magic) begin
-      r = v_magic;
+      r0 = v_magic;
     end
     if (at_q == a_abi) begin
-      r = v_abi;
+      r0 = v_abi;
     end
     if (at_q == a_build) begin
-      r = build;
+      r0 = build;
     end
     if (at_q == a_width) begin
-      r = v_width;
+      r0 = v_width;
     end
     if (at_q == a_ports) begin
-      r = v_ports;
+      r0 = v_ports;
     end
     if (at_q == a_forward) begin
-      r = v_forward;
+      r0 = v_forward;
     end
     if (at_q == a_endpoint) begin
-      r = v_endpoint;
+      r0 = v_endpoint;
     end
+    r1 = 32'h0;
     if (at_q == b_port) begin
-      r = h_port;
+      r1 = h_port;
     end
     if (at_q == n_port) begin
-      r = nv_port;
+      r1 = nv_port;
     end
     if (at_q == a_ethertype) begin
-      r = {16'h0, ethertype_reg_q};
+      r1 = {16'h0, ethertype_reg_q};
     end
     if (at_q == a_front_lo) begin
-      r = front_lo_q;
+      r1 = front_lo_q;
     end
     if (at_q == a_front_hi) begin
-      r = front_hi_q;
+      r1 = front_hi_q;
     end
     if (at_q == a_front_vlan) begin
-      r = front_vid_q;
+      r1 = front_vid_q;
     end
     if (at_q == a_back_lo) begin
-      r = back_lo_q;
+      r1 = back_lo_q;
     end
     if (at_q == a_back_hi) begin
-      r = back_hi_q;
+      r1 = back_hi_q;
     end
     if (at_q == a_back_vlan) begin
-      r = back_vid_q;
+      r1 = back_vid_q;
+    end
+    if (at_q == b_tables) begin
+      r1 = h_tables;
     end
     r2 = 32'h0;
-    if (at_q == b_tables) begin
-      r2 = h_tables;
-    end
     if (at_q == n_tables) begin
       r2 = nv_tables;
     end
@@ -454,41 +467,44 @@ module registers (
     if (at_q == a_neighbour_hi) begin
       r2 = neighbour_hi_q;
     end
+    r3 = 32'h0;
     if (at_q == b_entries) begin
-      r2 = h_entries;
+      r3 = h_entries;
     end
     if (at_q == n_entries) begin
-      r2 = nv_entries;
+      r3 = nv_entries;
     end
     if (at_q == b_counters) begin
-      r2 = h_counters;
+      r3 = h_counters;
     end
     if (at_q == n_counters) begin
-      r2 = nv_counters;
+      r3 = nv_counters;
     end
     if (at_q == a_high) begin
-      r2 = high_q;
+      r3 = high_q;
     end
     if (at_q == a_reforward) begin
-      r2 = {16'h0, reforward_reg_q};
+      r3 = {16'h0, reforward_reg_q};
     end
     if (at_q == a_packets) begin
-      r2 = {1'h0, selected[30:0]};
+      r3 = {1'h0, selected[30:0]};
     end
     if (at_q == a_bytes_lo) begin
-      r2 = selected[62:31];
+      r3 = selected[62:31];
     end
     if (at_q == a_bytes_hi) begin
-      r2 = {24'h0, selected[70:63]};
+      r3 = {24'h0, selected[70:63]};
     end
     if (at_q == a_seen) begin
-      r2 = {31'h0, selected[71]};
+      r3 = {31'h0, selected[71]};
     end
-    other_d = r;
+    other0_d = r0;
+    other1_d = r1;
     other2_d = r2;
+    other3_d = r3;
     ack_reg_d = 1'h0;
     if (wants_read) begin
-      rdata_reg_d = (other_q | other2_q) | wide_reg_q[31:0];
+      rdata_reg_d = (((other0_q | other1_q) | other2_q) | other3_q) | wide_reg_q[31:0];
       if ((counts_reg_q & ((~is_front) | front_come_q)) & ((~is_back) | back_come_q)) begin
         high_d = wide_reg_q[63:32];
       end

@@ -91,8 +91,10 @@ block! {
         // reads take two steps: a word of each kind, then one of them
         looks: DFF<Bit>,
         wide_reg: DFF<Bits<64>>,
-        other: DFF<Bits<32>>,
+        other0: DFF<Bits<32>>,
+        other1: DFF<Bits<32>>,
         other2: DFF<Bits<32>>,
+        other3: DFF<Bits<32>>,
         counts_reg: DFF<Bit>,
         front_come: DFF<Bit>,
         back_come: DFF<Bit>,
@@ -102,8 +104,10 @@ block! {
         is_back: Signal<Local, Bit>,
         wide: Signal<Local, Bits<64>>,
         counts: Signal<Local, Bit>,
-        r: Signal<Local, Bits<32>>,
+        r0: Signal<Local, Bits<32>>,
+        r1: Signal<Local, Bits<32>>,
         r2: Signal<Local, Bits<32>>,
+        r3: Signal<Local, Bits<32>>,
         // bits that exist
         m_mac: Constant<Bits<32>> = 0x8000_ffffu64,
         m_vlan: Constant<Bits<32>> = 0x8000_0fffu64,
@@ -215,8 +219,10 @@ impl<const W: usize> Logic for Registers<W> {
             rdata_reg,
             looks,
             wide_reg,
-            other,
+            other0,
+            other1,
             other2,
+            other3,
             counts_reg,
             front_come,
             back_come,
@@ -271,65 +277,66 @@ impl<const W: usize> Logic for Registers<W> {
 
         self.wide_reg.d.next = self.wide.val();
         self.counts_reg.d.next = self.counts.val();
-        self.r.next = 0.into();
+        self.r0.next = 0.into();
         if self.at.q.val() == self.b_card.val() {
-            self.r.next = self.h_card.val();
+            self.r0.next = self.h_card.val();
         }
         if self.at.q.val() == self.n_card.val() {
-            self.r.next = self.nv_card.val();
+            self.r0.next = self.nv_card.val();
         }
         if self.at.q.val() == self.a_magic.val() {
-            self.r.next = self.v_magic.val();
+            self.r0.next = self.v_magic.val();
         }
         if self.at.q.val() == self.a_abi.val() {
-            self.r.next = self.v_abi.val();
+            self.r0.next = self.v_abi.val();
         }
         if self.at.q.val() == self.a_build.val() {
-            self.r.next = self.build.val();
+            self.r0.next = self.build.val();
         }
         if self.at.q.val() == self.a_width.val() {
-            self.r.next = self.v_width.val();
+            self.r0.next = self.v_width.val();
         }
         if self.at.q.val() == self.a_ports.val() {
-            self.r.next = self.v_ports.val();
+            self.r0.next = self.v_ports.val();
         }
         if self.at.q.val() == self.a_forward.val() {
-            self.r.next = self.v_forward.val();
+            self.r0.next = self.v_forward.val();
         }
         if self.at.q.val() == self.a_endpoint.val() {
-            self.r.next = self.v_endpoint.val();
+            self.r0.next = self.v_endpoint.val();
         }
+        self.r1.next = 0.into();
         if self.at.q.val() == self.b_port.val() {
-            self.r.next = self.h_port.val();
+            self.r1.next = self.h_port.val();
         }
         if self.at.q.val() == self.n_port.val() {
-            self.r.next = self.nv_port.val();
+            self.r1.next = self.nv_port.val();
         }
         if self.at.q.val() == self.a_ethertype.val() {
-            self.r.next = bit_cast::<32, 16>(self.ethertype_reg.q.val());
+            self.r1.next = bit_cast::<32, 16>(self.ethertype_reg.q.val());
         }
         if self.at.q.val() == self.a_front_lo.val() {
-            self.r.next = self.front_lo.q.val();
+            self.r1.next = self.front_lo.q.val();
         }
         if self.at.q.val() == self.a_front_hi.val() {
-            self.r.next = self.front_hi.q.val();
+            self.r1.next = self.front_hi.q.val();
         }
         if self.at.q.val() == self.a_front_vlan.val() {
-            self.r.next = self.front_vid.q.val();
+            self.r1.next = self.front_vid.q.val();
         }
         if self.at.q.val() == self.a_back_lo.val() {
-            self.r.next = self.back_lo.q.val();
+            self.r1.next = self.back_lo.q.val();
         }
         if self.at.q.val() == self.a_back_hi.val() {
-            self.r.next = self.back_hi.q.val();
+            self.r1.next = self.back_hi.q.val();
         }
         if self.at.q.val() == self.a_back_vlan.val() {
-            self.r.next = self.back_vid.q.val();
+            self.r1.next = self.back_vid.q.val();
+        }
+        if self.at.q.val() == self.b_tables.val() {
+            self.r1.next = self.h_tables.val();
         }
         self.r2.next = 0.into();
-        if self.at.q.val() == self.b_tables.val() {
-            self.r2.next = self.h_tables.val();
-        }
         if self.at.q.val() == self.n_tables.val() {
             self.r2.next = self.nv_tables.val();
         }
@@ -360,43 +367,48 @@ impl<const W: usize> Logic for Registers<W> {
         if self.at.q.val() == self.a_neighbour_hi.val() {
             self.r2.next = self.neighbour_hi.q.val();
         }
+        self.r3.next = 0.into();
         if self.at.q.val() == self.b_entries.val() {
-            self.r2.next = self.h_entries.val();
+            self.r3.next = self.h_entries.val();
         }
         if self.at.q.val() == self.n_entries.val() {
-            self.r2.next = self.nv_entries.val();
+            self.r3.next = self.nv_entries.val();
         }
         if self.at.q.val() == self.b_counters.val() {
-            self.r2.next = self.h_counters.val();
+            self.r3.next = self.h_counters.val();
         }
         if self.at.q.val() == self.n_counters.val() {
-            self.r2.next = self.nv_counters.val();
+            self.r3.next = self.nv_counters.val();
         }
         if self.at.q.val() == self.a_high.val() {
-            self.r2.next = self.high.q.val();
+            self.r3.next = self.high.q.val();
         }
         if self.at.q.val() == self.a_reforward.val() {
-            self.r2.next = bit_cast::<32, 16>(self.reforward_reg.q.val());
+            self.r3.next = bit_cast::<32, 16>(self.reforward_reg.q.val());
         }
         if self.at.q.val() == self.a_packets.val() {
-            self.r2.next = bit_cast::<32, 31>(self.selected.val().get_bits::<31>(0));
+            self.r3.next = bit_cast::<32, 31>(self.selected.val().get_bits::<31>(0));
         }
         if self.at.q.val() == self.a_bytes_lo.val() {
-            self.r2.next = self.selected.val().get_bits::<32>(31);
+            self.r3.next = self.selected.val().get_bits::<32>(31);
         }
         if self.at.q.val() == self.a_bytes_hi.val() {
-            self.r2.next = bit_cast::<32, 8>(self.selected.val().get_bits::<8>(63));
+            self.r3.next = bit_cast::<32, 8>(self.selected.val().get_bits::<8>(63));
         }
         if self.at.q.val() == self.a_seen.val() {
-            self.r2.next = bit_cast::<32, 1>(self.selected.val().get_bits::<1>(71));
+            self.r3.next = bit_cast::<32, 1>(self.selected.val().get_bits::<1>(71));
         }
-
-        self.other.d.next = self.r.val();
+        self.other0.d.next = self.r0.val();
+        self.other1.d.next = self.r1.val();
         self.other2.d.next = self.r2.val();
+        self.other3.d.next = self.r3.val();
         self.ack_reg.d.next = false;
         if self.wants_read.val() {
-            self.rdata_reg.d.next =
-                self.other.q.val() | self.other2.q.val() | bit_cast::<32, 64>(self.wide_reg.q.val());
+            self.rdata_reg.d.next = self.other0.q.val()
+                | self.other1.q.val()
+                | self.other2.q.val()
+                | self.other3.q.val()
+                | bit_cast::<32, 64>(self.wide_reg.q.val());
             if self.counts_reg.q.val()
                 & (!self.is_front.val() | self.front_come.q.val())
                 & (!self.is_back.val() | self.back_come.q.val())

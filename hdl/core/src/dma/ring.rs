@@ -52,6 +52,7 @@ block! {
         // a cycle behind what they say
         open: DFF<Bits<16>>,
         most: DFF<Bits<16>>,
+        ring: DFF<Bits<17>>, // its entries
         over: DFF<Bit>,
         space: DFF<Bit>,
         settled: DFF<Bits<2>>,
@@ -59,7 +60,6 @@ block! {
         run_left: Signal<Local, Bits<4>>,
         amount: Signal<Local, Bits<4>>,
         f: Signal<Local, Fetch>,
-        ring: Signal<Local, Bits<17>>,
         held: Signal<Local, Bits<6>>,
         c_one: Constant<Bits<17>> = 1u64,
         c_sixteen: Constant<Bits<16>> = 0xffffu64,
@@ -74,18 +74,18 @@ impl Logic for Ring {
     fn update(&mut self) {
         dff_setup!(
             self, clock, fetched, ahead, arrived, used, since, next, next_valid, more, loaded, half, low, asking,
-            request, count, error_reg, open, most, over, space, settled
+            request, count, error_reg, open, most, ring, over, space, settled
         );
         clock!(self, clock, fifo);
         self.fifo.reset.next = self.reset.val() | self.start.val();
         self.error_reg.d.next = 0.into();
 
         // doorbell: at most a ring's length ahead of what is done, and not behind what was fetched
-        self.ring.next = self.c_one.val() << self.settings.val().size;
+        self.ring.d.next = self.c_one.val() << self.settings.val().size;
         self.open.d.next = self.settings.val().tail - self.fetched.q.val();
         self.most.d.next = self.settings.val().tail - self.head.val();
-        self.over.d.next = (bit_cast::<17, 16>(self.most.q.val()) > self.ring.val())
-            | (bit_cast::<17, 16>(self.open.q.val()) > self.ring.val());
+        self.over.d.next = (bit_cast::<17, 16>(self.most.q.val()) > self.ring.q.val())
+            | (bit_cast::<17, 16>(self.open.q.val()) > self.ring.q.val());
         if self.run.val() & self.over.q.val() & self.settled.q.val().all() {
             self.error_reg.d.next = self.c_doorbell.val();
         }

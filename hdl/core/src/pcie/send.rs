@@ -37,10 +37,12 @@ block! {
         used_nph: DFF<Bits<8>>,
         used_cplh: DFF<Bits<8>>,
         used_cpld: DFF<Bits<12>>,
-        // judged a cycle ago, for the TLP that stood there then
-        p_ok: DFF<Bit>,
-        n_ok: DFF<Bit>,
-        c_ok: DFF<Bit>,
+        // credits for another TLP, a cycle ago
+        has_ph: DFF<Bit>,
+        has_nph: DFF<Bit>,
+        has_cplh: DFF<Bit>,
+        has_cpld: DFF<Bit>,
+        left_pd: DFF<Bits<12>>,
         // a write stood there first
         n_behind: DFF<Bit>,
         c_behind: DFF<Bit>,
@@ -60,7 +62,9 @@ block! {
         room_nph: Signal<Local, Bits<8>>,
         room_cplh: Signal<Local, Bits<8>>,
         room_cpld: Signal<Local, Bits<12>>,
-        fresh: Signal<Local, Bit>,
+        p_ok: Signal<Local, Bit>,
+        n_ok: Signal<Local, Bit>,
+        c_ok: Signal<Local, Bit>,
         c_half: Constant<Bits<8>> = 0x80u64,
         c_half_data: Constant<Bits<12>> = 0x800u64,
     }
@@ -70,36 +74,31 @@ impl Logic for Send {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
-            self, clock, used_ph, used_pd, used_nph, used_cplh, used_cpld, p_ok, n_ok, c_ok, n_behind, c_behind,
-            n_seen, c_seen, owner, read_last, out, full
+            self, clock, used_ph, used_pd, used_nph, used_cplh, used_cpld, has_ph, has_nph, has_cplh, has_cpld,
+            left_pd, n_behind, c_behind, n_seen, c_seen, owner, read_last, out, full
         );
         self.go.next = self.m_ready.val() | !self.full.q.val();
         self.m_beat.next = self.out.q.val();
         self.m_valid.next = self.full.q.val();
 
-        // what is left after the TLP that waits, modulo the field: at most half of it, or there was not enough
+        // what is left after another TLP, modulo the field: at most half of it, or there was not enough. Nothing is used up
+        // in the cycle before one is chosen.
         self.room_ph.next = self.fc_ph.val() - self.used_ph.q.val() - 1;
-        self.room_pd.next = self.fc_pd.val() - self.used_pd.q.val() - self.p_credits.val();
         self.room_nph.next = self.fc_nph.val() - self.used_nph.q.val() - 1;
         self.room_cplh.next = self.fc_cplh.val() - self.used_cplh.q.val() - 1;
         self.room_cpld.next = self.fc_cpld.val() - self.used_cpld.q.val() - 1;
-        // only what was judged while nothing was under way counts
-        self.fresh.next = self.owner.q.val() == 0;
-        self.p_ok.d.next = self.fresh.val()
-            & self.p_valid.val()
+        self.has_ph.d.next = (self.room_ph.val() <= self.c_half.val()) | self.fc_infinite.val().get_bit(0);
+        self.left_pd.d.next = self.fc_pd.val() - self.used_pd.q.val();
+        self.has_nph.d.next = (self.room_nph.val() <= self.c_half.val()) | self.fc_infinite.val().get_bit(2);
+        self.has_cplh.d.next = (self.room_cplh.val() <= self.c_half.val()) | self.fc_infinite.val().get_bit(3);
+        self.has_cpld.d.next = (self.room_cpld.val() <= self.c_half_data.val()) | self.fc_infinite.val().get_bit(4);
+        self.room_pd.next = self.left_pd.q.val() - self.p_credits.val();
+        self.p_ok.next = self.p_valid.val()
             & self.master.val()
-            & ((self.room_ph.val() <= self.c_half.val()) | self.fc_infinite.val().get_bit(0))
-            & ((self.room_pd.val() <= self.c_half_data.val()) | self.fc_infinite.val().get_bit(1));
-        self.n_ok.d.next = self.fresh.val()
-            & self.n_valid.val()
-            & self.master.val()
-            & ((self.room_nph.val() <= self.c_half.val()) | self.fc_infinite.val().get_bit(2));
-        self.c_ok.d.next = self.fresh.val()
-            & self.c_valid.val()
-            & ((self.room_cplh.val() <= self.c_half.val()) | self.fc_infinite.val().get_bit(3))
-            & ((self.room_cpld.val() <= self.c_half_data.val())
-                | self.fc_infinite.val().get_bit(4)
-                | !self.c_data.val());
+            & self.has_ph.q.val()
+            & (!self.room_pd.val().get_bit(11) | self.fc_infinite.val().get_bit(1));
+        self.n_ok.next = self.n_valid.val() & self.master.val() & self.has_nph.q.val();
+        self.c_ok.next = self.c_valid.val() & self.has_cplh.q.val() & (self.has_cpld.q.val() | !self.c_data.val());
 
         // who stood behind a write when it came
         if self.n_valid.val() & !self.n_seen.q.val() & (self.owner.q.val() != 2) {
@@ -114,17 +113,17 @@ impl Logic for Send {
         self.pick.next = self.owner.q.val();
         self.start.next = false;
         if self.owner.q.val() == 0 {
-            if self.c_ok.q.val() & self.c_seen.q.val() & !(self.c_behind.q.val() & self.master.val()) {
+            if self.c_ok.val() & self.c_seen.q.val() & !(self.c_behind.q.val() & self.master.val()) {
                 self.pick.next = 3.into();
                 self.start.next = true;
-            } else if self.n_ok.q.val()
+            } else if self.n_ok.val()
                 & self.n_seen.q.val()
                 & !self.n_behind.q.val()
-                & !(self.p_ok.q.val() & self.read_last.q.val())
+                & !(self.p_ok.val() & self.read_last.q.val())
             {
                 self.pick.next = 2.into();
                 self.start.next = true;
-            } else if self.p_ok.q.val() {
+            } else if self.p_ok.val() {
                 self.pick.next = 1.into();
                 self.start.next = true;
             }
@@ -189,9 +188,10 @@ impl Logic for Send {
             self.used_nph.d.next = 0.into();
             self.used_cplh.d.next = 0.into();
             self.used_cpld.d.next = 0.into();
-            self.p_ok.d.next = false;
-            self.n_ok.d.next = false;
-            self.c_ok.d.next = false;
+            self.has_ph.d.next = false;
+            self.has_nph.d.next = false;
+            self.has_cplh.d.next = false;
+            self.has_cpld.d.next = false;
             self.n_behind.d.next = false;
             self.c_behind.d.next = false;
             self.n_seen.d.next = false;

@@ -77,8 +77,8 @@ impl Logic for Write {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
-            self, clock, state, at, next_at, left, room, first, waited, size, words, rest, eats, wide, last_be, first_be,
-            credits, at2, left2, size2, words2, last_be2, first_be2, held, out, full
+            self, clock, state, at, next_at, left, room, first, waited, size, words, rest, eats, wide, last_be,
+            first_be, credits, at2, left2, size2, words2, last_be2, first_be2, held, out, full
         );
         self.go.next = self.m_ready.val() | !self.full.q.val();
         self.m_beat.next = self.out.q.val();

@@ -1,7 +1,6 @@
 //! A queue in block RAM that an empty one's words pass by.
 use super::{Fifo, SmallFifo};
 use rust_hdl_core::prelude::*;
-use rust_hdl_widgets::prelude::*;
 
 block! {
     /// As [`Fifo`](super::Fifo), with three places in LUTs in front of it, which words enter at once when nothing waits behind: a

@@ -6202,13 +6202,13 @@ endmodule
 
 module ipos_card_front_fwd_front_ram (
     input  logic clock,
-    input  logic [1:0] read_address,
+    input  logic [2:0] read_address,
     output logic [68:0] read_data,
-    input  logic [1:0] write_address,
+    input  logic [2:0] write_address,
     input  logic [68:0] write_data,
     input  logic write_enable
 );
-  logic [68:0] mem [3:0];
+  logic [68:0] mem [7:0];
   assign read_data = mem[read_address];
   always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
 endmodule
@@ -6221,28 +6221,28 @@ module ipos_card_front_fwd_front (
     output logic [68:0] data_out,
     output logic valid,
     input  logic read,
-    output logic [2:0] level
+    output logic [3:0] level
 );
-  localparam logic [2:0] c_back = 3'h7;
-  logic [2:0] step;
-  logic [1:0] ram_read_address;
+  localparam logic [3:0] c_back = 4'hf;
+  logic [3:0] step;
+  logic [2:0] ram_read_address;
   logic [68:0] ram_read_data;
-  logic [1:0] ram_write_address;
+  logic [2:0] ram_write_address;
   logic [68:0] ram_write_data;
   logic ram_write_enable;
-  logic [1:0] wr_d;
-  logic [1:0] wr_q;
-  logic [1:0] rd_d;
-  logic [1:0] rd_q;
-  logic [2:0] count_d;
-  logic [2:0] count_q;
+  logic [2:0] wr_d;
+  logic [2:0] wr_q;
+  logic [2:0] rd_d;
+  logic [2:0] rd_q;
+  logic [3:0] count_d;
+  logic [3:0] count_q;
   logic some_d;
   logic some_q;
 
   initial begin
-    wr_q = 2'h0;
-    rd_q = 2'h0;
-    count_q = 3'h0;
+    wr_q = 3'h0;
+    rd_q = 3'h0;
+    count_q = 4'h0;
     some_q = 1'h0;
   end
 
@@ -6275,14 +6275,14 @@ module ipos_card_front_fwd_front (
     valid = some_q;
     level = count_q;
     if (read) begin
-      rd_d = rd_q + 2'h1;
-      some_d = count_q != 3'h1;
+      rd_d = rd_q + 3'h1;
+      some_d = count_q != 4'h1;
     end
     if (write) begin
-      wr_d = wr_q + 2'h1;
+      wr_d = wr_q + 3'h1;
       some_d = 1'h1;
     end
-    step = 3'h1;
+    step = 4'h1;
     if (read) begin
       step = c_back;
     end
@@ -6290,9 +6290,9 @@ module ipos_card_front_fwd_front (
       count_d = count_q + step;
     end
     if (reset) begin
-      wr_d = 2'h0;
-      rd_d = 2'h0;
-      count_d = 3'h0;
+      wr_d = 3'h0;
+      rd_d = 3'h0;
+      count_d = 4'h0;
       some_d = 1'h0;
     end
   end
@@ -6323,7 +6323,7 @@ module ipos_card_front_fwd (
   logic [68:0] front_data_out;
   logic front_valid;
   logic front_read;
-  logic [2:0] front_level;
+  logic [3:0] front_level;
 
   ipos_card_front_fwd_fifo fifo (
       .clock(clock),
@@ -6350,7 +6350,7 @@ module ipos_card_front_fwd (
   always_comb begin
     fifo_reset = reset;
     front_reset = reset;
-    room = front_level != 3'h3;
+    room = ~front_level[2];
     empty = fifo_level == 11'h0;
     fifo_data_in = data_in;
     fifo_write = write & (~(empty & room));

@@ -3,9 +3,9 @@ use super::{Fifo, SmallFifo};
 use rust_hdl_core::prelude::*;
 
 block! {
-    /// As [`Fifo`](super::Fifo), with three places in LUTs in front of it, which words enter at once when nothing waits behind: a
-    /// word that is due can be read in the cycle after it was written. Three, since a word needs two cycles through the
-    /// block RAM; so what is written where is decided without `read`, which comes late.
+    /// As [`Fifo`](super::Fifo), with four places in LUTs in front of it, which words enter at once when nothing waits behind: a
+    /// word that is due can be read in the cycle after it was written. What is written where is decided without `read`, which
+    /// comes late, and a word needs two cycles through the block RAM: with four, a frame that came without a pause leaves without one.
     pub struct Through[D: Synth, const AW: usize, const LW: usize][D, AW, LW] {
         pub clock: Signal<In, Clock>,
         pub reset: Signal<In, Bit>,
@@ -14,10 +14,10 @@ block! {
         pub data_out: Signal<Out, D>,
         pub valid: Signal<Out, Bit>,
         pub read: Signal<In, Bit>,
-        /// Words behind the three.
+        /// Words behind the four.
         pub level: Signal<Out, Bits<LW>>,
         fifo: Fifo<D, AW, LW>,
-        front: SmallFifo<D, 2, 3>,
+        front: SmallFifo<D, 3, 4>,
         room: Signal<Local, Bit>,
         empty: Signal<Local, Bit>,
     }
@@ -29,7 +29,7 @@ impl<D: Synth, const AW: usize, const LW: usize> Logic for Through<D, AW, LW> {
         clock!(self, clock, fifo, front);
         self.fifo.reset.next = self.reset.val();
         self.front.reset.next = self.reset.val();
-        self.room.next = self.front.level.val() != 3;
+        self.room.next = !self.front.level.val().get_bit(2);
         self.empty.next = self.fifo.level.val() == 0;
         self.fifo.data_in.next = self.data_in.val();
         self.fifo.write.next = self.write.val() & !(self.empty.val() & self.room.val());

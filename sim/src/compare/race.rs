@@ -18,7 +18,7 @@ use crate::model::{ModelCard, ModelConfig};
 /// Packets on each port around one change.
 const STREAM: u32 = 24;
 /// Cycles that the card gets at most between two register writes.
-const GAP: u32 = 24;
+const GAP: u32 = 12;
 /// Cycles after which a card counts as stuck.
 const LIMIT: u32 = 100_000;
 

@@ -31,7 +31,7 @@ fn run(stalls: fn() -> Stalls) -> (u64, u64) {
     let mut sink = Sink::new("m", stalls());
     let mut expected: [VecDeque<Item>; 2] = Default::default();
     let mut owner: Option<usize> = None; // of the frame that is being taken
-    let mut previous = 0; // who had the last frame
+    let mut due: Option<usize> = None; // who waited when the other's frame ended
     let mut leaving: Option<u64> = None; // of the frame that is coming out
     let (mut frames, mut beats, mut cycles) = (0, 0, 0u64);
     while frames < FRAMES {
@@ -64,11 +64,10 @@ fn run(stalls: fn() -> Stalls) -> (u64, u64) {
             let Some((beat, _)) = taken[i] else { continue };
             match owner {
                 Some(owner) => assert_eq!(owner, i, "another's beat within a frame"),
-                None if a.is_some() && b.is_some() => assert_ne!(previous, i, "out of turn"),
-                None => {}
+                None => assert_eq!(due.unwrap_or(i), i, "out of turn"),
             }
             owner = (beat.last == 0).then_some(i);
-            previous = i;
+            due = [b, a][i].map(|_| 1 - i);
             sources[i].taken();
         }
         let shown = (block.m_valid() != 0).then(|| (Beat::unpack(block.m_beat()), block.m_meta()));

@@ -37,6 +37,7 @@ impl Rig {
         self.block.set_address((register & 0x3f) as u8);
         self.block.set_wdata(value);
         self.cycle();
+        self.cycle(); // the value holds
     }
 
     fn read(&mut self, register: u32) -> u32 {

@@ -35,7 +35,7 @@ fn every_event_counts_once_and_reads_are_exact() {
         block.set_read_code(read.unwrap_or_else(|| rng.random_range(0..16)));
         // the first cycle without an event takes the read; what came before it counts
         if let (Some(code), None, None) = (read, event, answer) {
-            answer = Some((cycle + 2, counts[usize::from(code)]));
+            answer = Some((cycle + 3, counts[usize::from(code)]));
         }
         block.low();
         let expected = answer.filter(|a| a.0 == cycle).map(|a| a.1);

@@ -171,10 +171,12 @@ impl Bench {
         self.block.set_read(write.is_none().into());
         self.block.set_write(write.is_some().into());
         if let (Some(value), Some((_, bits))) = (write, BITS.iter().find(|b| b.0 == address)) {
-            // it shows from the edge on
-            self.block.low();
-            self.check_outputs(0);
-            self.block.rise();
+            // it shows from the second edge on
+            for _ in 0..2 {
+                self.block.low();
+                self.check_outputs(0);
+                self.block.rise();
+            }
             self.values.insert(address, value & bits);
             assert_eq!(self.block.ack(), 1, "a plain write is answered at once");
             self.idle(commit);

@@ -56,7 +56,7 @@ block! {
         first1: DFF<Bit>,
         once: DFF<Bits<17>>,
         check: DFF<Bits<16>>,
-        // on its way out: the beat, whether it takes the sum, the sum in wire order and its lane
+        // on its way out: the beat, `user` when it takes the sum, the sum and its lane
         slice: Slice<Bits<18>>,
         word: Signal<Local, Bits<16>>,
         fire: Signal<Local, Bit>,

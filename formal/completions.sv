@@ -25,19 +25,22 @@
     if (fv_go) begin
       assert (beat[67] == (fv_beats + 4'd1 == target[70:67]));
       if (!fv_beats[0]) assert (!fifo_read && beat[63:0] == fifo_data_out[63:0]);
-      else assert (fifo_read && beat[62:0] == fifo_data_out[126:64]);
-      assert ({1'b0, target[5:0]} + {target[70:67], 3'd0} <= 7'd64);
+      else assert (!fifo_read && beat[62:0] == fifo_data_out[126:64]);
+      assert ({2'd0, target[5:0]} + {1'b0, target[70:67], 3'd0} <= 8'd64);
     end
-    if (fifo_read) assert (fv_go);
+    // an entry is done with a cycle after its upper half was taken, and nothing is offered in that cycle
+    if (past) assert (fifo_read == $past(fv_go && fv_beats[0] && !reset));
+    if (fifo_read) assert (!valid);
   end
   always @(*) begin
     assert (fifo_level <= 15);
-    if (!sending_q) assert (fv_beats == 0);
+    if (!sending_q) assert (fv_beats == 0 && !taken_q);
     else begin
-      assert (upper_q == fv_beats[0] && left_q >= 1 && left_q <= 4);
-      assert ({fv_beats[3:1] + left_q, 1'b0} == target[70:67]);
+      assert (left_q >= 1 && left_q <= 4 && fv_beats <= 7 && upper_q == fv_beats[0] && !(taken_q && upper_q));
+      if (taken_q && fv_beats == 0) assert (left_q == 1);
+      else assert ({fv_beats[3:1] + left_q - {2'd0, taken_q}, 1'b0} == target[70:67]);
       assert (target[76:71] == 0 && target[66:64] == 0 && target[3:0] == 0);
-      assert ({1'b0, target[5:0]} + {target[70:67], 3'd0} <= 7'd64);
+      assert ({2'd0, target[5:0]} + {1'b0, target[70:67], 3'd0} <= 8'd64);
       assert (fifo_level >= {2'd0, left_q});
     end
   end

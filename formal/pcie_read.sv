@@ -17,12 +17,12 @@
     if (m_valid && !reset) assert (fv_used < 32);
   end
   always @(*) begin
-    assert (state_q <= 5);
+    assert (state_q <= 6);
     assert (fv_used <= 32 && fv_left <= 32);
     assert (fv_behind == {5'd0, read_valid_q && read_end_q});
     if (drain_q != 0) assert (fv_left != 0);
     if (state_q >= 4) assert (fv_used < 32);
     // one that timed out rests before its data have left
     if (rests_q) assert (clear_q && drain_q == 2 && mark_tag_q == head_tag_q[4:0]);
-    if (state_q == 3 && may_issue_q) assert (fv_used < 32 && !resting_q[next_tag_q[4:0]]);
+    if (state_q == 3 && has_tag_q && awake_q) assert (fv_used < 32 && !resting_q[next_tag_q[4:0]]);
   end

@@ -13,22 +13,20 @@
     if (past && $past(s_valid && !s_ready && !reset)) assume (s_valid && s_beat == $past(s_beat) && address == $past(address) && length == $past(length));
     if (past && $past(!reset)) begin
       if ($past(m_valid && !m_ready)) assert (m_valid && m_beat == $past(m_beat) && m_credits == $past(m_credits));
-      if ($past(fv_in)) begin
-        assert (m_valid);
-        if ($past(wide_q)) assert (m_beat[63:0] == $past(s_beat[63:0]));
-        else begin
-          assert (m_beat[63:32] == $past(s_beat[31:0]));
-          // within a payload the word that was left over goes before it
-          if ($past(fv_rest && state_q == 5)) assert (m_beat[31:0] == $past(fv_upper));
-        end
-      end
-      // the last word of an even payload goes alone
-      if ($past(state_q == 6 && go)) assert (m_valid && m_beat[67] && m_beat[31:0] == $past(fv_upper));
     end
+    if (fv_in) begin
+      assert (m_valid && m_ready);
+      if (wide_q) assert (m_beat[63:0] == s_beat[63:0]);
+      else begin
+        assert (m_beat[63:32] == s_beat[31:0]);
+        // within a payload the word that was left over goes before it
+        if (fv_rest && state_q == 5) assert (m_beat[31:0] == fv_upper);
+      end
+    end
+    // the last word of an even payload goes alone
+    if (state_q == 6) assert (m_valid && m_beat[67] && m_beat[31:0] == fv_upper);
     if (fv_in) fv_upper <= s_beat[63:32];
     fv_rest <= !reset && (fv_in || fv_rest);
-    // a beat is taken only when its words can leave, and nothing that stands is written over
-    if (fv_in) assert (!m_valid || m_ready);
   end
   always @(*) begin
     if (fv_rest) assert (held_q == fv_upper);

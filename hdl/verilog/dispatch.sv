@@ -186,10 +186,26 @@ module dispatch (
   logic [63:0] pending_q;
   logic [31:0] sequence_d;
   logic [31:0] sequence_q;
+  logic [68:0] beat2_d;
+  logic [68:0] beat2_q;
+  logic host_put_d;
+  logic host_put_q;
+  logic control_put_d;
+  logic control_put_q;
   logic ended_d;
   logic ended_q;
-  logic [3:0] judged_d;
-  logic [3:0] judged_q;
+  logic [66:0] detail2_d;
+  logic [66:0] detail2_q;
+  logic [16:0] covered_d;
+  logic [16:0] covered_q;
+  logic inner2_d;
+  logic inner2_q;
+  logic l4_2_d;
+  logic l4_2_q;
+  logic cover_2_d;
+  logic cover_2_q;
+  logic [16:0] bytes2_d;
+  logic [16:0] bytes2_q;
   logic to_wire_d;
   logic to_wire_q;
   logic to_host_d;
@@ -200,14 +216,8 @@ module dispatch (
   logic faulty_q;
   logic was_short_d;
   logic was_short_q;
-  logic was_over_d;
-  logic was_over_q;
-  logic [13:0] place_early_d;
-  logic [13:0] place_early_q;
   logic [15:0] bytes_early_d;
   logic [15:0] bytes_early_q;
-  logic [7:0] flags_early_d;
-  logic [7:0] flags_early_q;
   logic [3:0] outcome_reg_d;
   logic [3:0] outcome_reg_q;
   logic outcome_strobe_d;
@@ -242,17 +252,22 @@ module dispatch (
     at1_q = 1'h0;
     pending_q = 64'h0;
     sequence_q = 32'h0;
+    beat2_q = 69'h0;
+    host_put_q = 1'h0;
+    control_put_q = 1'h0;
     ended_q = 1'h0;
-    judged_q = 4'h0;
+    detail2_q = 67'h0;
+    covered_q = 17'h0;
+    inner2_q = 1'h0;
+    l4_2_q = 1'h0;
+    cover_2_q = 1'h0;
+    bytes2_q = 17'h0;
     to_wire_q = 1'h0;
     to_host_q = 1'h0;
     to_control_q = 1'h0;
     faulty_q = 1'h0;
     was_short_q = 1'h0;
-    was_over_q = 1'h0;
-    place_early_q = 14'h0;
     bytes_early_q = 16'h0;
-    flags_early_q = 8'h0;
     outcome_reg_q = 4'h0;
     outcome_strobe_q = 1'h0;
     hit_reg_q = 1'h0;
@@ -282,17 +297,22 @@ module dispatch (
     at1_q <= at1_d;
     pending_q <= pending_d;
     sequence_q <= sequence_d;
+    beat2_q <= beat2_d;
+    host_put_q <= host_put_d;
+    control_put_q <= control_put_d;
     ended_q <= ended_d;
-    judged_q <= judged_d;
+    detail2_q <= detail2_d;
+    covered_q <= covered_d;
+    inner2_q <= inner2_d;
+    l4_2_q <= l4_2_d;
+    cover_2_q <= cover_2_d;
+    bytes2_q <= bytes2_d;
     to_wire_q <= to_wire_d;
     to_host_q <= to_host_d;
     to_control_q <= to_control_d;
     faulty_q <= faulty_d;
     was_short_q <= was_short_d;
-    was_over_q <= was_over_d;
-    place_early_q <= place_early_d;
     bytes_early_q <= bytes_early_d;
-    flags_early_q <= flags_early_d;
     outcome_reg_q <= outcome_reg_d;
     outcome_strobe_q <= outcome_strobe_d;
     hit_reg_q <= hit_reg_d;
@@ -333,17 +353,22 @@ module dispatch (
     at1_d = at1_q;
     pending_d = pending_q;
     sequence_d = sequence_q;
+    beat2_d = beat2_q;
+    host_put_d = host_put_q;
+    control_put_d = control_put_q;
     ended_d = ended_q;
-    judged_d = judged_q;
+    detail2_d = detail2_q;
+    covered_d = covered_q;
+    inner2_d = inner2_q;
+    l4_2_d = l4_2_q;
+    cover_2_d = cover_2_q;
+    bytes2_d = bytes2_q;
     to_wire_d = to_wire_q;
     to_host_d = to_host_q;
     to_control_d = to_control_q;
     faulty_d = faulty_q;
     was_short_d = was_short_q;
-    was_over_d = was_over_q;
-    place_early_d = place_early_q;
     bytes_early_d = bytes_early_q;
-    flags_early_d = flags_early_q;
     outcome_reg_d = outcome_reg_q;
     outcome_strobe_d = outcome_strobe_q;
     hit_reg_d = hit_reg_q;
@@ -416,59 +441,67 @@ module dispatch (
     host[66:64] = beat1_q[66:64];
     host[67] = beat1_q[67];
     host[68] = 1'h0;
-    out_beat = host;
-    host_write = (valid1_q & host1_q) & emit1_q;
-    host_end = ends1 & host1_q;
-    control_write = valid1_q & control1_q;
-    control_end = ends1 & control1_q;
-    over = (host1_q & host_overflow) | (control1_q & control_overflow);
-    kept = (~beat1_q[68]) & (~over);
+    beat2_d = host;
+    host_put_d = (valid1_q & host1_q) & emit1_q;
+    control_put_d = valid1_q & control1_q;
+    ended_d = ends1;
+    detail2_d = detail;
+    covered_d = {9'h0, detail[17:10]} + 17'he;
+    inner2_d = inner1_q;
+    l4_2_d = l4_1_q;
+    cover_2_d = cover_1_q;
+    bytes2_d = bytes;
+    to_wire_d = forward1_q;
+    to_host_d = host1_q;
+    to_control_d = control1_q;
+    faulty_d = beat1_q[68];
+    was_short_d = short;
+    bytes_early_d = 16'(stop1_q - 17'hd);
+    out_beat = beat2_q;
+    host_write = host_put_q;
+    host_end = ended_q & to_host_q;
+    control_write = control_put_q;
+    control_end = ended_q & to_control_q;
+    over = (to_host_q & host_overflow) | (to_control_q & control_overflow);
+    kept = (~faulty_q) & (~over);
     keep = kept;
-    if ((ends1 & (host1_q | control1_q)) & kept) begin
+    if ((ended_q & (to_host_q | to_control_q)) & kept) begin
       sequence_d = sequence_q + c_one;
     end
-    l3 = detail[7:5];
+    l3 = detail2_q[7:5];
     l4 = 2'h0;
-    if (detail[8]) begin
-      if (short) begin
+    if (detail2_q[8]) begin
+      if (was_short_q) begin
         l3 = c_l3_short;
-      end else if (~detail[9]) begin
+      end else if (~detail2_q[9]) begin
         l4 = c_l4_bad;
-        if (l4_1_q) begin
+        if (l4_2_q) begin
           l4 = c_l4_valid;
         end
       end
     end
-    if (control1_q & (detail[17:10] != 8'h0)) begin
-      if (bytes < ({9'h0, detail[17:10]} + 17'he)) begin
+    if (to_control_q & (detail2_q[17:10] != 8'h0)) begin
+      if (bytes2_q < covered_q) begin
         l3 = c_l3_truncated;
-      end else if (cover_1_q) begin
+      end else if (cover_2_q) begin
         l3 = c_l3_ok;
       end else begin
         l3 = c_l3_bad;
       end
     end
-    flags = ({27'h0, detail[4:0]} | ({29'h0, l3} << 8)) | ({30'h0, l4} << 12);
-    if (detail[18]) begin
+    flags = ({27'h0, detail2_q[4:0]} | ({29'h0, l3} << 8)) | ({30'h0, l4} << 12);
+    if (detail2_q[18]) begin
       flags = flags | (c_one << 16);
     end
-    if (inner1_q) begin
+    if (inner2_q) begin
       flags = flags | (c_one << 17);
     end
     if (back) begin
       flags = flags | (c_one << 18);
     end
-    word0 = {16'h0, bytes[15:0]} | ({16'h0, detail[34:19]} << 16);
-    out_meta = ((({96'h0, flags} << 96) | ({96'h0, detail[66:35]} << 64)) | ({96'h0, sequence_q} << 32)) | {96'h0, word0};
-    ended_d = ends1;
-    judged_d = 4'(detail[4:0]);
-    to_wire_d = forward1_q;
-    to_host_d = host1_q | control1_q;
-    to_control_d = control1_q;
-    faulty_d = beat1_q[68];
-    was_short_d = short;
-    was_over_d = over;
-    code = judged_q;
+    word0 = {16'h0, bytes2_q[15:0]} | ({16'h0, detail2_q[34:19]} << 16);
+    out_meta = ((({96'h0, flags} << 96) | ({96'h0, detail2_q[66:35]} << 64)) | ({96'h0, sequence_q} << 32)) | {96'h0, word0};
+    code = 4'(detail2_q[4:0]);
     if (to_wire_q) begin
       code = c_forwarded;
       if (faulty_q) begin
@@ -476,26 +509,23 @@ module dispatch (
       end else if (was_short_q) begin
         code = c_short;
       end
-    end else if (to_host_q) begin
+    end else if (to_host_q | to_control_q) begin
       code = c_host;
       if (to_control_q) begin
         code = c_control;
       end
       if (faulty_q) begin
         code = c_error;
-      end else if (was_over_q) begin
+      end else if (over) begin
         code = c_host_full;
       end
     end
     outcome_reg_d = code;
     outcome_strobe_d = ended_q;
     hit_reg_d = (ended_q & to_wire_q) & (code == c_forwarded);
-    place_early_d = 14'(detail[66:35]);
-    bytes_early_d = 16'(stop1_q - 17'hd);
-    flags_early_d = 8'(detail[66:35] >> 14);
-    place_reg_d = place_early_q;
+    place_reg_d = 14'(detail2_q[66:35]);
     bytes_reg_d = bytes_early_q;
-    flags_reg_d = flags_early_q;
+    flags_reg_d = 8'(detail2_q[66:35] >> 14);
     hit = hit_reg_q;
     hit_place = place_reg_q;
     hit_bytes = bytes_reg_q;
@@ -506,6 +536,8 @@ module dispatch (
       k_d = 2'h0;
       n_d = 14'h0;
       valid1_d = 1'h0;
+      host_put_d = 1'h0;
+      control_put_d = 1'h0;
       sequence_d = 32'h0;
       ended_d = 1'h0;
       outcome_strobe_d = 1'h0;

@@ -124,7 +124,7 @@ module dma_completions (
   logic [15:0] index;
   logic [15:0] lap;
   logic [68:0] o;
-  logic ends;
+  logic shows;
   logic [80:0] to;
   logic fifo_reset;
   logic [127:0] fifo_data_in;
@@ -139,6 +139,8 @@ module dma_completions (
   logic sending_q;
   logic upper_d;
   logic upper_q;
+  logic taken_d;
+  logic taken_q;
   logic [2:0] left_d;
   logic [2:0] left_q;
   logic [80:0] t_d;
@@ -158,6 +160,7 @@ module dma_completions (
     count_q = 16'h0;
     sending_q = 1'h0;
     upper_q = 1'h0;
+    taken_q = 1'h0;
     left_q = 3'h0;
     t_q = 81'h0;
     phase_q = 1'h0;
@@ -171,6 +174,7 @@ module dma_completions (
     count_q <= count_d;
     sending_q <= sending_d;
     upper_q <= upper_d;
+    taken_q <= taken_d;
     left_q <= left_d;
     t_q <= t_d;
     phase_q <= phase_d;
@@ -195,6 +199,7 @@ module dma_completions (
     count_d = count_q;
     sending_d = sending_q;
     upper_d = upper_q;
+    taken_d = taken_q;
     left_d = left_q;
     t_d = t_q;
     phase_d = phase_q;
@@ -220,7 +225,7 @@ module dma_completions (
     next_d = to;
     next_left_d = batch;
     next_phase_d = ~lap[0];
-    due_d = (((~sending_q) & (~due_q)) & fifo_valid) & (idle | (fifo_level >= {2'h0, line}));
+    due_d = ((((~sending_q) & (~due_q)) & (~taken_q)) & fifo_valid) & (idle | (fifo_level >= {2'h0, line}));
     if (due_q) begin
       sending_d = 1'h1;
       upper_d = 1'h0;
@@ -241,13 +246,14 @@ module dma_completions (
     end
     beat = o;
     target = t_q;
-    valid = sending_q & fifo_valid;
-    ends = ((sending_q & fifo_valid) & ready) & upper_q;
-    fifo_read = ends;
-    if ((sending_q & fifo_valid) & ready) begin
+    shows = (sending_q & fifo_valid) & (~taken_q);
+    valid = shows;
+    if (shows & ready) begin
       upper_d = ~upper_q;
     end
-    if (ends) begin
+    taken_d = (shows & ready) & upper_q;
+    fifo_read = taken_q;
+    if (taken_q) begin
       left_d = left_q - 3'h1;
       count_d = count_q + 16'h1;
       if (left_q == 3'h1) begin
@@ -263,6 +269,7 @@ module dma_completions (
       count_d = 16'h0;
       sending_d = 1'h0;
       due_d = 1'h0;
+      taken_d = 1'h0;
     end
   end
 endmodule

@@ -6,7 +6,7 @@ module dma_control (
     input  logic clock,
     input  logic reset,
     input  logic select,
-    input  logic [5:0] address,
+    input  logic [15:0] place,
     input  logic [31:0] wdata,
     input  logic write,
     output logic [31:0] rdata,
@@ -19,16 +19,16 @@ module dma_control (
     input  logic [1:0] error,
     output logic stopped
 );
-  localparam logic [5:0] a_completions_hi = 6'h1c;
-  localparam logic [5:0] a_completions_lo = 6'h18;
-  localparam logic [5:0] a_control = 6'h8;
-  localparam logic [5:0] a_descriptors_hi = 6'h14;
-  localparam logic [5:0] a_descriptors_lo = 6'h10;
-  localparam logic [5:0] a_failed = 6'h2c;
-  localparam logic [5:0] a_head = 6'h24;
-  localparam logic [5:0] a_moderation = 6'h28;
-  localparam logic [5:0] a_status = 6'hc;
-  localparam logic [5:0] a_tail = 6'h20;
+  localparam logic [15:0] a_completions_hi = 16'h80;
+  localparam logic [15:0] a_completions_lo = 16'h40;
+  localparam logic [15:0] a_control = 16'h4;
+  localparam logic [15:0] a_descriptors_hi = 16'h20;
+  localparam logic [15:0] a_descriptors_lo = 16'h10;
+  localparam logic [15:0] a_failed = 16'h800;
+  localparam logic [15:0] a_head = 16'h200;
+  localparam logic [15:0] a_moderation = 16'h400;
+  localparam logic [15:0] a_status = 16'h8;
+  localparam logic [15:0] a_tail = 16'h100;
   localparam logic [3:0] c_least = 4'h3;
   localparam logic [63:0] c_low = 64'hffffffff;
   localparam logic [3:0] c_most = 4'hc;
@@ -90,41 +90,41 @@ module dma_control (
     act = select & write;
     s = regs_q;
     r = 32'h0;
-    if (address == a_control) begin
-      r = {28'h0, regs_q[4:1]} << 8;
+    if (|(place & a_control)) begin
+      r = r | ({28'h0, regs_q[4:1]} << 8);
       if (regs_q[0]) begin
-        r = ({28'h0, regs_q[4:1]} << 8) | 32'h1;
+        r = r | 32'h1;
       end
     end
-    if (address == a_status) begin
-      r = {30'h0, why_q} << 8;
+    if (|(place & a_status)) begin
+      r = r | ({30'h0, why_q} << 8);
       if (busy | (regs_q[0] & (why_q == 2'h0))) begin
-        r = ({30'h0, why_q} << 8) | 32'h1;
+        r = r | 32'h1;
       end
     end
-    if (address == a_descriptors_lo) begin
-      r = 32'(regs_q[68:5]);
+    if (|(place & a_descriptors_lo)) begin
+      r = r | 32'(regs_q[68:5]);
     end
-    if (address == a_descriptors_hi) begin
-      r = 32'(regs_q[68:5] >> 32);
+    if (|(place & a_descriptors_hi)) begin
+      r = r | 32'(regs_q[68:5] >> 32);
     end
-    if (address == a_completions_lo) begin
-      r = 32'(regs_q[132:69]);
+    if (|(place & a_completions_lo)) begin
+      r = r | 32'(regs_q[132:69]);
     end
-    if (address == a_completions_hi) begin
-      r = 32'(regs_q[132:69] >> 32);
+    if (|(place & a_completions_hi)) begin
+      r = r | 32'(regs_q[132:69] >> 32);
     end
-    if (address == a_tail) begin
-      r = {16'h0, regs_q[148:133]};
+    if (|(place & a_tail)) begin
+      r = r | {16'h0, regs_q[148:133]};
     end
-    if (address == a_head) begin
-      r = {16'h0, head};
+    if (|(place & a_head)) begin
+      r = r | {16'h0, head};
     end
-    if (address == a_moderation) begin
-      r = {16'h0, regs_q[164:149]};
+    if (|(place & a_moderation)) begin
+      r = r | {16'h0, regs_q[164:149]};
     end
-    if (address == a_failed) begin
-      r = {16'h0, failed_q};
+    if (|(place & a_failed)) begin
+      r = r | {16'h0, failed_q};
     end
     data_d = 32'h0;
     if (select) begin
@@ -145,7 +145,7 @@ module dma_control (
       why_d = error;
       stopped_reg_d = 1'h1;
     end
-    turns_d = act & (address == a_control);
+    turns_d = act & (|(place & a_control));
     if (turns_q) begin
       s[0] = now_enable;
       if (~regs_q[0]) begin
@@ -163,22 +163,22 @@ module dma_control (
       end
     end
     if (act) begin
-      if (address == a_descriptors_lo) begin
+      if (|(place & a_descriptors_lo)) begin
         s[68:5] = (regs_q[68:5] & (~c_low)) | {32'h0, wdata};
       end
-      if (address == a_descriptors_hi) begin
+      if (|(place & a_descriptors_hi)) begin
         s[68:5] = (regs_q[68:5] & c_low) | ({32'h0, wdata} << 32);
       end
-      if (address == a_completions_lo) begin
+      if (|(place & a_completions_lo)) begin
         s[132:69] = (regs_q[132:69] & (~c_low)) | {32'h0, wdata};
       end
-      if (address == a_completions_hi) begin
+      if (|(place & a_completions_hi)) begin
         s[132:69] = (regs_q[132:69] & c_low) | ({32'h0, wdata} << 32);
       end
-      if (address == a_tail) begin
+      if (|(place & a_tail)) begin
         s[148:133] = wdata[15:0];
       end
-      if (address == a_moderation) begin
+      if (|(place & a_moderation)) begin
         s[164:149] = wdata[15:0];
       end
     end

@@ -6,7 +6,7 @@ module dma_host_receive_control (
     input  logic clock,
     input  logic reset,
     input  logic select,
-    input  logic [5:0] address,
+    input  logic [15:0] place,
     input  logic [31:0] wdata,
     input  logic write,
     output logic [31:0] rdata,
@@ -19,16 +19,16 @@ module dma_host_receive_control (
     input  logic [1:0] error,
     output logic stopped
 );
-  localparam logic [5:0] a_completions_hi = 6'h1c;
-  localparam logic [5:0] a_completions_lo = 6'h18;
-  localparam logic [5:0] a_control = 6'h8;
-  localparam logic [5:0] a_descriptors_hi = 6'h14;
-  localparam logic [5:0] a_descriptors_lo = 6'h10;
-  localparam logic [5:0] a_failed = 6'h2c;
-  localparam logic [5:0] a_head = 6'h24;
-  localparam logic [5:0] a_moderation = 6'h28;
-  localparam logic [5:0] a_status = 6'hc;
-  localparam logic [5:0] a_tail = 6'h20;
+  localparam logic [15:0] a_completions_hi = 16'h80;
+  localparam logic [15:0] a_completions_lo = 16'h40;
+  localparam logic [15:0] a_control = 16'h4;
+  localparam logic [15:0] a_descriptors_hi = 16'h20;
+  localparam logic [15:0] a_descriptors_lo = 16'h10;
+  localparam logic [15:0] a_failed = 16'h800;
+  localparam logic [15:0] a_head = 16'h200;
+  localparam logic [15:0] a_moderation = 16'h400;
+  localparam logic [15:0] a_status = 16'h8;
+  localparam logic [15:0] a_tail = 16'h100;
   localparam logic [3:0] c_least = 4'h3;
   localparam logic [63:0] c_low = 64'hffffffff;
   localparam logic [3:0] c_most = 4'hc;
@@ -90,41 +90,41 @@ module dma_host_receive_control (
     act = select & write;
     s = regs_q;
     r = 32'h0;
-    if (address == a_control) begin
-      r = {28'h0, regs_q[4:1]} << 8;
+    if (|(place & a_control)) begin
+      r = r | ({28'h0, regs_q[4:1]} << 8);
       if (regs_q[0]) begin
-        r = ({28'h0, regs_q[4:1]} << 8) | 32'h1;
+        r = r | 32'h1;
       end
     end
-    if (address == a_status) begin
-      r = {30'h0, why_q} << 8;
+    if (|(place & a_status)) begin
+      r = r | ({30'h0, why_q} << 8);
       if (busy | (regs_q[0] & (why_q == 2'h0))) begin
-        r = ({30'h0, why_q} << 8) | 32'h1;
+        r = r | 32'h1;
       end
     end
-    if (address == a_descriptors_lo) begin
-      r = 32'(regs_q[68:5]);
+    if (|(place & a_descriptors_lo)) begin
+      r = r | 32'(regs_q[68:5]);
     end
-    if (address == a_descriptors_hi) begin
-      r = 32'(regs_q[68:5] >> 32);
+    if (|(place & a_descriptors_hi)) begin
+      r = r | 32'(regs_q[68:5] >> 32);
     end
-    if (address == a_completions_lo) begin
-      r = 32'(regs_q[132:69]);
+    if (|(place & a_completions_lo)) begin
+      r = r | 32'(regs_q[132:69]);
     end
-    if (address == a_completions_hi) begin
-      r = 32'(regs_q[132:69] >> 32);
+    if (|(place & a_completions_hi)) begin
+      r = r | 32'(regs_q[132:69] >> 32);
     end
-    if (address == a_tail) begin
-      r = {16'h0, regs_q[148:133]};
+    if (|(place & a_tail)) begin
+      r = r | {16'h0, regs_q[148:133]};
     end
-    if (address == a_head) begin
-      r = {16'h0, head};
+    if (|(place & a_head)) begin
+      r = r | {16'h0, head};
     end
-    if (address == a_moderation) begin
-      r = {16'h0, regs_q[164:149]};
+    if (|(place & a_moderation)) begin
+      r = r | {16'h0, regs_q[164:149]};
     end
-    if (address == a_failed) begin
-      r = {16'h0, failed_q};
+    if (|(place & a_failed)) begin
+      r = r | {16'h0, failed_q};
     end
     data_d = 32'h0;
     if (select) begin
@@ -145,7 +145,7 @@ module dma_host_receive_control (
       why_d = error;
       stopped_reg_d = 1'h1;
     end
-    turns_d = act & (address == a_control);
+    turns_d = act & (|(place & a_control));
     if (turns_q) begin
       s[0] = now_enable;
       if (~regs_q[0]) begin
@@ -163,22 +163,22 @@ module dma_host_receive_control (
       end
     end
     if (act) begin
-      if (address == a_descriptors_lo) begin
+      if (|(place & a_descriptors_lo)) begin
         s[68:5] = (regs_q[68:5] & (~c_low)) | {32'h0, wdata};
       end
-      if (address == a_descriptors_hi) begin
+      if (|(place & a_descriptors_hi)) begin
         s[68:5] = (regs_q[68:5] & c_low) | ({32'h0, wdata} << 32);
       end
-      if (address == a_completions_lo) begin
+      if (|(place & a_completions_lo)) begin
         s[132:69] = (regs_q[132:69] & (~c_low)) | {32'h0, wdata};
       end
-      if (address == a_completions_hi) begin
+      if (|(place & a_completions_hi)) begin
         s[132:69] = (regs_q[132:69] & c_low) | ({32'h0, wdata} << 32);
       end
-      if (address == a_tail) begin
+      if (|(place & a_tail)) begin
         s[148:133] = wdata[15:0];
       end
-      if (address == a_moderation) begin
+      if (|(place & a_moderation)) begin
         s[164:149] = wdata[15:0];
       end
     end
@@ -496,10 +496,12 @@ module dma_host_receive_ring (
     if (~(&settled_q)) begin
       settled_d = settled_q + 2'h1;
     end
-    if (((((run & (~asking_q)) & (&settled_q)) & (~over_q)) & space_q) & (open_q != 16'h0)) begin
-      asking_d = 1'h1;
+    if (~asking_q) begin
       request_d = f;
       count_d = amount;
+    end
+    if (((((run & (~asking_q)) & (&settled_q)) & (~over_q)) & space_q) & (open_q != 16'h0)) begin
+      asking_d = 1'h1;
     end
     fetch = request_q;
     fetch_valid = asking_q;
@@ -599,13 +601,14 @@ module dma_host_receive_frames (
   localparam logic [3:0] c_length = 4'h2;
   logic ends;
   logic [80:0] to;
-  logic [15:0] length;
   logic [1:0] state_d;
   logic [1:0] state_q;
   logic [80:0] t_d;
   logic [80:0] t_q;
-  logic [31:0] room_d;
-  logic [31:0] room_q;
+  logic bad_d;
+  logic bad_q;
+  logic small_d;
+  logic small_q;
   logic [3:0] status_d;
   logic [3:0] status_q;
   logic done_d;
@@ -616,7 +619,8 @@ module dma_host_receive_frames (
   initial begin
     state_q = 2'h0;
     t_q = 81'h0;
-    room_q = 32'h0;
+    bad_q = 1'h0;
+    small_q = 1'h0;
     status_q = 4'h0;
     done_q = 1'h0;
     out_q = 128'h0;
@@ -625,7 +629,8 @@ module dma_host_receive_frames (
   always_ff @(posedge clock) begin
     state_q <= state_d;
     t_q <= t_d;
-    room_q <= room_d;
+    bad_q <= bad_d;
+    small_q <= small_d;
     status_q <= status_d;
     done_q <= done_d;
     out_q <= out_d;
@@ -634,13 +639,13 @@ module dma_host_receive_frames (
   always_comb begin
     state_d = state_q;
     t_d = t_q;
-    room_d = room_q;
+    bad_d = bad_q;
+    small_d = small_q;
     status_d = status_q;
     done_d = done_q;
     out_d = out_q;
-    length = s_meta[15:0];
     to[63:0] = descriptor[63:0];
-    to[76:64] = length[12:0];
+    to[76:64] = 13'(s_meta[15:0]);
     to[77] = 1'h0;
     to[80:78] = 3'h0;
     ends = (s_valid & s_beat[67]) & (((state_q == 2'h2) & ready) | (state_q == 2'h3));
@@ -648,7 +653,8 @@ module dma_host_receive_frames (
     case (state_q)
       2'h0: begin
         t_d = to;
-        room_d = descriptor[95:64];
+        bad_d = (descriptor[63:0] == 64'h0) | (descriptor[2:0] != 3'h0);
+        small_d = descriptor[95:64] < {16'h0, s_meta[15:0]};
         if ((s_valid & descriptor_valid) & (level < 5'he)) begin
           descriptor_take = 1'h1;
           state_d = 2'h1;
@@ -657,10 +663,10 @@ module dma_host_receive_frames (
       2'h1: begin
         status_d = 4'h0;
         state_d = 2'h2;
-        if ((t_q[63:0] == 64'h0) | (3'(t_q[63:0]) != 3'h0)) begin
+        if (bad_q) begin
           status_d = c_address;
           state_d = 2'h3;
-        end else if (room_q < {16'h0, length}) begin
+        end else if (small_q) begin
           status_d = c_length;
           state_d = 2'h3;
         end
@@ -822,14 +828,12 @@ module dma_host_front_sends (
   localparam logic [10:0] c_room = 11'h1e0;
   logic [15:0] length;
   logic [16:0] start;
-  logic [16:0] place;
   logic [79:0] f;
   logic [48:0] word;
-  logic [48:0] head;
-  logic good;
+  logic load;
+  logic refused;
   logic ends;
   logic [68:0] o;
-  logic [10:0] sum;
   logic asks;
   logic came;
   logic asked_reset;
@@ -847,14 +851,24 @@ module dma_host_front_sends (
   logic [3:0] status_q;
   logic [2:0] wrong_d;
   logic [2:0] wrong_q;
+  logic [16:0] place_d;
+  logic [16:0] place_q;
   logic [8:0] beats_d;
   logic [8:0] beats_q;
   logic [9:0] flying_d;
   logic [9:0] flying_q;
+  logic [10:0] sum_d;
+  logic [10:0] sum_q;
   logic fits_d;
   logic fits_q;
   logic [1:0] look_d;
   logic [1:0] look_q;
+  logic [48:0] head_d;
+  logic [48:0] head_q;
+  logic comes_d;
+  logic comes_q;
+  logic none_d;
+  logic none_q;
   logic done_d;
   logic done_q;
   logic [11:0] done_length_d;
@@ -867,10 +881,15 @@ module dma_host_front_sends (
     d_q = 128'h0;
     status_q = 4'h0;
     wrong_q = 3'h0;
+    place_q = 17'h0;
     beats_q = 9'h0;
     flying_q = 10'h0;
+    sum_q = 11'h0;
     fits_q = 1'h0;
     look_q = 2'h0;
+    head_q = 49'h0;
+    comes_q = 1'h0;
+    none_q = 1'h0;
     done_q = 1'h0;
     done_length_q = 12'h0;
     done_status_q = 4'h0;
@@ -881,10 +900,15 @@ module dma_host_front_sends (
     d_q <= d_d;
     status_q <= status_d;
     wrong_q <= wrong_d;
+    place_q <= place_d;
     beats_q <= beats_d;
     flying_q <= flying_d;
+    sum_q <= sum_d;
     fits_q <= fits_d;
     look_q <= look_d;
+    head_q <= head_d;
+    comes_q <= comes_d;
+    none_q <= none_d;
     done_q <= done_d;
     done_length_q <= done_length_d;
     done_status_q <= done_status_d;
@@ -906,17 +930,22 @@ module dma_host_front_sends (
     d_d = d_q;
     status_d = status_q;
     wrong_d = wrong_q;
+    place_d = place_q;
     beats_d = beats_q;
     flying_d = flying_q;
+    sum_d = sum_q;
     fits_d = fits_q;
     look_d = look_q;
+    head_d = head_q;
+    comes_d = comes_q;
+    none_d = none_q;
     done_d = done_q;
     done_length_d = done_length_q;
     done_status_d = done_status_q;
     asked_reset = reset;
     length = d_q[79:64];
     start = {1'h0, d_q[111:96]};
-    place = (start + {1'h0, d_q[127:112]}) + 17'h2;
+    place_d = (start + {1'h0, d_q[127:112]}) + 17'h2;
     f[63:0] = d_q[63:0];
     f[76:64] = {4'h0, beats_q} << 3;
     f[79:77] = client;
@@ -930,8 +959,8 @@ module dma_host_front_sends (
     asked_write = 1'h0;
     descriptor_take = 1'h0;
     asks = 1'h0;
-    sum = ({1'h0, used} + {1'h0, flying_q}) + {2'h0, beats_q};
-    fits_d = ((sum <= c_room) & (({1'h0, asked_level} + frames) < 6'h12)) & ((asked_level + level) < 5'hc);
+    sum_d = ({1'h0, used} + {1'h0, flying_q}) + {2'h0, beats_q};
+    fits_d = ((sum_q <= c_room) & (({1'h0, asked_level} + frames) < 6'h12)) & ((asked_level + level) < 5'hc);
     look_d = 2'h0;
     case (state_q)
       2'h0: begin
@@ -942,6 +971,7 @@ module dma_host_front_sends (
         end
       end
       2'h1: begin
+        look_d = 2'h1;
         beats_d = 9'((length + 16'h7) >> 3);
         status_d = 4'h0;
         wrong_d = 3'h0;
@@ -951,10 +981,13 @@ module dma_host_front_sends (
         if ((length < c_least) | (length > c_most)) begin
           wrong_d = (wrong_d & ~(3'h1 << 1)) | ({2'h0, 1'h1} << 1);
         end
-        if (d_q[80] & ((d_q[96] | d_q[112]) | (place > {1'h0, length}))) begin
+        if (d_q[80] & ((d_q[96] | d_q[112]) | (place_q > {1'h0, length}))) begin
           wrong_d = (wrong_d & ~(3'h1 << 2)) | ({2'h0, 1'h1} << 2);
         end
-        state_d = 2'h2;
+        if (look_q != 2'h0) begin
+          look_d = 2'h0;
+          state_d = 2'h2;
+        end
       end
       2'h2: begin
         if (|wrong_q) begin
@@ -986,20 +1019,29 @@ module dma_host_front_sends (
         end
       end
     endcase
-    head = asked_data_out;
-    good = head[48:45] == 4'h0;
+    load = (asked_valid & (~comes_q)) & (~none_q);
+    asked_read = load;
+    refused = asked_data_out[48:45] != 4'h0;
+    if (load) begin
+      head_d = asked_data_out;
+      comes_d = ~refused;
+      none_d = refused;
+    end
     o = s_beat;
     o[66:64] = 3'h7;
     if (s_beat[67]) begin
-      o[66:64] = head[2:0] - 3'h1;
+      o[66:64] = head_q[2:0] - 3'h1;
     end
     m_beat = o;
-    m_checksum = head[44:12];
-    m_valid = (s_valid & asked_valid) & good;
-    s_ready = (m_ready & asked_valid) & good;
-    came = ((s_valid & m_ready) & asked_valid) & good;
-    ends = (came & s_beat[67]) | (asked_valid & (~good));
-    asked_read = ends;
+    m_checksum = head_q[44:12];
+    m_valid = s_valid & comes_q;
+    s_ready = m_ready & comes_q;
+    came = (s_valid & m_ready) & comes_q;
+    ends = (came & s_beat[67]) | none_q;
+    if (ends) begin
+      comes_d = 1'h0;
+      none_d = 1'h0;
+    end
     flying_d = flying_q;
     if (asks) begin
       flying_d = flying_q + {1'h0, beats_q};
@@ -1011,19 +1053,22 @@ module dma_host_front_sends (
       end
     end
     done_d = ends;
-    done_length_d = head[11:0];
-    done_status_d = head[48:45];
-    if (good & s_beat[68]) begin
+    done_length_d = head_q[11:0];
+    done_status_d = head_q[48:45];
+    if (comes_q & s_beat[68]) begin
       done_status_d = c_read;
     end
     entry = {116'h0, done_length_q} | ({124'h0, done_status_q} << 120);
     write = done_q;
     fail = done_q & (done_status_q != 4'h0);
-    idle = (~done_q) & (asked_level == 5'h0);
-    busy = ((state_q != 2'h0) | (asked_level != 5'h0)) | done_q;
+    idle = (((~done_q) & (asked_level == 5'h0)) & (~comes_q)) & (~none_q);
+    busy = (state_q != 2'h0) | (~idle);
     if (reset) begin
       state_d = 2'h0;
       flying_d = 10'h0;
+      look_d = 2'h0;
+      comes_d = 1'h0;
+      none_d = 1'h0;
       done_d = 1'h0;
     end
   end
@@ -1257,7 +1302,7 @@ module dma_host_receive_done (
   logic [15:0] index;
   logic [15:0] lap;
   logic [68:0] o;
-  logic ends;
+  logic shows;
   logic [80:0] to;
   logic fifo_reset;
   logic [127:0] fifo_data_in;
@@ -1272,6 +1317,8 @@ module dma_host_receive_done (
   logic sending_q;
   logic upper_d;
   logic upper_q;
+  logic taken_d;
+  logic taken_q;
   logic [2:0] left_d;
   logic [2:0] left_q;
   logic [80:0] t_d;
@@ -1291,6 +1338,7 @@ module dma_host_receive_done (
     count_q = 16'h0;
     sending_q = 1'h0;
     upper_q = 1'h0;
+    taken_q = 1'h0;
     left_q = 3'h0;
     t_q = 81'h0;
     phase_q = 1'h0;
@@ -1304,6 +1352,7 @@ module dma_host_receive_done (
     count_q <= count_d;
     sending_q <= sending_d;
     upper_q <= upper_d;
+    taken_q <= taken_d;
     left_q <= left_d;
     t_q <= t_d;
     phase_q <= phase_d;
@@ -1328,6 +1377,7 @@ module dma_host_receive_done (
     count_d = count_q;
     sending_d = sending_q;
     upper_d = upper_q;
+    taken_d = taken_q;
     left_d = left_q;
     t_d = t_q;
     phase_d = phase_q;
@@ -1353,7 +1403,7 @@ module dma_host_receive_done (
     next_d = to;
     next_left_d = batch;
     next_phase_d = ~lap[0];
-    due_d = (((~sending_q) & (~due_q)) & fifo_valid) & (idle | (fifo_level >= {2'h0, line}));
+    due_d = ((((~sending_q) & (~due_q)) & (~taken_q)) & fifo_valid) & (idle | (fifo_level >= {2'h0, line}));
     if (due_q) begin
       sending_d = 1'h1;
       upper_d = 1'h0;
@@ -1374,13 +1424,14 @@ module dma_host_receive_done (
     end
     beat = o;
     target = t_q;
-    valid = sending_q & fifo_valid;
-    ends = ((sending_q & fifo_valid) & ready) & upper_q;
-    fifo_read = ends;
-    if ((sending_q & fifo_valid) & ready) begin
+    shows = (sending_q & fifo_valid) & (~taken_q);
+    valid = shows;
+    if (shows & ready) begin
       upper_d = ~upper_q;
     end
-    if (ends) begin
+    taken_d = (shows & ready) & upper_q;
+    fifo_read = taken_q;
+    if (taken_q) begin
       left_d = left_q - 3'h1;
       count_d = count_q + 16'h1;
       if (left_q == 3'h1) begin
@@ -1396,6 +1447,7 @@ module dma_host_receive_done (
       count_d = 16'h0;
       sending_d = 1'h0;
       due_d = 1'h0;
+      taken_d = 1'h0;
     end
   end
 endmodule
@@ -1444,12 +1496,9 @@ module dma_host_interrupts (
   localparam logic [5:0] c_one = 6'h1;
   localparam logic [3:0] p_pending = 4'h9;
   localparam logic [3:0] p_table = 4'h8;
-  logic in_table;
-  logic in_pending;
   logic wants;
   logic found;
   logic [5:0] which;
-  logic [5:0] accessed;
   logic [5:0] cleared;
   logic [5:0] sent;
   logic [5:0] still;
@@ -1500,6 +1549,12 @@ module dma_host_interrupts (
   logic [15:0] at_q;
   logic [31:0] word_d;
   logic [31:0] word_q;
+  logic in_table_d;
+  logic in_table_q;
+  logic in_pending_d;
+  logic in_pending_q;
+  logic [5:0] accessed_d;
+  logic [5:0] accessed_q;
   logic reads_d;
   logic reads_q;
   logic writes_d;
@@ -1529,6 +1584,9 @@ module dma_host_interrupts (
     value_q = 32'h0;
     at_q = 16'h0;
     word_q = 32'h0;
+    in_table_q = 1'h0;
+    in_pending_q = 1'h0;
+    accessed_q = 6'h0;
     reads_q = 1'h0;
     writes_q = 1'h0;
     rdata_reg_q = 32'h0;
@@ -1555,6 +1613,9 @@ module dma_host_interrupts (
     value_q <= value_d;
     at_q <= at_d;
     word_q <= word_d;
+    in_table_q <= in_table_d;
+    in_pending_q <= in_pending_d;
+    accessed_q <= accessed_d;
     reads_q <= reads_d;
     writes_q <= writes_d;
     rdata_reg_q <= rdata_reg_d;
@@ -1586,6 +1647,9 @@ module dma_host_interrupts (
     rdata_reg_d = rdata_reg_q;
     at_d = at_q;
     word_d = word_q;
+    in_table_d = in_table_q;
+    in_pending_d = in_pending_q;
+    accessed_d = accessed_q;
     reads_d = reads_q;
     writes_d = writes_q;
     ack_reg_d = ack_reg_q;
@@ -1593,15 +1657,15 @@ module dma_host_interrupts (
     word_d = wdata;
     reads_d = read & (~ack_reg_q);
     writes_d = write & (~ack_reg_q);
-    in_table = at_q[15:12] == p_table;
-    in_pending = at_q[15:12] == p_pending;
-    mine = (address[15:12] == p_table) | (address[15:12] == p_pending);
-    wants = (in_table | in_pending) & (~ack_reg_q);
-    entry = at_q[6:4];
-    accessed = 6'h0;
-    if (at_q[11:7] == 5'h0) begin
-      accessed = c_one << entry;
+    in_table_d = address[15:12] == p_table;
+    in_pending_d = address[15:12] == p_pending;
+    accessed_d = 6'h0;
+    if (address[11:7] == 5'h0) begin
+      accessed_d = c_one << address[6:4];
     end
+    mine = in_table_d | in_pending_d;
+    wants = (in_table_q | in_pending_q) & (~ack_reg_q);
+    entry = at_q[6:4];
     vectors_read_address = at_q[6:2];
     vectors_write_address = at_q[6:2];
     vectors_write_data = word_q;
@@ -1610,11 +1674,11 @@ module dma_host_interrupts (
     rdata_reg_d = 32'h0;
     if ((wants & writes_q) & (state_q != 3'h7)) begin
       ack_reg_d = 1'h1;
-      if (in_table & (|accessed)) begin
+      if (in_table_q & (|accessed_q)) begin
         if (at_q[3:2] == 2'h3) begin
-          masks_d = masks_q & (~accessed);
+          masks_d = masks_q & (~accessed_q);
           if (word_q[0]) begin
-            masks_d = masks_q | accessed;
+            masks_d = masks_q | accessed_q;
           end
         end else begin
           vectors_write_enable = (~entry[2]) | (~entry[1]);
@@ -1683,14 +1747,14 @@ module dma_host_interrupts (
       end
       3'h6: begin
         ack_reg_d = 1'h1;
-        if (in_pending) begin
+        if (in_pending_q) begin
           if (at_q[11:2] == 10'h0) begin
             rdata_reg_d = {26'h0, pending_q};
           end
-        end else if (|accessed) begin
+        end else if (|accessed_q) begin
           if (at_q[3:2] != 2'h3) begin
             rdata_reg_d = vectors_read_data;
-          end else if (|(masks_q & accessed)) begin
+          end else if (|(masks_q & accessed_q)) begin
             rdata_reg_d = 32'h1;
           end
         end
@@ -2190,6 +2254,7 @@ module dma_host (
   localparam logic [31:0] c_next = 32'h600;
   localparam logic [7:0] c_one = 8'h1;
   localparam logic [6:0] c_page = 7'h2;
+  localparam logic [15:0] c_place = 16'h1;
   localparam logic [5:0] c_raise = 6'h1;
   logic in_queues;
   logic act;
@@ -2200,7 +2265,7 @@ module dma_host (
   logic ends;
   logic receive_control_reset;
   logic receive_control_select;
-  logic [5:0] receive_control_address;
+  logic [15:0] receive_control_place;
   logic [31:0] receive_control_wdata;
   logic receive_control_write;
   logic [31:0] receive_control_rdata;
@@ -2214,7 +2279,7 @@ module dma_host (
   logic receive_control_stopped;
   logic control_control_reset;
   logic control_control_select;
-  logic [5:0] control_control_address;
+  logic [15:0] control_control_place;
   logic [31:0] control_control_wdata;
   logic control_control_write;
   logic [31:0] control_control_rdata;
@@ -2228,7 +2293,7 @@ module dma_host (
   logic control_control_stopped;
   logic event_control_reset;
   logic event_control_select;
-  logic [5:0] event_control_address;
+  logic [15:0] event_control_place;
   logic [31:0] event_control_wdata;
   logic event_control_write;
   logic [31:0] event_control_rdata;
@@ -2242,7 +2307,7 @@ module dma_host (
   logic event_control_stopped;
   logic front_control_reset;
   logic front_control_select;
-  logic [5:0] front_control_address;
+  logic [15:0] front_control_place;
   logic [31:0] front_control_wdata;
   logic front_control_write;
   logic [31:0] front_control_rdata;
@@ -2256,7 +2321,7 @@ module dma_host (
   logic front_control_stopped;
   logic back_control_reset;
   logic back_control_select;
-  logic [5:0] back_control_address;
+  logic [15:0] back_control_place;
   logic [31:0] back_control_wdata;
   logic back_control_write;
   logic [31:0] back_control_rdata;
@@ -2678,8 +2743,8 @@ module dma_host (
   logic [31:0] extra_q;
   logic [7:0] picked_d;
   logic [7:0] picked_q;
-  logic [5:0] offset_d;
-  logic [5:0] offset_q;
+  logic [15:0] place_d;
+  logic [15:0] place_q;
   logic [31:0] word_d;
   logic [31:0] word_q;
   logic puts_d;
@@ -2694,7 +2759,7 @@ module dma_host (
     ack_reg_q = 1'h0;
     extra_q = 32'h0;
     picked_q = 8'h0;
-    offset_q = 6'h0;
+    place_q = 16'h0;
     word_q = 32'h0;
     puts_q = 1'h0;
     ended_q = 1'h0;
@@ -2706,7 +2771,7 @@ module dma_host (
     ack_reg_q <= ack_reg_d;
     extra_q <= extra_d;
     picked_q <= picked_d;
-    offset_q <= offset_d;
+    place_q <= place_d;
     word_q <= word_d;
     puts_q <= puts_d;
     ended_q <= ended_d;
@@ -2717,7 +2782,7 @@ module dma_host (
       .clock(clock),
       .reset(receive_control_reset),
       .select(receive_control_select),
-      .address(receive_control_address),
+      .place(receive_control_place),
       .wdata(receive_control_wdata),
       .write(receive_control_write),
       .rdata(receive_control_rdata),
@@ -2735,7 +2800,7 @@ module dma_host (
       .clock(clock),
       .reset(control_control_reset),
       .select(control_control_select),
-      .address(control_control_address),
+      .place(control_control_place),
       .wdata(control_control_wdata),
       .write(control_control_write),
       .rdata(control_control_rdata),
@@ -2753,7 +2818,7 @@ module dma_host (
       .clock(clock),
       .reset(event_control_reset),
       .select(event_control_select),
-      .address(event_control_address),
+      .place(event_control_place),
       .wdata(event_control_wdata),
       .write(event_control_write),
       .rdata(event_control_rdata),
@@ -2771,7 +2836,7 @@ module dma_host (
       .clock(clock),
       .reset(front_control_reset),
       .select(front_control_select),
-      .address(front_control_address),
+      .place(front_control_place),
       .wdata(front_control_wdata),
       .write(front_control_write),
       .rdata(front_control_rdata),
@@ -2789,7 +2854,7 @@ module dma_host (
       .clock(clock),
       .reset(back_control_reset),
       .select(back_control_select),
-      .address(back_control_address),
+      .place(back_control_place),
       .wdata(back_control_wdata),
       .write(back_control_write),
       .rdata(back_control_rdata),
@@ -3316,7 +3381,7 @@ module dma_host (
   always_comb begin
     error_moderation_d = error_moderation_q;
     picked_d = picked_q;
-    offset_d = offset_q;
+    place_d = place_q;
     word_d = word_q;
     puts_d = puts_q;
     ended_d = ended_q;
@@ -3362,7 +3427,10 @@ module dma_host (
     if (act) begin
       picked_d = which;
     end
-    offset_d = address[5:0];
+    place_d = 16'h0;
+    if (~(|address[1:0])) begin
+      place_d = c_place << address[5:2];
+    end
     word_d = wdata;
     puts_d = write;
     ack_reg_d = |picked_q;
@@ -3381,7 +3449,7 @@ module dma_host (
     end
     extra_d = more;
     receive_control_select = picked_q[0];
-    receive_control_address = offset_q;
+    receive_control_place = place_q;
     receive_control_wdata = word_q;
     receive_control_write = puts_q;
     receive_control_head = receive_done_head;
@@ -3389,7 +3457,7 @@ module dma_host (
     receive_done_start = receive_control_start;
     receive_done_vector = 3'h0;
     control_control_select = picked_q[1];
-    control_control_address = offset_q;
+    control_control_place = place_q;
     control_control_wdata = word_q;
     control_control_write = puts_q;
     control_control_head = control_done_head;
@@ -3397,7 +3465,7 @@ module dma_host (
     control_done_start = control_control_start;
     control_done_vector = 3'h1;
     event_control_select = picked_q[2];
-    event_control_address = offset_q;
+    event_control_place = place_q;
     event_control_wdata = word_q;
     event_control_write = puts_q;
     event_control_head = event_done_head;
@@ -3405,7 +3473,7 @@ module dma_host (
     event_done_start = event_control_start;
     event_done_vector = 3'h2;
     front_control_select = picked_q[3];
-    front_control_address = offset_q;
+    front_control_place = place_q;
     front_control_wdata = word_q;
     front_control_write = puts_q;
     front_control_head = front_done_head;
@@ -3413,7 +3481,7 @@ module dma_host (
     front_done_start = front_control_start;
     front_done_vector = 3'h3;
     back_control_select = picked_q[4];
-    back_control_address = offset_q;
+    back_control_place = place_q;
     back_control_wdata = word_q;
     back_control_write = puts_q;
     back_control_head = back_done_head;

@@ -46,12 +46,9 @@ module dma_interrupts (
   localparam logic [5:0] c_one = 6'h1;
   localparam logic [3:0] p_pending = 4'h9;
   localparam logic [3:0] p_table = 4'h8;
-  logic in_table;
-  logic in_pending;
   logic wants;
   logic found;
   logic [5:0] which;
-  logic [5:0] accessed;
   logic [5:0] cleared;
   logic [5:0] sent;
   logic [5:0] still;
@@ -102,6 +99,12 @@ module dma_interrupts (
   logic [15:0] at_q;
   logic [31:0] word_d;
   logic [31:0] word_q;
+  logic in_table_d;
+  logic in_table_q;
+  logic in_pending_d;
+  logic in_pending_q;
+  logic [5:0] accessed_d;
+  logic [5:0] accessed_q;
   logic reads_d;
   logic reads_q;
   logic writes_d;
@@ -131,6 +134,9 @@ module dma_interrupts (
     value_q = 32'h0;
     at_q = 16'h0;
     word_q = 32'h0;
+    in_table_q = 1'h0;
+    in_pending_q = 1'h0;
+    accessed_q = 6'h0;
     reads_q = 1'h0;
     writes_q = 1'h0;
     rdata_reg_q = 32'h0;
@@ -157,6 +163,9 @@ module dma_interrupts (
     value_q <= value_d;
     at_q <= at_d;
     word_q <= word_d;
+    in_table_q <= in_table_d;
+    in_pending_q <= in_pending_d;
+    accessed_q <= accessed_d;
     reads_q <= reads_d;
     writes_q <= writes_d;
     rdata_reg_q <= rdata_reg_d;
@@ -188,6 +197,9 @@ module dma_interrupts (
     rdata_reg_d = rdata_reg_q;
     at_d = at_q;
     word_d = word_q;
+    in_table_d = in_table_q;
+    in_pending_d = in_pending_q;
+    accessed_d = accessed_q;
     reads_d = reads_q;
     writes_d = writes_q;
     ack_reg_d = ack_reg_q;
@@ -195,15 +207,15 @@ module dma_interrupts (
     word_d = wdata;
     reads_d = read & (~ack_reg_q);
     writes_d = write & (~ack_reg_q);
-    in_table = at_q[15:12] == p_table;
-    in_pending = at_q[15:12] == p_pending;
-    mine = (address[15:12] == p_table) | (address[15:12] == p_pending);
-    wants = (in_table | in_pending) & (~ack_reg_q);
-    entry = at_q[6:4];
-    accessed = 6'h0;
-    if (at_q[11:7] == 5'h0) begin
-      accessed = c_one << entry;
+    in_table_d = address[15:12] == p_table;
+    in_pending_d = address[15:12] == p_pending;
+    accessed_d = 6'h0;
+    if (address[11:7] == 5'h0) begin
+      accessed_d = c_one << address[6:4];
     end
+    mine = in_table_d | in_pending_d;
+    wants = (in_table_q | in_pending_q) & (~ack_reg_q);
+    entry = at_q[6:4];
     vectors_read_address = at_q[6:2];
     vectors_write_address = at_q[6:2];
     vectors_write_data = word_q;
@@ -212,11 +224,11 @@ module dma_interrupts (
     rdata_reg_d = 32'h0;
     if ((wants & writes_q) & (state_q != 3'h7)) begin
       ack_reg_d = 1'h1;
-      if (in_table & (|accessed)) begin
+      if (in_table_q & (|accessed_q)) begin
         if (at_q[3:2] == 2'h3) begin
-          masks_d = masks_q & (~accessed);
+          masks_d = masks_q & (~accessed_q);
           if (word_q[0]) begin
-            masks_d = masks_q | accessed;
+            masks_d = masks_q | accessed_q;
           end
         end else begin
           vectors_write_enable = (~entry[2]) | (~entry[1]);
@@ -285,14 +297,14 @@ module dma_interrupts (
       end
       3'h6: begin
         ack_reg_d = 1'h1;
-        if (in_pending) begin
+        if (in_pending_q) begin
           if (at_q[11:2] == 10'h0) begin
             rdata_reg_d = {26'h0, pending_q};
           end
-        end else if (|accessed) begin
+        end else if (|accessed_q) begin
           if (at_q[3:2] != 2'h3) begin
             rdata_reg_d = vectors_read_data;
-          end else if (|(masks_q & accessed)) begin
+          end else if (|(masks_q & accessed_q)) begin
             rdata_reg_d = 32'h1;
           end
         end

@@ -27,13 +27,14 @@ module dma_receive (
   localparam logic [3:0] c_length = 4'h2;
   logic ends;
   logic [80:0] to;
-  logic [15:0] length;
   logic [1:0] state_d;
   logic [1:0] state_q;
   logic [80:0] t_d;
   logic [80:0] t_q;
-  logic [31:0] room_d;
-  logic [31:0] room_q;
+  logic bad_d;
+  logic bad_q;
+  logic small_d;
+  logic small_q;
   logic [3:0] status_d;
   logic [3:0] status_q;
   logic done_d;
@@ -44,7 +45,8 @@ module dma_receive (
   initial begin
     state_q = 2'h0;
     t_q = 81'h0;
-    room_q = 32'h0;
+    bad_q = 1'h0;
+    small_q = 1'h0;
     status_q = 4'h0;
     done_q = 1'h0;
     out_q = 128'h0;
@@ -53,7 +55,8 @@ module dma_receive (
   always_ff @(posedge clock) begin
     state_q <= state_d;
     t_q <= t_d;
-    room_q <= room_d;
+    bad_q <= bad_d;
+    small_q <= small_d;
     status_q <= status_d;
     done_q <= done_d;
     out_q <= out_d;
@@ -62,13 +65,13 @@ module dma_receive (
   always_comb begin
     state_d = state_q;
     t_d = t_q;
-    room_d = room_q;
+    bad_d = bad_q;
+    small_d = small_q;
     status_d = status_q;
     done_d = done_q;
     out_d = out_q;
-    length = s_meta[15:0];
     to[63:0] = descriptor[63:0];
-    to[76:64] = length[12:0];
+    to[76:64] = 13'(s_meta[15:0]);
     to[77] = 1'h0;
     to[80:78] = 3'h0;
     ends = (s_valid & s_beat[67]) & (((state_q == 2'h2) & ready) | (state_q == 2'h3));
@@ -76,7 +79,8 @@ module dma_receive (
     case (state_q)
       2'h0: begin
         t_d = to;
-        room_d = descriptor[95:64];
+        bad_d = (descriptor[63:0] == 64'h0) | (descriptor[2:0] != 3'h0);
+        small_d = descriptor[95:64] < {16'h0, s_meta[15:0]};
         if ((s_valid & descriptor_valid) & (level < 5'he)) begin
           descriptor_take = 1'h1;
           state_d = 2'h1;
@@ -85,10 +89,10 @@ module dma_receive (
       2'h1: begin
         status_d = 4'h0;
         state_d = 2'h2;
-        if ((t_q[63:0] == 64'h0) | (3'(t_q[63:0]) != 3'h0)) begin
+        if (bad_q) begin
           status_d = c_address;
           state_d = 2'h3;
-        end else if (room_q < {16'h0, length}) begin
+        end else if (small_q) begin
           status_d = c_length;
           state_d = 2'h3;
         end

@@ -292,10 +292,12 @@ module dma_ring (
     if (~(&settled_q)) begin
       settled_d = settled_q + 2'h1;
     end
-    if (((((run & (~asking_q)) & (&settled_q)) & (~over_q)) & space_q) & (open_q != 16'h0)) begin
-      asking_d = 1'h1;
+    if (~asking_q) begin
       request_d = f;
       count_d = amount;
+    end
+    if (((((run & (~asking_q)) & (&settled_q)) & (~over_q)) & space_q) & (open_q != 16'h0)) begin
+      asking_d = 1'h1;
     end
     fetch = request_q;
     fetch_valid = asking_q;

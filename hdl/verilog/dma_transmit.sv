@@ -135,14 +135,12 @@ module dma_transmit (
   localparam logic [10:0] c_room = 11'h1e0;
   logic [15:0] length;
   logic [16:0] start;
-  logic [16:0] place;
   logic [79:0] f;
   logic [48:0] word;
-  logic [48:0] head;
-  logic good;
+  logic load;
+  logic refused;
   logic ends;
   logic [68:0] o;
-  logic [10:0] sum;
   logic asks;
   logic came;
   logic asked_reset;
@@ -160,14 +158,24 @@ module dma_transmit (
   logic [3:0] status_q;
   logic [2:0] wrong_d;
   logic [2:0] wrong_q;
+  logic [16:0] place_d;
+  logic [16:0] place_q;
   logic [8:0] beats_d;
   logic [8:0] beats_q;
   logic [9:0] flying_d;
   logic [9:0] flying_q;
+  logic [10:0] sum_d;
+  logic [10:0] sum_q;
   logic fits_d;
   logic fits_q;
   logic [1:0] look_d;
   logic [1:0] look_q;
+  logic [48:0] head_d;
+  logic [48:0] head_q;
+  logic comes_d;
+  logic comes_q;
+  logic none_d;
+  logic none_q;
   logic done_d;
   logic done_q;
   logic [11:0] done_length_d;
@@ -180,10 +188,15 @@ module dma_transmit (
     d_q = 128'h0;
     status_q = 4'h0;
     wrong_q = 3'h0;
+    place_q = 17'h0;
     beats_q = 9'h0;
     flying_q = 10'h0;
+    sum_q = 11'h0;
     fits_q = 1'h0;
     look_q = 2'h0;
+    head_q = 49'h0;
+    comes_q = 1'h0;
+    none_q = 1'h0;
     done_q = 1'h0;
     done_length_q = 12'h0;
     done_status_q = 4'h0;
@@ -194,10 +207,15 @@ module dma_transmit (
     d_q <= d_d;
     status_q <= status_d;
     wrong_q <= wrong_d;
+    place_q <= place_d;
     beats_q <= beats_d;
     flying_q <= flying_d;
+    sum_q <= sum_d;
     fits_q <= fits_d;
     look_q <= look_d;
+    head_q <= head_d;
+    comes_q <= comes_d;
+    none_q <= none_d;
     done_q <= done_d;
     done_length_q <= done_length_d;
     done_status_q <= done_status_d;
@@ -219,17 +237,22 @@ module dma_transmit (
     d_d = d_q;
     status_d = status_q;
     wrong_d = wrong_q;
+    place_d = place_q;
     beats_d = beats_q;
     flying_d = flying_q;
+    sum_d = sum_q;
     fits_d = fits_q;
     look_d = look_q;
+    head_d = head_q;
+    comes_d = comes_q;
+    none_d = none_q;
     done_d = done_q;
     done_length_d = done_length_q;
     done_status_d = done_status_q;
     asked_reset = reset;
     length = d_q[79:64];
     start = {1'h0, d_q[111:96]};
-    place = (start + {1'h0, d_q[127:112]}) + 17'h2;
+    place_d = (start + {1'h0, d_q[127:112]}) + 17'h2;
     f[63:0] = d_q[63:0];
     f[76:64] = {4'h0, beats_q} << 3;
     f[79:77] = client;
@@ -243,8 +266,8 @@ module dma_transmit (
     asked_write = 1'h0;
     descriptor_take = 1'h0;
     asks = 1'h0;
-    sum = ({1'h0, used} + {1'h0, flying_q}) + {2'h0, beats_q};
-    fits_d = ((sum <= c_room) & (({1'h0, asked_level} + frames) < 6'h12)) & ((asked_level + level) < 5'hc);
+    sum_d = ({1'h0, used} + {1'h0, flying_q}) + {2'h0, beats_q};
+    fits_d = ((sum_q <= c_room) & (({1'h0, asked_level} + frames) < 6'h12)) & ((asked_level + level) < 5'hc);
     look_d = 2'h0;
     case (state_q)
       2'h0: begin
@@ -255,6 +278,7 @@ module dma_transmit (
         end
       end
       2'h1: begin
+        look_d = 2'h1;
         beats_d = 9'((length + 16'h7) >> 3);
         status_d = 4'h0;
         wrong_d = 3'h0;
@@ -264,10 +288,13 @@ module dma_transmit (
         if ((length < c_least) | (length > c_most)) begin
           wrong_d = (wrong_d & ~(3'h1 << 1)) | ({2'h0, 1'h1} << 1);
         end
-        if (d_q[80] & ((d_q[96] | d_q[112]) | (place > {1'h0, length}))) begin
+        if (d_q[80] & ((d_q[96] | d_q[112]) | (place_q > {1'h0, length}))) begin
           wrong_d = (wrong_d & ~(3'h1 << 2)) | ({2'h0, 1'h1} << 2);
         end
-        state_d = 2'h2;
+        if (look_q != 2'h0) begin
+          look_d = 2'h0;
+          state_d = 2'h2;
+        end
       end
       2'h2: begin
         if (|wrong_q) begin
@@ -299,20 +326,29 @@ module dma_transmit (
         end
       end
     endcase
-    head = asked_data_out;
-    good = head[48:45] == 4'h0;
+    load = (asked_valid & (~comes_q)) & (~none_q);
+    asked_read = load;
+    refused = asked_data_out[48:45] != 4'h0;
+    if (load) begin
+      head_d = asked_data_out;
+      comes_d = ~refused;
+      none_d = refused;
+    end
     o = s_beat;
     o[66:64] = 3'h7;
     if (s_beat[67]) begin
-      o[66:64] = head[2:0] - 3'h1;
+      o[66:64] = head_q[2:0] - 3'h1;
     end
     m_beat = o;
-    m_checksum = head[44:12];
-    m_valid = (s_valid & asked_valid) & good;
-    s_ready = (m_ready & asked_valid) & good;
-    came = ((s_valid & m_ready) & asked_valid) & good;
-    ends = (came & s_beat[67]) | (asked_valid & (~good));
-    asked_read = ends;
+    m_checksum = head_q[44:12];
+    m_valid = s_valid & comes_q;
+    s_ready = m_ready & comes_q;
+    came = (s_valid & m_ready) & comes_q;
+    ends = (came & s_beat[67]) | none_q;
+    if (ends) begin
+      comes_d = 1'h0;
+      none_d = 1'h0;
+    end
     flying_d = flying_q;
     if (asks) begin
       flying_d = flying_q + {1'h0, beats_q};
@@ -324,19 +360,22 @@ module dma_transmit (
       end
     end
     done_d = ends;
-    done_length_d = head[11:0];
-    done_status_d = head[48:45];
-    if (good & s_beat[68]) begin
+    done_length_d = head_q[11:0];
+    done_status_d = head_q[48:45];
+    if (comes_q & s_beat[68]) begin
       done_status_d = c_read;
     end
     entry = {116'h0, done_length_q} | ({124'h0, done_status_q} << 120);
     write = done_q;
     fail = done_q & (done_status_q != 4'h0);
-    idle = (~done_q) & (asked_level == 5'h0);
-    busy = ((state_q != 2'h0) | (asked_level != 5'h0)) | done_q;
+    idle = (((~done_q) & (asked_level == 5'h0)) & (~comes_q)) & (~none_q);
+    busy = (state_q != 2'h0) | (~idle);
     if (reset) begin
       state_d = 2'h0;
       flying_d = 10'h0;
+      look_d = 2'h0;
+      comes_d = 1'h0;
+      none_d = 1'h0;
       done_d = 1'h0;
     end
   end

@@ -45,11 +45,11 @@ module entries (
 );
   localparam logic [3:0] c_bank = 4'h1;
   localparam logic [71:0] c_bytes = 72'hffffffffff;
-  localparam logic [71:0] c_one = 72'h1;
   localparam logic [71:0] c_packets = 72'h7fffffff;
   logic go;
   logic [13:0] place;
   logic [71:0] read;
+  logic [71:0] one;
   logic [71:0] packets;
   logic [71:0] bytes;
   logic [71:0] counted;
@@ -128,12 +128,10 @@ module entries (
   logic [15:0] bytes2_q;
   logic hit2_d;
   logic hit2_q;
-  logic clear2_d;
-  logic clear2_q;
+  logic seen2_d;
+  logic seen2_q;
   logic select2_d;
   logic select2_q;
-  logic forget2_d;
-  logic forget2_q;
   logic [71:0] latched_d;
   logic [71:0] latched_q;
   logic done_reg_d;
@@ -170,9 +168,8 @@ module entries (
     place2_q = 14'h0;
     bytes2_q = 16'h0;
     hit2_q = 1'h0;
-    clear2_q = 1'h0;
+    seen2_q = 1'h0;
     select2_q = 1'h0;
-    forget2_q = 1'h0;
     latched_q = 72'h0;
     done_reg_q = 1'h0;
     event_reg_q = 32'h0;
@@ -206,9 +203,8 @@ module entries (
     place2_q <= place2_d;
     bytes2_q <= bytes2_d;
     hit2_q <= hit2_d;
-    clear2_q <= clear2_d;
+    seen2_q <= seen2_d;
     select2_q <= select2_d;
-    forget2_q <= forget2_d;
     latched_q <= latched_d;
     done_reg_q <= done_reg_d;
     event_reg_q <= event_reg_d;
@@ -278,9 +274,8 @@ module entries (
     place2_d = place2_q;
     bytes2_d = bytes2_q;
     hit2_d = hit2_q;
-    clear2_d = clear2_q;
+    seen2_d = seen2_q;
     select2_d = select2_q;
-    forget2_d = forget2_q;
     latched_d = latched_q;
     done_reg_d = done_reg_q;
     event_reg_d = event_reg_q;
@@ -356,27 +351,30 @@ module entries (
       read = ram_3_read_data;
     end
     word2_d = read;
+    seen2_d = hit1_q | (read[71] & (~forget1_q));
     busy2_d = busy1_q;
     place2_d = place1_q;
-    bytes2_d = bytes1_q;
+    bytes2_d = 16'h0;
+    if (hit1_q) begin
+      bytes2_d = bytes1_q;
+    end
+    if (clear1_q) begin
+      word2_d = 72'h0;
+      seen2_d = 1'h0;
+    end
     hit2_d = hit1_q;
-    clear2_d = clear1_q;
     select2_d = select1_q;
-    forget2_d = forget1_q;
     event_reg_d = ({20'h0, place1_q[11:0]} | ({30'h0, place1_q[13:12]} << 16)) | ({24'h0, flags1_q} << 24);
     event_strobe_d = hit1_q & (flags1_q[2:0] != 3'h0);
-    packets = (word2_q + c_one) & c_packets;
+    one = 72'h0;
+    if (hit2_q) begin
+      one = 72'h1;
+    end
+    packets = (word2_q + one) & c_packets;
     bytes = ((word2_q >> 31) & c_bytes) + {56'h0, bytes2_q};
     counted = packets | ((bytes & c_bytes) << 31);
-    write = (counted & ~(72'h1 << 71)) | ({71'h0, 1'h1} << 71);
-    if (clear2_q) begin
-      write = 72'h0;
-    end
+    write = (counted & ~(72'h1 << 71)) | ({71'h0, seen2_q} << 71);
     if (select2_q) begin
-      write = word2_q;
-      if (forget2_q) begin
-        write = (word2_q & ~(72'h1 << 71)) | ({71'h0, 1'h0} << 71);
-      end
       latched_d = word2_q;
     end
     done_reg_d = select2_q;

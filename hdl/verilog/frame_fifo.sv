@@ -138,13 +138,13 @@ module frame_fifo (
   localparam logic [6:0] c_depth = 7'h40;
   localparam logic [6:0] c_last = 7'h3f;
   localparam logic [6:0] c_less = 7'h7f;
-  localparam logic [6:0] c_room = 7'h38;
   logic [6:0] rd_next;
   logic [6:0] wr_next;
   logic [6:0] used_next;
   logic [6:0] left;
   logic [6:0] step;
   logic [6:0] back;
+  logic near;
   logic put;
   logic fits;
   logic over;
@@ -177,6 +177,8 @@ module frame_fifo (
   logic crowded_q;
   logic full_d;
   logic full_q;
+  logic spacious_d;
+  logic spacious_q;
   logic [6:0] used_d;
   logic [6:0] used_q;
   logic [6:0] held_d;
@@ -193,6 +195,7 @@ module frame_fifo (
     spilt_q = 1'h0;
     crowded_q = 1'h0;
     full_q = 1'h0;
+    spacious_q = 1'h0;
     used_q = 7'h0;
     held_q = 7'h0;
     popped_q = 1'h0;
@@ -207,6 +210,7 @@ module frame_fifo (
     spilt_q <= spilt_d;
     crowded_q <= crowded_d;
     full_q <= full_d;
+    spacious_q <= spacious_d;
     used_q <= used_d;
     held_q <= held_d;
     popped_q <= popped_d;
@@ -241,16 +245,18 @@ module frame_fifo (
     spilt_d = spilt_q;
     crowded_d = crowded_q;
     full_d = full_q;
+    spacious_d = spacious_q;
     used_d = used_q;
     held_d = held_q;
     popped_d = popped_q;
     metas_reset = reset;
-    fits = ~full_q;
+    fits = (~full_q) & (~crowded_q);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
     whole = metas_level;
-    room = (((used_q & c_depth) == 7'h0) & (((used_q | 7'h7) != c_last) | (used_q == c_room))) & (metas_level < 6'h18);
+    spacious_d = (((used_q & c_depth) == 7'h0) & ((used_q | 7'h7) != c_last)) & (metas_level < 6'h17);
+    room = spacious_q;
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
@@ -296,24 +302,33 @@ module frame_fifo (
     if (metas_write ^ metas_read) begin
       crowded_d = metas_write & (metas_level == 6'h1e);
     end
-    full_d = ((used_d & c_depth) != 7'h0) | crowded_d;
+    near = used_q == c_last;
+    full_d = ((used_q & c_depth) != 7'h0) & (~popped_q);
+    if (put & (~popped_q)) begin
+      full_d = near;
+    end
+    if (finish & (~keep)) begin
+      full_d = ((held_q & c_depth) != 7'h0) & (~popped_q);
+    end
     rd_next = rd_q;
     full_word_d = rd_q != start_q;
     if (pop) begin
       rd_next = rd_more_q;
+      rd_more_d = rd_more_q + 7'h1;
       full_word_d = rd_more_q != start_q;
     end
     rd_d = rd_next;
-    rd_more_d = rd_next + 7'h1;
     ram_read_address = rd_next[5:0];
     if (reset) begin
       wr_d = 7'h0;
       start_d = 7'h0;
       rd_d = 7'h0;
+      rd_more_d = 7'h1;
       full_word_d = 1'h0;
       spilt_d = 1'h0;
       crowded_d = 1'h0;
       full_d = 1'h0;
+      spacious_d = 1'h0;
       popped_d = 1'h0;
       used_d = 7'h0;
       held_d = 7'h0;

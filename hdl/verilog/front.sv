@@ -278,8 +278,6 @@ module front_rx_fields (
   logic [31:0] src_lo_q;
   logic ipos_d;
   logic ipos_q;
-  logic is_ip_d;
-  logic is_ip_q;
   logic deep_d;
   logic deep_q;
   logic [7:0] itype_d;
@@ -361,7 +359,6 @@ module front_rx_fields (
     src_hi_q = 16'h0;
     src_lo_q = 32'h0;
     ipos_q = 1'h0;
-    is_ip_q = 1'h0;
     deep_q = 1'h0;
     itype_q = 8'h0;
     iproto_q = 8'h0;
@@ -414,7 +411,6 @@ module front_rx_fields (
     src_hi_q <= src_hi_d;
     src_lo_q <= src_lo_d;
     ipos_q <= ipos_d;
-    is_ip_q <= is_ip_d;
     deep_q <= deep_d;
     itype_q <= itype_d;
     iproto_q <= iproto_d;
@@ -472,7 +468,6 @@ module front_rx_fields (
     src_hi_d = src_hi_q;
     src_lo_d = src_lo_q;
     ipos_d = ipos_q;
-    is_ip_d = is_ip_q;
     deep_d = deep_q;
     itype_d = itype_q;
     iproto_d = iproto_q;
@@ -550,13 +545,11 @@ module front_rx_fields (
         dst_d = be[63:16];
         src_hi_d = be[15:0];
         ipos_d = 1'h0;
-        is_ip_d = 1'h0;
         deep_d = 1'h0;
       end
       if (k_q == 5'h1) begin
         src_lo_d = be[63:32];
         ipos_d = is_ipos;
-        is_ip_d = be[31:16] == c_ipv4;
         deep_d = be[31:16] == c_ipv4;
       end
       if ((k_q == 5'h3) & ipos_q) begin
@@ -3977,7 +3970,7 @@ module front_classify_judge (
     end else begin
       v[3] = inner;
       d[7:5] = l3;
-      d[8] = l3 == c_l3_ok;
+      d[8] = (((meta[24:22] == 3'h0) & ip_ok) & (~meta[25])) & (meta[28:26] == 3'h0);
       v[1] = 1'h1;
       if ((meta[24:22] != 3'h0) | meta[25]) begin
         d[4:0] = r_header;
@@ -4006,7 +3999,6 @@ module front_classify_decide (
     input  logic [66:0] judged_detail,
     input  logic asks,
     input  logic ip_ok,
-    input  logic [47:0] src_mac,
     input  logic [31:0] src_ip,
     input  logic [15:0] src_port,
     input  logic udp,
@@ -4019,17 +4011,18 @@ module front_classify_decide (
     input  logic [15:0] dest_port,
     input  logic [47:0] neighbour,
     input  logic neighbour_valid,
+    input  logic [47:0] src_mac,
     input  logic allow,
     input  logic room,
     output logic [20:0] verdict,
     output logic [66:0] detail,
+    output logic loops,
     output logic [152:0] route
 );
   localparam logic [1:0] c_act_forward = 2'h0;
   localparam logic [1:0] c_act_host = 2'h1;
   localparam logic [4:0] c_full = 5'hb;
   localparam logic [4:0] c_header = 5'h7;
-  localparam logic [4:0] c_loop = 5'ha;
   localparam logic [4:0] c_neighbour = 5'h9;
   localparam logic [4:0] c_rate = 5'hf;
   localparam logic [4:0] c_table = 5'h8;
@@ -4038,12 +4031,15 @@ module front_classify_decide (
   localparam logic [4:0] r_endpoint = 5'h1;
   localparam logic [4:0] r_miss = 5'h0;
   logic inner;
+  logic back_again;
   logic [20:0] v;
   logic [66:0] d;
   logic [152:0] r;
 
   always_comb begin
     inner = judged[3];
+    back_again = inner & (neighbour == src_mac);
+    loops = 1'h0;
     v = judged;
     d = judged_detail;
     d[66:35] = 32'h0;
@@ -4070,14 +4066,15 @@ module front_classify_decide (
           d[4:0] = c_header;
         end else if (~neighbour_valid) begin
           d[4:0] = c_neighbour;
-        end else if (inner & (neighbour == src_mac)) begin
-          d[4:0] = c_loop;
         end else if (inner & (~allow)) begin
+          loops = back_again;
           d[4:0] = c_rate;
         end else if ((~room) | (6'(judged[20:4] >> 11) != 6'h0)) begin
+          loops = back_again;
           d[4:0] = c_full;
         end else begin
-          v[0] = 1'h1;
+          loops = back_again;
+          v[0] = ~back_again;
         end
       end else if (action == c_act_host) begin
         d[4:0] = r_action;
@@ -4114,6 +4111,8 @@ module front_classify (
     output logic [66:0] detail,
     output logic front_write,
     output logic back_write,
+    output logic front_detail_write,
+    output logic back_detail_write,
     output logic [152:0] route,
     output logic front_promise,
     output logic back_promise,
@@ -4142,6 +4141,7 @@ module front_classify (
     input  logic commit_neighbour,
     input  logic [7:0] index
 );
+  localparam logic [4:0] c_loop = 5'ha;
   logic front_ok;
   logic back_ok;
   logic pick_back;
@@ -4201,7 +4201,6 @@ module front_classify (
   logic [66:0] decide_judged_detail;
   logic decide_asks;
   logic decide_ip_ok;
-  logic [47:0] decide_src_mac;
   logic [31:0] decide_src_ip;
   logic [15:0] decide_src_port;
   logic decide_udp;
@@ -4214,10 +4213,12 @@ module front_classify (
   logic [15:0] decide_dest_port;
   logic [47:0] decide_neighbour;
   logic decide_neighbour_valid;
+  logic [47:0] decide_src_mac;
   logic decide_allow;
   logic decide_room;
   logic [20:0] decide_verdict;
   logic [66:0] decide_detail;
+  logic decide_loops;
   logic [152:0] decide_route;
   logic turn_d;
   logic turn_q;
@@ -4275,8 +4276,6 @@ module front_classify (
   logic asks9_q;
   logic ip_ok9_d;
   logic ip_ok9_q;
-  logic [47:0] src_mac9_d;
-  logic [47:0] src_mac9_q;
   logic udp9_d;
   logic udp9_q;
   logic commit_f1_d;
@@ -4309,6 +4308,16 @@ module front_classify (
   logic [31:0] eref9_q;
   logic [47:0] dest9_d;
   logic [47:0] dest9_q;
+  logic [47:0] src_mac9_d;
+  logic [47:0] src_mac9_q;
+  logic [66:0] detail10_d;
+  logic [66:0] detail10_q;
+  logic loops10_d;
+  logic loops10_q;
+  logic front10_d;
+  logic front10_q;
+  logic back10_d;
+  logic back10_q;
 
   initial begin
     turn_q = 1'h0;
@@ -4339,7 +4348,6 @@ module front_classify (
     detail9_q = 67'h0;
     asks9_q = 1'h0;
     ip_ok9_q = 1'h0;
-    src_mac9_q = 48'h0;
     udp9_q = 1'h0;
     commit_f1_q = 1'h0;
     commit_f2_q = 1'h0;
@@ -4356,6 +4364,11 @@ module front_classify (
     eref8_q = 32'h0;
     eref9_q = 32'h0;
     dest9_q = 48'h0;
+    src_mac9_q = 48'h0;
+    detail10_q = 67'h0;
+    loops10_q = 1'h0;
+    front10_q = 1'h0;
+    back10_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -4387,7 +4400,6 @@ module front_classify (
     detail9_q <= detail9_d;
     asks9_q <= asks9_d;
     ip_ok9_q <= ip_ok9_d;
-    src_mac9_q <= src_mac9_d;
     udp9_q <= udp9_d;
     commit_f1_q <= commit_f1_d;
     commit_f2_q <= commit_f2_d;
@@ -4404,6 +4416,11 @@ module front_classify (
     eref8_q <= eref8_d;
     eref9_q <= eref9_d;
     dest9_q <= dest9_d;
+    src_mac9_q <= src_mac9_d;
+    detail10_q <= detail10_d;
+    loops10_q <= loops10_d;
+    front10_q <= front10_d;
+    back10_q <= back10_d;
   end
 
   front_classify_hash hash (
@@ -4480,7 +4497,6 @@ module front_classify (
       .judged_detail(decide_judged_detail),
       .asks(decide_asks),
       .ip_ok(decide_ip_ok),
-      .src_mac(decide_src_mac),
       .src_ip(decide_src_ip),
       .src_port(decide_src_port),
       .udp(decide_udp),
@@ -4493,10 +4509,12 @@ module front_classify (
       .dest_port(decide_dest_port),
       .neighbour(decide_neighbour),
       .neighbour_valid(decide_neighbour_valid),
+      .src_mac(decide_src_mac),
       .allow(decide_allow),
       .room(decide_room),
       .verdict(decide_verdict),
       .detail(decide_detail),
+      .loops(decide_loops),
       .route(decide_route)
   );
 
@@ -4546,6 +4564,10 @@ module front_classify (
     eref8_d = eref8_q;
     eref9_d = eref9_q;
     dest9_d = dest9_q;
+    detail10_d = detail10_q;
+    loops10_d = loops10_q;
+    front10_d = front10_q;
+    back10_d = back10_q;
     commits = (commit_forward | commit_endpoint) & (~(((commit_f1_q | commit_e1_q) | commit_f2_q) | commit_e2_q));
     front_ok = front_valid & (front_level < 5'h4);
     back_ok = back_valid & (back_level < 5'h4);
@@ -4691,13 +4713,22 @@ module front_classify (
     decide_neighbour = neighbours_value[47:0];
     decide_neighbour_valid = neighbours_value[48];
     verdict = decide_verdict;
-    detail = decide_detail;
     route = decide_route;
     front_write = valid9_q & (~back9);
     back_write = valid9_q & back9;
     front_promise = (valid9_q & (~back9)) & decide_verdict[0];
     back_promise = (valid9_q & back9) & decide_verdict[0];
     reforward = ((valid9_q & back9) & decide_verdict[0]) & decide_verdict[3];
+    detail10_d = decide_detail;
+    front10_d = front_write;
+    back10_d = back_write;
+    loops10_d = decide_loops;
+    detail = detail10_q;
+    if (loops10_q) begin
+      detail[4:0] = c_loop;
+    end
+    front_detail_write = front10_q;
+    back_detail_write = back10_q;
     if (reset) begin
       valid1_d = 1'h0;
       valid2_d = 1'h0;
@@ -4708,6 +4739,8 @@ module front_classify (
       valid7_d = 1'h0;
       valid8_d = 1'h0;
       valid9_d = 1'h0;
+      front10_d = 1'h0;
+      back10_d = 1'h0;
       commit_f1_d = 1'h0;
       commit_f2_d = 1'h0;
       commit_e1_d = 1'h0;
@@ -5067,10 +5100,26 @@ module front_dispatch (
   logic [63:0] pending_q;
   logic [31:0] sequence_d;
   logic [31:0] sequence_q;
+  logic [68:0] beat2_d;
+  logic [68:0] beat2_q;
+  logic host_put_d;
+  logic host_put_q;
+  logic control_put_d;
+  logic control_put_q;
   logic ended_d;
   logic ended_q;
-  logic [3:0] judged_d;
-  logic [3:0] judged_q;
+  logic [66:0] detail2_d;
+  logic [66:0] detail2_q;
+  logic [16:0] covered_d;
+  logic [16:0] covered_q;
+  logic inner2_d;
+  logic inner2_q;
+  logic l4_2_d;
+  logic l4_2_q;
+  logic cover_2_d;
+  logic cover_2_q;
+  logic [16:0] bytes2_d;
+  logic [16:0] bytes2_q;
   logic to_wire_d;
   logic to_wire_q;
   logic to_host_d;
@@ -5081,14 +5130,8 @@ module front_dispatch (
   logic faulty_q;
   logic was_short_d;
   logic was_short_q;
-  logic was_over_d;
-  logic was_over_q;
-  logic [13:0] place_early_d;
-  logic [13:0] place_early_q;
   logic [15:0] bytes_early_d;
   logic [15:0] bytes_early_q;
-  logic [7:0] flags_early_d;
-  logic [7:0] flags_early_q;
   logic [3:0] outcome_reg_d;
   logic [3:0] outcome_reg_q;
   logic outcome_strobe_d;
@@ -5123,17 +5166,22 @@ module front_dispatch (
     at1_q = 1'h0;
     pending_q = 64'h0;
     sequence_q = 32'h0;
+    beat2_q = 69'h0;
+    host_put_q = 1'h0;
+    control_put_q = 1'h0;
     ended_q = 1'h0;
-    judged_q = 4'h0;
+    detail2_q = 67'h0;
+    covered_q = 17'h0;
+    inner2_q = 1'h0;
+    l4_2_q = 1'h0;
+    cover_2_q = 1'h0;
+    bytes2_q = 17'h0;
     to_wire_q = 1'h0;
     to_host_q = 1'h0;
     to_control_q = 1'h0;
     faulty_q = 1'h0;
     was_short_q = 1'h0;
-    was_over_q = 1'h0;
-    place_early_q = 14'h0;
     bytes_early_q = 16'h0;
-    flags_early_q = 8'h0;
     outcome_reg_q = 4'h0;
     outcome_strobe_q = 1'h0;
     hit_reg_q = 1'h0;
@@ -5163,17 +5211,22 @@ module front_dispatch (
     at1_q <= at1_d;
     pending_q <= pending_d;
     sequence_q <= sequence_d;
+    beat2_q <= beat2_d;
+    host_put_q <= host_put_d;
+    control_put_q <= control_put_d;
     ended_q <= ended_d;
-    judged_q <= judged_d;
+    detail2_q <= detail2_d;
+    covered_q <= covered_d;
+    inner2_q <= inner2_d;
+    l4_2_q <= l4_2_d;
+    cover_2_q <= cover_2_d;
+    bytes2_q <= bytes2_d;
     to_wire_q <= to_wire_d;
     to_host_q <= to_host_d;
     to_control_q <= to_control_d;
     faulty_q <= faulty_d;
     was_short_q <= was_short_d;
-    was_over_q <= was_over_d;
-    place_early_q <= place_early_d;
     bytes_early_q <= bytes_early_d;
-    flags_early_q <= flags_early_d;
     outcome_reg_q <= outcome_reg_d;
     outcome_strobe_q <= outcome_strobe_d;
     hit_reg_q <= hit_reg_d;
@@ -5214,17 +5267,22 @@ module front_dispatch (
     at1_d = at1_q;
     pending_d = pending_q;
     sequence_d = sequence_q;
+    beat2_d = beat2_q;
+    host_put_d = host_put_q;
+    control_put_d = control_put_q;
     ended_d = ended_q;
-    judged_d = judged_q;
+    detail2_d = detail2_q;
+    covered_d = covered_q;
+    inner2_d = inner2_q;
+    l4_2_d = l4_2_q;
+    cover_2_d = cover_2_q;
+    bytes2_d = bytes2_q;
     to_wire_d = to_wire_q;
     to_host_d = to_host_q;
     to_control_d = to_control_q;
     faulty_d = faulty_q;
     was_short_d = was_short_q;
-    was_over_d = was_over_q;
-    place_early_d = place_early_q;
     bytes_early_d = bytes_early_q;
-    flags_early_d = flags_early_q;
     outcome_reg_d = outcome_reg_q;
     outcome_strobe_d = outcome_strobe_q;
     hit_reg_d = hit_reg_q;
@@ -5297,59 +5355,67 @@ module front_dispatch (
     host[66:64] = beat1_q[66:64];
     host[67] = beat1_q[67];
     host[68] = 1'h0;
-    out_beat = host;
-    host_write = (valid1_q & host1_q) & emit1_q;
-    host_end = ends1 & host1_q;
-    control_write = valid1_q & control1_q;
-    control_end = ends1 & control1_q;
-    over = (host1_q & host_overflow) | (control1_q & control_overflow);
-    kept = (~beat1_q[68]) & (~over);
+    beat2_d = host;
+    host_put_d = (valid1_q & host1_q) & emit1_q;
+    control_put_d = valid1_q & control1_q;
+    ended_d = ends1;
+    detail2_d = detail;
+    covered_d = {9'h0, detail[17:10]} + 17'he;
+    inner2_d = inner1_q;
+    l4_2_d = l4_1_q;
+    cover_2_d = cover_1_q;
+    bytes2_d = bytes;
+    to_wire_d = forward1_q;
+    to_host_d = host1_q;
+    to_control_d = control1_q;
+    faulty_d = beat1_q[68];
+    was_short_d = short;
+    bytes_early_d = 16'(stop1_q - 17'hd);
+    out_beat = beat2_q;
+    host_write = host_put_q;
+    host_end = ended_q & to_host_q;
+    control_write = control_put_q;
+    control_end = ended_q & to_control_q;
+    over = (to_host_q & host_overflow) | (to_control_q & control_overflow);
+    kept = (~faulty_q) & (~over);
     keep = kept;
-    if ((ends1 & (host1_q | control1_q)) & kept) begin
+    if ((ended_q & (to_host_q | to_control_q)) & kept) begin
       sequence_d = sequence_q + c_one;
     end
-    l3 = detail[7:5];
+    l3 = detail2_q[7:5];
     l4 = 2'h0;
-    if (detail[8]) begin
-      if (short) begin
+    if (detail2_q[8]) begin
+      if (was_short_q) begin
         l3 = c_l3_short;
-      end else if (~detail[9]) begin
+      end else if (~detail2_q[9]) begin
         l4 = c_l4_bad;
-        if (l4_1_q) begin
+        if (l4_2_q) begin
           l4 = c_l4_valid;
         end
       end
     end
-    if (control1_q & (detail[17:10] != 8'h0)) begin
-      if (bytes < ({9'h0, detail[17:10]} + 17'he)) begin
+    if (to_control_q & (detail2_q[17:10] != 8'h0)) begin
+      if (bytes2_q < covered_q) begin
         l3 = c_l3_truncated;
-      end else if (cover_1_q) begin
+      end else if (cover_2_q) begin
         l3 = c_l3_ok;
       end else begin
         l3 = c_l3_bad;
       end
     end
-    flags = ({27'h0, detail[4:0]} | ({29'h0, l3} << 8)) | ({30'h0, l4} << 12);
-    if (detail[18]) begin
+    flags = ({27'h0, detail2_q[4:0]} | ({29'h0, l3} << 8)) | ({30'h0, l4} << 12);
+    if (detail2_q[18]) begin
       flags = flags | (c_one << 16);
     end
-    if (inner1_q) begin
+    if (inner2_q) begin
       flags = flags | (c_one << 17);
     end
     if (back) begin
       flags = flags | (c_one << 18);
     end
-    word0 = {16'h0, bytes[15:0]} | ({16'h0, detail[34:19]} << 16);
-    out_meta = ((({96'h0, flags} << 96) | ({96'h0, detail[66:35]} << 64)) | ({96'h0, sequence_q} << 32)) | {96'h0, word0};
-    ended_d = ends1;
-    judged_d = 4'(detail[4:0]);
-    to_wire_d = forward1_q;
-    to_host_d = host1_q | control1_q;
-    to_control_d = control1_q;
-    faulty_d = beat1_q[68];
-    was_short_d = short;
-    was_over_d = over;
-    code = judged_q;
+    word0 = {16'h0, bytes2_q[15:0]} | ({16'h0, detail2_q[34:19]} << 16);
+    out_meta = ((({96'h0, flags} << 96) | ({96'h0, detail2_q[66:35]} << 64)) | ({96'h0, sequence_q} << 32)) | {96'h0, word0};
+    code = 4'(detail2_q[4:0]);
     if (to_wire_q) begin
       code = c_forwarded;
       if (faulty_q) begin
@@ -5357,26 +5423,23 @@ module front_dispatch (
       end else if (was_short_q) begin
         code = c_short;
       end
-    end else if (to_host_q) begin
+    end else if (to_host_q | to_control_q) begin
       code = c_host;
       if (to_control_q) begin
         code = c_control;
       end
       if (faulty_q) begin
         code = c_error;
-      end else if (was_over_q) begin
+      end else if (over) begin
         code = c_host_full;
       end
     end
     outcome_reg_d = code;
     outcome_strobe_d = ended_q;
     hit_reg_d = (ended_q & to_wire_q) & (code == c_forwarded);
-    place_early_d = 14'(detail[66:35]);
-    bytes_early_d = 16'(stop1_q - 17'hd);
-    flags_early_d = 8'(detail[66:35] >> 14);
-    place_reg_d = place_early_q;
+    place_reg_d = 14'(detail2_q[66:35]);
     bytes_reg_d = bytes_early_q;
-    flags_reg_d = flags_early_q;
+    flags_reg_d = 8'(detail2_q[66:35] >> 14);
     hit = hit_reg_q;
     hit_place = place_reg_q;
     hit_bytes = bytes_reg_q;
@@ -5387,6 +5450,8 @@ module front_dispatch (
       k_d = 2'h0;
       n_d = 14'h0;
       valid1_d = 1'h0;
+      host_put_d = 1'h0;
+      control_put_d = 1'h0;
       sequence_d = 32'h0;
       ended_d = 1'h0;
       outcome_strobe_d = 1'h0;
@@ -5696,7 +5761,7 @@ module front_routes (
 );
   localparam logic [4:0] c_back = 5'h1f;
   localparam logic [10:0] c_half = 11'h200;
-  localparam logic [4:0] c_most = 5'he;
+  localparam logic [4:0] c_most = 5'hd;
   localparam logic [10:0] c_part = 11'h0;
   logic [4:0] step;
   logic [10:0] more;
@@ -5810,7 +5875,7 @@ module front_routes (
     if (promised_q ^ read) begin
       count_d = count_q + step;
     end
-    full_d = (owed_d >= c_half) | (count_d >= c_most);
+    full_d = (owed_d >= c_half) | (count_q >= c_most);
     room = ~full_q;
     if (starts ^ read) begin
       begun_d = begun_q + step;
@@ -6234,6 +6299,8 @@ module front (
   logic [66:0] classify_detail;
   logic classify_front_write;
   logic classify_back_write;
+  logic classify_front_detail_write;
+  logic classify_back_detail_write;
   logic [152:0] classify_route;
   logic classify_front_promise;
   logic classify_back_promise;
@@ -6396,6 +6463,8 @@ module front (
       .detail(classify_detail),
       .front_write(classify_front_write),
       .back_write(classify_back_write),
+      .front_detail_write(classify_front_detail_write),
+      .back_detail_write(classify_back_detail_write),
       .route(classify_route),
       .front_promise(classify_front_promise),
       .back_promise(classify_back_promise),
@@ -6586,7 +6655,7 @@ module front (
     verdicts_write = classify_front_write;
     verdicts_read = dispatch_take_last;
     details_data_in = classify_detail;
-    details_write = classify_front_write;
+    details_write = classify_front_detail_write;
     details_read = dispatch_detail_read;
     dispatch_detail = details_data_out;
     dispatch_back = 1'h0;

@@ -50,50 +50,50 @@ module ipos_card_registers (
     input  logic [63:0] back_rx,
     input  logic [63:0] back_tx
 );
-  localparam logic [15:0] a_abi = 16'hc;
-  localparam logic [15:0] a_back_hi = 16'h124;
-  localparam logic [15:0] a_back_lo = 16'h120;
-  localparam logic [15:0] a_back_rx = 16'h3c8;
-  localparam logic [15:0] a_back_tx = 16'h3cc;
-  localparam logic [15:0] a_back_vlan = 16'h128;
-  localparam logic [15:0] a_build = 16'h10;
-  localparam logic [15:0] a_bytes_hi = 16'h298;
-  localparam logic [15:0] a_bytes_lo = 16'h294;
-  localparam logic [15:0] a_commit_dest = 16'h238;
-  localparam logic [15:0] a_commit_endpoint = 16'h224;
-  localparam logic [15:0] a_commit_forward = 16'h220;
-  localparam logic [15:0] a_commit_neighbour = 16'h248;
-  localparam logic [15:0] a_dest_ip = 16'h230;
-  localparam logic [15:0] a_dest_port = 16'h234;
-  localparam logic [15:0] a_endpoint = 16'h20;
-  localparam logic [15:0] a_ethertype = 16'h108;
-  localparam logic [15:0] a_forward = 16'h1c;
-  localparam logic [15:0] a_front_hi = 16'h114;
-  localparam logic [15:0] a_front_lo = 16'h110;
-  localparam logic [15:0] a_front_rx = 16'h3c0;
-  localparam logic [15:0] a_front_tx = 16'h3c4;
-  localparam logic [15:0] a_front_vlan = 16'h118;
-  localparam logic [15:0] a_high = 16'h308;
-  localparam logic [15:0] a_key0 = 16'h208;
-  localparam logic [15:0] a_key1 = 16'h20c;
-  localparam logic [15:0] a_key2 = 16'h210;
-  localparam logic [15:0] a_key3 = 16'h214;
-  localparam logic [15:0] a_magic = 16'h8;
-  localparam logic [15:0] a_neighbour_hi = 16'h244;
-  localparam logic [15:0] a_neighbour_lo = 16'h240;
-  localparam logic [15:0] a_packets = 16'h290;
-  localparam logic [15:0] a_ports = 16'h18;
-  localparam logic [15:0] a_reforward = 16'h130;
-  localparam logic [15:0] a_seen = 16'h29c;
-  localparam logic [15:0] a_select = 16'h288;
-  localparam logic [15:0] a_value = 16'h218;
-  localparam logic [15:0] a_width = 16'h14;
-  localparam logic [15:0] b_card = 16'h0;
-  localparam logic [15:0] b_counters = 16'h300;
-  localparam logic [15:0] b_entries = 16'h280;
-  localparam logic [15:0] b_port = 16'h100;
-  localparam logic [15:0] b_tables = 16'h200;
-  localparam logic [15:0] c_none = 16'hffff;
+  localparam logic [31:0] a_abi = 32'h10008;
+  localparam logic [31:0] a_back_hi = 32'h100200;
+  localparam logic [31:0] a_back_lo = 32'h100100;
+  localparam logic [31:0] a_back_rx = 32'h80000004;
+  localparam logic [31:0] a_back_tx = 32'h80000008;
+  localparam logic [31:0] a_back_vlan = 32'h100400;
+  localparam logic [31:0] a_build = 32'h10010;
+  localparam logic [31:0] a_bytes_hi = 32'h4000040;
+  localparam logic [31:0] a_bytes_lo = 32'h4000020;
+  localparam logic [31:0] a_commit_dest = 32'h1004000;
+  localparam logic [31:0] a_commit_endpoint = 32'h1000200;
+  localparam logic [31:0] a_commit_forward = 32'h1000100;
+  localparam logic [31:0] a_commit_neighbour = 32'h2000004;
+  localparam logic [31:0] a_dest_ip = 32'h1001000;
+  localparam logic [31:0] a_dest_port = 32'h1002000;
+  localparam logic [31:0] a_endpoint = 32'h10100;
+  localparam logic [31:0] a_ethertype = 32'h100004;
+  localparam logic [31:0] a_forward = 32'h10080;
+  localparam logic [31:0] a_front_hi = 32'h100020;
+  localparam logic [31:0] a_front_lo = 32'h100010;
+  localparam logic [31:0] a_front_rx = 32'h80000001;
+  localparam logic [31:0] a_front_tx = 32'h80000002;
+  localparam logic [31:0] a_front_vlan = 32'h100040;
+  localparam logic [31:0] a_high = 32'h10000004;
+  localparam logic [31:0] a_key0 = 32'h1000004;
+  localparam logic [31:0] a_key1 = 32'h1000008;
+  localparam logic [31:0] a_key2 = 32'h1000010;
+  localparam logic [31:0] a_key3 = 32'h1000020;
+  localparam logic [31:0] a_magic = 32'h10004;
+  localparam logic [31:0] a_neighbour_hi = 32'h2000002;
+  localparam logic [31:0] a_neighbour_lo = 32'h2000001;
+  localparam logic [31:0] a_packets = 32'h4000010;
+  localparam logic [31:0] a_ports = 32'h10040;
+  localparam logic [31:0] a_reforward = 32'h101000;
+  localparam logic [31:0] a_seen = 32'h4000080;
+  localparam logic [31:0] a_select = 32'h4000004;
+  localparam logic [31:0] a_value = 32'h1000040;
+  localparam logic [31:0] a_width = 32'h10020;
+  localparam logic [31:0] b_card = 32'h10001;
+  localparam logic [31:0] b_counters = 32'h10000001;
+  localparam logic [31:0] b_entries = 32'h4000001;
+  localparam logic [31:0] b_port = 32'h100001;
+  localparam logic [31:0] b_tables = 32'h1000001;
+  localparam logic [15:0] c_one = 16'h1;
   localparam logic [31:0] h_card = 32'h10001;
   localparam logic [31:0] h_counters = 32'h40001;
   localparam logic [31:0] h_entries = 32'h50001;
@@ -103,18 +103,18 @@ module ipos_card_registers (
   localparam logic [31:0] m_dest = 32'hfffff;
   localparam logic [31:0] m_mac = 32'h8000ffff;
   localparam logic [31:0] m_vlan = 32'h80000fff;
-  localparam logic [15:0] n_card = 16'h4;
-  localparam logic [15:0] n_counters = 16'h304;
-  localparam logic [15:0] n_entries = 16'h284;
-  localparam logic [15:0] n_port = 16'h104;
-  localparam logic [15:0] n_tables = 16'h204;
+  localparam logic [31:0] n_card = 32'h10002;
+  localparam logic [31:0] n_counters = 32'h10000002;
+  localparam logic [31:0] n_entries = 32'h4000002;
+  localparam logic [31:0] n_port = 32'h100002;
+  localparam logic [31:0] n_tables = 32'h1000002;
   localparam logic [31:0] nv_card = 32'h100;
   localparam logic [31:0] nv_counters = 32'h400;
   localparam logic [31:0] nv_entries = 32'h300;
   localparam logic [31:0] nv_port = 32'h200;
   localparam logic [31:0] nv_tables = 32'h280;
-  localparam logic [9:0] p_back = 10'he;
-  localparam logic [9:0] p_front = 10'hd;
+  localparam logic [31:0] p_back = 32'h40000000;
+  localparam logic [31:0] p_front = 32'h20000000;
   localparam logic [31:0] v_abi = 32'h3;
   localparam logic [31:0] v_endpoint = 32'h9;
   localparam logic [15:0] v_ethertype = 16'h7;
@@ -123,6 +123,8 @@ module ipos_card_registers (
   localparam logic [31:0] v_ports = 32'h2;
   localparam logic [15:0] v_reforward = 16'h9c;
   localparam logic [31:0] v_width = 32'h40;
+  logic [15:0] rows;
+  logic [15:0] places;
   logic wants_read;
   logic wants_write;
   logic is_front;
@@ -187,8 +189,10 @@ module ipos_card_registers (
   logic [31:0] rdata_reg_q;
   logic ack_reg_d;
   logic ack_reg_q;
-  logic [15:0] at_d;
-  logic [15:0] at_q;
+  logic [31:0] at_d;
+  logic [31:0] at_q;
+  logic [3:0] number_d;
+  logic [3:0] number_q;
   logic [31:0] word_d;
   logic [31:0] word_q;
   logic reads_d;
@@ -242,7 +246,8 @@ module ipos_card_registers (
     reforward_reg_q = 16'h0;
     rdata_reg_q = 32'h0;
     ack_reg_q = 1'h0;
-    at_q = 16'h0;
+    at_q = 32'h0;
+    number_q = 4'h0;
     word_q = 32'h0;
     reads_q = 1'h0;
     writes_q = 1'h0;
@@ -286,6 +291,7 @@ module ipos_card_registers (
     rdata_reg_q <= rdata_reg_d;
     ack_reg_q <= ack_reg_d;
     at_q <= at_d;
+    number_q <= number_d;
     word_q <= word_d;
     reads_q <= reads_d;
     writes_q <= writes_d;
@@ -337,13 +343,17 @@ module ipos_card_registers (
     front_come_d = front_come_q;
     back_come_d = back_come_q;
     at_d = at_q;
+    number_d = number_q;
     word_d = word_q;
     reads_d = reads_q;
     writes_d = writes_q;
     ack_reg_d = ack_reg_q;
-    at_d = address;
+    number_d = address[5:2];
+    rows = c_one << address[9:6];
+    places = c_one << number_d;
+    at_d = ({16'h0, rows} << 16) | {16'h0, places};
     if ((|address[15:10]) | (|address[1:0])) begin
-      at_d = c_none;
+      at_d = 32'h0;
     end
     word_d = wdata;
     reads_d = read & (~ack_reg_q);
@@ -351,152 +361,159 @@ module ipos_card_registers (
     looks_d = reads_q & (~ack_reg_q);
     wants_read = looks_q & (~ack_reg_q);
     wants_write = (((writes_q & (~ack_reg_q)) & (~pending_forward_q)) & (~pending_endpoint_q)) & (~pending_select_q);
-    is_front = at_q[15:6] == p_front;
-    is_back = at_q[15:6] == p_back;
-    outcome_code = at_q[5:2];
+    is_front = |(at_q & p_front);
+    is_back = |(at_q & p_back);
+    outcome_code = number_q;
     front_read = (wants_read & is_front) & (~front_come_q);
     back_read = (wants_read & is_back) & (~back_come_q);
     front_come_d = front_ack;
     back_come_d = back_ack;
     wide = 64'h0;
-    counts = 1'h1;
+    counts = is_front | is_back;
     if (is_front) begin
       wide = front_value;
-    end else if (is_back) begin
-      wide = back_value;
-    end else if (at_q == a_front_rx) begin
-      wide = front_rx;
-    end else if (at_q == a_front_tx) begin
-      wide = front_tx;
-    end else if (at_q == a_back_rx) begin
-      wide = back_rx;
-    end else if (at_q == a_back_tx) begin
-      wide = back_tx;
-    end else begin
-      counts = 1'h0;
+    end
+    if (is_back) begin
+      wide = wide | back_value;
+    end
+    if ((at_q & a_front_rx) == a_front_rx) begin
+      wide = wide | front_rx;
+      counts = 1'h1;
+    end
+    if ((at_q & a_front_tx) == a_front_tx) begin
+      wide = wide | front_tx;
+      counts = 1'h1;
+    end
+    if ((at_q & a_back_rx) == a_back_rx) begin
+      wide = wide | back_rx;
+      counts = 1'h1;
+    end
+    if ((at_q & a_back_tx) == a_back_tx) begin
+      wide = wide | back_tx;
+      counts = 1'h1;
     end
     wide_reg_d = wide;
     counts_reg_d = counts;
     r0 = 32'h0;
-    if (at_q == b_card) begin
-      r0 = h_card;
+    if ((at_q & b_card) == b_card) begin
+      r0 = r0 | h_card;
     end
-    if (at_q == n_card) begin
-      r0 = nv_card;
+    if ((at_q & n_card) == n_card) begin
+      r0 = r0 | nv_card;
     end
-    if (at_q == a_magic) begin
-      r0 = v_magic;
+    if ((at_q & a_magic) == a_magic) begin
+      r0 = r0 | v_magic;
     end
-    if (at_q == a_abi) begin
-      r0 = v_abi;
+    if ((at_q & a_abi) == a_abi) begin
+      r0 = r0 | v_abi;
     end
-    if (at_q == a_build) begin
-      r0 = build;
+    if ((at_q & a_build) == a_build) begin
+      r0 = r0 | build;
     end
-    if (at_q == a_width) begin
-      r0 = v_width;
+    if ((at_q & a_width) == a_width) begin
+      r0 = r0 | v_width;
     end
-    if (at_q == a_ports) begin
-      r0 = v_ports;
+    if ((at_q & a_ports) == a_ports) begin
+      r0 = r0 | v_ports;
     end
-    if (at_q == a_forward) begin
-      r0 = v_forward;
+    if ((at_q & a_forward) == a_forward) begin
+      r0 = r0 | v_forward;
     end
-    if (at_q == a_endpoint) begin
-      r0 = v_endpoint;
+    if ((at_q & a_endpoint) == a_endpoint) begin
+      r0 = r0 | v_endpoint;
     end
     r1 = 32'h0;
-    if (at_q == b_port) begin
-      r1 = h_port;
+    if ((at_q & b_port) == b_port) begin
+      r1 = r1 | h_port;
     end
-    if (at_q == n_port) begin
-      r1 = nv_port;
+    if ((at_q & n_port) == n_port) begin
+      r1 = r1 | nv_port;
     end
-    if (at_q == a_ethertype) begin
-      r1 = {16'h0, ethertype_reg_q};
+    if ((at_q & a_ethertype) == a_ethertype) begin
+      r1 = r1 | {16'h0, ethertype_reg_q};
     end
-    if (at_q == a_front_lo) begin
-      r1 = front_lo_q;
+    if ((at_q & a_front_lo) == a_front_lo) begin
+      r1 = r1 | front_lo_q;
     end
-    if (at_q == a_front_hi) begin
-      r1 = front_hi_q;
+    if ((at_q & a_front_hi) == a_front_hi) begin
+      r1 = r1 | front_hi_q;
     end
-    if (at_q == a_front_vlan) begin
-      r1 = front_vid_q;
+    if ((at_q & a_front_vlan) == a_front_vlan) begin
+      r1 = r1 | front_vid_q;
     end
-    if (at_q == a_back_lo) begin
-      r1 = back_lo_q;
+    if ((at_q & a_back_lo) == a_back_lo) begin
+      r1 = r1 | back_lo_q;
     end
-    if (at_q == a_back_hi) begin
-      r1 = back_hi_q;
+    if ((at_q & a_back_hi) == a_back_hi) begin
+      r1 = r1 | back_hi_q;
     end
-    if (at_q == a_back_vlan) begin
-      r1 = back_vid_q;
+    if ((at_q & a_back_vlan) == a_back_vlan) begin
+      r1 = r1 | back_vid_q;
     end
-    if (at_q == b_tables) begin
-      r1 = h_tables;
+    if ((at_q & b_tables) == b_tables) begin
+      r1 = r1 | h_tables;
     end
     r2 = 32'h0;
-    if (at_q == n_tables) begin
-      r2 = nv_tables;
+    if ((at_q & n_tables) == n_tables) begin
+      r2 = r2 | nv_tables;
     end
-    if (at_q == a_key0) begin
-      r2 = key0_q;
+    if ((at_q & a_key0) == a_key0) begin
+      r2 = r2 | key0_q;
     end
-    if (at_q == a_key1) begin
-      r2 = key1_q;
+    if ((at_q & a_key1) == a_key1) begin
+      r2 = r2 | key1_q;
     end
-    if (at_q == a_key2) begin
-      r2 = key2_q;
+    if ((at_q & a_key2) == a_key2) begin
+      r2 = r2 | key2_q;
     end
-    if (at_q == a_key3) begin
-      r2 = key3_q;
+    if ((at_q & a_key3) == a_key3) begin
+      r2 = r2 | key3_q;
     end
-    if (at_q == a_value) begin
-      r2 = value_reg_q;
+    if ((at_q & a_value) == a_value) begin
+      r2 = r2 | value_reg_q;
     end
-    if (at_q == a_dest_ip) begin
-      r2 = dest_ip_q;
+    if ((at_q & a_dest_ip) == a_dest_ip) begin
+      r2 = r2 | dest_ip_q;
     end
-    if (at_q == a_dest_port) begin
-      r2 = dest_port_q;
+    if ((at_q & a_dest_port) == a_dest_port) begin
+      r2 = r2 | dest_port_q;
     end
-    if (at_q == a_neighbour_lo) begin
-      r2 = neighbour_lo_q;
+    if ((at_q & a_neighbour_lo) == a_neighbour_lo) begin
+      r2 = r2 | neighbour_lo_q;
     end
-    if (at_q == a_neighbour_hi) begin
-      r2 = neighbour_hi_q;
+    if ((at_q & a_neighbour_hi) == a_neighbour_hi) begin
+      r2 = r2 | neighbour_hi_q;
     end
     r3 = 32'h0;
-    if (at_q == b_entries) begin
-      r3 = h_entries;
+    if ((at_q & b_entries) == b_entries) begin
+      r3 = r3 | h_entries;
     end
-    if (at_q == n_entries) begin
-      r3 = nv_entries;
+    if ((at_q & n_entries) == n_entries) begin
+      r3 = r3 | nv_entries;
     end
-    if (at_q == b_counters) begin
-      r3 = h_counters;
+    if ((at_q & b_counters) == b_counters) begin
+      r3 = r3 | h_counters;
     end
-    if (at_q == n_counters) begin
-      r3 = nv_counters;
+    if ((at_q & n_counters) == n_counters) begin
+      r3 = r3 | nv_counters;
     end
-    if (at_q == a_high) begin
-      r3 = high_q;
+    if ((at_q & a_high) == a_high) begin
+      r3 = r3 | high_q;
     end
-    if (at_q == a_reforward) begin
-      r3 = {16'h0, reforward_reg_q};
+    if ((at_q & a_reforward) == a_reforward) begin
+      r3 = r3 | {16'h0, reforward_reg_q};
     end
-    if (at_q == a_packets) begin
-      r3 = {1'h0, selected[30:0]};
+    if ((at_q & a_packets) == a_packets) begin
+      r3 = r3 | {1'h0, selected[30:0]};
     end
-    if (at_q == a_bytes_lo) begin
-      r3 = selected[62:31];
+    if ((at_q & a_bytes_lo) == a_bytes_lo) begin
+      r3 = r3 | selected[62:31];
     end
-    if (at_q == a_bytes_hi) begin
-      r3 = {24'h0, selected[70:63]};
+    if ((at_q & a_bytes_hi) == a_bytes_hi) begin
+      r3 = r3 | {24'h0, selected[70:63]};
     end
-    if (at_q == a_seen) begin
-      r3 = {31'h0, selected[71]};
+    if ((at_q & a_seen) == a_seen) begin
+      r3 = r3 | {31'h0, selected[71]};
     end
     other0_d = r0;
     other1_d = r1;
@@ -515,77 +532,77 @@ module ipos_card_registers (
     strobe_select_d = 1'h0;
     if (wants_write) begin
       ack_reg_d = 1'h1;
-      if (at_q == a_ethertype) begin
+      if ((at_q & a_ethertype) == a_ethertype) begin
         ethertype_reg_d = word_q[15:0];
       end
-      if (at_q == a_front_lo) begin
+      if ((at_q & a_front_lo) == a_front_lo) begin
         front_lo_d = word_q;
       end
-      if (at_q == a_front_hi) begin
+      if ((at_q & a_front_hi) == a_front_hi) begin
         front_hi_d = word_q & m_mac;
       end
-      if (at_q == a_front_vlan) begin
+      if ((at_q & a_front_vlan) == a_front_vlan) begin
         front_vid_d = word_q & m_vlan;
       end
-      if (at_q == a_back_lo) begin
+      if ((at_q & a_back_lo) == a_back_lo) begin
         back_lo_d = word_q;
       end
-      if (at_q == a_back_hi) begin
+      if ((at_q & a_back_hi) == a_back_hi) begin
         back_hi_d = word_q & m_mac;
       end
-      if (at_q == a_back_vlan) begin
+      if ((at_q & a_back_vlan) == a_back_vlan) begin
         back_vid_d = word_q & m_vlan;
       end
-      if (at_q == a_key0) begin
+      if ((at_q & a_key0) == a_key0) begin
         key0_d = word_q;
       end
-      if (at_q == a_key1) begin
+      if ((at_q & a_key1) == a_key1) begin
         key1_d = word_q;
       end
-      if (at_q == a_key2) begin
+      if ((at_q & a_key2) == a_key2) begin
         key2_d = word_q;
       end
-      if (at_q == a_key3) begin
+      if ((at_q & a_key3) == a_key3) begin
         key3_d = word_q & m_bit;
       end
-      if (at_q == a_value) begin
+      if ((at_q & a_value) == a_value) begin
         value_reg_d = word_q;
       end
-      if (at_q == a_dest_ip) begin
+      if ((at_q & a_dest_ip) == a_dest_ip) begin
         dest_ip_d = word_q;
       end
-      if (at_q == a_dest_port) begin
+      if ((at_q & a_dest_port) == a_dest_port) begin
         dest_port_d = word_q & m_dest;
       end
-      if (at_q == a_neighbour_lo) begin
+      if ((at_q & a_neighbour_lo) == a_neighbour_lo) begin
         neighbour_lo_d = word_q;
       end
-      if (at_q == a_neighbour_hi) begin
+      if ((at_q & a_neighbour_hi) == a_neighbour_hi) begin
         neighbour_hi_d = word_q & m_mac;
       end
-      if (at_q == a_commit_dest) begin
+      if ((at_q & a_commit_dest) == a_commit_dest) begin
         commit_d = word_q;
         strobe_dest_d = 1'h1;
       end
-      if (at_q == a_commit_neighbour) begin
+      if ((at_q & a_commit_neighbour) == a_commit_neighbour) begin
         commit_d = word_q;
         strobe_neighbour_d = 1'h1;
       end
-      if (at_q == a_reforward) begin
+      if ((at_q & a_reforward) == a_reforward) begin
         reforward_reg_d = word_q[15:0];
       end
-      if (at_q == a_select) begin
+      if ((at_q & a_select) == a_select) begin
         commit_d = word_q;
         strobe_select_d = 1'h1;
         pending_select_d = 1'h1;
         ack_reg_d = 1'h0;
       end
-      if (at_q == a_commit_forward) begin
+      if ((at_q & a_commit_forward) == a_commit_forward) begin
         commit_d = word_q;
         pending_forward_d = 1'h1;
         ack_reg_d = 1'h0;
       end
-      if (at_q == a_commit_endpoint) begin
+      if ((at_q & a_commit_endpoint) == a_commit_endpoint) begin
         commit_d = word_q;
         pending_endpoint_d = 1'h1;
         ack_reg_d = 1'h0;
@@ -977,8 +994,6 @@ module ipos_card_front_rx_fields (
   logic [31:0] src_lo_q;
   logic ipos_d;
   logic ipos_q;
-  logic is_ip_d;
-  logic is_ip_q;
   logic deep_d;
   logic deep_q;
   logic [7:0] itype_d;
@@ -1060,7 +1075,6 @@ module ipos_card_front_rx_fields (
     src_hi_q = 16'h0;
     src_lo_q = 32'h0;
     ipos_q = 1'h0;
-    is_ip_q = 1'h0;
     deep_q = 1'h0;
     itype_q = 8'h0;
     iproto_q = 8'h0;
@@ -1113,7 +1127,6 @@ module ipos_card_front_rx_fields (
     src_hi_q <= src_hi_d;
     src_lo_q <= src_lo_d;
     ipos_q <= ipos_d;
-    is_ip_q <= is_ip_d;
     deep_q <= deep_d;
     itype_q <= itype_d;
     iproto_q <= iproto_d;
@@ -1171,7 +1184,6 @@ module ipos_card_front_rx_fields (
     src_hi_d = src_hi_q;
     src_lo_d = src_lo_q;
     ipos_d = ipos_q;
-    is_ip_d = is_ip_q;
     deep_d = deep_q;
     itype_d = itype_q;
     iproto_d = iproto_q;
@@ -1249,13 +1261,11 @@ module ipos_card_front_rx_fields (
         dst_d = be[63:16];
         src_hi_d = be[15:0];
         ipos_d = 1'h0;
-        is_ip_d = 1'h0;
         deep_d = 1'h0;
       end
       if (k_q == 5'h1) begin
         src_lo_d = be[63:32];
         ipos_d = is_ipos;
-        is_ip_d = be[31:16] == c_ipv4;
         deep_d = be[31:16] == c_ipv4;
       end
       if ((k_q == 5'h3) & ipos_q) begin
@@ -4676,7 +4686,7 @@ module ipos_card_classify_judge (
     end else begin
       v[3] = inner;
       d[7:5] = l3;
-      d[8] = l3 == c_l3_ok;
+      d[8] = (((meta[24:22] == 3'h0) & ip_ok) & (~meta[25])) & (meta[28:26] == 3'h0);
       v[1] = 1'h1;
       if ((meta[24:22] != 3'h0) | meta[25]) begin
         d[4:0] = r_header;
@@ -4705,7 +4715,6 @@ module ipos_card_classify_decide (
     input  logic [66:0] judged_detail,
     input  logic asks,
     input  logic ip_ok,
-    input  logic [47:0] src_mac,
     input  logic [31:0] src_ip,
     input  logic [15:0] src_port,
     input  logic udp,
@@ -4718,17 +4727,18 @@ module ipos_card_classify_decide (
     input  logic [15:0] dest_port,
     input  logic [47:0] neighbour,
     input  logic neighbour_valid,
+    input  logic [47:0] src_mac,
     input  logic allow,
     input  logic room,
     output logic [20:0] verdict,
     output logic [66:0] detail,
+    output logic loops,
     output logic [152:0] route
 );
   localparam logic [1:0] c_act_forward = 2'h0;
   localparam logic [1:0] c_act_host = 2'h1;
   localparam logic [4:0] c_full = 5'hb;
   localparam logic [4:0] c_header = 5'h7;
-  localparam logic [4:0] c_loop = 5'ha;
   localparam logic [4:0] c_neighbour = 5'h9;
   localparam logic [4:0] c_rate = 5'hf;
   localparam logic [4:0] c_table = 5'h8;
@@ -4737,12 +4747,15 @@ module ipos_card_classify_decide (
   localparam logic [4:0] r_endpoint = 5'h1;
   localparam logic [4:0] r_miss = 5'h0;
   logic inner;
+  logic back_again;
   logic [20:0] v;
   logic [66:0] d;
   logic [152:0] r;
 
   always_comb begin
     inner = judged[3];
+    back_again = inner & (neighbour == src_mac);
+    loops = 1'h0;
     v = judged;
     d = judged_detail;
     d[66:35] = 32'h0;
@@ -4769,14 +4782,15 @@ module ipos_card_classify_decide (
           d[4:0] = c_header;
         end else if (~neighbour_valid) begin
           d[4:0] = c_neighbour;
-        end else if (inner & (neighbour == src_mac)) begin
-          d[4:0] = c_loop;
         end else if (inner & (~allow)) begin
+          loops = back_again;
           d[4:0] = c_rate;
         end else if ((~room) | (6'(judged[20:4] >> 11) != 6'h0)) begin
+          loops = back_again;
           d[4:0] = c_full;
         end else begin
-          v[0] = 1'h1;
+          loops = back_again;
+          v[0] = ~back_again;
         end
       end else if (action == c_act_host) begin
         d[4:0] = r_action;
@@ -4813,6 +4827,8 @@ module ipos_card_classify (
     output logic [66:0] detail,
     output logic front_write,
     output logic back_write,
+    output logic front_detail_write,
+    output logic back_detail_write,
     output logic [152:0] route,
     output logic front_promise,
     output logic back_promise,
@@ -4841,6 +4857,7 @@ module ipos_card_classify (
     input  logic commit_neighbour,
     input  logic [7:0] index
 );
+  localparam logic [4:0] c_loop = 5'ha;
   logic front_ok;
   logic back_ok;
   logic pick_back;
@@ -4900,7 +4917,6 @@ module ipos_card_classify (
   logic [66:0] decide_judged_detail;
   logic decide_asks;
   logic decide_ip_ok;
-  logic [47:0] decide_src_mac;
   logic [31:0] decide_src_ip;
   logic [15:0] decide_src_port;
   logic decide_udp;
@@ -4913,10 +4929,12 @@ module ipos_card_classify (
   logic [15:0] decide_dest_port;
   logic [47:0] decide_neighbour;
   logic decide_neighbour_valid;
+  logic [47:0] decide_src_mac;
   logic decide_allow;
   logic decide_room;
   logic [20:0] decide_verdict;
   logic [66:0] decide_detail;
+  logic decide_loops;
   logic [152:0] decide_route;
   logic turn_d;
   logic turn_q;
@@ -4974,8 +4992,6 @@ module ipos_card_classify (
   logic asks9_q;
   logic ip_ok9_d;
   logic ip_ok9_q;
-  logic [47:0] src_mac9_d;
-  logic [47:0] src_mac9_q;
   logic udp9_d;
   logic udp9_q;
   logic commit_f1_d;
@@ -5008,6 +5024,16 @@ module ipos_card_classify (
   logic [31:0] eref9_q;
   logic [47:0] dest9_d;
   logic [47:0] dest9_q;
+  logic [47:0] src_mac9_d;
+  logic [47:0] src_mac9_q;
+  logic [66:0] detail10_d;
+  logic [66:0] detail10_q;
+  logic loops10_d;
+  logic loops10_q;
+  logic front10_d;
+  logic front10_q;
+  logic back10_d;
+  logic back10_q;
 
   initial begin
     turn_q = 1'h0;
@@ -5038,7 +5064,6 @@ module ipos_card_classify (
     detail9_q = 67'h0;
     asks9_q = 1'h0;
     ip_ok9_q = 1'h0;
-    src_mac9_q = 48'h0;
     udp9_q = 1'h0;
     commit_f1_q = 1'h0;
     commit_f2_q = 1'h0;
@@ -5055,6 +5080,11 @@ module ipos_card_classify (
     eref8_q = 32'h0;
     eref9_q = 32'h0;
     dest9_q = 48'h0;
+    src_mac9_q = 48'h0;
+    detail10_q = 67'h0;
+    loops10_q = 1'h0;
+    front10_q = 1'h0;
+    back10_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -5086,7 +5116,6 @@ module ipos_card_classify (
     detail9_q <= detail9_d;
     asks9_q <= asks9_d;
     ip_ok9_q <= ip_ok9_d;
-    src_mac9_q <= src_mac9_d;
     udp9_q <= udp9_d;
     commit_f1_q <= commit_f1_d;
     commit_f2_q <= commit_f2_d;
@@ -5103,6 +5132,11 @@ module ipos_card_classify (
     eref8_q <= eref8_d;
     eref9_q <= eref9_d;
     dest9_q <= dest9_d;
+    src_mac9_q <= src_mac9_d;
+    detail10_q <= detail10_d;
+    loops10_q <= loops10_d;
+    front10_q <= front10_d;
+    back10_q <= back10_d;
   end
 
   ipos_card_classify_hash hash (
@@ -5179,7 +5213,6 @@ module ipos_card_classify (
       .judged_detail(decide_judged_detail),
       .asks(decide_asks),
       .ip_ok(decide_ip_ok),
-      .src_mac(decide_src_mac),
       .src_ip(decide_src_ip),
       .src_port(decide_src_port),
       .udp(decide_udp),
@@ -5192,10 +5225,12 @@ module ipos_card_classify (
       .dest_port(decide_dest_port),
       .neighbour(decide_neighbour),
       .neighbour_valid(decide_neighbour_valid),
+      .src_mac(decide_src_mac),
       .allow(decide_allow),
       .room(decide_room),
       .verdict(decide_verdict),
       .detail(decide_detail),
+      .loops(decide_loops),
       .route(decide_route)
   );
 
@@ -5245,6 +5280,10 @@ module ipos_card_classify (
     eref8_d = eref8_q;
     eref9_d = eref9_q;
     dest9_d = dest9_q;
+    detail10_d = detail10_q;
+    loops10_d = loops10_q;
+    front10_d = front10_q;
+    back10_d = back10_q;
     commits = (commit_forward | commit_endpoint) & (~(((commit_f1_q | commit_e1_q) | commit_f2_q) | commit_e2_q));
     front_ok = front_valid & (front_level < 5'h4);
     back_ok = back_valid & (back_level < 5'h4);
@@ -5390,13 +5429,22 @@ module ipos_card_classify (
     decide_neighbour = neighbours_value[47:0];
     decide_neighbour_valid = neighbours_value[48];
     verdict = decide_verdict;
-    detail = decide_detail;
     route = decide_route;
     front_write = valid9_q & (~back9);
     back_write = valid9_q & back9;
     front_promise = (valid9_q & (~back9)) & decide_verdict[0];
     back_promise = (valid9_q & back9) & decide_verdict[0];
     reforward = ((valid9_q & back9) & decide_verdict[0]) & decide_verdict[3];
+    detail10_d = decide_detail;
+    front10_d = front_write;
+    back10_d = back_write;
+    loops10_d = decide_loops;
+    detail = detail10_q;
+    if (loops10_q) begin
+      detail[4:0] = c_loop;
+    end
+    front_detail_write = front10_q;
+    back_detail_write = back10_q;
     if (reset) begin
       valid1_d = 1'h0;
       valid2_d = 1'h0;
@@ -5407,6 +5455,8 @@ module ipos_card_classify (
       valid7_d = 1'h0;
       valid8_d = 1'h0;
       valid9_d = 1'h0;
+      front10_d = 1'h0;
+      back10_d = 1'h0;
       commit_f1_d = 1'h0;
       commit_f2_d = 1'h0;
       commit_e1_d = 1'h0;
@@ -5766,10 +5816,26 @@ module ipos_card_front_route (
   logic [63:0] pending_q;
   logic [31:0] sequence_d;
   logic [31:0] sequence_q;
+  logic [68:0] beat2_d;
+  logic [68:0] beat2_q;
+  logic host_put_d;
+  logic host_put_q;
+  logic control_put_d;
+  logic control_put_q;
   logic ended_d;
   logic ended_q;
-  logic [3:0] judged_d;
-  logic [3:0] judged_q;
+  logic [66:0] detail2_d;
+  logic [66:0] detail2_q;
+  logic [16:0] covered_d;
+  logic [16:0] covered_q;
+  logic inner2_d;
+  logic inner2_q;
+  logic l4_2_d;
+  logic l4_2_q;
+  logic cover_2_d;
+  logic cover_2_q;
+  logic [16:0] bytes2_d;
+  logic [16:0] bytes2_q;
   logic to_wire_d;
   logic to_wire_q;
   logic to_host_d;
@@ -5780,14 +5846,8 @@ module ipos_card_front_route (
   logic faulty_q;
   logic was_short_d;
   logic was_short_q;
-  logic was_over_d;
-  logic was_over_q;
-  logic [13:0] place_early_d;
-  logic [13:0] place_early_q;
   logic [15:0] bytes_early_d;
   logic [15:0] bytes_early_q;
-  logic [7:0] flags_early_d;
-  logic [7:0] flags_early_q;
   logic [3:0] outcome_reg_d;
   logic [3:0] outcome_reg_q;
   logic outcome_strobe_d;
@@ -5822,17 +5882,22 @@ module ipos_card_front_route (
     at1_q = 1'h0;
     pending_q = 64'h0;
     sequence_q = 32'h0;
+    beat2_q = 69'h0;
+    host_put_q = 1'h0;
+    control_put_q = 1'h0;
     ended_q = 1'h0;
-    judged_q = 4'h0;
+    detail2_q = 67'h0;
+    covered_q = 17'h0;
+    inner2_q = 1'h0;
+    l4_2_q = 1'h0;
+    cover_2_q = 1'h0;
+    bytes2_q = 17'h0;
     to_wire_q = 1'h0;
     to_host_q = 1'h0;
     to_control_q = 1'h0;
     faulty_q = 1'h0;
     was_short_q = 1'h0;
-    was_over_q = 1'h0;
-    place_early_q = 14'h0;
     bytes_early_q = 16'h0;
-    flags_early_q = 8'h0;
     outcome_reg_q = 4'h0;
     outcome_strobe_q = 1'h0;
     hit_reg_q = 1'h0;
@@ -5862,17 +5927,22 @@ module ipos_card_front_route (
     at1_q <= at1_d;
     pending_q <= pending_d;
     sequence_q <= sequence_d;
+    beat2_q <= beat2_d;
+    host_put_q <= host_put_d;
+    control_put_q <= control_put_d;
     ended_q <= ended_d;
-    judged_q <= judged_d;
+    detail2_q <= detail2_d;
+    covered_q <= covered_d;
+    inner2_q <= inner2_d;
+    l4_2_q <= l4_2_d;
+    cover_2_q <= cover_2_d;
+    bytes2_q <= bytes2_d;
     to_wire_q <= to_wire_d;
     to_host_q <= to_host_d;
     to_control_q <= to_control_d;
     faulty_q <= faulty_d;
     was_short_q <= was_short_d;
-    was_over_q <= was_over_d;
-    place_early_q <= place_early_d;
     bytes_early_q <= bytes_early_d;
-    flags_early_q <= flags_early_d;
     outcome_reg_q <= outcome_reg_d;
     outcome_strobe_q <= outcome_strobe_d;
     hit_reg_q <= hit_reg_d;
@@ -5913,17 +5983,22 @@ module ipos_card_front_route (
     at1_d = at1_q;
     pending_d = pending_q;
     sequence_d = sequence_q;
+    beat2_d = beat2_q;
+    host_put_d = host_put_q;
+    control_put_d = control_put_q;
     ended_d = ended_q;
-    judged_d = judged_q;
+    detail2_d = detail2_q;
+    covered_d = covered_q;
+    inner2_d = inner2_q;
+    l4_2_d = l4_2_q;
+    cover_2_d = cover_2_q;
+    bytes2_d = bytes2_q;
     to_wire_d = to_wire_q;
     to_host_d = to_host_q;
     to_control_d = to_control_q;
     faulty_d = faulty_q;
     was_short_d = was_short_q;
-    was_over_d = was_over_q;
-    place_early_d = place_early_q;
     bytes_early_d = bytes_early_q;
-    flags_early_d = flags_early_q;
     outcome_reg_d = outcome_reg_q;
     outcome_strobe_d = outcome_strobe_q;
     hit_reg_d = hit_reg_q;
@@ -5996,59 +6071,67 @@ module ipos_card_front_route (
     host[66:64] = beat1_q[66:64];
     host[67] = beat1_q[67];
     host[68] = 1'h0;
-    out_beat = host;
-    host_write = (valid1_q & host1_q) & emit1_q;
-    host_end = ends1 & host1_q;
-    control_write = valid1_q & control1_q;
-    control_end = ends1 & control1_q;
-    over = (host1_q & host_overflow) | (control1_q & control_overflow);
-    kept = (~beat1_q[68]) & (~over);
+    beat2_d = host;
+    host_put_d = (valid1_q & host1_q) & emit1_q;
+    control_put_d = valid1_q & control1_q;
+    ended_d = ends1;
+    detail2_d = detail;
+    covered_d = {9'h0, detail[17:10]} + 17'he;
+    inner2_d = inner1_q;
+    l4_2_d = l4_1_q;
+    cover_2_d = cover_1_q;
+    bytes2_d = bytes;
+    to_wire_d = forward1_q;
+    to_host_d = host1_q;
+    to_control_d = control1_q;
+    faulty_d = beat1_q[68];
+    was_short_d = short;
+    bytes_early_d = 16'(stop1_q - 17'hd);
+    out_beat = beat2_q;
+    host_write = host_put_q;
+    host_end = ended_q & to_host_q;
+    control_write = control_put_q;
+    control_end = ended_q & to_control_q;
+    over = (to_host_q & host_overflow) | (to_control_q & control_overflow);
+    kept = (~faulty_q) & (~over);
     keep = kept;
-    if ((ends1 & (host1_q | control1_q)) & kept) begin
+    if ((ended_q & (to_host_q | to_control_q)) & kept) begin
       sequence_d = sequence_q + c_one;
     end
-    l3 = detail[7:5];
+    l3 = detail2_q[7:5];
     l4 = 2'h0;
-    if (detail[8]) begin
-      if (short) begin
+    if (detail2_q[8]) begin
+      if (was_short_q) begin
         l3 = c_l3_short;
-      end else if (~detail[9]) begin
+      end else if (~detail2_q[9]) begin
         l4 = c_l4_bad;
-        if (l4_1_q) begin
+        if (l4_2_q) begin
           l4 = c_l4_valid;
         end
       end
     end
-    if (control1_q & (detail[17:10] != 8'h0)) begin
-      if (bytes < ({9'h0, detail[17:10]} + 17'he)) begin
+    if (to_control_q & (detail2_q[17:10] != 8'h0)) begin
+      if (bytes2_q < covered_q) begin
         l3 = c_l3_truncated;
-      end else if (cover_1_q) begin
+      end else if (cover_2_q) begin
         l3 = c_l3_ok;
       end else begin
         l3 = c_l3_bad;
       end
     end
-    flags = ({27'h0, detail[4:0]} | ({29'h0, l3} << 8)) | ({30'h0, l4} << 12);
-    if (detail[18]) begin
+    flags = ({27'h0, detail2_q[4:0]} | ({29'h0, l3} << 8)) | ({30'h0, l4} << 12);
+    if (detail2_q[18]) begin
       flags = flags | (c_one << 16);
     end
-    if (inner1_q) begin
+    if (inner2_q) begin
       flags = flags | (c_one << 17);
     end
     if (back) begin
       flags = flags | (c_one << 18);
     end
-    word0 = {16'h0, bytes[15:0]} | ({16'h0, detail[34:19]} << 16);
-    out_meta = ((({96'h0, flags} << 96) | ({96'h0, detail[66:35]} << 64)) | ({96'h0, sequence_q} << 32)) | {96'h0, word0};
-    ended_d = ends1;
-    judged_d = 4'(detail[4:0]);
-    to_wire_d = forward1_q;
-    to_host_d = host1_q | control1_q;
-    to_control_d = control1_q;
-    faulty_d = beat1_q[68];
-    was_short_d = short;
-    was_over_d = over;
-    code = judged_q;
+    word0 = {16'h0, bytes2_q[15:0]} | ({16'h0, detail2_q[34:19]} << 16);
+    out_meta = ((({96'h0, flags} << 96) | ({96'h0, detail2_q[66:35]} << 64)) | ({96'h0, sequence_q} << 32)) | {96'h0, word0};
+    code = 4'(detail2_q[4:0]);
     if (to_wire_q) begin
       code = c_forwarded;
       if (faulty_q) begin
@@ -6056,26 +6139,23 @@ module ipos_card_front_route (
       end else if (was_short_q) begin
         code = c_short;
       end
-    end else if (to_host_q) begin
+    end else if (to_host_q | to_control_q) begin
       code = c_host;
       if (to_control_q) begin
         code = c_control;
       end
       if (faulty_q) begin
         code = c_error;
-      end else if (was_over_q) begin
+      end else if (over) begin
         code = c_host_full;
       end
     end
     outcome_reg_d = code;
     outcome_strobe_d = ended_q;
     hit_reg_d = (ended_q & to_wire_q) & (code == c_forwarded);
-    place_early_d = 14'(detail[66:35]);
-    bytes_early_d = 16'(stop1_q - 17'hd);
-    flags_early_d = 8'(detail[66:35] >> 14);
-    place_reg_d = place_early_q;
+    place_reg_d = 14'(detail2_q[66:35]);
     bytes_reg_d = bytes_early_q;
-    flags_reg_d = flags_early_q;
+    flags_reg_d = 8'(detail2_q[66:35] >> 14);
     hit = hit_reg_q;
     hit_place = place_reg_q;
     hit_bytes = bytes_reg_q;
@@ -6086,6 +6166,8 @@ module ipos_card_front_route (
       k_d = 2'h0;
       n_d = 14'h0;
       valid1_d = 1'h0;
+      host_put_d = 1'h0;
+      control_put_d = 1'h0;
       sequence_d = 32'h0;
       ended_d = 1'h0;
       outcome_strobe_d = 1'h0;
@@ -6395,7 +6477,7 @@ module ipos_card_front_routes (
 );
   localparam logic [4:0] c_back = 5'h1f;
   localparam logic [10:0] c_half = 11'h200;
-  localparam logic [4:0] c_most = 5'he;
+  localparam logic [4:0] c_most = 5'hd;
   localparam logic [10:0] c_part = 11'h0;
   logic [4:0] step;
   logic [10:0] more;
@@ -6509,7 +6591,7 @@ module ipos_card_front_routes (
     if (promised_q ^ read) begin
       count_d = count_q + step;
     end
-    full_d = (owed_d >= c_half) | (count_d >= c_most);
+    full_d = (owed_d >= c_half) | (count_q >= c_most);
     room = ~full_q;
     if (starts ^ read) begin
       begun_d = begun_q + step;
@@ -6966,13 +7048,13 @@ module ipos_card_front_host (
   localparam logic [10:0] c_depth = 11'h400;
   localparam logic [10:0] c_last = 11'h3ff;
   localparam logic [10:0] c_less = 11'h7ff;
-  localparam logic [10:0] c_room = 11'h3f8;
   logic [10:0] rd_next;
   logic [10:0] wr_next;
   logic [10:0] used_next;
   logic [10:0] left;
   logic [10:0] step;
   logic [10:0] back;
+  logic near;
   logic put;
   logic fits;
   logic over;
@@ -7005,6 +7087,8 @@ module ipos_card_front_host (
   logic crowded_q;
   logic full_d;
   logic full_q;
+  logic spacious_d;
+  logic spacious_q;
   logic [10:0] used_d;
   logic [10:0] used_q;
   logic [10:0] held_d;
@@ -7021,6 +7105,7 @@ module ipos_card_front_host (
     spilt_q = 1'h0;
     crowded_q = 1'h0;
     full_q = 1'h0;
+    spacious_q = 1'h0;
     used_q = 11'h0;
     held_q = 11'h0;
     popped_q = 1'h0;
@@ -7035,6 +7120,7 @@ module ipos_card_front_host (
     spilt_q <= spilt_d;
     crowded_q <= crowded_d;
     full_q <= full_d;
+    spacious_q <= spacious_d;
     used_q <= used_d;
     held_q <= held_d;
     popped_q <= popped_d;
@@ -7069,16 +7155,18 @@ module ipos_card_front_host (
     spilt_d = spilt_q;
     crowded_d = crowded_q;
     full_d = full_q;
+    spacious_d = spacious_q;
     used_d = used_q;
     held_d = held_q;
     popped_d = popped_q;
     metas_reset = reset;
-    fits = ~full_q;
+    fits = (~full_q) & (~crowded_q);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
     whole = metas_level;
-    room = (((used_q & c_depth) == 11'h0) & (((used_q | 11'h7) != c_last) | (used_q == c_room))) & (metas_level < 6'h18);
+    spacious_d = (((used_q & c_depth) == 11'h0) & ((used_q | 11'h7) != c_last)) & (metas_level < 6'h17);
+    room = spacious_q;
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
@@ -7124,24 +7212,33 @@ module ipos_card_front_host (
     if (metas_write ^ metas_read) begin
       crowded_d = metas_write & (metas_level == 6'h1e);
     end
-    full_d = ((used_d & c_depth) != 11'h0) | crowded_d;
+    near = used_q == c_last;
+    full_d = ((used_q & c_depth) != 11'h0) & (~popped_q);
+    if (put & (~popped_q)) begin
+      full_d = near;
+    end
+    if (finish & (~keep)) begin
+      full_d = ((held_q & c_depth) != 11'h0) & (~popped_q);
+    end
     rd_next = rd_q;
     full_word_d = rd_q != start_q;
     if (pop) begin
       rd_next = rd_more_q;
+      rd_more_d = rd_more_q + 11'h1;
       full_word_d = rd_more_q != start_q;
     end
     rd_d = rd_next;
-    rd_more_d = rd_next + 11'h1;
     ram_read_address = rd_next[9:0];
     if (reset) begin
       wr_d = 11'h0;
       start_d = 11'h0;
       rd_d = 11'h0;
+      rd_more_d = 11'h1;
       full_word_d = 1'h0;
       spilt_d = 1'h0;
       crowded_d = 1'h0;
       full_d = 1'h0;
+      spacious_d = 1'h0;
       popped_d = 1'h0;
       used_d = 11'h0;
       held_d = 11'h0;
@@ -7187,13 +7284,13 @@ module ipos_card_back_control (
   localparam logic [9:0] c_depth = 10'h200;
   localparam logic [9:0] c_last = 10'h1ff;
   localparam logic [9:0] c_less = 10'h3ff;
-  localparam logic [9:0] c_room = 10'h1f8;
   logic [9:0] rd_next;
   logic [9:0] wr_next;
   logic [9:0] used_next;
   logic [9:0] left;
   logic [9:0] step;
   logic [9:0] back;
+  logic near;
   logic put;
   logic fits;
   logic over;
@@ -7226,6 +7323,8 @@ module ipos_card_back_control (
   logic crowded_q;
   logic full_d;
   logic full_q;
+  logic spacious_d;
+  logic spacious_q;
   logic [9:0] used_d;
   logic [9:0] used_q;
   logic [9:0] held_d;
@@ -7242,6 +7341,7 @@ module ipos_card_back_control (
     spilt_q = 1'h0;
     crowded_q = 1'h0;
     full_q = 1'h0;
+    spacious_q = 1'h0;
     used_q = 10'h0;
     held_q = 10'h0;
     popped_q = 1'h0;
@@ -7256,6 +7356,7 @@ module ipos_card_back_control (
     spilt_q <= spilt_d;
     crowded_q <= crowded_d;
     full_q <= full_d;
+    spacious_q <= spacious_d;
     used_q <= used_d;
     held_q <= held_d;
     popped_q <= popped_d;
@@ -7290,16 +7391,18 @@ module ipos_card_back_control (
     spilt_d = spilt_q;
     crowded_d = crowded_q;
     full_d = full_q;
+    spacious_d = spacious_q;
     used_d = used_q;
     held_d = held_q;
     popped_d = popped_q;
     metas_reset = reset;
-    fits = ~full_q;
+    fits = (~full_q) & (~crowded_q);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
     whole = metas_level;
-    room = (((used_q & c_depth) == 10'h0) & (((used_q | 10'h7) != c_last) | (used_q == c_room))) & (metas_level < 6'h18);
+    spacious_d = (((used_q & c_depth) == 10'h0) & ((used_q | 10'h7) != c_last)) & (metas_level < 6'h17);
+    room = spacious_q;
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
@@ -7345,24 +7448,33 @@ module ipos_card_back_control (
     if (metas_write ^ metas_read) begin
       crowded_d = metas_write & (metas_level == 6'h1e);
     end
-    full_d = ((used_d & c_depth) != 10'h0) | crowded_d;
+    near = used_q == c_last;
+    full_d = ((used_q & c_depth) != 10'h0) & (~popped_q);
+    if (put & (~popped_q)) begin
+      full_d = near;
+    end
+    if (finish & (~keep)) begin
+      full_d = ((held_q & c_depth) != 10'h0) & (~popped_q);
+    end
     rd_next = rd_q;
     full_word_d = rd_q != start_q;
     if (pop) begin
       rd_next = rd_more_q;
+      rd_more_d = rd_more_q + 10'h1;
       full_word_d = rd_more_q != start_q;
     end
     rd_d = rd_next;
-    rd_more_d = rd_next + 10'h1;
     ram_read_address = rd_next[8:0];
     if (reset) begin
       wr_d = 10'h0;
       start_d = 10'h0;
       rd_d = 10'h0;
+      rd_more_d = 10'h1;
       full_word_d = 1'h0;
       spilt_d = 1'h0;
       crowded_d = 1'h0;
       full_d = 1'h0;
+      spacious_d = 1'h0;
       popped_d = 1'h0;
       used_d = 10'h0;
       held_d = 10'h0;
@@ -7655,13 +7767,13 @@ module ipos_card_front_sends_frames (
   localparam logic [9:0] c_depth = 10'h200;
   localparam logic [9:0] c_last = 10'h1ff;
   localparam logic [9:0] c_less = 10'h3ff;
-  localparam logic [9:0] c_room = 10'h1f8;
   logic [9:0] rd_next;
   logic [9:0] wr_next;
   logic [9:0] used_next;
   logic [9:0] left;
   logic [9:0] step;
   logic [9:0] back;
+  logic near;
   logic put;
   logic fits;
   logic over;
@@ -7694,6 +7806,8 @@ module ipos_card_front_sends_frames (
   logic crowded_q;
   logic full_d;
   logic full_q;
+  logic spacious_d;
+  logic spacious_q;
   logic [9:0] used_d;
   logic [9:0] used_q;
   logic [9:0] held_d;
@@ -7710,6 +7824,7 @@ module ipos_card_front_sends_frames (
     spilt_q = 1'h0;
     crowded_q = 1'h0;
     full_q = 1'h0;
+    spacious_q = 1'h0;
     used_q = 10'h0;
     held_q = 10'h0;
     popped_q = 1'h0;
@@ -7724,6 +7839,7 @@ module ipos_card_front_sends_frames (
     spilt_q <= spilt_d;
     crowded_q <= crowded_d;
     full_q <= full_d;
+    spacious_q <= spacious_d;
     used_q <= used_d;
     held_q <= held_d;
     popped_q <= popped_d;
@@ -7758,16 +7874,18 @@ module ipos_card_front_sends_frames (
     spilt_d = spilt_q;
     crowded_d = crowded_q;
     full_d = full_q;
+    spacious_d = spacious_q;
     used_d = used_q;
     held_d = held_q;
     popped_d = popped_q;
     metas_reset = reset;
-    fits = ~full_q;
+    fits = (~full_q) & (~crowded_q);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
     whole = metas_level;
-    room = (((used_q & c_depth) == 10'h0) & (((used_q | 10'h7) != c_last) | (used_q == c_room))) & (metas_level < 6'h18);
+    spacious_d = (((used_q & c_depth) == 10'h0) & ((used_q | 10'h7) != c_last)) & (metas_level < 6'h17);
+    room = spacious_q;
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
@@ -7813,24 +7931,33 @@ module ipos_card_front_sends_frames (
     if (metas_write ^ metas_read) begin
       crowded_d = metas_write & (metas_level == 6'h1e);
     end
-    full_d = ((used_d & c_depth) != 10'h0) | crowded_d;
+    near = used_q == c_last;
+    full_d = ((used_q & c_depth) != 10'h0) & (~popped_q);
+    if (put & (~popped_q)) begin
+      full_d = near;
+    end
+    if (finish & (~keep)) begin
+      full_d = ((held_q & c_depth) != 10'h0) & (~popped_q);
+    end
     rd_next = rd_q;
     full_word_d = rd_q != start_q;
     if (pop) begin
       rd_next = rd_more_q;
+      rd_more_d = rd_more_q + 10'h1;
       full_word_d = rd_more_q != start_q;
     end
     rd_d = rd_next;
-    rd_more_d = rd_next + 10'h1;
     ram_read_address = rd_next[8:0];
     if (reset) begin
       wr_d = 10'h0;
       start_d = 10'h0;
       rd_d = 10'h0;
+      rd_more_d = 10'h1;
       full_word_d = 1'h0;
       spilt_d = 1'h0;
       crowded_d = 1'h0;
       full_d = 1'h0;
+      spacious_d = 1'h0;
       popped_d = 1'h0;
       used_d = 10'h0;
       held_d = 10'h0;
@@ -8682,11 +8809,11 @@ module ipos_card_entries_entries (
 );
   localparam logic [3:0] c_bank = 4'h1;
   localparam logic [71:0] c_bytes = 72'hffffffffff;
-  localparam logic [71:0] c_one = 72'h1;
   localparam logic [71:0] c_packets = 72'h7fffffff;
   logic go;
   logic [13:0] place;
   logic [71:0] read;
+  logic [71:0] one;
   logic [71:0] packets;
   logic [71:0] bytes;
   logic [71:0] counted;
@@ -8765,12 +8892,10 @@ module ipos_card_entries_entries (
   logic [15:0] bytes2_q;
   logic hit2_d;
   logic hit2_q;
-  logic clear2_d;
-  logic clear2_q;
+  logic seen2_d;
+  logic seen2_q;
   logic select2_d;
   logic select2_q;
-  logic forget2_d;
-  logic forget2_q;
   logic [71:0] latched_d;
   logic [71:0] latched_q;
   logic done_reg_d;
@@ -8807,9 +8932,8 @@ module ipos_card_entries_entries (
     place2_q = 14'h0;
     bytes2_q = 16'h0;
     hit2_q = 1'h0;
-    clear2_q = 1'h0;
+    seen2_q = 1'h0;
     select2_q = 1'h0;
-    forget2_q = 1'h0;
     latched_q = 72'h0;
     done_reg_q = 1'h0;
     event_reg_q = 32'h0;
@@ -8843,9 +8967,8 @@ module ipos_card_entries_entries (
     place2_q <= place2_d;
     bytes2_q <= bytes2_d;
     hit2_q <= hit2_d;
-    clear2_q <= clear2_d;
+    seen2_q <= seen2_d;
     select2_q <= select2_d;
-    forget2_q <= forget2_d;
     latched_q <= latched_d;
     done_reg_q <= done_reg_d;
     event_reg_q <= event_reg_d;
@@ -8915,9 +9038,8 @@ module ipos_card_entries_entries (
     place2_d = place2_q;
     bytes2_d = bytes2_q;
     hit2_d = hit2_q;
-    clear2_d = clear2_q;
+    seen2_d = seen2_q;
     select2_d = select2_q;
-    forget2_d = forget2_q;
     latched_d = latched_q;
     done_reg_d = done_reg_q;
     event_reg_d = event_reg_q;
@@ -8993,27 +9115,30 @@ module ipos_card_entries_entries (
       read = ram_3_read_data;
     end
     word2_d = read;
+    seen2_d = hit1_q | (read[71] & (~forget1_q));
     busy2_d = busy1_q;
     place2_d = place1_q;
-    bytes2_d = bytes1_q;
+    bytes2_d = 16'h0;
+    if (hit1_q) begin
+      bytes2_d = bytes1_q;
+    end
+    if (clear1_q) begin
+      word2_d = 72'h0;
+      seen2_d = 1'h0;
+    end
     hit2_d = hit1_q;
-    clear2_d = clear1_q;
     select2_d = select1_q;
-    forget2_d = forget1_q;
     event_reg_d = ({20'h0, place1_q[11:0]} | ({30'h0, place1_q[13:12]} << 16)) | ({24'h0, flags1_q} << 24);
     event_strobe_d = hit1_q & (flags1_q[2:0] != 3'h0);
-    packets = (word2_q + c_one) & c_packets;
+    one = 72'h0;
+    if (hit2_q) begin
+      one = 72'h1;
+    end
+    packets = (word2_q + one) & c_packets;
     bytes = ((word2_q >> 31) & c_bytes) + {56'h0, bytes2_q};
     counted = packets | ((bytes & c_bytes) << 31);
-    write = (counted & ~(72'h1 << 71)) | ({71'h0, 1'h1} << 71);
-    if (clear2_q) begin
-      write = 72'h0;
-    end
+    write = (counted & ~(72'h1 << 71)) | ({71'h0, seen2_q} << 71);
     if (select2_q) begin
-      write = word2_q;
-      if (forget2_q) begin
-        write = (word2_q & ~(72'h1 << 71)) | ({71'h0, 1'h0} << 71);
-      end
       latched_d = word2_q;
     end
     done_reg_d = select2_q;
@@ -9464,36 +9589,56 @@ module ipos_card_rate (
   logic [4:0] tokens_q;
   logic [15:0] clocks_d;
   logic [15:0] clocks_q;
+  logic earned_d;
+  logic earned_q;
+  logic taken_d;
+  logic taken_q;
+  logic free_d;
+  logic free_q;
 
   initial begin
     tokens_q = 5'h0;
     clocks_q = 16'h0;
+    earned_q = 1'h0;
+    taken_q = 1'h0;
+    free_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     tokens_q <= tokens_d;
     clocks_q <= clocks_d;
+    earned_q <= earned_d;
+    taken_q <= taken_d;
+    free_q <= free_d;
   end
 
   always_comb begin
     tokens_d = tokens_q;
     clocks_d = clocks_q;
-    earn = 1'h0;
+    earned_d = earned_q;
+    taken_d = taken_q;
+    free_d = free_q;
+    earned_d = 1'h0;
     clocks_d = clocks_q + 16'h1;
     if (clocks_q >= period) begin
       clocks_d = 16'h1;
-      earn = ~tokens_q[4];
+      earned_d = 1'h1;
     end
-    if (earn & (~take)) begin
+    taken_d = take;
+    free_d = period == 16'h0;
+    earn = earned_q & (~tokens_q[4]);
+    if (earn & (~taken_q)) begin
       tokens_d = tokens_q + 5'h1;
     end
-    if ((take & (~earn)) & (tokens_q != 5'h0)) begin
+    if ((taken_q & (~earn)) & (tokens_q != 5'h0)) begin
       tokens_d = tokens_q - 5'h1;
     end
-    allow = (tokens_q != 5'h0) | (period == 16'h0);
+    allow = free_q | ((tokens_q != 5'h0) & (~((tokens_q == 5'h1) & taken_q)));
     if (reset) begin
       tokens_d = 5'h10;
       clocks_d = 16'h1;
+      earned_d = 1'h0;
+      taken_d = 1'h0;
     end
   end
 endmodule
@@ -9748,6 +9893,8 @@ module ipos_card (
   logic [66:0] classify_detail;
   logic classify_front_write;
   logic classify_back_write;
+  logic classify_front_detail_write;
+  logic classify_back_detail_write;
   logic [152:0] classify_route;
   logic classify_front_promise;
   logic classify_back_promise;
@@ -10261,6 +10408,8 @@ module ipos_card (
       .detail(classify_detail),
       .front_write(classify_front_write),
       .back_write(classify_back_write),
+      .front_detail_write(classify_front_detail_write),
+      .back_detail_write(classify_back_detail_write),
       .route(classify_route),
       .front_promise(classify_front_promise),
       .back_promise(classify_back_promise),
@@ -10837,7 +10986,7 @@ module ipos_card (
     front_verdicts_write = classify_front_write;
     front_verdicts_read = front_route_take_last;
     front_details_data_in = classify_detail;
-    front_details_write = classify_front_write;
+    front_details_write = classify_front_detail_write;
     front_details_read = front_route_detail_read;
     front_route_detail = front_details_data_out;
     classify_back_meta = back_rx_meta;
@@ -10850,7 +10999,7 @@ module ipos_card (
     back_verdicts_write = classify_back_write;
     back_verdicts_read = back_route_take_last;
     back_details_data_in = classify_detail;
-    back_details_write = classify_back_write;
+    back_details_write = classify_back_detail_write;
     back_details_read = back_route_detail_read;
     back_route_detail = back_details_data_out;
     classify_back_ipos_ok = back_rx_ipos_ok;

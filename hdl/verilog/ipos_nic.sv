@@ -50,50 +50,50 @@ module ipos_nic_card_registers (
     input  logic [63:0] back_rx,
     input  logic [63:0] back_tx
 );
-  localparam logic [15:0] a_abi = 16'hc;
-  localparam logic [15:0] a_back_hi = 16'h124;
-  localparam logic [15:0] a_back_lo = 16'h120;
-  localparam logic [15:0] a_back_rx = 16'h3c8;
-  localparam logic [15:0] a_back_tx = 16'h3cc;
-  localparam logic [15:0] a_back_vlan = 16'h128;
-  localparam logic [15:0] a_build = 16'h10;
-  localparam logic [15:0] a_bytes_hi = 16'h298;
-  localparam logic [15:0] a_bytes_lo = 16'h294;
-  localparam logic [15:0] a_commit_dest = 16'h238;
-  localparam logic [15:0] a_commit_endpoint = 16'h224;
-  localparam logic [15:0] a_commit_forward = 16'h220;
-  localparam logic [15:0] a_commit_neighbour = 16'h248;
-  localparam logic [15:0] a_dest_ip = 16'h230;
-  localparam logic [15:0] a_dest_port = 16'h234;
-  localparam logic [15:0] a_endpoint = 16'h20;
-  localparam logic [15:0] a_ethertype = 16'h108;
-  localparam logic [15:0] a_forward = 16'h1c;
-  localparam logic [15:0] a_front_hi = 16'h114;
-  localparam logic [15:0] a_front_lo = 16'h110;
-  localparam logic [15:0] a_front_rx = 16'h3c0;
-  localparam logic [15:0] a_front_tx = 16'h3c4;
-  localparam logic [15:0] a_front_vlan = 16'h118;
-  localparam logic [15:0] a_high = 16'h308;
-  localparam logic [15:0] a_key0 = 16'h208;
-  localparam logic [15:0] a_key1 = 16'h20c;
-  localparam logic [15:0] a_key2 = 16'h210;
-  localparam logic [15:0] a_key3 = 16'h214;
-  localparam logic [15:0] a_magic = 16'h8;
-  localparam logic [15:0] a_neighbour_hi = 16'h244;
-  localparam logic [15:0] a_neighbour_lo = 16'h240;
-  localparam logic [15:0] a_packets = 16'h290;
-  localparam logic [15:0] a_ports = 16'h18;
-  localparam logic [15:0] a_reforward = 16'h130;
-  localparam logic [15:0] a_seen = 16'h29c;
-  localparam logic [15:0] a_select = 16'h288;
-  localparam logic [15:0] a_value = 16'h218;
-  localparam logic [15:0] a_width = 16'h14;
-  localparam logic [15:0] b_card = 16'h0;
-  localparam logic [15:0] b_counters = 16'h300;
-  localparam logic [15:0] b_entries = 16'h280;
-  localparam logic [15:0] b_port = 16'h100;
-  localparam logic [15:0] b_tables = 16'h200;
-  localparam logic [15:0] c_none = 16'hffff;
+  localparam logic [31:0] a_abi = 32'h10008;
+  localparam logic [31:0] a_back_hi = 32'h100200;
+  localparam logic [31:0] a_back_lo = 32'h100100;
+  localparam logic [31:0] a_back_rx = 32'h80000004;
+  localparam logic [31:0] a_back_tx = 32'h80000008;
+  localparam logic [31:0] a_back_vlan = 32'h100400;
+  localparam logic [31:0] a_build = 32'h10010;
+  localparam logic [31:0] a_bytes_hi = 32'h4000040;
+  localparam logic [31:0] a_bytes_lo = 32'h4000020;
+  localparam logic [31:0] a_commit_dest = 32'h1004000;
+  localparam logic [31:0] a_commit_endpoint = 32'h1000200;
+  localparam logic [31:0] a_commit_forward = 32'h1000100;
+  localparam logic [31:0] a_commit_neighbour = 32'h2000004;
+  localparam logic [31:0] a_dest_ip = 32'h1001000;
+  localparam logic [31:0] a_dest_port = 32'h1002000;
+  localparam logic [31:0] a_endpoint = 32'h10100;
+  localparam logic [31:0] a_ethertype = 32'h100004;
+  localparam logic [31:0] a_forward = 32'h10080;
+  localparam logic [31:0] a_front_hi = 32'h100020;
+  localparam logic [31:0] a_front_lo = 32'h100010;
+  localparam logic [31:0] a_front_rx = 32'h80000001;
+  localparam logic [31:0] a_front_tx = 32'h80000002;
+  localparam logic [31:0] a_front_vlan = 32'h100040;
+  localparam logic [31:0] a_high = 32'h10000004;
+  localparam logic [31:0] a_key0 = 32'h1000004;
+  localparam logic [31:0] a_key1 = 32'h1000008;
+  localparam logic [31:0] a_key2 = 32'h1000010;
+  localparam logic [31:0] a_key3 = 32'h1000020;
+  localparam logic [31:0] a_magic = 32'h10004;
+  localparam logic [31:0] a_neighbour_hi = 32'h2000002;
+  localparam logic [31:0] a_neighbour_lo = 32'h2000001;
+  localparam logic [31:0] a_packets = 32'h4000010;
+  localparam logic [31:0] a_ports = 32'h10040;
+  localparam logic [31:0] a_reforward = 32'h101000;
+  localparam logic [31:0] a_seen = 32'h4000080;
+  localparam logic [31:0] a_select = 32'h4000004;
+  localparam logic [31:0] a_value = 32'h1000040;
+  localparam logic [31:0] a_width = 32'h10020;
+  localparam logic [31:0] b_card = 32'h10001;
+  localparam logic [31:0] b_counters = 32'h10000001;
+  localparam logic [31:0] b_entries = 32'h4000001;
+  localparam logic [31:0] b_port = 32'h100001;
+  localparam logic [31:0] b_tables = 32'h1000001;
+  localparam logic [15:0] c_one = 16'h1;
   localparam logic [31:0] h_card = 32'h10001;
   localparam logic [31:0] h_counters = 32'h40001;
   localparam logic [31:0] h_entries = 32'h50001;
@@ -103,18 +103,18 @@ module ipos_nic_card_registers (
   localparam logic [31:0] m_dest = 32'hfffff;
   localparam logic [31:0] m_mac = 32'h8000ffff;
   localparam logic [31:0] m_vlan = 32'h80000fff;
-  localparam logic [15:0] n_card = 16'h4;
-  localparam logic [15:0] n_counters = 16'h304;
-  localparam logic [15:0] n_entries = 16'h284;
-  localparam logic [15:0] n_port = 16'h104;
-  localparam logic [15:0] n_tables = 16'h204;
+  localparam logic [31:0] n_card = 32'h10002;
+  localparam logic [31:0] n_counters = 32'h10000002;
+  localparam logic [31:0] n_entries = 32'h4000002;
+  localparam logic [31:0] n_port = 32'h100002;
+  localparam logic [31:0] n_tables = 32'h1000002;
   localparam logic [31:0] nv_card = 32'h100;
   localparam logic [31:0] nv_counters = 32'h400;
   localparam logic [31:0] nv_entries = 32'h300;
   localparam logic [31:0] nv_port = 32'h200;
   localparam logic [31:0] nv_tables = 32'h280;
-  localparam logic [9:0] p_back = 10'he;
-  localparam logic [9:0] p_front = 10'hd;
+  localparam logic [31:0] p_back = 32'h40000000;
+  localparam logic [31:0] p_front = 32'h20000000;
   localparam logic [31:0] v_abi = 32'h3;
   localparam logic [31:0] v_endpoint = 32'h9;
   localparam logic [15:0] v_ethertype = 16'h7;
@@ -123,6 +123,8 @@ module ipos_nic_card_registers (
   localparam logic [31:0] v_ports = 32'h2;
   localparam logic [15:0] v_reforward = 16'h9c;
   localparam logic [31:0] v_width = 32'h40;
+  logic [15:0] rows;
+  logic [15:0] places;
   logic wants_read;
   logic wants_write;
   logic is_front;
@@ -187,8 +189,10 @@ module ipos_nic_card_registers (
   logic [31:0] rdata_reg_q;
   logic ack_reg_d;
   logic ack_reg_q;
-  logic [15:0] at_d;
-  logic [15:0] at_q;
+  logic [31:0] at_d;
+  logic [31:0] at_q;
+  logic [3:0] number_d;
+  logic [3:0] number_q;
   logic [31:0] word_d;
   logic [31:0] word_q;
   logic reads_d;
@@ -242,7 +246,8 @@ module ipos_nic_card_registers (
     reforward_reg_q = 16'h0;
     rdata_reg_q = 32'h0;
     ack_reg_q = 1'h0;
-    at_q = 16'h0;
+    at_q = 32'h0;
+    number_q = 4'h0;
     word_q = 32'h0;
     reads_q = 1'h0;
     writes_q = 1'h0;
@@ -286,6 +291,7 @@ module ipos_nic_card_registers (
     rdata_reg_q <= rdata_reg_d;
     ack_reg_q <= ack_reg_d;
     at_q <= at_d;
+    number_q <= number_d;
     word_q <= word_d;
     reads_q <= reads_d;
     writes_q <= writes_d;
@@ -337,13 +343,17 @@ module ipos_nic_card_registers (
     front_come_d = front_come_q;
     back_come_d = back_come_q;
     at_d = at_q;
+    number_d = number_q;
     word_d = word_q;
     reads_d = reads_q;
     writes_d = writes_q;
     ack_reg_d = ack_reg_q;
-    at_d = address;
+    number_d = address[5:2];
+    rows = c_one << address[9:6];
+    places = c_one << number_d;
+    at_d = ({16'h0, rows} << 16) | {16'h0, places};
     if ((|address[15:10]) | (|address[1:0])) begin
-      at_d = c_none;
+      at_d = 32'h0;
     end
     word_d = wdata;
     reads_d = read & (~ack_reg_q);
@@ -351,152 +361,159 @@ module ipos_nic_card_registers (
     looks_d = reads_q & (~ack_reg_q);
     wants_read = looks_q & (~ack_reg_q);
     wants_write = (((writes_q & (~ack_reg_q)) & (~pending_forward_q)) & (~pending_endpoint_q)) & (~pending_select_q);
-    is_front = at_q[15:6] == p_front;
-    is_back = at_q[15:6] == p_back;
-    outcome_code = at_q[5:2];
+    is_front = |(at_q & p_front);
+    is_back = |(at_q & p_back);
+    outcome_code = number_q;
     front_read = (wants_read & is_front) & (~front_come_q);
     back_read = (wants_read & is_back) & (~back_come_q);
     front_come_d = front_ack;
     back_come_d = back_ack;
     wide = 64'h0;
-    counts = 1'h1;
+    counts = is_front | is_back;
     if (is_front) begin
       wide = front_value;
-    end else if (is_back) begin
-      wide = back_value;
-    end else if (at_q == a_front_rx) begin
-      wide = front_rx;
-    end else if (at_q == a_front_tx) begin
-      wide = front_tx;
-    end else if (at_q == a_back_rx) begin
-      wide = back_rx;
-    end else if (at_q == a_back_tx) begin
-      wide = back_tx;
-    end else begin
-      counts = 1'h0;
+    end
+    if (is_back) begin
+      wide = wide | back_value;
+    end
+    if ((at_q & a_front_rx) == a_front_rx) begin
+      wide = wide | front_rx;
+      counts = 1'h1;
+    end
+    if ((at_q & a_front_tx) == a_front_tx) begin
+      wide = wide | front_tx;
+      counts = 1'h1;
+    end
+    if ((at_q & a_back_rx) == a_back_rx) begin
+      wide = wide | back_rx;
+      counts = 1'h1;
+    end
+    if ((at_q & a_back_tx) == a_back_tx) begin
+      wide = wide | back_tx;
+      counts = 1'h1;
     end
     wide_reg_d = wide;
     counts_reg_d = counts;
     r0 = 32'h0;
-    if (at_q == b_card) begin
-      r0 = h_card;
+    if ((at_q & b_card) == b_card) begin
+      r0 = r0 | h_card;
     end
-    if (at_q == n_card) begin
-      r0 = nv_card;
+    if ((at_q & n_card) == n_card) begin
+      r0 = r0 | nv_card;
     end
-    if (at_q == a_magic) begin
-      r0 = v_magic;
+    if ((at_q & a_magic) == a_magic) begin
+      r0 = r0 | v_magic;
     end
-    if (at_q == a_abi) begin
-      r0 = v_abi;
+    if ((at_q & a_abi) == a_abi) begin
+      r0 = r0 | v_abi;
     end
-    if (at_q == a_build) begin
-      r0 = build;
+    if ((at_q & a_build) == a_build) begin
+      r0 = r0 | build;
     end
-    if (at_q == a_width) begin
-      r0 = v_width;
+    if ((at_q & a_width) == a_width) begin
+      r0 = r0 | v_width;
     end
-    if (at_q == a_ports) begin
-      r0 = v_ports;
+    if ((at_q & a_ports) == a_ports) begin
+      r0 = r0 | v_ports;
     end
-    if (at_q == a_forward) begin
-      r0 = v_forward;
+    if ((at_q & a_forward) == a_forward) begin
+      r0 = r0 | v_forward;
     end
-    if (at_q == a_endpoint) begin
-      r0 = v_endpoint;
+    if ((at_q & a_endpoint) == a_endpoint) begin
+      r0 = r0 | v_endpoint;
     end
     r1 = 32'h0;
-    if (at_q == b_port) begin
-      r1 = h_port;
+    if ((at_q & b_port) == b_port) begin
+      r1 = r1 | h_port;
     end
-    if (at_q == n_port) begin
-      r1 = nv_port;
+    if ((at_q & n_port) == n_port) begin
+      r1 = r1 | nv_port;
     end
-    if (at_q == a_ethertype) begin
-      r1 = {16'h0, ethertype_reg_q};
+    if ((at_q & a_ethertype) == a_ethertype) begin
+      r1 = r1 | {16'h0, ethertype_reg_q};
     end
-    if (at_q == a_front_lo) begin
-      r1 = front_lo_q;
+    if ((at_q & a_front_lo) == a_front_lo) begin
+      r1 = r1 | front_lo_q;
     end
-    if (at_q == a_front_hi) begin
-      r1 = front_hi_q;
+    if ((at_q & a_front_hi) == a_front_hi) begin
+      r1 = r1 | front_hi_q;
     end
-    if (at_q == a_front_vlan) begin
-      r1 = front_vid_q;
+    if ((at_q & a_front_vlan) == a_front_vlan) begin
+      r1 = r1 | front_vid_q;
     end
-    if (at_q == a_back_lo) begin
-      r1 = back_lo_q;
+    if ((at_q & a_back_lo) == a_back_lo) begin
+      r1 = r1 | back_lo_q;
     end
-    if (at_q == a_back_hi) begin
-      r1 = back_hi_q;
+    if ((at_q & a_back_hi) == a_back_hi) begin
+      r1 = r1 | back_hi_q;
     end
-    if (at_q == a_back_vlan) begin
-      r1 = back_vid_q;
+    if ((at_q & a_back_vlan) == a_back_vlan) begin
+      r1 = r1 | back_vid_q;
     end
-    if (at_q == b_tables) begin
-      r1 = h_tables;
+    if ((at_q & b_tables) == b_tables) begin
+      r1 = r1 | h_tables;
     end
     r2 = 32'h0;
-    if (at_q == n_tables) begin
-      r2 = nv_tables;
+    if ((at_q & n_tables) == n_tables) begin
+      r2 = r2 | nv_tables;
     end
-    if (at_q == a_key0) begin
-      r2 = key0_q;
+    if ((at_q & a_key0) == a_key0) begin
+      r2 = r2 | key0_q;
     end
-    if (at_q == a_key1) begin
-      r2 = key1_q;
+    if ((at_q & a_key1) == a_key1) begin
+      r2 = r2 | key1_q;
     end
-    if (at_q == a_key2) begin
-      r2 = key2_q;
+    if ((at_q & a_key2) == a_key2) begin
+      r2 = r2 | key2_q;
     end
-    if (at_q == a_key3) begin
-      r2 = key3_q;
+    if ((at_q & a_key3) == a_key3) begin
+      r2 = r2 | key3_q;
     end
-    if (at_q == a_value) begin
-      r2 = value_reg_q;
+    if ((at_q & a_value) == a_value) begin
+      r2 = r2 | value_reg_q;
     end
-    if (at_q == a_dest_ip) begin
-      r2 = dest_ip_q;
+    if ((at_q & a_dest_ip) == a_dest_ip) begin
+      r2 = r2 | dest_ip_q;
     end
-    if (at_q == a_dest_port) begin
-      r2 = dest_port_q;
+    if ((at_q & a_dest_port) == a_dest_port) begin
+      r2 = r2 | dest_port_q;
     end
-    if (at_q == a_neighbour_lo) begin
-      r2 = neighbour_lo_q;
+    if ((at_q & a_neighbour_lo) == a_neighbour_lo) begin
+      r2 = r2 | neighbour_lo_q;
     end
-    if (at_q == a_neighbour_hi) begin
-      r2 = neighbour_hi_q;
+    if ((at_q & a_neighbour_hi) == a_neighbour_hi) begin
+      r2 = r2 | neighbour_hi_q;
     end
     r3 = 32'h0;
-    if (at_q == b_entries) begin
-      r3 = h_entries;
+    if ((at_q & b_entries) == b_entries) begin
+      r3 = r3 | h_entries;
     end
-    if (at_q == n_entries) begin
-      r3 = nv_entries;
+    if ((at_q & n_entries) == n_entries) begin
+      r3 = r3 | nv_entries;
     end
-    if (at_q == b_counters) begin
-      r3 = h_counters;
+    if ((at_q & b_counters) == b_counters) begin
+      r3 = r3 | h_counters;
     end
-    if (at_q == n_counters) begin
-      r3 = nv_counters;
+    if ((at_q & n_counters) == n_counters) begin
+      r3 = r3 | nv_counters;
     end
-    if (at_q == a_high) begin
-      r3 = high_q;
+    if ((at_q & a_high) == a_high) begin
+      r3 = r3 | high_q;
     end
-    if (at_q == a_reforward) begin
-      r3 = {16'h0, reforward_reg_q};
+    if ((at_q & a_reforward) == a_reforward) begin
+      r3 = r3 | {16'h0, reforward_reg_q};
     end
-    if (at_q == a_packets) begin
-      r3 = {1'h0, selected[30:0]};
+    if ((at_q & a_packets) == a_packets) begin
+      r3 = r3 | {1'h0, selected[30:0]};
     end
-    if (at_q == a_bytes_lo) begin
-      r3 = selected[62:31];
+    if ((at_q & a_bytes_lo) == a_bytes_lo) begin
+      r3 = r3 | selected[62:31];
     end
-    if (at_q == a_bytes_hi) begin
-      r3 = {24'h0, selected[70:63]};
+    if ((at_q & a_bytes_hi) == a_bytes_hi) begin
+      r3 = r3 | {24'h0, selected[70:63]};
     end
-    if (at_q == a_seen) begin
-      r3 = {31'h0, selected[71]};
+    if ((at_q & a_seen) == a_seen) begin
+      r3 = r3 | {31'h0, selected[71]};
     end
     other0_d = r0;
     other1_d = r1;
@@ -515,77 +532,77 @@ module ipos_nic_card_registers (
     strobe_select_d = 1'h0;
     if (wants_write) begin
       ack_reg_d = 1'h1;
-      if (at_q == a_ethertype) begin
+      if ((at_q & a_ethertype) == a_ethertype) begin
         ethertype_reg_d = word_q[15:0];
       end
-      if (at_q == a_front_lo) begin
+      if ((at_q & a_front_lo) == a_front_lo) begin
         front_lo_d = word_q;
       end
-      if (at_q == a_front_hi) begin
+      if ((at_q & a_front_hi) == a_front_hi) begin
         front_hi_d = word_q & m_mac;
       end
-      if (at_q == a_front_vlan) begin
+      if ((at_q & a_front_vlan) == a_front_vlan) begin
         front_vid_d = word_q & m_vlan;
       end
-      if (at_q == a_back_lo) begin
+      if ((at_q & a_back_lo) == a_back_lo) begin
         back_lo_d = word_q;
       end
-      if (at_q == a_back_hi) begin
+      if ((at_q & a_back_hi) == a_back_hi) begin
         back_hi_d = word_q & m_mac;
       end
-      if (at_q == a_back_vlan) begin
+      if ((at_q & a_back_vlan) == a_back_vlan) begin
         back_vid_d = word_q & m_vlan;
       end
-      if (at_q == a_key0) begin
+      if ((at_q & a_key0) == a_key0) begin
         key0_d = word_q;
       end
-      if (at_q == a_key1) begin
+      if ((at_q & a_key1) == a_key1) begin
         key1_d = word_q;
       end
-      if (at_q == a_key2) begin
+      if ((at_q & a_key2) == a_key2) begin
         key2_d = word_q;
       end
-      if (at_q == a_key3) begin
+      if ((at_q & a_key3) == a_key3) begin
         key3_d = word_q & m_bit;
       end
-      if (at_q == a_value) begin
+      if ((at_q & a_value) == a_value) begin
         value_reg_d = word_q;
       end
-      if (at_q == a_dest_ip) begin
+      if ((at_q & a_dest_ip) == a_dest_ip) begin
         dest_ip_d = word_q;
       end
-      if (at_q == a_dest_port) begin
+      if ((at_q & a_dest_port) == a_dest_port) begin
         dest_port_d = word_q & m_dest;
       end
-      if (at_q == a_neighbour_lo) begin
+      if ((at_q & a_neighbour_lo) == a_neighbour_lo) begin
         neighbour_lo_d = word_q;
       end
-      if (at_q == a_neighbour_hi) begin
+      if ((at_q & a_neighbour_hi) == a_neighbour_hi) begin
         neighbour_hi_d = word_q & m_mac;
       end
-      if (at_q == a_commit_dest) begin
+      if ((at_q & a_commit_dest) == a_commit_dest) begin
         commit_d = word_q;
         strobe_dest_d = 1'h1;
       end
-      if (at_q == a_commit_neighbour) begin
+      if ((at_q & a_commit_neighbour) == a_commit_neighbour) begin
         commit_d = word_q;
         strobe_neighbour_d = 1'h1;
       end
-      if (at_q == a_reforward) begin
+      if ((at_q & a_reforward) == a_reforward) begin
         reforward_reg_d = word_q[15:0];
       end
-      if (at_q == a_select) begin
+      if ((at_q & a_select) == a_select) begin
         commit_d = word_q;
         strobe_select_d = 1'h1;
         pending_select_d = 1'h1;
         ack_reg_d = 1'h0;
       end
-      if (at_q == a_commit_forward) begin
+      if ((at_q & a_commit_forward) == a_commit_forward) begin
         commit_d = word_q;
         pending_forward_d = 1'h1;
         ack_reg_d = 1'h0;
       end
-      if (at_q == a_commit_endpoint) begin
+      if ((at_q & a_commit_endpoint) == a_commit_endpoint) begin
         commit_d = word_q;
         pending_endpoint_d = 1'h1;
         ack_reg_d = 1'h0;
@@ -977,8 +994,6 @@ module ipos_nic_card_front_rx_fields (
   logic [31:0] src_lo_q;
   logic ipos_d;
   logic ipos_q;
-  logic is_ip_d;
-  logic is_ip_q;
   logic deep_d;
   logic deep_q;
   logic [7:0] itype_d;
@@ -1060,7 +1075,6 @@ module ipos_nic_card_front_rx_fields (
     src_hi_q = 16'h0;
     src_lo_q = 32'h0;
     ipos_q = 1'h0;
-    is_ip_q = 1'h0;
     deep_q = 1'h0;
     itype_q = 8'h0;
     iproto_q = 8'h0;
@@ -1113,7 +1127,6 @@ module ipos_nic_card_front_rx_fields (
     src_hi_q <= src_hi_d;
     src_lo_q <= src_lo_d;
     ipos_q <= ipos_d;
-    is_ip_q <= is_ip_d;
     deep_q <= deep_d;
     itype_q <= itype_d;
     iproto_q <= iproto_d;
@@ -1171,7 +1184,6 @@ module ipos_nic_card_front_rx_fields (
     src_hi_d = src_hi_q;
     src_lo_d = src_lo_q;
     ipos_d = ipos_q;
-    is_ip_d = is_ip_q;
     deep_d = deep_q;
     itype_d = itype_q;
     iproto_d = iproto_q;
@@ -1249,13 +1261,11 @@ module ipos_nic_card_front_rx_fields (
         dst_d = be[63:16];
         src_hi_d = be[15:0];
         ipos_d = 1'h0;
-        is_ip_d = 1'h0;
         deep_d = 1'h0;
       end
       if (k_q == 5'h1) begin
         src_lo_d = be[63:32];
         ipos_d = is_ipos;
-        is_ip_d = be[31:16] == c_ipv4;
         deep_d = be[31:16] == c_ipv4;
       end
       if ((k_q == 5'h3) & ipos_q) begin
@@ -4676,7 +4686,7 @@ module ipos_nic_card_classify_judge (
     end else begin
       v[3] = inner;
       d[7:5] = l3;
-      d[8] = l3 == c_l3_ok;
+      d[8] = (((meta[24:22] == 3'h0) & ip_ok) & (~meta[25])) & (meta[28:26] == 3'h0);
       v[1] = 1'h1;
       if ((meta[24:22] != 3'h0) | meta[25]) begin
         d[4:0] = r_header;
@@ -4705,7 +4715,6 @@ module ipos_nic_card_classify_decide (
     input  logic [66:0] judged_detail,
     input  logic asks,
     input  logic ip_ok,
-    input  logic [47:0] src_mac,
     input  logic [31:0] src_ip,
     input  logic [15:0] src_port,
     input  logic udp,
@@ -4718,17 +4727,18 @@ module ipos_nic_card_classify_decide (
     input  logic [15:0] dest_port,
     input  logic [47:0] neighbour,
     input  logic neighbour_valid,
+    input  logic [47:0] src_mac,
     input  logic allow,
     input  logic room,
     output logic [20:0] verdict,
     output logic [66:0] detail,
+    output logic loops,
     output logic [152:0] route
 );
   localparam logic [1:0] c_act_forward = 2'h0;
   localparam logic [1:0] c_act_host = 2'h1;
   localparam logic [4:0] c_full = 5'hb;
   localparam logic [4:0] c_header = 5'h7;
-  localparam logic [4:0] c_loop = 5'ha;
   localparam logic [4:0] c_neighbour = 5'h9;
   localparam logic [4:0] c_rate = 5'hf;
   localparam logic [4:0] c_table = 5'h8;
@@ -4737,12 +4747,15 @@ module ipos_nic_card_classify_decide (
   localparam logic [4:0] r_endpoint = 5'h1;
   localparam logic [4:0] r_miss = 5'h0;
   logic inner;
+  logic back_again;
   logic [20:0] v;
   logic [66:0] d;
   logic [152:0] r;
 
   always_comb begin
     inner = judged[3];
+    back_again = inner & (neighbour == src_mac);
+    loops = 1'h0;
     v = judged;
     d = judged_detail;
     d[66:35] = 32'h0;
@@ -4769,14 +4782,15 @@ module ipos_nic_card_classify_decide (
           d[4:0] = c_header;
         end else if (~neighbour_valid) begin
           d[4:0] = c_neighbour;
-        end else if (inner & (neighbour == src_mac)) begin
-          d[4:0] = c_loop;
         end else if (inner & (~allow)) begin
+          loops = back_again;
           d[4:0] = c_rate;
         end else if ((~room) | (6'(judged[20:4] >> 11) != 6'h0)) begin
+          loops = back_again;
           d[4:0] = c_full;
         end else begin
-          v[0] = 1'h1;
+          loops = back_again;
+          v[0] = ~back_again;
         end
       end else if (action == c_act_host) begin
         d[4:0] = r_action;
@@ -4813,6 +4827,8 @@ module ipos_nic_card_classify (
     output logic [66:0] detail,
     output logic front_write,
     output logic back_write,
+    output logic front_detail_write,
+    output logic back_detail_write,
     output logic [152:0] route,
     output logic front_promise,
     output logic back_promise,
@@ -4841,6 +4857,7 @@ module ipos_nic_card_classify (
     input  logic commit_neighbour,
     input  logic [7:0] index
 );
+  localparam logic [4:0] c_loop = 5'ha;
   logic front_ok;
   logic back_ok;
   logic pick_back;
@@ -4900,7 +4917,6 @@ module ipos_nic_card_classify (
   logic [66:0] decide_judged_detail;
   logic decide_asks;
   logic decide_ip_ok;
-  logic [47:0] decide_src_mac;
   logic [31:0] decide_src_ip;
   logic [15:0] decide_src_port;
   logic decide_udp;
@@ -4913,10 +4929,12 @@ module ipos_nic_card_classify (
   logic [15:0] decide_dest_port;
   logic [47:0] decide_neighbour;
   logic decide_neighbour_valid;
+  logic [47:0] decide_src_mac;
   logic decide_allow;
   logic decide_room;
   logic [20:0] decide_verdict;
   logic [66:0] decide_detail;
+  logic decide_loops;
   logic [152:0] decide_route;
   logic turn_d;
   logic turn_q;
@@ -4974,8 +4992,6 @@ module ipos_nic_card_classify (
   logic asks9_q;
   logic ip_ok9_d;
   logic ip_ok9_q;
-  logic [47:0] src_mac9_d;
-  logic [47:0] src_mac9_q;
   logic udp9_d;
   logic udp9_q;
   logic commit_f1_d;
@@ -5008,6 +5024,16 @@ module ipos_nic_card_classify (
   logic [31:0] eref9_q;
   logic [47:0] dest9_d;
   logic [47:0] dest9_q;
+  logic [47:0] src_mac9_d;
+  logic [47:0] src_mac9_q;
+  logic [66:0] detail10_d;
+  logic [66:0] detail10_q;
+  logic loops10_d;
+  logic loops10_q;
+  logic front10_d;
+  logic front10_q;
+  logic back10_d;
+  logic back10_q;
 
   initial begin
     turn_q = 1'h0;
@@ -5038,7 +5064,6 @@ module ipos_nic_card_classify (
     detail9_q = 67'h0;
     asks9_q = 1'h0;
     ip_ok9_q = 1'h0;
-    src_mac9_q = 48'h0;
     udp9_q = 1'h0;
     commit_f1_q = 1'h0;
     commit_f2_q = 1'h0;
@@ -5055,6 +5080,11 @@ module ipos_nic_card_classify (
     eref8_q = 32'h0;
     eref9_q = 32'h0;
     dest9_q = 48'h0;
+    src_mac9_q = 48'h0;
+    detail10_q = 67'h0;
+    loops10_q = 1'h0;
+    front10_q = 1'h0;
+    back10_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -5086,7 +5116,6 @@ module ipos_nic_card_classify (
     detail9_q <= detail9_d;
     asks9_q <= asks9_d;
     ip_ok9_q <= ip_ok9_d;
-    src_mac9_q <= src_mac9_d;
     udp9_q <= udp9_d;
     commit_f1_q <= commit_f1_d;
     commit_f2_q <= commit_f2_d;
@@ -5103,6 +5132,11 @@ module ipos_nic_card_classify (
     eref8_q <= eref8_d;
     eref9_q <= eref9_d;
     dest9_q <= dest9_d;
+    src_mac9_q <= src_mac9_d;
+    detail10_q <= detail10_d;
+    loops10_q <= loops10_d;
+    front10_q <= front10_d;
+    back10_q <= back10_d;
   end
 
   ipos_nic_card_classify_hash hash (
@@ -5179,7 +5213,6 @@ module ipos_nic_card_classify (
       .judged_detail(decide_judged_detail),
       .asks(decide_asks),
       .ip_ok(decide_ip_ok),
-      .src_mac(decide_src_mac),
       .src_ip(decide_src_ip),
       .src_port(decide_src_port),
       .udp(decide_udp),
@@ -5192,10 +5225,12 @@ module ipos_nic_card_classify (
       .dest_port(decide_dest_port),
       .neighbour(decide_neighbour),
       .neighbour_valid(decide_neighbour_valid),
+      .src_mac(decide_src_mac),
       .allow(decide_allow),
       .room(decide_room),
       .verdict(decide_verdict),
       .detail(decide_detail),
+      .loops(decide_loops),
       .route(decide_route)
   );
 
@@ -5245,6 +5280,10 @@ module ipos_nic_card_classify (
     eref8_d = eref8_q;
     eref9_d = eref9_q;
     dest9_d = dest9_q;
+    detail10_d = detail10_q;
+    loops10_d = loops10_q;
+    front10_d = front10_q;
+    back10_d = back10_q;
     commits = (commit_forward | commit_endpoint) & (~(((commit_f1_q | commit_e1_q) | commit_f2_q) | commit_e2_q));
     front_ok = front_valid & (front_level < 5'h4);
     back_ok = back_valid & (back_level < 5'h4);
@@ -5390,13 +5429,22 @@ module ipos_nic_card_classify (
     decide_neighbour = neighbours_value[47:0];
     decide_neighbour_valid = neighbours_value[48];
     verdict = decide_verdict;
-    detail = decide_detail;
     route = decide_route;
     front_write = valid9_q & (~back9);
     back_write = valid9_q & back9;
     front_promise = (valid9_q & (~back9)) & decide_verdict[0];
     back_promise = (valid9_q & back9) & decide_verdict[0];
     reforward = ((valid9_q & back9) & decide_verdict[0]) & decide_verdict[3];
+    detail10_d = decide_detail;
+    front10_d = front_write;
+    back10_d = back_write;
+    loops10_d = decide_loops;
+    detail = detail10_q;
+    if (loops10_q) begin
+      detail[4:0] = c_loop;
+    end
+    front_detail_write = front10_q;
+    back_detail_write = back10_q;
     if (reset) begin
       valid1_d = 1'h0;
       valid2_d = 1'h0;
@@ -5407,6 +5455,8 @@ module ipos_nic_card_classify (
       valid7_d = 1'h0;
       valid8_d = 1'h0;
       valid9_d = 1'h0;
+      front10_d = 1'h0;
+      back10_d = 1'h0;
       commit_f1_d = 1'h0;
       commit_f2_d = 1'h0;
       commit_e1_d = 1'h0;
@@ -5766,10 +5816,26 @@ module ipos_nic_card_front_route (
   logic [63:0] pending_q;
   logic [31:0] sequence_d;
   logic [31:0] sequence_q;
+  logic [68:0] beat2_d;
+  logic [68:0] beat2_q;
+  logic host_put_d;
+  logic host_put_q;
+  logic control_put_d;
+  logic control_put_q;
   logic ended_d;
   logic ended_q;
-  logic [3:0] judged_d;
-  logic [3:0] judged_q;
+  logic [66:0] detail2_d;
+  logic [66:0] detail2_q;
+  logic [16:0] covered_d;
+  logic [16:0] covered_q;
+  logic inner2_d;
+  logic inner2_q;
+  logic l4_2_d;
+  logic l4_2_q;
+  logic cover_2_d;
+  logic cover_2_q;
+  logic [16:0] bytes2_d;
+  logic [16:0] bytes2_q;
   logic to_wire_d;
   logic to_wire_q;
   logic to_host_d;
@@ -5780,14 +5846,8 @@ module ipos_nic_card_front_route (
   logic faulty_q;
   logic was_short_d;
   logic was_short_q;
-  logic was_over_d;
-  logic was_over_q;
-  logic [13:0] place_early_d;
-  logic [13:0] place_early_q;
   logic [15:0] bytes_early_d;
   logic [15:0] bytes_early_q;
-  logic [7:0] flags_early_d;
-  logic [7:0] flags_early_q;
   logic [3:0] outcome_reg_d;
   logic [3:0] outcome_reg_q;
   logic outcome_strobe_d;
@@ -5822,17 +5882,22 @@ module ipos_nic_card_front_route (
     at1_q = 1'h0;
     pending_q = 64'h0;
     sequence_q = 32'h0;
+    beat2_q = 69'h0;
+    host_put_q = 1'h0;
+    control_put_q = 1'h0;
     ended_q = 1'h0;
-    judged_q = 4'h0;
+    detail2_q = 67'h0;
+    covered_q = 17'h0;
+    inner2_q = 1'h0;
+    l4_2_q = 1'h0;
+    cover_2_q = 1'h0;
+    bytes2_q = 17'h0;
     to_wire_q = 1'h0;
     to_host_q = 1'h0;
     to_control_q = 1'h0;
     faulty_q = 1'h0;
     was_short_q = 1'h0;
-    was_over_q = 1'h0;
-    place_early_q = 14'h0;
     bytes_early_q = 16'h0;
-    flags_early_q = 8'h0;
     outcome_reg_q = 4'h0;
     outcome_strobe_q = 1'h0;
     hit_reg_q = 1'h0;
@@ -5862,17 +5927,22 @@ module ipos_nic_card_front_route (
     at1_q <= at1_d;
     pending_q <= pending_d;
     sequence_q <= sequence_d;
+    beat2_q <= beat2_d;
+    host_put_q <= host_put_d;
+    control_put_q <= control_put_d;
     ended_q <= ended_d;
-    judged_q <= judged_d;
+    detail2_q <= detail2_d;
+    covered_q <= covered_d;
+    inner2_q <= inner2_d;
+    l4_2_q <= l4_2_d;
+    cover_2_q <= cover_2_d;
+    bytes2_q <= bytes2_d;
     to_wire_q <= to_wire_d;
     to_host_q <= to_host_d;
     to_control_q <= to_control_d;
     faulty_q <= faulty_d;
     was_short_q <= was_short_d;
-    was_over_q <= was_over_d;
-    place_early_q <= place_early_d;
     bytes_early_q <= bytes_early_d;
-    flags_early_q <= flags_early_d;
     outcome_reg_q <= outcome_reg_d;
     outcome_strobe_q <= outcome_strobe_d;
     hit_reg_q <= hit_reg_d;
@@ -5913,17 +5983,22 @@ module ipos_nic_card_front_route (
     at1_d = at1_q;
     pending_d = pending_q;
     sequence_d = sequence_q;
+    beat2_d = beat2_q;
+    host_put_d = host_put_q;
+    control_put_d = control_put_q;
     ended_d = ended_q;
-    judged_d = judged_q;
+    detail2_d = detail2_q;
+    covered_d = covered_q;
+    inner2_d = inner2_q;
+    l4_2_d = l4_2_q;
+    cover_2_d = cover_2_q;
+    bytes2_d = bytes2_q;
     to_wire_d = to_wire_q;
     to_host_d = to_host_q;
     to_control_d = to_control_q;
     faulty_d = faulty_q;
     was_short_d = was_short_q;
-    was_over_d = was_over_q;
-    place_early_d = place_early_q;
     bytes_early_d = bytes_early_q;
-    flags_early_d = flags_early_q;
     outcome_reg_d = outcome_reg_q;
     outcome_strobe_d = outcome_strobe_q;
     hit_reg_d = hit_reg_q;
@@ -5996,59 +6071,67 @@ module ipos_nic_card_front_route (
     host[66:64] = beat1_q[66:64];
     host[67] = beat1_q[67];
     host[68] = 1'h0;
-    out_beat = host;
-    host_write = (valid1_q & host1_q) & emit1_q;
-    host_end = ends1 & host1_q;
-    control_write = valid1_q & control1_q;
-    control_end = ends1 & control1_q;
-    over = (host1_q & host_overflow) | (control1_q & control_overflow);
-    kept = (~beat1_q[68]) & (~over);
+    beat2_d = host;
+    host_put_d = (valid1_q & host1_q) & emit1_q;
+    control_put_d = valid1_q & control1_q;
+    ended_d = ends1;
+    detail2_d = detail;
+    covered_d = {9'h0, detail[17:10]} + 17'he;
+    inner2_d = inner1_q;
+    l4_2_d = l4_1_q;
+    cover_2_d = cover_1_q;
+    bytes2_d = bytes;
+    to_wire_d = forward1_q;
+    to_host_d = host1_q;
+    to_control_d = control1_q;
+    faulty_d = beat1_q[68];
+    was_short_d = short;
+    bytes_early_d = 16'(stop1_q - 17'hd);
+    out_beat = beat2_q;
+    host_write = host_put_q;
+    host_end = ended_q & to_host_q;
+    control_write = control_put_q;
+    control_end = ended_q & to_control_q;
+    over = (to_host_q & host_overflow) | (to_control_q & control_overflow);
+    kept = (~faulty_q) & (~over);
     keep = kept;
-    if ((ends1 & (host1_q | control1_q)) & kept) begin
+    if ((ended_q & (to_host_q | to_control_q)) & kept) begin
       sequence_d = sequence_q + c_one;
     end
-    l3 = detail[7:5];
+    l3 = detail2_q[7:5];
     l4 = 2'h0;
-    if (detail[8]) begin
-      if (short) begin
+    if (detail2_q[8]) begin
+      if (was_short_q) begin
         l3 = c_l3_short;
-      end else if (~detail[9]) begin
+      end else if (~detail2_q[9]) begin
         l4 = c_l4_bad;
-        if (l4_1_q) begin
+        if (l4_2_q) begin
           l4 = c_l4_valid;
         end
       end
     end
-    if (control1_q & (detail[17:10] != 8'h0)) begin
-      if (bytes < ({9'h0, detail[17:10]} + 17'he)) begin
+    if (to_control_q & (detail2_q[17:10] != 8'h0)) begin
+      if (bytes2_q < covered_q) begin
         l3 = c_l3_truncated;
-      end else if (cover_1_q) begin
+      end else if (cover_2_q) begin
         l3 = c_l3_ok;
       end else begin
         l3 = c_l3_bad;
       end
     end
-    flags = ({27'h0, detail[4:0]} | ({29'h0, l3} << 8)) | ({30'h0, l4} << 12);
-    if (detail[18]) begin
+    flags = ({27'h0, detail2_q[4:0]} | ({29'h0, l3} << 8)) | ({30'h0, l4} << 12);
+    if (detail2_q[18]) begin
       flags = flags | (c_one << 16);
     end
-    if (inner1_q) begin
+    if (inner2_q) begin
       flags = flags | (c_one << 17);
     end
     if (back) begin
       flags = flags | (c_one << 18);
     end
-    word0 = {16'h0, bytes[15:0]} | ({16'h0, detail[34:19]} << 16);
-    out_meta = ((({96'h0, flags} << 96) | ({96'h0, detail[66:35]} << 64)) | ({96'h0, sequence_q} << 32)) | {96'h0, word0};
-    ended_d = ends1;
-    judged_d = 4'(detail[4:0]);
-    to_wire_d = forward1_q;
-    to_host_d = host1_q | control1_q;
-    to_control_d = control1_q;
-    faulty_d = beat1_q[68];
-    was_short_d = short;
-    was_over_d = over;
-    code = judged_q;
+    word0 = {16'h0, bytes2_q[15:0]} | ({16'h0, detail2_q[34:19]} << 16);
+    out_meta = ((({96'h0, flags} << 96) | ({96'h0, detail2_q[66:35]} << 64)) | ({96'h0, sequence_q} << 32)) | {96'h0, word0};
+    code = 4'(detail2_q[4:0]);
     if (to_wire_q) begin
       code = c_forwarded;
       if (faulty_q) begin
@@ -6056,26 +6139,23 @@ module ipos_nic_card_front_route (
       end else if (was_short_q) begin
         code = c_short;
       end
-    end else if (to_host_q) begin
+    end else if (to_host_q | to_control_q) begin
       code = c_host;
       if (to_control_q) begin
         code = c_control;
       end
       if (faulty_q) begin
         code = c_error;
-      end else if (was_over_q) begin
+      end else if (over) begin
         code = c_host_full;
       end
     end
     outcome_reg_d = code;
     outcome_strobe_d = ended_q;
     hit_reg_d = (ended_q & to_wire_q) & (code == c_forwarded);
-    place_early_d = 14'(detail[66:35]);
-    bytes_early_d = 16'(stop1_q - 17'hd);
-    flags_early_d = 8'(detail[66:35] >> 14);
-    place_reg_d = place_early_q;
+    place_reg_d = 14'(detail2_q[66:35]);
     bytes_reg_d = bytes_early_q;
-    flags_reg_d = flags_early_q;
+    flags_reg_d = 8'(detail2_q[66:35] >> 14);
     hit = hit_reg_q;
     hit_place = place_reg_q;
     hit_bytes = bytes_reg_q;
@@ -6086,6 +6166,8 @@ module ipos_nic_card_front_route (
       k_d = 2'h0;
       n_d = 14'h0;
       valid1_d = 1'h0;
+      host_put_d = 1'h0;
+      control_put_d = 1'h0;
       sequence_d = 32'h0;
       ended_d = 1'h0;
       outcome_strobe_d = 1'h0;
@@ -6395,7 +6477,7 @@ module ipos_nic_card_front_routes (
 );
   localparam logic [4:0] c_back = 5'h1f;
   localparam logic [10:0] c_half = 11'h200;
-  localparam logic [4:0] c_most = 5'he;
+  localparam logic [4:0] c_most = 5'hd;
   localparam logic [10:0] c_part = 11'h0;
   logic [4:0] step;
   logic [10:0] more;
@@ -6509,7 +6591,7 @@ module ipos_nic_card_front_routes (
     if (promised_q ^ read) begin
       count_d = count_q + step;
     end
-    full_d = (owed_d >= c_half) | (count_d >= c_most);
+    full_d = (owed_d >= c_half) | (count_q >= c_most);
     room = ~full_q;
     if (starts ^ read) begin
       begun_d = begun_q + step;
@@ -6966,13 +7048,13 @@ module ipos_nic_card_front_host (
   localparam logic [10:0] c_depth = 11'h400;
   localparam logic [10:0] c_last = 11'h3ff;
   localparam logic [10:0] c_less = 11'h7ff;
-  localparam logic [10:0] c_room = 11'h3f8;
   logic [10:0] rd_next;
   logic [10:0] wr_next;
   logic [10:0] used_next;
   logic [10:0] left;
   logic [10:0] step;
   logic [10:0] back;
+  logic near;
   logic put;
   logic fits;
   logic over;
@@ -7005,6 +7087,8 @@ module ipos_nic_card_front_host (
   logic crowded_q;
   logic full_d;
   logic full_q;
+  logic spacious_d;
+  logic spacious_q;
   logic [10:0] used_d;
   logic [10:0] used_q;
   logic [10:0] held_d;
@@ -7021,6 +7105,7 @@ module ipos_nic_card_front_host (
     spilt_q = 1'h0;
     crowded_q = 1'h0;
     full_q = 1'h0;
+    spacious_q = 1'h0;
     used_q = 11'h0;
     held_q = 11'h0;
     popped_q = 1'h0;
@@ -7035,6 +7120,7 @@ module ipos_nic_card_front_host (
     spilt_q <= spilt_d;
     crowded_q <= crowded_d;
     full_q <= full_d;
+    spacious_q <= spacious_d;
     used_q <= used_d;
     held_q <= held_d;
     popped_q <= popped_d;
@@ -7069,16 +7155,18 @@ module ipos_nic_card_front_host (
     spilt_d = spilt_q;
     crowded_d = crowded_q;
     full_d = full_q;
+    spacious_d = spacious_q;
     used_d = used_q;
     held_d = held_q;
     popped_d = popped_q;
     metas_reset = reset;
-    fits = ~full_q;
+    fits = (~full_q) & (~crowded_q);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
     whole = metas_level;
-    room = (((used_q & c_depth) == 11'h0) & (((used_q | 11'h7) != c_last) | (used_q == c_room))) & (metas_level < 6'h18);
+    spacious_d = (((used_q & c_depth) == 11'h0) & ((used_q | 11'h7) != c_last)) & (metas_level < 6'h17);
+    room = spacious_q;
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
@@ -7124,24 +7212,33 @@ module ipos_nic_card_front_host (
     if (metas_write ^ metas_read) begin
       crowded_d = metas_write & (metas_level == 6'h1e);
     end
-    full_d = ((used_d & c_depth) != 11'h0) | crowded_d;
+    near = used_q == c_last;
+    full_d = ((used_q & c_depth) != 11'h0) & (~popped_q);
+    if (put & (~popped_q)) begin
+      full_d = near;
+    end
+    if (finish & (~keep)) begin
+      full_d = ((held_q & c_depth) != 11'h0) & (~popped_q);
+    end
     rd_next = rd_q;
     full_word_d = rd_q != start_q;
     if (pop) begin
       rd_next = rd_more_q;
+      rd_more_d = rd_more_q + 11'h1;
       full_word_d = rd_more_q != start_q;
     end
     rd_d = rd_next;
-    rd_more_d = rd_next + 11'h1;
     ram_read_address = rd_next[9:0];
     if (reset) begin
       wr_d = 11'h0;
       start_d = 11'h0;
       rd_d = 11'h0;
+      rd_more_d = 11'h1;
       full_word_d = 1'h0;
       spilt_d = 1'h0;
       crowded_d = 1'h0;
       full_d = 1'h0;
+      spacious_d = 1'h0;
       popped_d = 1'h0;
       used_d = 11'h0;
       held_d = 11'h0;
@@ -7187,13 +7284,13 @@ module ipos_nic_card_back_control (
   localparam logic [9:0] c_depth = 10'h200;
   localparam logic [9:0] c_last = 10'h1ff;
   localparam logic [9:0] c_less = 10'h3ff;
-  localparam logic [9:0] c_room = 10'h1f8;
   logic [9:0] rd_next;
   logic [9:0] wr_next;
   logic [9:0] used_next;
   logic [9:0] left;
   logic [9:0] step;
   logic [9:0] back;
+  logic near;
   logic put;
   logic fits;
   logic over;
@@ -7226,6 +7323,8 @@ module ipos_nic_card_back_control (
   logic crowded_q;
   logic full_d;
   logic full_q;
+  logic spacious_d;
+  logic spacious_q;
   logic [9:0] used_d;
   logic [9:0] used_q;
   logic [9:0] held_d;
@@ -7242,6 +7341,7 @@ module ipos_nic_card_back_control (
     spilt_q = 1'h0;
     crowded_q = 1'h0;
     full_q = 1'h0;
+    spacious_q = 1'h0;
     used_q = 10'h0;
     held_q = 10'h0;
     popped_q = 1'h0;
@@ -7256,6 +7356,7 @@ module ipos_nic_card_back_control (
     spilt_q <= spilt_d;
     crowded_q <= crowded_d;
     full_q <= full_d;
+    spacious_q <= spacious_d;
     used_q <= used_d;
     held_q <= held_d;
     popped_q <= popped_d;
@@ -7290,16 +7391,18 @@ module ipos_nic_card_back_control (
     spilt_d = spilt_q;
     crowded_d = crowded_q;
     full_d = full_q;
+    spacious_d = spacious_q;
     used_d = used_q;
     held_d = held_q;
     popped_d = popped_q;
     metas_reset = reset;
-    fits = ~full_q;
+    fits = (~full_q) & (~crowded_q);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
     whole = metas_level;
-    room = (((used_q & c_depth) == 10'h0) & (((used_q | 10'h7) != c_last) | (used_q == c_room))) & (metas_level < 6'h18);
+    spacious_d = (((used_q & c_depth) == 10'h0) & ((used_q | 10'h7) != c_last)) & (metas_level < 6'h17);
+    room = spacious_q;
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
@@ -7345,24 +7448,33 @@ module ipos_nic_card_back_control (
     if (metas_write ^ metas_read) begin
       crowded_d = metas_write & (metas_level == 6'h1e);
     end
-    full_d = ((used_d & c_depth) != 10'h0) | crowded_d;
+    near = used_q == c_last;
+    full_d = ((used_q & c_depth) != 10'h0) & (~popped_q);
+    if (put & (~popped_q)) begin
+      full_d = near;
+    end
+    if (finish & (~keep)) begin
+      full_d = ((held_q & c_depth) != 10'h0) & (~popped_q);
+    end
     rd_next = rd_q;
     full_word_d = rd_q != start_q;
     if (pop) begin
       rd_next = rd_more_q;
+      rd_more_d = rd_more_q + 10'h1;
       full_word_d = rd_more_q != start_q;
     end
     rd_d = rd_next;
-    rd_more_d = rd_next + 10'h1;
     ram_read_address = rd_next[8:0];
     if (reset) begin
       wr_d = 10'h0;
       start_d = 10'h0;
       rd_d = 10'h0;
+      rd_more_d = 10'h1;
       full_word_d = 1'h0;
       spilt_d = 1'h0;
       crowded_d = 1'h0;
       full_d = 1'h0;
+      spacious_d = 1'h0;
       popped_d = 1'h0;
       used_d = 10'h0;
       held_d = 10'h0;
@@ -7655,13 +7767,13 @@ module ipos_nic_card_front_sends_frames (
   localparam logic [9:0] c_depth = 10'h200;
   localparam logic [9:0] c_last = 10'h1ff;
   localparam logic [9:0] c_less = 10'h3ff;
-  localparam logic [9:0] c_room = 10'h1f8;
   logic [9:0] rd_next;
   logic [9:0] wr_next;
   logic [9:0] used_next;
   logic [9:0] left;
   logic [9:0] step;
   logic [9:0] back;
+  logic near;
   logic put;
   logic fits;
   logic over;
@@ -7694,6 +7806,8 @@ module ipos_nic_card_front_sends_frames (
   logic crowded_q;
   logic full_d;
   logic full_q;
+  logic spacious_d;
+  logic spacious_q;
   logic [9:0] used_d;
   logic [9:0] used_q;
   logic [9:0] held_d;
@@ -7710,6 +7824,7 @@ module ipos_nic_card_front_sends_frames (
     spilt_q = 1'h0;
     crowded_q = 1'h0;
     full_q = 1'h0;
+    spacious_q = 1'h0;
     used_q = 10'h0;
     held_q = 10'h0;
     popped_q = 1'h0;
@@ -7724,6 +7839,7 @@ module ipos_nic_card_front_sends_frames (
     spilt_q <= spilt_d;
     crowded_q <= crowded_d;
     full_q <= full_d;
+    spacious_q <= spacious_d;
     used_q <= used_d;
     held_q <= held_d;
     popped_q <= popped_d;
@@ -7758,16 +7874,18 @@ module ipos_nic_card_front_sends_frames (
     spilt_d = spilt_q;
     crowded_d = crowded_q;
     full_d = full_q;
+    spacious_d = spacious_q;
     used_d = used_q;
     held_d = held_q;
     popped_d = popped_q;
     metas_reset = reset;
-    fits = ~full_q;
+    fits = (~full_q) & (~crowded_q);
     over = spilt_q | (write & (~fits));
     overflow = over;
     level = used_q;
     whole = metas_level;
-    room = (((used_q & c_depth) == 10'h0) & (((used_q | 10'h7) != c_last) | (used_q == c_room))) & (metas_level < 6'h18);
+    spacious_d = (((used_q & c_depth) == 10'h0) & ((used_q | 10'h7) != c_last)) & (metas_level < 6'h17);
+    room = spacious_q;
     put = write & (~over);
     pop = (full_word_q & metas_valid) & m_ready;
     wr_next = wr_q;
@@ -7813,24 +7931,33 @@ module ipos_nic_card_front_sends_frames (
     if (metas_write ^ metas_read) begin
       crowded_d = metas_write & (metas_level == 6'h1e);
     end
-    full_d = ((used_d & c_depth) != 10'h0) | crowded_d;
+    near = used_q == c_last;
+    full_d = ((used_q & c_depth) != 10'h0) & (~popped_q);
+    if (put & (~popped_q)) begin
+      full_d = near;
+    end
+    if (finish & (~keep)) begin
+      full_d = ((held_q & c_depth) != 10'h0) & (~popped_q);
+    end
     rd_next = rd_q;
     full_word_d = rd_q != start_q;
     if (pop) begin
       rd_next = rd_more_q;
+      rd_more_d = rd_more_q + 10'h1;
       full_word_d = rd_more_q != start_q;
     end
     rd_d = rd_next;
-    rd_more_d = rd_next + 10'h1;
     ram_read_address = rd_next[8:0];
     if (reset) begin
       wr_d = 10'h0;
       start_d = 10'h0;
       rd_d = 10'h0;
+      rd_more_d = 10'h1;
       full_word_d = 1'h0;
       spilt_d = 1'h0;
       crowded_d = 1'h0;
       full_d = 1'h0;
+      spacious_d = 1'h0;
       popped_d = 1'h0;
       used_d = 10'h0;
       held_d = 10'h0;
@@ -8682,11 +8809,11 @@ module ipos_nic_card_entries_entries (
 );
   localparam logic [3:0] c_bank = 4'h1;
   localparam logic [71:0] c_bytes = 72'hffffffffff;
-  localparam logic [71:0] c_one = 72'h1;
   localparam logic [71:0] c_packets = 72'h7fffffff;
   logic go;
   logic [13:0] place;
   logic [71:0] read;
+  logic [71:0] one;
   logic [71:0] packets;
   logic [71:0] bytes;
   logic [71:0] counted;
@@ -8765,12 +8892,10 @@ module ipos_nic_card_entries_entries (
   logic [15:0] bytes2_q;
   logic hit2_d;
   logic hit2_q;
-  logic clear2_d;
-  logic clear2_q;
+  logic seen2_d;
+  logic seen2_q;
   logic select2_d;
   logic select2_q;
-  logic forget2_d;
-  logic forget2_q;
   logic [71:0] latched_d;
   logic [71:0] latched_q;
   logic done_reg_d;
@@ -8807,9 +8932,8 @@ module ipos_nic_card_entries_entries (
     place2_q = 14'h0;
     bytes2_q = 16'h0;
     hit2_q = 1'h0;
-    clear2_q = 1'h0;
+    seen2_q = 1'h0;
     select2_q = 1'h0;
-    forget2_q = 1'h0;
     latched_q = 72'h0;
     done_reg_q = 1'h0;
     event_reg_q = 32'h0;
@@ -8843,9 +8967,8 @@ module ipos_nic_card_entries_entries (
     place2_q <= place2_d;
     bytes2_q <= bytes2_d;
     hit2_q <= hit2_d;
-    clear2_q <= clear2_d;
+    seen2_q <= seen2_d;
     select2_q <= select2_d;
-    forget2_q <= forget2_d;
     latched_q <= latched_d;
     done_reg_q <= done_reg_d;
     event_reg_q <= event_reg_d;
@@ -8915,9 +9038,8 @@ module ipos_nic_card_entries_entries (
     place2_d = place2_q;
     bytes2_d = bytes2_q;
     hit2_d = hit2_q;
-    clear2_d = clear2_q;
+    seen2_d = seen2_q;
     select2_d = select2_q;
-    forget2_d = forget2_q;
     latched_d = latched_q;
     done_reg_d = done_reg_q;
     event_reg_d = event_reg_q;
@@ -8993,27 +9115,30 @@ module ipos_nic_card_entries_entries (
       read = ram_3_read_data;
     end
     word2_d = read;
+    seen2_d = hit1_q | (read[71] & (~forget1_q));
     busy2_d = busy1_q;
     place2_d = place1_q;
-    bytes2_d = bytes1_q;
+    bytes2_d = 16'h0;
+    if (hit1_q) begin
+      bytes2_d = bytes1_q;
+    end
+    if (clear1_q) begin
+      word2_d = 72'h0;
+      seen2_d = 1'h0;
+    end
     hit2_d = hit1_q;
-    clear2_d = clear1_q;
     select2_d = select1_q;
-    forget2_d = forget1_q;
     event_reg_d = ({20'h0, place1_q[11:0]} | ({30'h0, place1_q[13:12]} << 16)) | ({24'h0, flags1_q} << 24);
     event_strobe_d = hit1_q & (flags1_q[2:0] != 3'h0);
-    packets = (word2_q + c_one) & c_packets;
+    one = 72'h0;
+    if (hit2_q) begin
+      one = 72'h1;
+    end
+    packets = (word2_q + one) & c_packets;
     bytes = ((word2_q >> 31) & c_bytes) + {56'h0, bytes2_q};
     counted = packets | ((bytes & c_bytes) << 31);
-    write = (counted & ~(72'h1 << 71)) | ({71'h0, 1'h1} << 71);
-    if (clear2_q) begin
-      write = 72'h0;
-    end
+    write = (counted & ~(72'h1 << 71)) | ({71'h0, seen2_q} << 71);
     if (select2_q) begin
-      write = word2_q;
-      if (forget2_q) begin
-        write = (word2_q & ~(72'h1 << 71)) | ({71'h0, 1'h0} << 71);
-      end
       latched_d = word2_q;
     end
     done_reg_d = select2_q;
@@ -9464,36 +9589,56 @@ module ipos_nic_card_rate (
   logic [4:0] tokens_q;
   logic [15:0] clocks_d;
   logic [15:0] clocks_q;
+  logic earned_d;
+  logic earned_q;
+  logic taken_d;
+  logic taken_q;
+  logic free_d;
+  logic free_q;
 
   initial begin
     tokens_q = 5'h0;
     clocks_q = 16'h0;
+    earned_q = 1'h0;
+    taken_q = 1'h0;
+    free_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     tokens_q <= tokens_d;
     clocks_q <= clocks_d;
+    earned_q <= earned_d;
+    taken_q <= taken_d;
+    free_q <= free_d;
   end
 
   always_comb begin
     tokens_d = tokens_q;
     clocks_d = clocks_q;
-    earn = 1'h0;
+    earned_d = earned_q;
+    taken_d = taken_q;
+    free_d = free_q;
+    earned_d = 1'h0;
     clocks_d = clocks_q + 16'h1;
     if (clocks_q >= period) begin
       clocks_d = 16'h1;
-      earn = ~tokens_q[4];
+      earned_d = 1'h1;
     end
-    if (earn & (~take)) begin
+    taken_d = take;
+    free_d = period == 16'h0;
+    earn = earned_q & (~tokens_q[4]);
+    if (earn & (~taken_q)) begin
       tokens_d = tokens_q + 5'h1;
     end
-    if ((take & (~earn)) & (tokens_q != 5'h0)) begin
+    if ((taken_q & (~earn)) & (tokens_q != 5'h0)) begin
       tokens_d = tokens_q - 5'h1;
     end
-    allow = (tokens_q != 5'h0) | (period == 16'h0);
+    allow = free_q | ((tokens_q != 5'h0) & (~((tokens_q == 5'h1) & taken_q)));
     if (reset) begin
       tokens_d = 5'h10;
       clocks_d = 16'h1;
+      earned_d = 1'h0;
+      taken_d = 1'h0;
     end
   end
 endmodule
@@ -9748,6 +9893,8 @@ module ipos_nic_card (
   logic [66:0] classify_detail;
   logic classify_front_write;
   logic classify_back_write;
+  logic classify_front_detail_write;
+  logic classify_back_detail_write;
   logic [152:0] classify_route;
   logic classify_front_promise;
   logic classify_back_promise;
@@ -10261,6 +10408,8 @@ module ipos_nic_card (
       .detail(classify_detail),
       .front_write(classify_front_write),
       .back_write(classify_back_write),
+      .front_detail_write(classify_front_detail_write),
+      .back_detail_write(classify_back_detail_write),
       .route(classify_route),
       .front_promise(classify_front_promise),
       .back_promise(classify_back_promise),
@@ -10837,7 +10986,7 @@ module ipos_nic_card (
     front_verdicts_write = classify_front_write;
     front_verdicts_read = front_route_take_last;
     front_details_data_in = classify_detail;
-    front_details_write = classify_front_write;
+    front_details_write = classify_front_detail_write;
     front_details_read = front_route_detail_read;
     front_route_detail = front_details_data_out;
     classify_back_meta = back_rx_meta;
@@ -10850,7 +10999,7 @@ module ipos_nic_card (
     back_verdicts_write = classify_back_write;
     back_verdicts_read = back_route_take_last;
     back_details_data_in = classify_detail;
-    back_details_write = classify_back_write;
+    back_details_write = classify_back_detail_write;
     back_details_read = back_route_detail_read;
     back_route_detail = back_details_data_out;
     classify_back_ipos_ok = back_rx_ipos_ok;
@@ -11030,7 +11179,7 @@ module ipos_nic_host_receive_control (
     input  logic clock,
     input  logic reset,
     input  logic select,
-    input  logic [5:0] address,
+    input  logic [15:0] place,
     input  logic [31:0] wdata,
     input  logic write,
     output logic [31:0] rdata,
@@ -11043,16 +11192,16 @@ module ipos_nic_host_receive_control (
     input  logic [1:0] error,
     output logic stopped
 );
-  localparam logic [5:0] a_completions_hi = 6'h1c;
-  localparam logic [5:0] a_completions_lo = 6'h18;
-  localparam logic [5:0] a_control = 6'h8;
-  localparam logic [5:0] a_descriptors_hi = 6'h14;
-  localparam logic [5:0] a_descriptors_lo = 6'h10;
-  localparam logic [5:0] a_failed = 6'h2c;
-  localparam logic [5:0] a_head = 6'h24;
-  localparam logic [5:0] a_moderation = 6'h28;
-  localparam logic [5:0] a_status = 6'hc;
-  localparam logic [5:0] a_tail = 6'h20;
+  localparam logic [15:0] a_completions_hi = 16'h80;
+  localparam logic [15:0] a_completions_lo = 16'h40;
+  localparam logic [15:0] a_control = 16'h4;
+  localparam logic [15:0] a_descriptors_hi = 16'h20;
+  localparam logic [15:0] a_descriptors_lo = 16'h10;
+  localparam logic [15:0] a_failed = 16'h800;
+  localparam logic [15:0] a_head = 16'h200;
+  localparam logic [15:0] a_moderation = 16'h400;
+  localparam logic [15:0] a_status = 16'h8;
+  localparam logic [15:0] a_tail = 16'h100;
   localparam logic [3:0] c_least = 4'h3;
   localparam logic [63:0] c_low = 64'hffffffff;
   localparam logic [3:0] c_most = 4'hc;
@@ -11114,41 +11263,41 @@ module ipos_nic_host_receive_control (
     act = select & write;
     s = regs_q;
     r = 32'h0;
-    if (address == a_control) begin
-      r = {28'h0, regs_q[4:1]} << 8;
+    if (|(place & a_control)) begin
+      r = r | ({28'h0, regs_q[4:1]} << 8);
       if (regs_q[0]) begin
-        r = ({28'h0, regs_q[4:1]} << 8) | 32'h1;
+        r = r | 32'h1;
       end
     end
-    if (address == a_status) begin
-      r = {30'h0, why_q} << 8;
+    if (|(place & a_status)) begin
+      r = r | ({30'h0, why_q} << 8);
       if (busy | (regs_q[0] & (why_q == 2'h0))) begin
-        r = ({30'h0, why_q} << 8) | 32'h1;
+        r = r | 32'h1;
       end
     end
-    if (address == a_descriptors_lo) begin
-      r = 32'(regs_q[68:5]);
+    if (|(place & a_descriptors_lo)) begin
+      r = r | 32'(regs_q[68:5]);
     end
-    if (address == a_descriptors_hi) begin
-      r = 32'(regs_q[68:5] >> 32);
+    if (|(place & a_descriptors_hi)) begin
+      r = r | 32'(regs_q[68:5] >> 32);
     end
-    if (address == a_completions_lo) begin
-      r = 32'(regs_q[132:69]);
+    if (|(place & a_completions_lo)) begin
+      r = r | 32'(regs_q[132:69]);
     end
-    if (address == a_completions_hi) begin
-      r = 32'(regs_q[132:69] >> 32);
+    if (|(place & a_completions_hi)) begin
+      r = r | 32'(regs_q[132:69] >> 32);
     end
-    if (address == a_tail) begin
-      r = {16'h0, regs_q[148:133]};
+    if (|(place & a_tail)) begin
+      r = r | {16'h0, regs_q[148:133]};
     end
-    if (address == a_head) begin
-      r = {16'h0, head};
+    if (|(place & a_head)) begin
+      r = r | {16'h0, head};
     end
-    if (address == a_moderation) begin
-      r = {16'h0, regs_q[164:149]};
+    if (|(place & a_moderation)) begin
+      r = r | {16'h0, regs_q[164:149]};
     end
-    if (address == a_failed) begin
-      r = {16'h0, failed_q};
+    if (|(place & a_failed)) begin
+      r = r | {16'h0, failed_q};
     end
     data_d = 32'h0;
     if (select) begin
@@ -11169,7 +11318,7 @@ module ipos_nic_host_receive_control (
       why_d = error;
       stopped_reg_d = 1'h1;
     end
-    turns_d = act & (address == a_control);
+    turns_d = act & (|(place & a_control));
     if (turns_q) begin
       s[0] = now_enable;
       if (~regs_q[0]) begin
@@ -11187,22 +11336,22 @@ module ipos_nic_host_receive_control (
       end
     end
     if (act) begin
-      if (address == a_descriptors_lo) begin
+      if (|(place & a_descriptors_lo)) begin
         s[68:5] = (regs_q[68:5] & (~c_low)) | {32'h0, wdata};
       end
-      if (address == a_descriptors_hi) begin
+      if (|(place & a_descriptors_hi)) begin
         s[68:5] = (regs_q[68:5] & c_low) | ({32'h0, wdata} << 32);
       end
-      if (address == a_completions_lo) begin
+      if (|(place & a_completions_lo)) begin
         s[132:69] = (regs_q[132:69] & (~c_low)) | {32'h0, wdata};
       end
-      if (address == a_completions_hi) begin
+      if (|(place & a_completions_hi)) begin
         s[132:69] = (regs_q[132:69] & c_low) | ({32'h0, wdata} << 32);
       end
-      if (address == a_tail) begin
+      if (|(place & a_tail)) begin
         s[148:133] = wdata[15:0];
       end
-      if (address == a_moderation) begin
+      if (|(place & a_moderation)) begin
         s[164:149] = wdata[15:0];
       end
     end
@@ -11520,10 +11669,12 @@ module ipos_nic_host_receive_ring (
     if (~(&settled_q)) begin
       settled_d = settled_q + 2'h1;
     end
-    if (((((run & (~asking_q)) & (&settled_q)) & (~over_q)) & space_q) & (open_q != 16'h0)) begin
-      asking_d = 1'h1;
+    if (~asking_q) begin
       request_d = f;
       count_d = amount;
+    end
+    if (((((run & (~asking_q)) & (&settled_q)) & (~over_q)) & space_q) & (open_q != 16'h0)) begin
+      asking_d = 1'h1;
     end
     fetch = request_q;
     fetch_valid = asking_q;
@@ -11623,13 +11774,14 @@ module ipos_nic_host_receive_frames (
   localparam logic [3:0] c_length = 4'h2;
   logic ends;
   logic [80:0] to;
-  logic [15:0] length;
   logic [1:0] state_d;
   logic [1:0] state_q;
   logic [80:0] t_d;
   logic [80:0] t_q;
-  logic [31:0] room_d;
-  logic [31:0] room_q;
+  logic bad_d;
+  logic bad_q;
+  logic small_d;
+  logic small_q;
   logic [3:0] status_d;
   logic [3:0] status_q;
   logic done_d;
@@ -11640,7 +11792,8 @@ module ipos_nic_host_receive_frames (
   initial begin
     state_q = 2'h0;
     t_q = 81'h0;
-    room_q = 32'h0;
+    bad_q = 1'h0;
+    small_q = 1'h0;
     status_q = 4'h0;
     done_q = 1'h0;
     out_q = 128'h0;
@@ -11649,7 +11802,8 @@ module ipos_nic_host_receive_frames (
   always_ff @(posedge clock) begin
     state_q <= state_d;
     t_q <= t_d;
-    room_q <= room_d;
+    bad_q <= bad_d;
+    small_q <= small_d;
     status_q <= status_d;
     done_q <= done_d;
     out_q <= out_d;
@@ -11658,13 +11812,13 @@ module ipos_nic_host_receive_frames (
   always_comb begin
     state_d = state_q;
     t_d = t_q;
-    room_d = room_q;
+    bad_d = bad_q;
+    small_d = small_q;
     status_d = status_q;
     done_d = done_q;
     out_d = out_q;
-    length = s_meta[15:0];
     to[63:0] = descriptor[63:0];
-    to[76:64] = length[12:0];
+    to[76:64] = 13'(s_meta[15:0]);
     to[77] = 1'h0;
     to[80:78] = 3'h0;
     ends = (s_valid & s_beat[67]) & (((state_q == 2'h2) & ready) | (state_q == 2'h3));
@@ -11672,7 +11826,8 @@ module ipos_nic_host_receive_frames (
     case (state_q)
       2'h0: begin
         t_d = to;
-        room_d = descriptor[95:64];
+        bad_d = (descriptor[63:0] == 64'h0) | (descriptor[2:0] != 3'h0);
+        small_d = descriptor[95:64] < {16'h0, s_meta[15:0]};
         if ((s_valid & descriptor_valid) & (level < 5'he)) begin
           descriptor_take = 1'h1;
           state_d = 2'h1;
@@ -11681,10 +11836,10 @@ module ipos_nic_host_receive_frames (
       2'h1: begin
         status_d = 4'h0;
         state_d = 2'h2;
-        if ((t_q[63:0] == 64'h0) | (3'(t_q[63:0]) != 3'h0)) begin
+        if (bad_q) begin
           status_d = c_address;
           state_d = 2'h3;
-        end else if (room_q < {16'h0, length}) begin
+        end else if (small_q) begin
           status_d = c_length;
           state_d = 2'h3;
         end
@@ -11846,14 +12001,12 @@ module ipos_nic_host_front_sends (
   localparam logic [10:0] c_room = 11'h1e0;
   logic [15:0] length;
   logic [16:0] start;
-  logic [16:0] place;
   logic [79:0] f;
   logic [48:0] word;
-  logic [48:0] head;
-  logic good;
+  logic load;
+  logic refused;
   logic ends;
   logic [68:0] o;
-  logic [10:0] sum;
   logic asks;
   logic came;
   logic asked_reset;
@@ -11871,14 +12024,24 @@ module ipos_nic_host_front_sends (
   logic [3:0] status_q;
   logic [2:0] wrong_d;
   logic [2:0] wrong_q;
+  logic [16:0] place_d;
+  logic [16:0] place_q;
   logic [8:0] beats_d;
   logic [8:0] beats_q;
   logic [9:0] flying_d;
   logic [9:0] flying_q;
+  logic [10:0] sum_d;
+  logic [10:0] sum_q;
   logic fits_d;
   logic fits_q;
   logic [1:0] look_d;
   logic [1:0] look_q;
+  logic [48:0] head_d;
+  logic [48:0] head_q;
+  logic comes_d;
+  logic comes_q;
+  logic none_d;
+  logic none_q;
   logic done_d;
   logic done_q;
   logic [11:0] done_length_d;
@@ -11891,10 +12054,15 @@ module ipos_nic_host_front_sends (
     d_q = 128'h0;
     status_q = 4'h0;
     wrong_q = 3'h0;
+    place_q = 17'h0;
     beats_q = 9'h0;
     flying_q = 10'h0;
+    sum_q = 11'h0;
     fits_q = 1'h0;
     look_q = 2'h0;
+    head_q = 49'h0;
+    comes_q = 1'h0;
+    none_q = 1'h0;
     done_q = 1'h0;
     done_length_q = 12'h0;
     done_status_q = 4'h0;
@@ -11905,10 +12073,15 @@ module ipos_nic_host_front_sends (
     d_q <= d_d;
     status_q <= status_d;
     wrong_q <= wrong_d;
+    place_q <= place_d;
     beats_q <= beats_d;
     flying_q <= flying_d;
+    sum_q <= sum_d;
     fits_q <= fits_d;
     look_q <= look_d;
+    head_q <= head_d;
+    comes_q <= comes_d;
+    none_q <= none_d;
     done_q <= done_d;
     done_length_q <= done_length_d;
     done_status_q <= done_status_d;
@@ -11930,17 +12103,22 @@ module ipos_nic_host_front_sends (
     d_d = d_q;
     status_d = status_q;
     wrong_d = wrong_q;
+    place_d = place_q;
     beats_d = beats_q;
     flying_d = flying_q;
+    sum_d = sum_q;
     fits_d = fits_q;
     look_d = look_q;
+    head_d = head_q;
+    comes_d = comes_q;
+    none_d = none_q;
     done_d = done_q;
     done_length_d = done_length_q;
     done_status_d = done_status_q;
     asked_reset = reset;
     length = d_q[79:64];
     start = {1'h0, d_q[111:96]};
-    place = (start + {1'h0, d_q[127:112]}) + 17'h2;
+    place_d = (start + {1'h0, d_q[127:112]}) + 17'h2;
     f[63:0] = d_q[63:0];
     f[76:64] = {4'h0, beats_q} << 3;
     f[79:77] = client;
@@ -11954,8 +12132,8 @@ module ipos_nic_host_front_sends (
     asked_write = 1'h0;
     descriptor_take = 1'h0;
     asks = 1'h0;
-    sum = ({1'h0, used} + {1'h0, flying_q}) + {2'h0, beats_q};
-    fits_d = ((sum <= c_room) & (({1'h0, asked_level} + frames) < 6'h12)) & ((asked_level + level) < 5'hc);
+    sum_d = ({1'h0, used} + {1'h0, flying_q}) + {2'h0, beats_q};
+    fits_d = ((sum_q <= c_room) & (({1'h0, asked_level} + frames) < 6'h12)) & ((asked_level + level) < 5'hc);
     look_d = 2'h0;
     case (state_q)
       2'h0: begin
@@ -11966,6 +12144,7 @@ module ipos_nic_host_front_sends (
         end
       end
       2'h1: begin
+        look_d = 2'h1;
         beats_d = 9'((length + 16'h7) >> 3);
         status_d = 4'h0;
         wrong_d = 3'h0;
@@ -11975,10 +12154,13 @@ module ipos_nic_host_front_sends (
         if ((length < c_least) | (length > c_most)) begin
           wrong_d = (wrong_d & ~(3'h1 << 1)) | ({2'h0, 1'h1} << 1);
         end
-        if (d_q[80] & ((d_q[96] | d_q[112]) | (place > {1'h0, length}))) begin
+        if (d_q[80] & ((d_q[96] | d_q[112]) | (place_q > {1'h0, length}))) begin
           wrong_d = (wrong_d & ~(3'h1 << 2)) | ({2'h0, 1'h1} << 2);
         end
-        state_d = 2'h2;
+        if (look_q != 2'h0) begin
+          look_d = 2'h0;
+          state_d = 2'h2;
+        end
       end
       2'h2: begin
         if (|wrong_q) begin
@@ -12010,20 +12192,29 @@ module ipos_nic_host_front_sends (
         end
       end
     endcase
-    head = asked_data_out;
-    good = head[48:45] == 4'h0;
+    load = (asked_valid & (~comes_q)) & (~none_q);
+    asked_read = load;
+    refused = asked_data_out[48:45] != 4'h0;
+    if (load) begin
+      head_d = asked_data_out;
+      comes_d = ~refused;
+      none_d = refused;
+    end
     o = s_beat;
     o[66:64] = 3'h7;
     if (s_beat[67]) begin
-      o[66:64] = head[2:0] - 3'h1;
+      o[66:64] = head_q[2:0] - 3'h1;
     end
     m_beat = o;
-    m_checksum = head[44:12];
-    m_valid = (s_valid & asked_valid) & good;
-    s_ready = (m_ready & asked_valid) & good;
-    came = ((s_valid & m_ready) & asked_valid) & good;
-    ends = (came & s_beat[67]) | (asked_valid & (~good));
-    asked_read = ends;
+    m_checksum = head_q[44:12];
+    m_valid = s_valid & comes_q;
+    s_ready = m_ready & comes_q;
+    came = (s_valid & m_ready) & comes_q;
+    ends = (came & s_beat[67]) | none_q;
+    if (ends) begin
+      comes_d = 1'h0;
+      none_d = 1'h0;
+    end
     flying_d = flying_q;
     if (asks) begin
       flying_d = flying_q + {1'h0, beats_q};
@@ -12035,19 +12226,22 @@ module ipos_nic_host_front_sends (
       end
     end
     done_d = ends;
-    done_length_d = head[11:0];
-    done_status_d = head[48:45];
-    if (good & s_beat[68]) begin
+    done_length_d = head_q[11:0];
+    done_status_d = head_q[48:45];
+    if (comes_q & s_beat[68]) begin
       done_status_d = c_read;
     end
     entry = {116'h0, done_length_q} | ({124'h0, done_status_q} << 120);
     write = done_q;
     fail = done_q & (done_status_q != 4'h0);
-    idle = (~done_q) & (asked_level == 5'h0);
-    busy = ((state_q != 2'h0) | (asked_level != 5'h0)) | done_q;
+    idle = (((~done_q) & (asked_level == 5'h0)) & (~comes_q)) & (~none_q);
+    busy = (state_q != 2'h0) | (~idle);
     if (reset) begin
       state_d = 2'h0;
       flying_d = 10'h0;
+      look_d = 2'h0;
+      comes_d = 1'h0;
+      none_d = 1'h0;
       done_d = 1'h0;
     end
   end
@@ -12281,7 +12475,7 @@ module ipos_nic_host_receive_done (
   logic [15:0] index;
   logic [15:0] lap;
   logic [68:0] o;
-  logic ends;
+  logic shows;
   logic [80:0] to;
   logic fifo_reset;
   logic [127:0] fifo_data_in;
@@ -12296,6 +12490,8 @@ module ipos_nic_host_receive_done (
   logic sending_q;
   logic upper_d;
   logic upper_q;
+  logic taken_d;
+  logic taken_q;
   logic [2:0] left_d;
   logic [2:0] left_q;
   logic [80:0] t_d;
@@ -12315,6 +12511,7 @@ module ipos_nic_host_receive_done (
     count_q = 16'h0;
     sending_q = 1'h0;
     upper_q = 1'h0;
+    taken_q = 1'h0;
     left_q = 3'h0;
     t_q = 81'h0;
     phase_q = 1'h0;
@@ -12328,6 +12525,7 @@ module ipos_nic_host_receive_done (
     count_q <= count_d;
     sending_q <= sending_d;
     upper_q <= upper_d;
+    taken_q <= taken_d;
     left_q <= left_d;
     t_q <= t_d;
     phase_q <= phase_d;
@@ -12352,6 +12550,7 @@ module ipos_nic_host_receive_done (
     count_d = count_q;
     sending_d = sending_q;
     upper_d = upper_q;
+    taken_d = taken_q;
     left_d = left_q;
     t_d = t_q;
     phase_d = phase_q;
@@ -12377,7 +12576,7 @@ module ipos_nic_host_receive_done (
     next_d = to;
     next_left_d = batch;
     next_phase_d = ~lap[0];
-    due_d = (((~sending_q) & (~due_q)) & fifo_valid) & (idle | (fifo_level >= {2'h0, line}));
+    due_d = ((((~sending_q) & (~due_q)) & (~taken_q)) & fifo_valid) & (idle | (fifo_level >= {2'h0, line}));
     if (due_q) begin
       sending_d = 1'h1;
       upper_d = 1'h0;
@@ -12398,13 +12597,14 @@ module ipos_nic_host_receive_done (
     end
     beat = o;
     target = t_q;
-    valid = sending_q & fifo_valid;
-    ends = ((sending_q & fifo_valid) & ready) & upper_q;
-    fifo_read = ends;
-    if ((sending_q & fifo_valid) & ready) begin
+    shows = (sending_q & fifo_valid) & (~taken_q);
+    valid = shows;
+    if (shows & ready) begin
       upper_d = ~upper_q;
     end
-    if (ends) begin
+    taken_d = (shows & ready) & upper_q;
+    fifo_read = taken_q;
+    if (taken_q) begin
       left_d = left_q - 3'h1;
       count_d = count_q + 16'h1;
       if (left_q == 3'h1) begin
@@ -12420,6 +12620,7 @@ module ipos_nic_host_receive_done (
       count_d = 16'h0;
       sending_d = 1'h0;
       due_d = 1'h0;
+      taken_d = 1'h0;
     end
   end
 endmodule
@@ -12468,12 +12669,9 @@ module ipos_nic_host_interrupts (
   localparam logic [5:0] c_one = 6'h1;
   localparam logic [3:0] p_pending = 4'h9;
   localparam logic [3:0] p_table = 4'h8;
-  logic in_table;
-  logic in_pending;
   logic wants;
   logic found;
   logic [5:0] which;
-  logic [5:0] accessed;
   logic [5:0] cleared;
   logic [5:0] sent;
   logic [5:0] still;
@@ -12524,6 +12722,12 @@ module ipos_nic_host_interrupts (
   logic [15:0] at_q;
   logic [31:0] word_d;
   logic [31:0] word_q;
+  logic in_table_d;
+  logic in_table_q;
+  logic in_pending_d;
+  logic in_pending_q;
+  logic [5:0] accessed_d;
+  logic [5:0] accessed_q;
   logic reads_d;
   logic reads_q;
   logic writes_d;
@@ -12553,6 +12757,9 @@ module ipos_nic_host_interrupts (
     value_q = 32'h0;
     at_q = 16'h0;
     word_q = 32'h0;
+    in_table_q = 1'h0;
+    in_pending_q = 1'h0;
+    accessed_q = 6'h0;
     reads_q = 1'h0;
     writes_q = 1'h0;
     rdata_reg_q = 32'h0;
@@ -12579,6 +12786,9 @@ module ipos_nic_host_interrupts (
     value_q <= value_d;
     at_q <= at_d;
     word_q <= word_d;
+    in_table_q <= in_table_d;
+    in_pending_q <= in_pending_d;
+    accessed_q <= accessed_d;
     reads_q <= reads_d;
     writes_q <= writes_d;
     rdata_reg_q <= rdata_reg_d;
@@ -12610,6 +12820,9 @@ module ipos_nic_host_interrupts (
     rdata_reg_d = rdata_reg_q;
     at_d = at_q;
     word_d = word_q;
+    in_table_d = in_table_q;
+    in_pending_d = in_pending_q;
+    accessed_d = accessed_q;
     reads_d = reads_q;
     writes_d = writes_q;
     ack_reg_d = ack_reg_q;
@@ -12617,15 +12830,15 @@ module ipos_nic_host_interrupts (
     word_d = wdata;
     reads_d = read & (~ack_reg_q);
     writes_d = write & (~ack_reg_q);
-    in_table = at_q[15:12] == p_table;
-    in_pending = at_q[15:12] == p_pending;
-    mine = (address[15:12] == p_table) | (address[15:12] == p_pending);
-    wants = (in_table | in_pending) & (~ack_reg_q);
-    entry = at_q[6:4];
-    accessed = 6'h0;
-    if (at_q[11:7] == 5'h0) begin
-      accessed = c_one << entry;
+    in_table_d = address[15:12] == p_table;
+    in_pending_d = address[15:12] == p_pending;
+    accessed_d = 6'h0;
+    if (address[11:7] == 5'h0) begin
+      accessed_d = c_one << address[6:4];
     end
+    mine = in_table_d | in_pending_d;
+    wants = (in_table_q | in_pending_q) & (~ack_reg_q);
+    entry = at_q[6:4];
     vectors_read_address = at_q[6:2];
     vectors_write_address = at_q[6:2];
     vectors_write_data = word_q;
@@ -12634,11 +12847,11 @@ module ipos_nic_host_interrupts (
     rdata_reg_d = 32'h0;
     if ((wants & writes_q) & (state_q != 3'h7)) begin
       ack_reg_d = 1'h1;
-      if (in_table & (|accessed)) begin
+      if (in_table_q & (|accessed_q)) begin
         if (at_q[3:2] == 2'h3) begin
-          masks_d = masks_q & (~accessed);
+          masks_d = masks_q & (~accessed_q);
           if (word_q[0]) begin
-            masks_d = masks_q | accessed;
+            masks_d = masks_q | accessed_q;
           end
         end else begin
           vectors_write_enable = (~entry[2]) | (~entry[1]);
@@ -12707,14 +12920,14 @@ module ipos_nic_host_interrupts (
       end
       3'h6: begin
         ack_reg_d = 1'h1;
-        if (in_pending) begin
+        if (in_pending_q) begin
           if (at_q[11:2] == 10'h0) begin
             rdata_reg_d = {26'h0, pending_q};
           end
-        end else if (|accessed) begin
+        end else if (|accessed_q) begin
           if (at_q[3:2] != 2'h3) begin
             rdata_reg_d = vectors_read_data;
-          end else if (|(masks_q & accessed)) begin
+          end else if (|(masks_q & accessed_q)) begin
             rdata_reg_d = 32'h1;
           end
         end
@@ -13214,6 +13427,7 @@ module ipos_nic_host (
   localparam logic [31:0] c_next = 32'h600;
   localparam logic [7:0] c_one = 8'h1;
   localparam logic [6:0] c_page = 7'h2;
+  localparam logic [15:0] c_place = 16'h1;
   localparam logic [5:0] c_raise = 6'h1;
   logic in_queues;
   logic act;
@@ -13224,7 +13438,7 @@ module ipos_nic_host (
   logic ends;
   logic receive_control_reset;
   logic receive_control_select;
-  logic [5:0] receive_control_address;
+  logic [15:0] receive_control_place;
   logic [31:0] receive_control_wdata;
   logic receive_control_write;
   logic [31:0] receive_control_rdata;
@@ -13238,7 +13452,7 @@ module ipos_nic_host (
   logic receive_control_stopped;
   logic control_control_reset;
   logic control_control_select;
-  logic [5:0] control_control_address;
+  logic [15:0] control_control_place;
   logic [31:0] control_control_wdata;
   logic control_control_write;
   logic [31:0] control_control_rdata;
@@ -13252,7 +13466,7 @@ module ipos_nic_host (
   logic control_control_stopped;
   logic event_control_reset;
   logic event_control_select;
-  logic [5:0] event_control_address;
+  logic [15:0] event_control_place;
   logic [31:0] event_control_wdata;
   logic event_control_write;
   logic [31:0] event_control_rdata;
@@ -13266,7 +13480,7 @@ module ipos_nic_host (
   logic event_control_stopped;
   logic front_control_reset;
   logic front_control_select;
-  logic [5:0] front_control_address;
+  logic [15:0] front_control_place;
   logic [31:0] front_control_wdata;
   logic front_control_write;
   logic [31:0] front_control_rdata;
@@ -13280,7 +13494,7 @@ module ipos_nic_host (
   logic front_control_stopped;
   logic back_control_reset;
   logic back_control_select;
-  logic [5:0] back_control_address;
+  logic [15:0] back_control_place;
   logic [31:0] back_control_wdata;
   logic back_control_write;
   logic [31:0] back_control_rdata;
@@ -13702,8 +13916,8 @@ module ipos_nic_host (
   logic [31:0] extra_q;
   logic [7:0] picked_d;
   logic [7:0] picked_q;
-  logic [5:0] offset_d;
-  logic [5:0] offset_q;
+  logic [15:0] place_d;
+  logic [15:0] place_q;
   logic [31:0] word_d;
   logic [31:0] word_q;
   logic puts_d;
@@ -13718,7 +13932,7 @@ module ipos_nic_host (
     ack_reg_q = 1'h0;
     extra_q = 32'h0;
     picked_q = 8'h0;
-    offset_q = 6'h0;
+    place_q = 16'h0;
     word_q = 32'h0;
     puts_q = 1'h0;
     ended_q = 1'h0;
@@ -13730,7 +13944,7 @@ module ipos_nic_host (
     ack_reg_q <= ack_reg_d;
     extra_q <= extra_d;
     picked_q <= picked_d;
-    offset_q <= offset_d;
+    place_q <= place_d;
     word_q <= word_d;
     puts_q <= puts_d;
     ended_q <= ended_d;
@@ -13741,7 +13955,7 @@ module ipos_nic_host (
       .clock(clock),
       .reset(receive_control_reset),
       .select(receive_control_select),
-      .address(receive_control_address),
+      .place(receive_control_place),
       .wdata(receive_control_wdata),
       .write(receive_control_write),
       .rdata(receive_control_rdata),
@@ -13759,7 +13973,7 @@ module ipos_nic_host (
       .clock(clock),
       .reset(control_control_reset),
       .select(control_control_select),
-      .address(control_control_address),
+      .place(control_control_place),
       .wdata(control_control_wdata),
       .write(control_control_write),
       .rdata(control_control_rdata),
@@ -13777,7 +13991,7 @@ module ipos_nic_host (
       .clock(clock),
       .reset(event_control_reset),
       .select(event_control_select),
-      .address(event_control_address),
+      .place(event_control_place),
       .wdata(event_control_wdata),
       .write(event_control_write),
       .rdata(event_control_rdata),
@@ -13795,7 +14009,7 @@ module ipos_nic_host (
       .clock(clock),
       .reset(front_control_reset),
       .select(front_control_select),
-      .address(front_control_address),
+      .place(front_control_place),
       .wdata(front_control_wdata),
       .write(front_control_write),
       .rdata(front_control_rdata),
@@ -13813,7 +14027,7 @@ module ipos_nic_host (
       .clock(clock),
       .reset(back_control_reset),
       .select(back_control_select),
-      .address(back_control_address),
+      .place(back_control_place),
       .wdata(back_control_wdata),
       .write(back_control_write),
       .rdata(back_control_rdata),
@@ -14340,7 +14554,7 @@ module ipos_nic_host (
   always_comb begin
     error_moderation_d = error_moderation_q;
     picked_d = picked_q;
-    offset_d = offset_q;
+    place_d = place_q;
     word_d = word_q;
     puts_d = puts_q;
     ended_d = ended_q;
@@ -14386,7 +14600,10 @@ module ipos_nic_host (
     if (act) begin
       picked_d = which;
     end
-    offset_d = address[5:0];
+    place_d = 16'h0;
+    if (~(|address[1:0])) begin
+      place_d = c_place << address[5:2];
+    end
     word_d = wdata;
     puts_d = write;
     ack_reg_d = |picked_q;
@@ -14405,7 +14622,7 @@ module ipos_nic_host (
     end
     extra_d = more;
     receive_control_select = picked_q[0];
-    receive_control_address = offset_q;
+    receive_control_place = place_q;
     receive_control_wdata = word_q;
     receive_control_write = puts_q;
     receive_control_head = receive_done_head;
@@ -14413,7 +14630,7 @@ module ipos_nic_host (
     receive_done_start = receive_control_start;
     receive_done_vector = 3'h0;
     control_control_select = picked_q[1];
-    control_control_address = offset_q;
+    control_control_place = place_q;
     control_control_wdata = word_q;
     control_control_write = puts_q;
     control_control_head = control_done_head;
@@ -14421,7 +14638,7 @@ module ipos_nic_host (
     control_done_start = control_control_start;
     control_done_vector = 3'h1;
     event_control_select = picked_q[2];
-    event_control_address = offset_q;
+    event_control_place = place_q;
     event_control_wdata = word_q;
     event_control_write = puts_q;
     event_control_head = event_done_head;
@@ -14429,7 +14646,7 @@ module ipos_nic_host (
     event_done_start = event_control_start;
     event_done_vector = 3'h2;
     front_control_select = picked_q[3];
-    front_control_address = offset_q;
+    front_control_place = place_q;
     front_control_wdata = word_q;
     front_control_write = puts_q;
     front_control_head = front_done_head;
@@ -14437,7 +14654,7 @@ module ipos_nic_host (
     front_done_start = front_control_start;
     front_done_vector = 3'h3;
     back_control_select = picked_q[4];
-    back_control_address = offset_q;
+    back_control_place = place_q;
     back_control_wdata = word_q;
     back_control_write = puts_q;
     back_control_head = back_done_head;
@@ -15267,20 +15484,19 @@ module ipos_nic_engine_errors (
     input  logic outstanding,
     output logic [15:0] timeout
 );
-  localparam logic [7:0] a_count = 8'h40;
-  localparam logic [7:0] a_errors = 8'hc;
-  localparam logic [7:0] a_header = 8'h0;
-  localparam logic [7:0] a_link = 8'h8;
+  localparam logic [19:0] a_errors = 20'h10008;
+  localparam logic [19:0] a_header = 20'h10001;
+  localparam logic [19:0] a_link = 20'h10004;
   localparam logic [7:0] a_page = 8'h6;
-  localparam logic [7:0] a_timeout = 8'h10;
+  localparam logic [19:0] a_timeout = 20'h10010;
   localparam logic [31:0] c_header = 32'h70001;
-  localparam logic [15:0] c_one = 16'h1;
+  localparam logic [15:0] c_place = 16'h1;
+  localparam logic [3:0] c_row = 4'h1;
   localparam logic [15:0] c_timeout = 16'h1e84;
-  logic hit;
-  logic [15:0] pick;
+  logic [3:0] rows;
+  logic [15:0] places;
   logic [31:0] link;
   logic [31:0] r;
-  logic [3:0] index;
   logic count_0_reset;
   logic count_0_strobe;
   logic [31:0] count_0_value;
@@ -15314,6 +15530,10 @@ module ipos_nic_engine_errors (
   logic [15:0] timeout_reg_q;
   logic raised_d;
   logic raised_q;
+  logic [19:0] at_d;
+  logic [19:0] at_q;
+  logic acts_d;
+  logic acts_q;
   logic [31:0] rdata_reg_d;
   logic [31:0] rdata_reg_q;
   logic ack_reg_d;
@@ -15323,6 +15543,8 @@ module ipos_nic_engine_errors (
     sticky_q = 9'h0;
     timeout_reg_q = 16'h0;
     raised_q = 1'h0;
+    at_q = 20'h0;
+    acts_q = 1'h0;
     rdata_reg_q = 32'h0;
     ack_reg_q = 1'h0;
   end
@@ -15331,6 +15553,8 @@ module ipos_nic_engine_errors (
     sticky_q <= sticky_d;
     timeout_reg_q <= timeout_reg_d;
     raised_q <= raised_d;
+    at_q <= at_d;
+    acts_q <= acts_d;
     rdata_reg_q <= rdata_reg_d;
     ack_reg_q <= ack_reg_d;
   end
@@ -15402,10 +15626,18 @@ module ipos_nic_engine_errors (
     sticky_d = sticky_q;
     timeout_reg_d = timeout_reg_q;
     raised_d = raised_q;
+    at_d = at_q;
+    acts_d = acts_q;
     rdata_reg_d = rdata_reg_q;
     ack_reg_d = ack_reg_q;
     mine = address[15:8] == a_page;
-    hit = ((read | write) & (address[15:8] == a_page)) & (~ack_reg_q);
+    rows = c_row << address[7:6];
+    places = c_place << address[5:2];
+    at_d = ({16'h0, rows} << 16) | {4'h0, places};
+    if (|address[1:0]) begin
+      at_d = 20'h0;
+    end
+    acts_d = (((read | write) & mine) & (~acts_q)) & (~ack_reg_q);
     link = ({29'h0, mps} << 4) | ({29'h0, mrrs} << 8);
     if (master) begin
       link = (link & ~(32'h1 << 0)) | ({31'h0, 1'h1} << 0);
@@ -15414,75 +15646,73 @@ module ipos_nic_engine_errors (
       link = (link & ~(32'h1 << 16)) | ({31'h0, 1'h1} << 16);
     end
     r = 32'h0;
-    if (address[7:0] == a_header) begin
-      r = c_header;
+    if ((at_q & a_header) == a_header) begin
+      r = r | c_header;
     end
-    if (address[7:0] == a_link) begin
-      r = link;
+    if ((at_q & a_link) == a_link) begin
+      r = r | link;
     end
-    if (address[7:0] == a_errors) begin
-      r = {23'h0, sticky_q};
+    if ((at_q & a_errors) == a_errors) begin
+      r = r | {23'h0, sticky_q};
     end
-    if (address[7:0] == a_timeout) begin
-      r = {16'h0, timeout_reg_q};
+    if ((at_q & a_timeout) == a_timeout) begin
+      r = r | {16'h0, timeout_reg_q};
     end
-    index = address[5:2];
-    pick = c_one << index;
     count_0_reset = reset;
     count_0_strobe = causes[0];
-    if ((address[7:6] == a_count[7:6]) & pick[0]) begin
-      r = count_0_value;
+    if (at_q[17] & at_q[0]) begin
+      r = r | count_0_value;
     end
     count_1_reset = reset;
     count_1_strobe = causes[1];
-    if ((address[7:6] == a_count[7:6]) & pick[1]) begin
-      r = count_1_value;
+    if (at_q[17] & at_q[1]) begin
+      r = r | count_1_value;
     end
     count_2_reset = reset;
     count_2_strobe = causes[2];
-    if ((address[7:6] == a_count[7:6]) & pick[2]) begin
-      r = count_2_value;
+    if (at_q[17] & at_q[2]) begin
+      r = r | count_2_value;
     end
     count_3_reset = reset;
     count_3_strobe = causes[3];
-    if ((address[7:6] == a_count[7:6]) & pick[3]) begin
-      r = count_3_value;
+    if (at_q[17] & at_q[3]) begin
+      r = r | count_3_value;
     end
     count_4_reset = reset;
     count_4_strobe = causes[4];
-    if ((address[7:6] == a_count[7:6]) & pick[4]) begin
-      r = count_4_value;
+    if (at_q[17] & at_q[4]) begin
+      r = r | count_4_value;
     end
     count_5_reset = reset;
     count_5_strobe = causes[5];
-    if ((address[7:6] == a_count[7:6]) & pick[5]) begin
-      r = count_5_value;
+    if (at_q[17] & at_q[5]) begin
+      r = r | count_5_value;
     end
     count_6_reset = reset;
     count_6_strobe = causes[6];
-    if ((address[7:6] == a_count[7:6]) & pick[6]) begin
-      r = count_6_value;
+    if (at_q[17] & at_q[6]) begin
+      r = r | count_6_value;
     end
     count_7_reset = reset;
     count_7_strobe = causes[7];
-    if ((address[7:6] == a_count[7:6]) & pick[7]) begin
-      r = count_7_value;
+    if (at_q[17] & at_q[7]) begin
+      r = r | count_7_value;
     end
     count_8_reset = reset;
     count_8_strobe = causes[8];
-    if ((address[7:6] == a_count[7:6]) & pick[8]) begin
-      r = count_8_value;
+    if (at_q[17] & at_q[8]) begin
+      r = r | count_8_value;
     end
     rdata_reg_d = r;
-    ack_reg_d = hit;
+    ack_reg_d = acts_q;
     sticky_d = sticky_q | causes;
     raised_d = |(causes & (~sticky_q));
-    if (hit & write) begin
-      if (address[7:0] == a_errors) begin
+    if (acts_q & write) begin
+      if ((at_q & a_errors) == a_errors) begin
         sticky_d = (sticky_q & (~wdata[8:0])) | causes;
         raised_d = |(causes & (~(sticky_q & (~wdata[8:0]))));
       end
-      if (address[7:0] == a_timeout) begin
+      if ((at_q & a_timeout) == a_timeout) begin
         timeout_reg_d = wdata[15:0];
       end
     end
@@ -15493,6 +15723,7 @@ module ipos_nic_engine_errors (
     if (reset) begin
       sticky_d = 9'h0;
       raised_d = 1'h0;
+      acts_d = 1'h0;
       ack_reg_d = 1'h0;
       timeout_reg_d = c_timeout;
     end
@@ -15521,7 +15752,7 @@ module ipos_nic_engine_writer (
   localparam logic [51:0] c_page = 52'h1;
   localparam logic [31:0] c_three = 32'h40000000;
   logic [12:0] cap;
-  logic go;
+  logic shows;
   logic take;
   logic [12:0] limit;
   logic [12:0] offset;
@@ -15579,10 +15810,6 @@ module ipos_nic_engine_writer (
   logic [3:0] first_be2_q;
   logic [31:0] held_d;
   logic [31:0] held_q;
-  logic [68:0] out_d;
-  logic [68:0] out_q;
-  logic full_d;
-  logic full_q;
 
   initial begin
     state_q = 3'h0;
@@ -15607,8 +15834,6 @@ module ipos_nic_engine_writer (
     last_be2_q = 4'h0;
     first_be2_q = 4'h0;
     held_q = 32'h0;
-    out_q = 69'h0;
-    full_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -15634,8 +15859,6 @@ module ipos_nic_engine_writer (
     last_be2_q <= last_be2_d;
     first_be2_q <= first_be2_d;
     held_q <= held_d;
-    out_q <= out_d;
-    full_q <= full_d;
   end
 
   ipos_nic_card_front_rx_rev rev (
@@ -15666,12 +15889,7 @@ module ipos_nic_engine_writer (
     last_be2_d = last_be2_q;
     first_be2_d = first_be2_q;
     held_d = held_q;
-    out_d = out_q;
-    full_d = full_q;
-    go = m_ready | (~full_q);
-    m_beat = out_q;
     m_credits = credits_q;
-    m_valid = full_q;
     limit = c_128 << mps;
     offset = {1'h0, at_q[11:0]} & (limit - c_one);
     ahead = {1'h0, at_q[11:0]} + size_q;
@@ -15726,14 +15944,12 @@ module ipos_nic_engine_writer (
       end
     end
     rev_i = pair;
-    take = (eats_q & go) & s_valid;
+    take = (eats_q & m_ready) & s_valid;
     o[63:0] = rev_o;
     o[66:64] = 3'h7;
     o[67] = 1'h0;
     o[68] = 1'h0;
-    if (go) begin
-      full_d = 1'h0;
-    end
+    shows = eats_q & s_valid;
     case (state_q)
       3'h0: begin
         if (s_valid) begin
@@ -15757,27 +15973,22 @@ module ipos_nic_engine_writer (
         end
       end
       3'h3: begin
-        if (go & s_valid) begin
-          credits_d = ({1'h0, words_q} + 12'h3) >> 2;
-          out_d = o;
-          full_d = 1'h1;
+        shows = s_valid;
+        if (m_ready & s_valid) begin
           rest_d = words_q;
           state_d = 3'h4;
         end
       end
       3'h4: begin
         if (wide_q) begin
-          if (go) begin
-            out_d = o;
-            full_d = 1'h1;
+          shows = 1'h1;
+          if (m_ready) begin
             state_d = 3'h5;
           end
         end else begin
           o[63:0] = (rev_o & c_low) | (s_beat[63:0] << 32);
           o[67] = words_q == 11'h1;
           if (take) begin
-            out_d = o;
-            full_d = 1'h1;
             held_d = 32'(s_beat[63:0] >> 32);
             rest_d = rest_q - 11'h1;
             state_d = 3'h5;
@@ -15799,8 +16010,6 @@ module ipos_nic_engine_writer (
           o[66:64] = 3'h3;
         end
         if (take) begin
-          out_d = o;
-          full_d = 1'h1;
           held_d = 32'(s_beat[63:0] >> 32);
           rest_d = rest_q - 11'h2;
           if (rest_q <= 11'h2) begin
@@ -15814,9 +16023,8 @@ module ipos_nic_engine_writer (
         o[63:0] = {32'h0, held_q};
         o[66:64] = 3'h3;
         o[67] = 1'h1;
-        if (go) begin
-          out_d = o;
-          full_d = 1'h1;
+        shows = 1'h1;
+        if (m_ready) begin
           state_d = 3'h7;
         end
       end
@@ -15826,6 +16034,7 @@ module ipos_nic_engine_writer (
         left_d = left2_q;
         size_d = size2_q;
         words_d = words2_q;
+        credits_d = ({1'h0, words2_q} + 12'h3) >> 2;
         first_be_d = first_be2_q;
         last_be_d = last_be2_q;
         state_d = 3'h3;
@@ -15834,12 +16043,13 @@ module ipos_nic_engine_writer (
         end
       end
     endcase
+    m_beat = o;
+    m_valid = shows;
     s_ready = take;
     eats_d = (state_d == 3'h5) | ((state_d == 3'h4) & (~wide_q));
     if (reset) begin
       state_d = 3'h0;
       eats_d = 1'h0;
-      full_d = 1'h0;
     end
   end
 endmodule
@@ -16001,8 +16211,10 @@ module ipos_nic_engine_reader (
   logic rests_q;
   logic [15:0] rest_d;
   logic [15:0] rest_q;
-  logic may_issue_d;
-  logic may_issue_q;
+  logic has_tag_d;
+  logic has_tag_q;
+  logic awake_d;
+  logic awake_q;
   logic [9:0] tick_d;
   logic [9:0] tick_q;
   logic [15:0] now_d;
@@ -16121,7 +16333,8 @@ module ipos_nic_engine_reader (
     fail_q = 1'h0;
     rests_q = 1'h0;
     rest_q = 16'h0;
-    may_issue_q = 1'h0;
+    has_tag_q = 1'h0;
+    awake_q = 1'h0;
     tick_q = 10'h0;
     now_q = 16'h0;
     c1_q = 58'h0;
@@ -16193,7 +16406,8 @@ module ipos_nic_engine_reader (
     fail_q <= fail_d;
     rests_q <= rests_d;
     rest_q <= rest_d;
-    may_issue_q <= may_issue_d;
+    has_tag_q <= has_tag_d;
+    awake_q <= awake_d;
     tick_q <= tick_d;
     now_q <= now_d;
     c1_q <= c1_d;
@@ -16293,7 +16507,8 @@ module ipos_nic_engine_reader (
     failed_d = failed_q;
     resting_d = resting_q;
     rest_d = rest_q;
-    may_issue_d = may_issue_q;
+    has_tag_d = has_tag_q;
+    awake_d = awake_q;
     tick_d = tick_q;
     now_d = now_q;
     c1_d = c1_q;
@@ -16438,7 +16653,8 @@ module ipos_nic_engine_reader (
       piece = left_q[5:0];
     end
     used = next_tag_q - free_tag_q;
-    may_issue_d = (used != 6'h20) & (~resting_q[tag]);
+    has_tag_d = used != 6'h20;
+    awake_d = ~resting_q[tag];
     ahead = {1'h0, at_q[11:3]} + {4'h0, size_q};
     word0 = {26'h0, size_q} << 1;
     if (wide_q) begin
@@ -16449,7 +16665,7 @@ module ipos_nic_engine_reader (
     o[66:64] = 3'h7;
     o[67] = 1'h0;
     o[68] = 1'h0;
-    if (state_q == 3'h4) begin
+    if (state_q == 3'h5) begin
       o[67] = 1'h1;
       pair = at_q;
       if (~wide_q) begin
@@ -16460,7 +16676,7 @@ module ipos_nic_engine_reader (
     rev_i = pair;
     o[63:0] = rev_o;
     m_beat = o;
-    m_valid = ((state_q == 3'h3) & may_issue_q) | (state_q == 3'h4);
+    m_valid = (state_q == 3'h4) | (state_q == 3'h5);
     s_ready = state_q == 3'h0;
     plan_write_address = tag;
     plan_write_data = ({20'h0, size_q} | ({23'h0, who_q} << 6)) | ({10'h0, now_q} << 10);
@@ -16489,13 +16705,18 @@ module ipos_nic_engine_reader (
         state_d = 3'h3;
       end
       3'h3: begin
-        if (may_issue_q & m_ready) begin
+        if (has_tag_q & awake_q) begin
           state_d = 3'h4;
         end
       end
       3'h4: begin
         if (m_ready) begin
           state_d = 3'h5;
+        end
+      end
+      3'h5: begin
+        if (m_ready) begin
+          state_d = 3'h6;
         end
       end
       default: begin
@@ -16610,7 +16831,8 @@ module ipos_nic_engine_reader (
       waiting_d = 32'h0;
       resting_d = 32'h0;
       rest_d = 16'h0;
-      may_issue_d = 1'h0;
+      has_tag_d = 1'h0;
+      awake_d = 1'h0;
       tick_d = 10'h0;
       now_d = 16'h0;
       clear_d = 1'h0;
@@ -17191,6 +17413,15 @@ module ipos_nic_engine (
   logic [11:0] written_m_meta;
   logic written_m_valid;
   logic written_m_ready;
+  logic completed_reset;
+  logic [68:0] completed_s_beat;
+  logic completed_s_meta;
+  logic completed_s_valid;
+  logic completed_s_ready;
+  logic [68:0] completed_m_beat;
+  logic completed_m_meta;
+  logic completed_m_valid;
+  logic completed_m_ready;
   logic fetched_reset;
   logic [68:0] fetched_s_beat;
   logic [2:0] fetched_s_meta;
@@ -17363,6 +17594,19 @@ module ipos_nic_engine (
       .m_ready(written_m_ready)
   );
 
+  ipos_nic_card_back_arbiter_slice completed (
+      .clock(clock),
+      .reset(completed_reset),
+      .s_beat(completed_s_beat),
+      .s_meta(completed_s_meta),
+      .s_valid(completed_s_valid),
+      .s_ready(completed_s_ready),
+      .m_beat(completed_m_beat),
+      .m_meta(completed_m_meta),
+      .m_valid(completed_m_valid),
+      .m_ready(completed_m_ready)
+  );
+
   ipos_nic_engine_fetched fetched (
       .clock(clock),
       .reset(fetched_reset),
@@ -17420,6 +17664,7 @@ module ipos_nic_engine (
     reader_reset = reset;
     written_reset = reset;
     fetched_reset = reset;
+    completed_reset = reset;
     send_reset = reset;
     receive_tdata = rx_tdata;
     receive_tkeep = rx_tkeep;
@@ -17528,10 +17773,17 @@ module ipos_nic_engine (
     send_n_beat = reader_m_beat;
     send_n_valid = reader_m_valid;
     reader_m_ready = send_n_ready;
-    send_c_beat = complete_m_beat;
-    send_c_data = complete_m_data;
-    send_c_valid = complete_m_valid;
-    complete_m_ready = send_c_ready;
+    completed_s_beat = complete_m_beat;
+    completed_s_meta = 1'h0;
+    if (complete_m_data) begin
+      completed_s_meta = 1'h1;
+    end
+    completed_s_valid = complete_m_valid;
+    complete_m_ready = completed_s_ready;
+    send_c_beat = completed_m_beat;
+    send_c_data = completed_m_meta;
+    send_c_valid = completed_m_valid;
+    completed_m_ready = send_c_ready;
     to_axis_beat = send_m_beat;
     tx_tdata = to_axis_tdata;
     tx_tkeep = to_axis_tkeep;

@@ -278,8 +278,6 @@ module parser_fields (
   logic [31:0] src_lo_q;
   logic ipos_d;
   logic ipos_q;
-  logic is_ip_d;
-  logic is_ip_q;
   logic deep_d;
   logic deep_q;
   logic [7:0] itype_d;
@@ -361,7 +359,6 @@ module parser_fields (
     src_hi_q = 16'h0;
     src_lo_q = 32'h0;
     ipos_q = 1'h0;
-    is_ip_q = 1'h0;
     deep_q = 1'h0;
     itype_q = 8'h0;
     iproto_q = 8'h0;
@@ -414,7 +411,6 @@ module parser_fields (
     src_hi_q <= src_hi_d;
     src_lo_q <= src_lo_d;
     ipos_q <= ipos_d;
-    is_ip_q <= is_ip_d;
     deep_q <= deep_d;
     itype_q <= itype_d;
     iproto_q <= iproto_d;
@@ -472,7 +468,6 @@ module parser_fields (
     src_hi_d = src_hi_q;
     src_lo_d = src_lo_q;
     ipos_d = ipos_q;
-    is_ip_d = is_ip_q;
     deep_d = deep_q;
     itype_d = itype_q;
     iproto_d = iproto_q;
@@ -550,13 +545,11 @@ module parser_fields (
         dst_d = be[63:16];
         src_hi_d = be[15:0];
         ipos_d = 1'h0;
-        is_ip_d = 1'h0;
         deep_d = 1'h0;
       end
       if (k_q == 5'h1) begin
         src_lo_d = be[63:32];
         ipos_d = is_ipos;
-        is_ip_d = be[31:16] == c_ipv4;
         deep_d = be[31:16] == c_ipv4;
       end
       if ((k_q == 5'h3) & ipos_q) begin

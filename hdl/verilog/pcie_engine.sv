@@ -596,20 +596,19 @@ module pcie_engine_errors (
     input  logic outstanding,
     output logic [15:0] timeout
 );
-  localparam logic [7:0] a_count = 8'h40;
-  localparam logic [7:0] a_errors = 8'hc;
-  localparam logic [7:0] a_header = 8'h0;
-  localparam logic [7:0] a_link = 8'h8;
+  localparam logic [19:0] a_errors = 20'h10008;
+  localparam logic [19:0] a_header = 20'h10001;
+  localparam logic [19:0] a_link = 20'h10004;
   localparam logic [7:0] a_page = 8'h6;
-  localparam logic [7:0] a_timeout = 8'h10;
+  localparam logic [19:0] a_timeout = 20'h10010;
   localparam logic [31:0] c_header = 32'h70001;
-  localparam logic [15:0] c_one = 16'h1;
+  localparam logic [15:0] c_place = 16'h1;
+  localparam logic [3:0] c_row = 4'h1;
   localparam logic [15:0] c_timeout = 16'h1e84;
-  logic hit;
-  logic [15:0] pick;
+  logic [3:0] rows;
+  logic [15:0] places;
   logic [31:0] link;
   logic [31:0] r;
-  logic [3:0] index;
   logic count_0_reset;
   logic count_0_strobe;
   logic [31:0] count_0_value;
@@ -643,6 +642,10 @@ module pcie_engine_errors (
   logic [15:0] timeout_reg_q;
   logic raised_d;
   logic raised_q;
+  logic [19:0] at_d;
+  logic [19:0] at_q;
+  logic acts_d;
+  logic acts_q;
   logic [31:0] rdata_reg_d;
   logic [31:0] rdata_reg_q;
   logic ack_reg_d;
@@ -652,6 +655,8 @@ module pcie_engine_errors (
     sticky_q = 9'h0;
     timeout_reg_q = 16'h0;
     raised_q = 1'h0;
+    at_q = 20'h0;
+    acts_q = 1'h0;
     rdata_reg_q = 32'h0;
     ack_reg_q = 1'h0;
   end
@@ -660,6 +665,8 @@ module pcie_engine_errors (
     sticky_q <= sticky_d;
     timeout_reg_q <= timeout_reg_d;
     raised_q <= raised_d;
+    at_q <= at_d;
+    acts_q <= acts_d;
     rdata_reg_q <= rdata_reg_d;
     ack_reg_q <= ack_reg_d;
   end
@@ -731,10 +738,18 @@ module pcie_engine_errors (
     sticky_d = sticky_q;
     timeout_reg_d = timeout_reg_q;
     raised_d = raised_q;
+    at_d = at_q;
+    acts_d = acts_q;
     rdata_reg_d = rdata_reg_q;
     ack_reg_d = ack_reg_q;
     mine = address[15:8] == a_page;
-    hit = ((read | write) & (address[15:8] == a_page)) & (~ack_reg_q);
+    rows = c_row << address[7:6];
+    places = c_place << address[5:2];
+    at_d = ({16'h0, rows} << 16) | {4'h0, places};
+    if (|address[1:0]) begin
+      at_d = 20'h0;
+    end
+    acts_d = (((read | write) & mine) & (~acts_q)) & (~ack_reg_q);
     link = ({29'h0, mps} << 4) | ({29'h0, mrrs} << 8);
     if (master) begin
       link = (link & ~(32'h1 << 0)) | ({31'h0, 1'h1} << 0);
@@ -743,75 +758,73 @@ module pcie_engine_errors (
       link = (link & ~(32'h1 << 16)) | ({31'h0, 1'h1} << 16);
     end
     r = 32'h0;
-    if (address[7:0] == a_header) begin
-      r = c_header;
+    if ((at_q & a_header) == a_header) begin
+      r = r | c_header;
     end
-    if (address[7:0] == a_link) begin
-      r = link;
+    if ((at_q & a_link) == a_link) begin
+      r = r | link;
     end
-    if (address[7:0] == a_errors) begin
-      r = {23'h0, sticky_q};
+    if ((at_q & a_errors) == a_errors) begin
+      r = r | {23'h0, sticky_q};
     end
-    if (address[7:0] == a_timeout) begin
-      r = {16'h0, timeout_reg_q};
+    if ((at_q & a_timeout) == a_timeout) begin
+      r = r | {16'h0, timeout_reg_q};
     end
-    index = address[5:2];
-    pick = c_one << index;
     count_0_reset = reset;
     count_0_strobe = causes[0];
-    if ((address[7:6] == a_count[7:6]) & pick[0]) begin
-      r = count_0_value;
+    if (at_q[17] & at_q[0]) begin
+      r = r | count_0_value;
     end
     count_1_reset = reset;
     count_1_strobe = causes[1];
-    if ((address[7:6] == a_count[7:6]) & pick[1]) begin
-      r = count_1_value;
+    if (at_q[17] & at_q[1]) begin
+      r = r | count_1_value;
     end
     count_2_reset = reset;
     count_2_strobe = causes[2];
-    if ((address[7:6] == a_count[7:6]) & pick[2]) begin
-      r = count_2_value;
+    if (at_q[17] & at_q[2]) begin
+      r = r | count_2_value;
     end
     count_3_reset = reset;
     count_3_strobe = causes[3];
-    if ((address[7:6] == a_count[7:6]) & pick[3]) begin
-      r = count_3_value;
+    if (at_q[17] & at_q[3]) begin
+      r = r | count_3_value;
     end
     count_4_reset = reset;
     count_4_strobe = causes[4];
-    if ((address[7:6] == a_count[7:6]) & pick[4]) begin
-      r = count_4_value;
+    if (at_q[17] & at_q[4]) begin
+      r = r | count_4_value;
     end
     count_5_reset = reset;
     count_5_strobe = causes[5];
-    if ((address[7:6] == a_count[7:6]) & pick[5]) begin
-      r = count_5_value;
+    if (at_q[17] & at_q[5]) begin
+      r = r | count_5_value;
     end
     count_6_reset = reset;
     count_6_strobe = causes[6];
-    if ((address[7:6] == a_count[7:6]) & pick[6]) begin
-      r = count_6_value;
+    if (at_q[17] & at_q[6]) begin
+      r = r | count_6_value;
     end
     count_7_reset = reset;
     count_7_strobe = causes[7];
-    if ((address[7:6] == a_count[7:6]) & pick[7]) begin
-      r = count_7_value;
+    if (at_q[17] & at_q[7]) begin
+      r = r | count_7_value;
     end
     count_8_reset = reset;
     count_8_strobe = causes[8];
-    if ((address[7:6] == a_count[7:6]) & pick[8]) begin
-      r = count_8_value;
+    if (at_q[17] & at_q[8]) begin
+      r = r | count_8_value;
     end
     rdata_reg_d = r;
-    ack_reg_d = hit;
+    ack_reg_d = acts_q;
     sticky_d = sticky_q | causes;
     raised_d = |(causes & (~sticky_q));
-    if (hit & write) begin
-      if (address[7:0] == a_errors) begin
+    if (acts_q & write) begin
+      if ((at_q & a_errors) == a_errors) begin
         sticky_d = (sticky_q & (~wdata[8:0])) | causes;
         raised_d = |(causes & (~(sticky_q & (~wdata[8:0]))));
       end
-      if (address[7:0] == a_timeout) begin
+      if ((at_q & a_timeout) == a_timeout) begin
         timeout_reg_d = wdata[15:0];
       end
     end
@@ -822,6 +835,7 @@ module pcie_engine_errors (
     if (reset) begin
       sticky_d = 9'h0;
       raised_d = 1'h0;
+      acts_d = 1'h0;
       ack_reg_d = 1'h0;
       timeout_reg_d = c_timeout;
     end
@@ -850,7 +864,7 @@ module pcie_engine_writer (
   localparam logic [51:0] c_page = 52'h1;
   localparam logic [31:0] c_three = 32'h40000000;
   logic [12:0] cap;
-  logic go;
+  logic shows;
   logic take;
   logic [12:0] limit;
   logic [12:0] offset;
@@ -908,10 +922,6 @@ module pcie_engine_writer (
   logic [3:0] first_be2_q;
   logic [31:0] held_d;
   logic [31:0] held_q;
-  logic [68:0] out_d;
-  logic [68:0] out_q;
-  logic full_d;
-  logic full_q;
 
   initial begin
     state_q = 3'h0;
@@ -936,8 +946,6 @@ module pcie_engine_writer (
     last_be2_q = 4'h0;
     first_be2_q = 4'h0;
     held_q = 32'h0;
-    out_q = 69'h0;
-    full_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -963,8 +971,6 @@ module pcie_engine_writer (
     last_be2_q <= last_be2_d;
     first_be2_q <= first_be2_d;
     held_q <= held_d;
-    out_q <= out_d;
-    full_q <= full_d;
   end
 
   pcie_engine_receive_rev rev (
@@ -995,12 +1001,7 @@ module pcie_engine_writer (
     last_be2_d = last_be2_q;
     first_be2_d = first_be2_q;
     held_d = held_q;
-    out_d = out_q;
-    full_d = full_q;
-    go = m_ready | (~full_q);
-    m_beat = out_q;
     m_credits = credits_q;
-    m_valid = full_q;
     limit = c_128 << mps;
     offset = {1'h0, at_q[11:0]} & (limit - c_one);
     ahead = {1'h0, at_q[11:0]} + size_q;
@@ -1055,14 +1056,12 @@ module pcie_engine_writer (
       end
     end
     rev_i = pair;
-    take = (eats_q & go) & s_valid;
+    take = (eats_q & m_ready) & s_valid;
     o[63:0] = rev_o;
     o[66:64] = 3'h7;
     o[67] = 1'h0;
     o[68] = 1'h0;
-    if (go) begin
-      full_d = 1'h0;
-    end
+    shows = eats_q & s_valid;
     case (state_q)
       3'h0: begin
         if (s_valid) begin
@@ -1086,27 +1085,22 @@ module pcie_engine_writer (
         end
       end
       3'h3: begin
-        if (go & s_valid) begin
-          credits_d = ({1'h0, words_q} + 12'h3) >> 2;
-          out_d = o;
-          full_d = 1'h1;
+        shows = s_valid;
+        if (m_ready & s_valid) begin
           rest_d = words_q;
           state_d = 3'h4;
         end
       end
       3'h4: begin
         if (wide_q) begin
-          if (go) begin
-            out_d = o;
-            full_d = 1'h1;
+          shows = 1'h1;
+          if (m_ready) begin
             state_d = 3'h5;
           end
         end else begin
           o[63:0] = (rev_o & c_low) | (s_beat[63:0] << 32);
           o[67] = words_q == 11'h1;
           if (take) begin
-            out_d = o;
-            full_d = 1'h1;
             held_d = 32'(s_beat[63:0] >> 32);
             rest_d = rest_q - 11'h1;
             state_d = 3'h5;
@@ -1128,8 +1122,6 @@ module pcie_engine_writer (
           o[66:64] = 3'h3;
         end
         if (take) begin
-          out_d = o;
-          full_d = 1'h1;
           held_d = 32'(s_beat[63:0] >> 32);
           rest_d = rest_q - 11'h2;
           if (rest_q <= 11'h2) begin
@@ -1143,9 +1135,8 @@ module pcie_engine_writer (
         o[63:0] = {32'h0, held_q};
         o[66:64] = 3'h3;
         o[67] = 1'h1;
-        if (go) begin
-          out_d = o;
-          full_d = 1'h1;
+        shows = 1'h1;
+        if (m_ready) begin
           state_d = 3'h7;
         end
       end
@@ -1155,6 +1146,7 @@ module pcie_engine_writer (
         left_d = left2_q;
         size_d = size2_q;
         words_d = words2_q;
+        credits_d = ({1'h0, words2_q} + 12'h3) >> 2;
         first_be_d = first_be2_q;
         last_be_d = last_be2_q;
         state_d = 3'h3;
@@ -1163,12 +1155,13 @@ module pcie_engine_writer (
         end
       end
     endcase
+    m_beat = o;
+    m_valid = shows;
     s_ready = take;
     eats_d = (state_d == 3'h5) | ((state_d == 3'h4) & (~wide_q));
     if (reset) begin
       state_d = 3'h0;
       eats_d = 1'h0;
-      full_d = 1'h0;
     end
   end
 endmodule
@@ -1330,8 +1323,10 @@ module pcie_engine_reader (
   logic rests_q;
   logic [15:0] rest_d;
   logic [15:0] rest_q;
-  logic may_issue_d;
-  logic may_issue_q;
+  logic has_tag_d;
+  logic has_tag_q;
+  logic awake_d;
+  logic awake_q;
   logic [9:0] tick_d;
   logic [9:0] tick_q;
   logic [15:0] now_d;
@@ -1450,7 +1445,8 @@ module pcie_engine_reader (
     fail_q = 1'h0;
     rests_q = 1'h0;
     rest_q = 16'h0;
-    may_issue_q = 1'h0;
+    has_tag_q = 1'h0;
+    awake_q = 1'h0;
     tick_q = 10'h0;
     now_q = 16'h0;
     c1_q = 58'h0;
@@ -1522,7 +1518,8 @@ module pcie_engine_reader (
     fail_q <= fail_d;
     rests_q <= rests_d;
     rest_q <= rest_d;
-    may_issue_q <= may_issue_d;
+    has_tag_q <= has_tag_d;
+    awake_q <= awake_d;
     tick_q <= tick_d;
     now_q <= now_d;
     c1_q <= c1_d;
@@ -1622,7 +1619,8 @@ module pcie_engine_reader (
     failed_d = failed_q;
     resting_d = resting_q;
     rest_d = rest_q;
-    may_issue_d = may_issue_q;
+    has_tag_d = has_tag_q;
+    awake_d = awake_q;
     tick_d = tick_q;
     now_d = now_q;
     c1_d = c1_q;
@@ -1767,7 +1765,8 @@ module pcie_engine_reader (
       piece = left_q[5:0];
     end
     used = next_tag_q - free_tag_q;
-    may_issue_d = (used != 6'h20) & (~resting_q[tag]);
+    has_tag_d = used != 6'h20;
+    awake_d = ~resting_q[tag];
     ahead = {1'h0, at_q[11:3]} + {4'h0, size_q};
     word0 = {26'h0, size_q} << 1;
     if (wide_q) begin
@@ -1778,7 +1777,7 @@ module pcie_engine_reader (
     o[66:64] = 3'h7;
     o[67] = 1'h0;
     o[68] = 1'h0;
-    if (state_q == 3'h4) begin
+    if (state_q == 3'h5) begin
       o[67] = 1'h1;
       pair = at_q;
       if (~wide_q) begin
@@ -1789,7 +1788,7 @@ module pcie_engine_reader (
     rev_i = pair;
     o[63:0] = rev_o;
     m_beat = o;
-    m_valid = ((state_q == 3'h3) & may_issue_q) | (state_q == 3'h4);
+    m_valid = (state_q == 3'h4) | (state_q == 3'h5);
     s_ready = state_q == 3'h0;
     plan_write_address = tag;
     plan_write_data = ({20'h0, size_q} | ({23'h0, who_q} << 6)) | ({10'h0, now_q} << 10);
@@ -1818,13 +1817,18 @@ module pcie_engine_reader (
         state_d = 3'h3;
       end
       3'h3: begin
-        if (may_issue_q & m_ready) begin
+        if (has_tag_q & awake_q) begin
           state_d = 3'h4;
         end
       end
       3'h4: begin
         if (m_ready) begin
           state_d = 3'h5;
+        end
+      end
+      3'h5: begin
+        if (m_ready) begin
+          state_d = 3'h6;
         end
       end
       default: begin
@@ -1939,7 +1943,8 @@ module pcie_engine_reader (
       waiting_d = 32'h0;
       resting_d = 32'h0;
       rest_d = 16'h0;
-      may_issue_d = 1'h0;
+      has_tag_d = 1'h0;
+      awake_d = 1'h0;
       tick_d = 10'h0;
       now_d = 16'h0;
       clear_d = 1'h0;
@@ -1996,6 +2001,85 @@ module pcie_engine_written (
     full_q = 1'h0;
     spare_beat_q = 69'h0;
     spare_meta_q = 12'h0;
+    waits_q = 1'h0;
+  end
+
+  always_ff @(posedge clock) begin
+    beat_q <= beat_d;
+    meta_q <= meta_d;
+    full_q <= full_d;
+    spare_beat_q <= spare_beat_d;
+    spare_meta_q <= spare_meta_d;
+    waits_q <= waits_d;
+  end
+
+  always_comb begin
+    beat_d = beat_q;
+    meta_d = meta_q;
+    full_d = full_q;
+    spare_beat_d = spare_beat_q;
+    spare_meta_d = spare_meta_q;
+    waits_d = waits_q;
+    go = m_ready | (~full_q);
+    s_ready = ~waits_q;
+    m_beat = beat_q;
+    m_meta = meta_q;
+    m_valid = full_q;
+    if (go) begin
+      beat_d = s_beat;
+      meta_d = s_meta;
+      full_d = s_valid;
+      waits_d = 1'h0;
+      if (waits_q) begin
+        beat_d = spare_beat_q;
+        meta_d = spare_meta_q;
+        full_d = 1'h1;
+      end
+    end
+    if (~waits_q) begin
+      spare_beat_d = s_beat;
+      spare_meta_d = s_meta;
+      waits_d = s_valid & (~go);
+    end
+    if (reset) begin
+      full_d = 1'h0;
+      waits_d = 1'h0;
+    end
+  end
+endmodule
+
+module pcie_engine_completed (
+    input  logic clock,
+    input  logic reset,
+    input  logic [68:0] s_beat,
+    input  logic s_meta,
+    input  logic s_valid,
+    output logic s_ready,
+    output logic [68:0] m_beat,
+    output logic m_meta,
+    output logic m_valid,
+    input  logic m_ready
+);
+  logic go;
+  logic [68:0] beat_d;
+  logic [68:0] beat_q;
+  logic meta_d;
+  logic meta_q;
+  logic full_d;
+  logic full_q;
+  logic [68:0] spare_beat_d;
+  logic [68:0] spare_beat_q;
+  logic spare_meta_d;
+  logic spare_meta_q;
+  logic waits_d;
+  logic waits_q;
+
+  initial begin
+    beat_q = 69'h0;
+    meta_q = 1'h0;
+    full_q = 1'h0;
+    spare_beat_q = 69'h0;
+    spare_meta_q = 1'h0;
     waits_q = 1'h0;
   end
 
@@ -2539,6 +2623,15 @@ module pcie_engine (
   logic [11:0] written_m_meta;
   logic written_m_valid;
   logic written_m_ready;
+  logic completed_reset;
+  logic [68:0] completed_s_beat;
+  logic completed_s_meta;
+  logic completed_s_valid;
+  logic completed_s_ready;
+  logic [68:0] completed_m_beat;
+  logic completed_m_meta;
+  logic completed_m_valid;
+  logic completed_m_ready;
   logic fetched_reset;
   logic [68:0] fetched_s_beat;
   logic [2:0] fetched_s_meta;
@@ -2711,6 +2804,19 @@ module pcie_engine (
       .m_ready(written_m_ready)
   );
 
+  pcie_engine_completed completed (
+      .clock(clock),
+      .reset(completed_reset),
+      .s_beat(completed_s_beat),
+      .s_meta(completed_s_meta),
+      .s_valid(completed_s_valid),
+      .s_ready(completed_s_ready),
+      .m_beat(completed_m_beat),
+      .m_meta(completed_m_meta),
+      .m_valid(completed_m_valid),
+      .m_ready(completed_m_ready)
+  );
+
   pcie_engine_fetched fetched (
       .clock(clock),
       .reset(fetched_reset),
@@ -2768,6 +2874,7 @@ module pcie_engine (
     reader_reset = reset;
     written_reset = reset;
     fetched_reset = reset;
+    completed_reset = reset;
     send_reset = reset;
     receive_tdata = rx_tdata;
     receive_tkeep = rx_tkeep;
@@ -2876,10 +2983,17 @@ module pcie_engine (
     send_n_beat = reader_m_beat;
     send_n_valid = reader_m_valid;
     reader_m_ready = send_n_ready;
-    send_c_beat = complete_m_beat;
-    send_c_data = complete_m_data;
-    send_c_valid = complete_m_valid;
-    complete_m_ready = send_c_ready;
+    completed_s_beat = complete_m_beat;
+    completed_s_meta = 1'h0;
+    if (complete_m_data) begin
+      completed_s_meta = 1'h1;
+    end
+    completed_s_valid = complete_m_valid;
+    complete_m_ready = completed_s_ready;
+    send_c_beat = completed_m_beat;
+    send_c_data = completed_m_meta;
+    send_c_valid = completed_m_valid;
+    completed_m_ready = send_c_ready;
     to_axis_beat = send_m_beat;
     tx_tdata = to_axis_tdata;
     tx_tkeep = to_axis_tkeep;

@@ -188,8 +188,10 @@ module pcie_read (
   logic rests_q;
   logic [15:0] rest_d;
   logic [15:0] rest_q;
-  logic may_issue_d;
-  logic may_issue_q;
+  logic has_tag_d;
+  logic has_tag_q;
+  logic awake_d;
+  logic awake_q;
   logic [9:0] tick_d;
   logic [9:0] tick_q;
   logic [15:0] now_d;
@@ -308,7 +310,8 @@ module pcie_read (
     fail_q = 1'h0;
     rests_q = 1'h0;
     rest_q = 16'h0;
-    may_issue_q = 1'h0;
+    has_tag_q = 1'h0;
+    awake_q = 1'h0;
     tick_q = 10'h0;
     now_q = 16'h0;
     c1_q = 58'h0;
@@ -380,7 +383,8 @@ module pcie_read (
     fail_q <= fail_d;
     rests_q <= rests_d;
     rest_q <= rest_d;
-    may_issue_q <= may_issue_d;
+    has_tag_q <= has_tag_d;
+    awake_q <= awake_d;
     tick_q <= tick_d;
     now_q <= now_d;
     c1_q <= c1_d;
@@ -480,7 +484,8 @@ module pcie_read (
     failed_d = failed_q;
     resting_d = resting_q;
     rest_d = rest_q;
-    may_issue_d = may_issue_q;
+    has_tag_d = has_tag_q;
+    awake_d = awake_q;
     tick_d = tick_q;
     now_d = now_q;
     c1_d = c1_q;
@@ -625,7 +630,8 @@ module pcie_read (
       piece = left_q[5:0];
     end
     used = next_tag_q - free_tag_q;
-    may_issue_d = (used != 6'h20) & (~resting_q[tag]);
+    has_tag_d = used != 6'h20;
+    awake_d = ~resting_q[tag];
     ahead = {1'h0, at_q[11:3]} + {4'h0, size_q};
     word0 = {26'h0, size_q} << 1;
     if (wide_q) begin
@@ -636,7 +642,7 @@ module pcie_read (
     o[66:64] = 3'h7;
     o[67] = 1'h0;
     o[68] = 1'h0;
-    if (state_q == 3'h4) begin
+    if (state_q == 3'h5) begin
       o[67] = 1'h1;
       pair = at_q;
       if (~wide_q) begin
@@ -647,7 +653,7 @@ module pcie_read (
     rev_i = pair;
     o[63:0] = rev_o;
     m_beat = o;
-    m_valid = ((state_q == 3'h3) & may_issue_q) | (state_q == 3'h4);
+    m_valid = (state_q == 3'h4) | (state_q == 3'h5);
     s_ready = state_q == 3'h0;
     plan_write_address = tag;
     plan_write_data = ({20'h0, size_q} | ({23'h0, who_q} << 6)) | ({10'h0, now_q} << 10);
@@ -676,13 +682,18 @@ module pcie_read (
         state_d = 3'h3;
       end
       3'h3: begin
-        if (may_issue_q & m_ready) begin
+        if (has_tag_q & awake_q) begin
           state_d = 3'h4;
         end
       end
       3'h4: begin
         if (m_ready) begin
           state_d = 3'h5;
+        end
+      end
+      3'h5: begin
+        if (m_ready) begin
+          state_d = 3'h6;
         end
       end
       default: begin
@@ -797,7 +808,8 @@ module pcie_read (
       waiting_d = 32'h0;
       resting_d = 32'h0;
       rest_d = 16'h0;
-      may_issue_d = 1'h0;
+      has_tag_d = 1'h0;
+      awake_d = 1'h0;
       tick_d = 10'h0;
       now_d = 16'h0;
       clear_d = 1'h0;

@@ -53,7 +53,7 @@ module pcie_write (
   localparam logic [51:0] c_page = 52'h1;
   localparam logic [31:0] c_three = 32'h40000000;
   logic [12:0] cap;
-  logic go;
+  logic shows;
   logic take;
   logic [12:0] limit;
   logic [12:0] offset;
@@ -111,10 +111,6 @@ module pcie_write (
   logic [3:0] first_be2_q;
   logic [31:0] held_d;
   logic [31:0] held_q;
-  logic [68:0] out_d;
-  logic [68:0] out_q;
-  logic full_d;
-  logic full_q;
 
   initial begin
     state_q = 3'h0;
@@ -139,8 +135,6 @@ module pcie_write (
     last_be2_q = 4'h0;
     first_be2_q = 4'h0;
     held_q = 32'h0;
-    out_q = 69'h0;
-    full_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
@@ -166,8 +160,6 @@ module pcie_write (
     last_be2_q <= last_be2_d;
     first_be2_q <= first_be2_d;
     held_q <= held_d;
-    out_q <= out_d;
-    full_q <= full_d;
   end
 
   pcie_write_rev rev (
@@ -198,12 +190,7 @@ module pcie_write (
     last_be2_d = last_be2_q;
     first_be2_d = first_be2_q;
     held_d = held_q;
-    out_d = out_q;
-    full_d = full_q;
-    go = m_ready | (~full_q);
-    m_beat = out_q;
     m_credits = credits_q;
-    m_valid = full_q;
     limit = c_128 << mps;
     offset = {1'h0, at_q[11:0]} & (limit - c_one);
     ahead = {1'h0, at_q[11:0]} + size_q;
@@ -258,14 +245,12 @@ module pcie_write (
       end
     end
     rev_i = pair;
-    take = (eats_q & go) & s_valid;
+    take = (eats_q & m_ready) & s_valid;
     o[63:0] = rev_o;
     o[66:64] = 3'h7;
     o[67] = 1'h0;
     o[68] = 1'h0;
-    if (go) begin
-      full_d = 1'h0;
-    end
+    shows = eats_q & s_valid;
     case (state_q)
       3'h0: begin
         if (s_valid) begin
@@ -289,27 +274,22 @@ module pcie_write (
         end
       end
       3'h3: begin
-        if (go & s_valid) begin
-          credits_d = ({1'h0, words_q} + 12'h3) >> 2;
-          out_d = o;
-          full_d = 1'h1;
+        shows = s_valid;
+        if (m_ready & s_valid) begin
           rest_d = words_q;
           state_d = 3'h4;
         end
       end
       3'h4: begin
         if (wide_q) begin
-          if (go) begin
-            out_d = o;
-            full_d = 1'h1;
+          shows = 1'h1;
+          if (m_ready) begin
             state_d = 3'h5;
           end
         end else begin
           o[63:0] = (rev_o & c_low) | (s_beat[63:0] << 32);
           o[67] = words_q == 11'h1;
           if (take) begin
-            out_d = o;
-            full_d = 1'h1;
             held_d = 32'(s_beat[63:0] >> 32);
             rest_d = rest_q - 11'h1;
             state_d = 3'h5;
@@ -331,8 +311,6 @@ module pcie_write (
           o[66:64] = 3'h3;
         end
         if (take) begin
-          out_d = o;
-          full_d = 1'h1;
           held_d = 32'(s_beat[63:0] >> 32);
           rest_d = rest_q - 11'h2;
           if (rest_q <= 11'h2) begin
@@ -346,9 +324,8 @@ module pcie_write (
         o[63:0] = {32'h0, held_q};
         o[66:64] = 3'h3;
         o[67] = 1'h1;
-        if (go) begin
-          out_d = o;
-          full_d = 1'h1;
+        shows = 1'h1;
+        if (m_ready) begin
           state_d = 3'h7;
         end
       end
@@ -358,6 +335,7 @@ module pcie_write (
         left_d = left2_q;
         size_d = size2_q;
         words_d = words2_q;
+        credits_d = ({1'h0, words2_q} + 12'h3) >> 2;
         first_be_d = first_be2_q;
         last_be_d = last_be2_q;
         state_d = 3'h3;
@@ -366,12 +344,13 @@ module pcie_write (
         end
       end
     endcase
+    m_beat = o;
+    m_valid = shows;
     s_ready = take;
     eats_d = (state_d == 3'h5) | ((state_d == 3'h4) & (~wide_q));
     if (reset) begin
       state_d = 3'h0;
       eats_d = 1'h0;
-      full_d = 1'h0;
     end
   end
 endmodule

@@ -14,36 +14,56 @@ module rate (
   logic [4:0] tokens_q;
   logic [15:0] clocks_d;
   logic [15:0] clocks_q;
+  logic earned_d;
+  logic earned_q;
+  logic taken_d;
+  logic taken_q;
+  logic free_d;
+  logic free_q;
 
   initial begin
     tokens_q = 5'h0;
     clocks_q = 16'h0;
+    earned_q = 1'h0;
+    taken_q = 1'h0;
+    free_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     tokens_q <= tokens_d;
     clocks_q <= clocks_d;
+    earned_q <= earned_d;
+    taken_q <= taken_d;
+    free_q <= free_d;
   end
 
   always_comb begin
     tokens_d = tokens_q;
     clocks_d = clocks_q;
-    earn = 1'h0;
+    earned_d = earned_q;
+    taken_d = taken_q;
+    free_d = free_q;
+    earned_d = 1'h0;
     clocks_d = clocks_q + 16'h1;
     if (clocks_q >= period) begin
       clocks_d = 16'h1;
-      earn = ~tokens_q[4];
+      earned_d = 1'h1;
     end
-    if (earn & (~take)) begin
+    taken_d = take;
+    free_d = period == 16'h0;
+    earn = earned_q & (~tokens_q[4]);
+    if (earn & (~taken_q)) begin
       tokens_d = tokens_q + 5'h1;
     end
-    if ((take & (~earn)) & (tokens_q != 5'h0)) begin
+    if ((taken_q & (~earn)) & (tokens_q != 5'h0)) begin
       tokens_d = tokens_q - 5'h1;
     end
-    allow = (tokens_q != 5'h0) | (period == 16'h0);
+    allow = free_q | ((tokens_q != 5'h0) & (~((tokens_q == 5'h1) & taken_q)));
     if (reset) begin
       tokens_d = 5'h10;
       clocks_d = 16'h1;
+      earned_d = 1'h0;
+      taken_d = 1'h0;
     end
   end
 endmodule

@@ -50,50 +50,50 @@ module registers (
     input  logic [63:0] back_rx,
     input  logic [63:0] back_tx
 );
-  localparam logic [15:0] a_abi = 16'hc;
-  localparam logic [15:0] a_back_hi = 16'h124;
-  localparam logic [15:0] a_back_lo = 16'h120;
-  localparam logic [15:0] a_back_rx = 16'h3c8;
-  localparam logic [15:0] a_back_tx = 16'h3cc;
-  localparam logic [15:0] a_back_vlan = 16'h128;
-  localparam logic [15:0] a_build = 16'h10;
-  localparam logic [15:0] a_bytes_hi = 16'h298;
-  localparam logic [15:0] a_bytes_lo = 16'h294;
-  localparam logic [15:0] a_commit_dest = 16'h238;
-  localparam logic [15:0] a_commit_endpoint = 16'h224;
-  localparam logic [15:0] a_commit_forward = 16'h220;
-  localparam logic [15:0] a_commit_neighbour = 16'h248;
-  localparam logic [15:0] a_dest_ip = 16'h230;
-  localparam logic [15:0] a_dest_port = 16'h234;
-  localparam logic [15:0] a_endpoint = 16'h20;
-  localparam logic [15:0] a_ethertype = 16'h108;
-  localparam logic [15:0] a_forward = 16'h1c;
-  localparam logic [15:0] a_front_hi = 16'h114;
-  localparam logic [15:0] a_front_lo = 16'h110;
-  localparam logic [15:0] a_front_rx = 16'h3c0;
-  localparam logic [15:0] a_front_tx = 16'h3c4;
-  localparam logic [15:0] a_front_vlan = 16'h118;
-  localparam logic [15:0] a_high = 16'h308;
-  localparam logic [15:0] a_key0 = 16'h208;
-  localparam logic [15:0] a_key1 = 16'h20c;
-  localparam logic [15:0] a_key2 = 16'h210;
-  localparam logic [15:0] a_key3 = 16'h214;
-  localparam logic [15:0] a_magic = 16'h8;
-  localparam logic [15:0] a_neighbour_hi = 16'h244;
-  localparam logic [15:0] a_neighbour_lo = 16'h240;
-  localparam logic [15:0] a_packets = 16'h290;
-  localparam logic [15:0] a_ports = 16'h18;
-  localparam logic [15:0] a_reforward = 16'h130;
-  localparam logic [15:0] a_seen = 16'h29c;
-  localparam logic [15:0] a_select = 16'h288;
-  localparam logic [15:0] a_value = 16'h218;
-  localparam logic [15:0] a_width = 16'h14;
-  localparam logic [15:0] b_card = 16'h0;
-  localparam logic [15:0] b_counters = 16'h300;
-  localparam logic [15:0] b_entries = 16'h280;
-  localparam logic [15:0] b_port = 16'h100;
-  localparam logic [15:0] b_tables = 16'h200;
-  localparam logic [15:0] c_none = 16'hffff;
+  localparam logic [31:0] a_abi = 32'h10008;
+  localparam logic [31:0] a_back_hi = 32'h100200;
+  localparam logic [31:0] a_back_lo = 32'h100100;
+  localparam logic [31:0] a_back_rx = 32'h80000004;
+  localparam logic [31:0] a_back_tx = 32'h80000008;
+  localparam logic [31:0] a_back_vlan = 32'h100400;
+  localparam logic [31:0] a_build = 32'h10010;
+  localparam logic [31:0] a_bytes_hi = 32'h4000040;
+  localparam logic [31:0] a_bytes_lo = 32'h4000020;
+  localparam logic [31:0] a_commit_dest = 32'h1004000;
+  localparam logic [31:0] a_commit_endpoint = 32'h1000200;
+  localparam logic [31:0] a_commit_forward = 32'h1000100;
+  localparam logic [31:0] a_commit_neighbour = 32'h2000004;
+  localparam logic [31:0] a_dest_ip = 32'h1001000;
+  localparam logic [31:0] a_dest_port = 32'h1002000;
+  localparam logic [31:0] a_endpoint = 32'h10100;
+  localparam logic [31:0] a_ethertype = 32'h100004;
+  localparam logic [31:0] a_forward = 32'h10080;
+  localparam logic [31:0] a_front_hi = 32'h100020;
+  localparam logic [31:0] a_front_lo = 32'h100010;
+  localparam logic [31:0] a_front_rx = 32'h80000001;
+  localparam logic [31:0] a_front_tx = 32'h80000002;
+  localparam logic [31:0] a_front_vlan = 32'h100040;
+  localparam logic [31:0] a_high = 32'h10000004;
+  localparam logic [31:0] a_key0 = 32'h1000004;
+  localparam logic [31:0] a_key1 = 32'h1000008;
+  localparam logic [31:0] a_key2 = 32'h1000010;
+  localparam logic [31:0] a_key3 = 32'h1000020;
+  localparam logic [31:0] a_magic = 32'h10004;
+  localparam logic [31:0] a_neighbour_hi = 32'h2000002;
+  localparam logic [31:0] a_neighbour_lo = 32'h2000001;
+  localparam logic [31:0] a_packets = 32'h4000010;
+  localparam logic [31:0] a_ports = 32'h10040;
+  localparam logic [31:0] a_reforward = 32'h101000;
+  localparam logic [31:0] a_seen = 32'h4000080;
+  localparam logic [31:0] a_select = 32'h4000004;
+  localparam logic [31:0] a_value = 32'h1000040;
+  localparam logic [31:0] a_width = 32'h10020;
+  localparam logic [31:0] b_card = 32'h10001;
+  localparam logic [31:0] b_counters = 32'h10000001;
+  localparam logic [31:0] b_entries = 32'h4000001;
+  localparam logic [31:0] b_port = 32'h100001;
+  localparam logic [31:0] b_tables = 32'h1000001;
+  localparam logic [15:0] c_one = 16'h1;
   localparam logic [31:0] h_card = 32'h10001;
   localparam logic [31:0] h_counters = 32'h40001;
   localparam logic [31:0] h_entries = 32'h50001;
@@ -103,18 +103,18 @@ module registers (
   localparam logic [31:0] m_dest = 32'hfffff;
   localparam logic [31:0] m_mac = 32'h8000ffff;
   localparam logic [31:0] m_vlan = 32'h80000fff;
-  localparam logic [15:0] n_card = 16'h4;
-  localparam logic [15:0] n_counters = 16'h304;
-  localparam logic [15:0] n_entries = 16'h284;
-  localparam logic [15:0] n_port = 16'h104;
-  localparam logic [15:0] n_tables = 16'h204;
+  localparam logic [31:0] n_card = 32'h10002;
+  localparam logic [31:0] n_counters = 32'h10000002;
+  localparam logic [31:0] n_entries = 32'h4000002;
+  localparam logic [31:0] n_port = 32'h100002;
+  localparam logic [31:0] n_tables = 32'h1000002;
   localparam logic [31:0] nv_card = 32'h100;
   localparam logic [31:0] nv_counters = 32'h400;
   localparam logic [31:0] nv_entries = 32'h300;
   localparam logic [31:0] nv_port = 32'h200;
   localparam logic [31:0] nv_tables = 32'h280;
-  localparam logic [9:0] p_back = 10'he;
-  localparam logic [9:0] p_front = 10'hd;
+  localparam logic [31:0] p_back = 32'h40000000;
+  localparam logic [31:0] p_front = 32'h20000000;
   localparam logic [31:0] v_abi = 32'h3;
   localparam logic [31:0] v_endpoint = 32'h9;
   localparam logic [15:0] v_ethertype = 16'h7;
@@ -123,6 +123,8 @@ module registers (
   localparam logic [31:0] v_ports = 32'h2;
   localparam logic [15:0] v_reforward = 16'h9c;
   localparam logic [31:0] v_width = 32'h40;
+  logic [15:0] rows;
+  logic [15:0] places;
   logic wants_read;
   logic wants_write;
   logic is_front;
@@ -187,8 +189,10 @@ module registers (
   logic [31:0] rdata_reg_q;
   logic ack_reg_d;
   logic ack_reg_q;
-  logic [15:0] at_d;
-  logic [15:0] at_q;
+  logic [31:0] at_d;
+  logic [31:0] at_q;
+  logic [3:0] number_d;
+  logic [3:0] number_q;
   logic [31:0] word_d;
   logic [31:0] word_q;
   logic reads_d;
@@ -242,7 +246,8 @@ module registers (
     reforward_reg_q = 16'h0;
     rdata_reg_q = 32'h0;
     ack_reg_q = 1'h0;
-    at_q = 16'h0;
+    at_q = 32'h0;
+    number_q = 4'h0;
     word_q = 32'h0;
     reads_q = 1'h0;
     writes_q = 1'h0;
@@ -286,6 +291,7 @@ module registers (
     rdata_reg_q <= rdata_reg_d;
     ack_reg_q <= ack_reg_d;
     at_q <= at_d;
+    number_q <= number_d;
     word_q <= word_d;
     reads_q <= reads_d;
     writes_q <= writes_d;
@@ -337,13 +343,17 @@ module registers (
     front_come_d = front_come_q;
     back_come_d = back_come_q;
     at_d = at_q;
+    number_d = number_q;
     word_d = word_q;
     reads_d = reads_q;
     writes_d = writes_q;
     ack_reg_d = ack_reg_q;
-    at_d = address;
+    number_d = address[5:2];
+    rows = c_one << address[9:6];
+    places = c_one << number_d;
+    at_d = ({16'h0, rows} << 16) | {16'h0, places};
     if ((|address[15:10]) | (|address[1:0])) begin
-      at_d = c_none;
+      at_d = 32'h0;
     end
     word_d = wdata;
     reads_d = read & (~ack_reg_q);
@@ -351,152 +361,159 @@ module registers (
     looks_d = reads_q & (~ack_reg_q);
     wants_read = looks_q & (~ack_reg_q);
     wants_write = (((writes_q & (~ack_reg_q)) & (~pending_forward_q)) & (~pending_endpoint_q)) & (~pending_select_q);
-    is_front = at_q[15:6] == p_front;
-    is_back = at_q[15:6] == p_back;
-    outcome_code = at_q[5:2];
+    is_front = |(at_q & p_front);
+    is_back = |(at_q & p_back);
+    outcome_code = number_q;
     front_read = (wants_read & is_front) & (~front_come_q);
     back_read = (wants_read & is_back) & (~back_come_q);
     front_come_d = front_ack;
     back_come_d = back_ack;
     wide = 64'h0;
-    counts = 1'h1;
+    counts = is_front | is_back;
     if (is_front) begin
       wide = front_value;
-    end else if (is_back) begin
-      wide = back_value;
-    end else if (at_q == a_front_rx) begin
-      wide = front_rx;
-    end else if (at_q == a_front_tx) begin
-      wide = front_tx;
-    end else if (at_q == a_back_rx) begin
-      wide = back_rx;
-    end else if (at_q == a_back_tx) begin
-      wide = back_tx;
-    end else begin
-      counts = 1'h0;
+    end
+    if (is_back) begin
+      wide = wide | back_value;
+    end
+    if ((at_q & a_front_rx) == a_front_rx) begin
+      wide = wide | front_rx;
+      counts = 1'h1;
+    end
+    if ((at_q & a_front_tx) == a_front_tx) begin
+      wide = wide | front_tx;
+      counts = 1'h1;
+    end
+    if ((at_q & a_back_rx) == a_back_rx) begin
+      wide = wide | back_rx;
+      counts = 1'h1;
+    end
+    if ((at_q & a_back_tx) == a_back_tx) begin
+      wide = wide | back_tx;
+      counts = 1'h1;
     end
     wide_reg_d = wide;
     counts_reg_d = counts;
     r0 = 32'h0;
-    if (at_q == b_card) begin
-      r0 = h_card;
+    if ((at_q & b_card) == b_card) begin
+      r0 = r0 | h_card;
     end
-    if (at_q == n_card) begin
-      r0 = nv_card;
+    if ((at_q & n_card) == n_card) begin
+      r0 = r0 | nv_card;
     end
-    if (at_q == a_magic) begin
-      r0 = v_magic;
+    if ((at_q & a_magic) == a_magic) begin
+      r0 = r0 | v_magic;
     end
-    if (at_q == a_abi) begin
-      r0 = v_abi;
+    if ((at_q & a_abi) == a_abi) begin
+      r0 = r0 | v_abi;
     end
-    if (at_q == a_build) begin
-      r0 = build;
+    if ((at_q & a_build) == a_build) begin
+      r0 = r0 | build;
     end
-    if (at_q == a_width) begin
-      r0 = v_width;
+    if ((at_q & a_width) == a_width) begin
+      r0 = r0 | v_width;
     end
-    if (at_q == a_ports) begin
-      r0 = v_ports;
+    if ((at_q & a_ports) == a_ports) begin
+      r0 = r0 | v_ports;
     end
-    if (at_q == a_forward) begin
-      r0 = v_forward;
+    if ((at_q & a_forward) == a_forward) begin
+      r0 = r0 | v_forward;
     end
-    if (at_q == a_endpoint) begin
-      r0 = v_endpoint;
+    if ((at_q & a_endpoint) == a_endpoint) begin
+      r0 = r0 | v_endpoint;
     end
     r1 = 32'h0;
-    if (at_q == b_port) begin
-      r1 = h_port;
+    if ((at_q & b_port) == b_port) begin
+      r1 = r1 | h_port;
     end
-    if (at_q == n_port) begin
-      r1 = nv_port;
+    if ((at_q & n_port) == n_port) begin
+      r1 = r1 | nv_port;
     end
-    if (at_q == a_ethertype) begin
-      r1 = {16'h0, ethertype_reg_q};
+    if ((at_q & a_ethertype) == a_ethertype) begin
+      r1 = r1 | {16'h0, ethertype_reg_q};
     end
-    if (at_q == a_front_lo) begin
-      r1 = front_lo_q;
+    if ((at_q & a_front_lo) == a_front_lo) begin
+      r1 = r1 | front_lo_q;
     end
-    if (at_q == a_front_hi) begin
-      r1 = front_hi_q;
+    if ((at_q & a_front_hi) == a_front_hi) begin
+      r1 = r1 | front_hi_q;
     end
-    if (at_q == a_front_vlan) begin
-      r1 = front_vid_q;
+    if ((at_q & a_front_vlan) == a_front_vlan) begin
+      r1 = r1 | front_vid_q;
     end
-    if (at_q == a_back_lo) begin
-      r1 = back_lo_q;
+    if ((at_q & a_back_lo) == a_back_lo) begin
+      r1 = r1 | back_lo_q;
     end
-    if (at_q == a_back_hi) begin
-      r1 = back_hi_q;
+    if ((at_q & a_back_hi) == a_back_hi) begin
+      r1 = r1 | back_hi_q;
     end
-    if (at_q == a_back_vlan) begin
-      r1 = back_vid_q;
+    if ((at_q & a_back_vlan) == a_back_vlan) begin
+      r1 = r1 | back_vid_q;
     end
-    if (at_q == b_tables) begin
-      r1 = h_tables;
+    if ((at_q & b_tables) == b_tables) begin
+      r1 = r1 | h_tables;
     end
     r2 = 32'h0;
-    if (at_q == n_tables) begin
-      r2 = nv_tables;
+    if ((at_q & n_tables) == n_tables) begin
+      r2 = r2 | nv_tables;
     end
-    if (at_q == a_key0) begin
-      r2 = key0_q;
+    if ((at_q & a_key0) == a_key0) begin
+      r2 = r2 | key0_q;
     end
-    if (at_q == a_key1) begin
-      r2 = key1_q;
+    if ((at_q & a_key1) == a_key1) begin
+      r2 = r2 | key1_q;
     end
-    if (at_q == a_key2) begin
-      r2 = key2_q;
+    if ((at_q & a_key2) == a_key2) begin
+      r2 = r2 | key2_q;
     end
-    if (at_q == a_key3) begin
-      r2 = key3_q;
+    if ((at_q & a_key3) == a_key3) begin
+      r2 = r2 | key3_q;
     end
-    if (at_q == a_value) begin
-      r2 = value_reg_q;
+    if ((at_q & a_value) == a_value) begin
+      r2 = r2 | value_reg_q;
     end
-    if (at_q == a_dest_ip) begin
-      r2 = dest_ip_q;
+    if ((at_q & a_dest_ip) == a_dest_ip) begin
+      r2 = r2 | dest_ip_q;
     end
-    if (at_q == a_dest_port) begin
-      r2 = dest_port_q;
+    if ((at_q & a_dest_port) == a_dest_port) begin
+      r2 = r2 | dest_port_q;
     end
-    if (at_q == a_neighbour_lo) begin
-      r2 = neighbour_lo_q;
+    if ((at_q & a_neighbour_lo) == a_neighbour_lo) begin
+      r2 = r2 | neighbour_lo_q;
     end
-    if (at_q == a_neighbour_hi) begin
-      r2 = neighbour_hi_q;
+    if ((at_q & a_neighbour_hi) == a_neighbour_hi) begin
+      r2 = r2 | neighbour_hi_q;
     end
     r3 = 32'h0;
-    if (at_q == b_entries) begin
-      r3 = h_entries;
+    if ((at_q & b_entries) == b_entries) begin
+      r3 = r3 | h_entries;
     end
-    if (at_q == n_entries) begin
-      r3 = nv_entries;
+    if ((at_q & n_entries) == n_entries) begin
+      r3 = r3 | nv_entries;
     end
-    if (at_q == b_counters) begin
-      r3 = h_counters;
+    if ((at_q & b_counters) == b_counters) begin
+      r3 = r3 | h_counters;
     end
-    if (at_q == n_counters) begin
-      r3 = nv_counters;
+    if ((at_q & n_counters) == n_counters) begin
+      r3 = r3 | nv_counters;
     end
-    if (at_q == a_high) begin
-      r3 = high_q;
+    if ((at_q & a_high) == a_high) begin
+      r3 = r3 | high_q;
     end
-    if (at_q == a_reforward) begin
-      r3 = {16'h0, reforward_reg_q};
+    if ((at_q & a_reforward) == a_reforward) begin
+      r3 = r3 | {16'h0, reforward_reg_q};
     end
-    if (at_q == a_packets) begin
-      r3 = {1'h0, selected[30:0]};
+    if ((at_q & a_packets) == a_packets) begin
+      r3 = r3 | {1'h0, selected[30:0]};
     end
-    if (at_q == a_bytes_lo) begin
-      r3 = selected[62:31];
+    if ((at_q & a_bytes_lo) == a_bytes_lo) begin
+      r3 = r3 | selected[62:31];
     end
-    if (at_q == a_bytes_hi) begin
-      r3 = {24'h0, selected[70:63]};
+    if ((at_q & a_bytes_hi) == a_bytes_hi) begin
+      r3 = r3 | {24'h0, selected[70:63]};
     end
-    if (at_q == a_seen) begin
-      r3 = {31'h0, selected[71]};
+    if ((at_q & a_seen) == a_seen) begin
+      r3 = r3 | {31'h0, selected[71]};
     end
     other0_d = r0;
     other1_d = r1;
@@ -515,77 +532,77 @@ module registers (
     strobe_select_d = 1'h0;
     if (wants_write) begin
       ack_reg_d = 1'h1;
-      if (at_q == a_ethertype) begin
+      if ((at_q & a_ethertype) == a_ethertype) begin
         ethertype_reg_d = word_q[15:0];
       end
-      if (at_q == a_front_lo) begin
+      if ((at_q & a_front_lo) == a_front_lo) begin
         front_lo_d = word_q;
       end
-      if (at_q == a_front_hi) begin
+      if ((at_q & a_front_hi) == a_front_hi) begin
         front_hi_d = word_q & m_mac;
       end
-      if (at_q == a_front_vlan) begin
+      if ((at_q & a_front_vlan) == a_front_vlan) begin
         front_vid_d = word_q & m_vlan;
       end
-      if (at_q == a_back_lo) begin
+      if ((at_q & a_back_lo) == a_back_lo) begin
         back_lo_d = word_q;
       end
-      if (at_q == a_back_hi) begin
+      if ((at_q & a_back_hi) == a_back_hi) begin
         back_hi_d = word_q & m_mac;
       end
-      if (at_q == a_back_vlan) begin
+      if ((at_q & a_back_vlan) == a_back_vlan) begin
         back_vid_d = word_q & m_vlan;
       end
-      if (at_q == a_key0) begin
+      if ((at_q & a_key0) == a_key0) begin
         key0_d = word_q;
       end
-      if (at_q == a_key1) begin
+      if ((at_q & a_key1) == a_key1) begin
         key1_d = word_q;
       end
-      if (at_q == a_key2) begin
+      if ((at_q & a_key2) == a_key2) begin
         key2_d = word_q;
       end
-      if (at_q == a_key3) begin
+      if ((at_q & a_key3) == a_key3) begin
         key3_d = word_q & m_bit;
       end
-      if (at_q == a_value) begin
+      if ((at_q & a_value) == a_value) begin
         value_reg_d = word_q;
       end
-      if (at_q == a_dest_ip) begin
+      if ((at_q & a_dest_ip) == a_dest_ip) begin
         dest_ip_d = word_q;
       end
-      if (at_q == a_dest_port) begin
+      if ((at_q & a_dest_port) == a_dest_port) begin
         dest_port_d = word_q & m_dest;
       end
-      if (at_q == a_neighbour_lo) begin
+      if ((at_q & a_neighbour_lo) == a_neighbour_lo) begin
         neighbour_lo_d = word_q;
       end
-      if (at_q == a_neighbour_hi) begin
+      if ((at_q & a_neighbour_hi) == a_neighbour_hi) begin
         neighbour_hi_d = word_q & m_mac;
       end
-      if (at_q == a_commit_dest) begin
+      if ((at_q & a_commit_dest) == a_commit_dest) begin
         commit_d = word_q;
         strobe_dest_d = 1'h1;
       end
-      if (at_q == a_commit_neighbour) begin
+      if ((at_q & a_commit_neighbour) == a_commit_neighbour) begin
         commit_d = word_q;
         strobe_neighbour_d = 1'h1;
       end
-      if (at_q == a_reforward) begin
+      if ((at_q & a_reforward) == a_reforward) begin
         reforward_reg_d = word_q[15:0];
       end
-      if (at_q == a_select) begin
+      if ((at_q & a_select) == a_select) begin
         commit_d = word_q;
         strobe_select_d = 1'h1;
         pending_select_d = 1'h1;
         ack_reg_d = 1'h0;
       end
-      if (at_q == a_commit_forward) begin
+      if ((at_q & a_commit_forward) == a_commit_forward) begin
         commit_d = word_q;
         pending_forward_d = 1'h1;
         ack_reg_d = 1'h0;
       end
-      if (at_q == a_commit_endpoint) begin
+      if ((at_q & a_commit_endpoint) == a_commit_endpoint) begin
         commit_d = word_q;
         pending_endpoint_d = 1'h1;
         ack_reg_d = 1'h0;

@@ -30,7 +30,7 @@ module routes (
 );
   localparam logic [4:0] c_back = 5'h1f;
   localparam logic [10:0] c_half = 11'h200;
-  localparam logic [4:0] c_most = 5'he;
+  localparam logic [4:0] c_most = 5'hd;
   localparam logic [10:0] c_part = 11'h0;
   logic [4:0] step;
   logic [10:0] more;
@@ -144,7 +144,7 @@ module routes (
     if (promised_q ^ read) begin
       count_d = count_q + step;
     end
-    full_d = (owed_d >= c_half) | (count_d >= c_most);
+    full_d = (owed_d >= c_half) | (count_q >= c_most);
     room = ~full_q;
     if (starts ^ read) begin
       begun_d = begun_q + step;

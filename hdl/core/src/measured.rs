@@ -120,7 +120,7 @@ impl Logic for Front {
         self.verdicts.write.next = self.classify.front_write.val();
         self.verdicts.read.next = self.dispatch.take_last.val();
         self.details.data_in.next = self.classify.detail.val();
-        self.details.write.next = self.classify.front_write.val();
+        self.details.write.next = self.classify.front_detail_write.val();
         self.details.read.next = self.dispatch.detail_read.val();
         self.dispatch.detail.next = self.details.data_out.val();
         self.dispatch.back.next = false;

@@ -34,7 +34,7 @@ impl Rig {
     fn write(&mut self, register: u32, value: u32) {
         self.block.set_select(1);
         self.block.set_write(1);
-        self.block.set_address((register & 0x3f) as u8);
+        self.block.set_place(1 << (register >> 2 & 15));
         self.block.set_wdata(value);
         self.cycle();
         self.cycle(); // the value holds
@@ -42,7 +42,7 @@ impl Rig {
 
     fn read(&mut self, register: u32) -> u32 {
         self.block.set_select(1);
-        self.block.set_address((register & 0x3f) as u8);
+        self.block.set_place(1 << (register >> 2 & 15));
         self.cycle();
         self.block.low();
         let value = self.block.rdata();

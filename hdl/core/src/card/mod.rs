@@ -27,6 +27,7 @@ pub const WIDTH: usize = 64;
 pub type Data = Bits<64>;
 pub type Keep = Bits<8>;
 pub type SendUsed = Bits<10>;
+pub type Verdicts = SmallFifo<Verdict, 4, 5>;
 pub type Details = SmallFifo<Detail, 4, 5>;
 pub type ForwardBuffer = Through<Beat, 10, 11>;
 pub type Routes = crate::route::Routes<4, 5, 0>;

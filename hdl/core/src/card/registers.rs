@@ -3,6 +3,15 @@ use ipos_abi::regs::{self, card, counters, entries, port, queues, tables};
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
+/// The bit of an address's row of 16 registers, and the one of its place in the row.
+const fn row(address: u32) -> u64 {
+    1 << (16 + (address >> 6))
+}
+
+const fn hot(address: u32) -> u64 {
+    row(address) | 1 << (address >> 2 & 15)
+}
+
 block! {
     /// `read` or `write` stays until `ack`, a strobe of one cycle. Unknown addresses read as zero and ignore writes.
     pub struct Registers[const W: usize][W] {
@@ -83,8 +92,9 @@ block! {
         reforward_reg: DFF<Bits<16>>,
         rdata_reg: DFF<Bits<32>>,
         ack_reg: DFF<Bit>,
-        // the access, a cycle later
-        at: DFF<Bits<16>>,
+        // the access, a cycle later: the address as [`hot`], zero if it is none of these
+        at: DFF<Bits<32>>,
+        number: DFF<Bits<4>>,
         word: DFF<Bits<32>>,
         reads: DFF<Bit>,
         writes: DFF<Bit>,
@@ -98,6 +108,8 @@ block! {
         counts_reg: DFF<Bit>,
         front_come: DFF<Bit>,
         back_come: DFF<Bit>,
+        rows: Signal<Local, Bits<16>>,
+        places: Signal<Local, Bits<16>>,
         wants_read: Signal<Local, Bit>,
         wants_write: Signal<Local, Bit>,
         is_front: Signal<Local, Bit>,
@@ -125,63 +137,63 @@ block! {
         h_tables: Constant<Bits<32>> = tables::HEADER as u64,
         h_entries: Constant<Bits<32>> = entries::HEADER as u64,
         h_counters: Constant<Bits<32>> = counters::HEADER as u64,
-        c_none: Constant<Bits<16>> = 0xffffu64,
-        b_card: Constant<Bits<16>> = card::BASE as u64,
-        b_port: Constant<Bits<16>> = port::BASE as u64,
-        b_tables: Constant<Bits<16>> = tables::BASE as u64,
-        b_entries: Constant<Bits<16>> = entries::BASE as u64,
-        b_counters: Constant<Bits<16>> = counters::BASE as u64,
-        n_card: Constant<Bits<16>> = (card::BASE + 4) as u64,
-        n_port: Constant<Bits<16>> = (port::BASE + 4) as u64,
-        n_tables: Constant<Bits<16>> = (tables::BASE + 4) as u64,
-        n_entries: Constant<Bits<16>> = (entries::BASE + 4) as u64,
-        n_counters: Constant<Bits<16>> = (counters::BASE + 4) as u64,
+        c_one: Constant<Bits<16>> = 1u64,
+        b_card: Constant<Bits<32>> = hot(card::BASE),
+        b_port: Constant<Bits<32>> = hot(port::BASE),
+        b_tables: Constant<Bits<32>> = hot(tables::BASE),
+        b_entries: Constant<Bits<32>> = hot(entries::BASE),
+        b_counters: Constant<Bits<32>> = hot(counters::BASE),
+        n_card: Constant<Bits<32>> = hot(card::BASE + 4),
+        n_port: Constant<Bits<32>> = hot(port::BASE + 4),
+        n_tables: Constant<Bits<32>> = hot(tables::BASE + 4),
+        n_entries: Constant<Bits<32>> = hot(entries::BASE + 4),
+        n_counters: Constant<Bits<32>> = hot(counters::BASE + 4),
         nv_card: Constant<Bits<32>> = port::BASE as u64,
         nv_port: Constant<Bits<32>> = tables::BASE as u64,
         nv_tables: Constant<Bits<32>> = entries::BASE as u64,
         nv_entries: Constant<Bits<32>> = counters::BASE as u64,
         nv_counters: Constant<Bits<32>> = queues::BASE as u64, // the next blocks are answered by others
-        a_magic: Constant<Bits<16>> = card::MAGIC as u64,
-        a_abi: Constant<Bits<16>> = card::ABI as u64,
-        a_build: Constant<Bits<16>> = card::BUILD as u64,
-        a_width: Constant<Bits<16>> = card::WIDTH as u64,
-        a_ports: Constant<Bits<16>> = card::PORTS as u64,
-        a_forward: Constant<Bits<16>> = card::FORWARD_SLOTS as u64,
-        a_endpoint: Constant<Bits<16>> = card::ENDPOINT_SLOTS as u64,
-        a_ethertype: Constant<Bits<16>> = port::ETHERTYPE as u64,
-        a_front_lo: Constant<Bits<16>> = port::FRONT_MAC_LO as u64,
-        a_front_hi: Constant<Bits<16>> = port::FRONT_MAC_HI as u64,
-        a_front_vlan: Constant<Bits<16>> = port::FRONT_VLAN as u64,
-        a_back_lo: Constant<Bits<16>> = port::BACK_MAC_LO as u64,
-        a_back_hi: Constant<Bits<16>> = port::BACK_MAC_HI as u64,
-        a_back_vlan: Constant<Bits<16>> = port::BACK_VLAN as u64,
-        a_key0: Constant<Bits<16>> = tables::KEY0 as u64,
-        a_key1: Constant<Bits<16>> = tables::KEY1 as u64,
-        a_key2: Constant<Bits<16>> = tables::KEY2 as u64,
-        a_key3: Constant<Bits<16>> = tables::KEY3 as u64,
-        a_value: Constant<Bits<16>> = tables::VALUE as u64,
-        a_commit_forward: Constant<Bits<16>> = tables::COMMIT_FORWARD as u64,
-        a_commit_endpoint: Constant<Bits<16>> = tables::COMMIT_ENDPOINT as u64,
-        a_dest_ip: Constant<Bits<16>> = tables::DEST_IP as u64,
-        a_dest_port: Constant<Bits<16>> = tables::DEST_PORT as u64,
-        a_commit_dest: Constant<Bits<16>> = tables::COMMIT_DEST as u64,
-        a_neighbour_lo: Constant<Bits<16>> = tables::NEIGHBOUR_LO as u64,
-        a_neighbour_hi: Constant<Bits<16>> = tables::NEIGHBOUR_HI as u64,
-        a_commit_neighbour: Constant<Bits<16>> = tables::COMMIT_NEIGHBOUR as u64,
-        a_high: Constant<Bits<16>> = counters::HIGH as u64,
-        p_front: Constant<Bits<10>> = (counters::FRONT_OUTCOME >> 6) as u64,
-        p_back: Constant<Bits<10>> = (counters::BACK_OUTCOME >> 6) as u64,
+        a_magic: Constant<Bits<32>> = hot(card::MAGIC),
+        a_abi: Constant<Bits<32>> = hot(card::ABI),
+        a_build: Constant<Bits<32>> = hot(card::BUILD),
+        a_width: Constant<Bits<32>> = hot(card::WIDTH),
+        a_ports: Constant<Bits<32>> = hot(card::PORTS),
+        a_forward: Constant<Bits<32>> = hot(card::FORWARD_SLOTS),
+        a_endpoint: Constant<Bits<32>> = hot(card::ENDPOINT_SLOTS),
+        a_ethertype: Constant<Bits<32>> = hot(port::ETHERTYPE),
+        a_front_lo: Constant<Bits<32>> = hot(port::FRONT_MAC_LO),
+        a_front_hi: Constant<Bits<32>> = hot(port::FRONT_MAC_HI),
+        a_front_vlan: Constant<Bits<32>> = hot(port::FRONT_VLAN),
+        a_back_lo: Constant<Bits<32>> = hot(port::BACK_MAC_LO),
+        a_back_hi: Constant<Bits<32>> = hot(port::BACK_MAC_HI),
+        a_back_vlan: Constant<Bits<32>> = hot(port::BACK_VLAN),
+        a_key0: Constant<Bits<32>> = hot(tables::KEY0),
+        a_key1: Constant<Bits<32>> = hot(tables::KEY1),
+        a_key2: Constant<Bits<32>> = hot(tables::KEY2),
+        a_key3: Constant<Bits<32>> = hot(tables::KEY3),
+        a_value: Constant<Bits<32>> = hot(tables::VALUE),
+        a_commit_forward: Constant<Bits<32>> = hot(tables::COMMIT_FORWARD),
+        a_commit_endpoint: Constant<Bits<32>> = hot(tables::COMMIT_ENDPOINT),
+        a_dest_ip: Constant<Bits<32>> = hot(tables::DEST_IP),
+        a_dest_port: Constant<Bits<32>> = hot(tables::DEST_PORT),
+        a_commit_dest: Constant<Bits<32>> = hot(tables::COMMIT_DEST),
+        a_neighbour_lo: Constant<Bits<32>> = hot(tables::NEIGHBOUR_LO),
+        a_neighbour_hi: Constant<Bits<32>> = hot(tables::NEIGHBOUR_HI),
+        a_commit_neighbour: Constant<Bits<32>> = hot(tables::COMMIT_NEIGHBOUR),
+        a_high: Constant<Bits<32>> = hot(counters::HIGH),
+        p_front: Constant<Bits<32>> = row(counters::FRONT_OUTCOME),
+        p_back: Constant<Bits<32>> = row(counters::BACK_OUTCOME),
         v_reforward: Constant<Bits<16>> = 156u64,
-        a_reforward: Constant<Bits<16>> = port::REFORWARD as u64,
-        a_select: Constant<Bits<16>> = entries::SELECT as u64,
-        a_packets: Constant<Bits<16>> = entries::PACKETS as u64,
-        a_bytes_lo: Constant<Bits<16>> = entries::BYTES_LO as u64,
-        a_bytes_hi: Constant<Bits<16>> = entries::BYTES_HI as u64,
-        a_seen: Constant<Bits<16>> = entries::SEEN as u64,
-        a_front_rx: Constant<Bits<16>> = counters::FRONT_RX as u64,
-        a_front_tx: Constant<Bits<16>> = counters::FRONT_TX as u64,
-        a_back_rx: Constant<Bits<16>> = counters::BACK_RX as u64,
-        a_back_tx: Constant<Bits<16>> = counters::BACK_TX as u64,
+        a_reforward: Constant<Bits<32>> = hot(port::REFORWARD),
+        a_select: Constant<Bits<32>> = hot(entries::SELECT),
+        a_packets: Constant<Bits<32>> = hot(entries::PACKETS),
+        a_bytes_lo: Constant<Bits<32>> = hot(entries::BYTES_LO),
+        a_bytes_hi: Constant<Bits<32>> = hot(entries::BYTES_HI),
+        a_seen: Constant<Bits<32>> = hot(entries::SEEN),
+        a_front_rx: Constant<Bits<32>> = hot(counters::FRONT_RX),
+        a_front_tx: Constant<Bits<32>> = hot(counters::FRONT_TX),
+        a_back_rx: Constant<Bits<32>> = hot(counters::BACK_RX),
+        a_back_tx: Constant<Bits<32>> = hot(counters::BACK_TX),
     }
 }
 
@@ -227,15 +239,19 @@ impl<const W: usize> Logic for Registers<W> {
             front_come,
             back_come,
             at,
+            number,
             word,
             reads,
             writes,
             ack_reg
         );
         // what lies beyond the blocks here, or is misaligned, is none of them
-        self.at.d.next = self.address.val();
+        self.number.d.next = self.address.val().get_bits::<4>(2);
+        self.rows.next = self.c_one.val() << self.address.val().get_bits::<4>(6);
+        self.places.next = self.c_one.val() << self.number.d.val();
+        self.at.d.next = (bit_cast::<32, 16>(self.rows.val()) << 16) | bit_cast::<32, 16>(self.places.val());
         if self.address.val().get_bits::<6>(10).any() | self.address.val().get_bits::<2>(0).any() {
-            self.at.d.next = self.c_none.val();
+            self.at.d.next = 0.into();
         }
         self.word.d.next = self.wdata.val();
         // an access ends with its answer
@@ -250,153 +266,160 @@ impl<const W: usize> Logic for Registers<W> {
             & !self.pending_select.q.val();
 
         // 64-bit counters: the low word is read, the high word latched
-        self.is_front.next = self.at.q.val().get_bits::<10>(6) == self.p_front.val();
-        self.is_back.next = self.at.q.val().get_bits::<10>(6) == self.p_back.val();
-        self.outcome_code.next = self.at.q.val().get_bits::<4>(2);
+        self.is_front.next = (self.at.q.val() & self.p_front.val()).any();
+        self.is_back.next = (self.at.q.val() & self.p_back.val()).any();
+        self.outcome_code.next = self.number.q.val();
         self.front_read.next = self.wants_read.val() & self.is_front.val() & !self.front_come.q.val();
         self.back_read.next = self.wants_read.val() & self.is_back.val() & !self.back_come.q.val();
         self.front_come.d.next = self.front_ack.val();
         self.back_come.d.next = self.back_ack.val();
+        // one at most is meant: or, no choice
         self.wide.next = 0.into();
-        self.counts.next = true;
+        self.counts.next = self.is_front.val() | self.is_back.val();
         if self.is_front.val() {
             self.wide.next = self.front_value.val();
-        } else if self.is_back.val() {
-            self.wide.next = self.back_value.val();
-        } else if self.at.q.val() == self.a_front_rx.val() {
-            self.wide.next = self.front_rx.val();
-        } else if self.at.q.val() == self.a_front_tx.val() {
-            self.wide.next = self.front_tx.val();
-        } else if self.at.q.val() == self.a_back_rx.val() {
-            self.wide.next = self.back_rx.val();
-        } else if self.at.q.val() == self.a_back_tx.val() {
-            self.wide.next = self.back_tx.val();
-        } else {
-            self.counts.next = false;
         }
-
+        if self.is_back.val() {
+            self.wide.next = self.wide.val() | self.back_value.val();
+        }
+        if (self.at.q.val() & self.a_front_rx.val()) == self.a_front_rx.val() {
+            self.wide.next = self.wide.val() | self.front_rx.val();
+            self.counts.next = true;
+        }
+        if (self.at.q.val() & self.a_front_tx.val()) == self.a_front_tx.val() {
+            self.wide.next = self.wide.val() | self.front_tx.val();
+            self.counts.next = true;
+        }
+        if (self.at.q.val() & self.a_back_rx.val()) == self.a_back_rx.val() {
+            self.wide.next = self.wide.val() | self.back_rx.val();
+            self.counts.next = true;
+        }
+        if (self.at.q.val() & self.a_back_tx.val()) == self.a_back_tx.val() {
+            self.wide.next = self.wide.val() | self.back_tx.val();
+            self.counts.next = true;
+        }
         self.wide_reg.d.next = self.wide.val();
         self.counts_reg.d.next = self.counts.val();
         self.r0.next = 0.into();
-        if self.at.q.val() == self.b_card.val() {
-            self.r0.next = self.h_card.val();
+        if (self.at.q.val() & self.b_card.val()) == self.b_card.val() {
+            self.r0.next = self.r0.val() | self.h_card.val();
         }
-        if self.at.q.val() == self.n_card.val() {
-            self.r0.next = self.nv_card.val();
+        if (self.at.q.val() & self.n_card.val()) == self.n_card.val() {
+            self.r0.next = self.r0.val() | self.nv_card.val();
         }
-        if self.at.q.val() == self.a_magic.val() {
-            self.r0.next = self.v_magic.val();
+        if (self.at.q.val() & self.a_magic.val()) == self.a_magic.val() {
+            self.r0.next = self.r0.val() | self.v_magic.val();
         }
-        if self.at.q.val() == self.a_abi.val() {
-            self.r0.next = self.v_abi.val();
+        if (self.at.q.val() & self.a_abi.val()) == self.a_abi.val() {
+            self.r0.next = self.r0.val() | self.v_abi.val();
         }
-        if self.at.q.val() == self.a_build.val() {
-            self.r0.next = self.build.val();
+        if (self.at.q.val() & self.a_build.val()) == self.a_build.val() {
+            self.r0.next = self.r0.val() | self.build.val();
         }
-        if self.at.q.val() == self.a_width.val() {
-            self.r0.next = self.v_width.val();
+        if (self.at.q.val() & self.a_width.val()) == self.a_width.val() {
+            self.r0.next = self.r0.val() | self.v_width.val();
         }
-        if self.at.q.val() == self.a_ports.val() {
-            self.r0.next = self.v_ports.val();
+        if (self.at.q.val() & self.a_ports.val()) == self.a_ports.val() {
+            self.r0.next = self.r0.val() | self.v_ports.val();
         }
-        if self.at.q.val() == self.a_forward.val() {
-            self.r0.next = self.v_forward.val();
+        if (self.at.q.val() & self.a_forward.val()) == self.a_forward.val() {
+            self.r0.next = self.r0.val() | self.v_forward.val();
         }
-        if self.at.q.val() == self.a_endpoint.val() {
-            self.r0.next = self.v_endpoint.val();
+        if (self.at.q.val() & self.a_endpoint.val()) == self.a_endpoint.val() {
+            self.r0.next = self.r0.val() | self.v_endpoint.val();
         }
         self.r1.next = 0.into();
-        if self.at.q.val() == self.b_port.val() {
-            self.r1.next = self.h_port.val();
+        if (self.at.q.val() & self.b_port.val()) == self.b_port.val() {
+            self.r1.next = self.r1.val() | self.h_port.val();
         }
-        if self.at.q.val() == self.n_port.val() {
-            self.r1.next = self.nv_port.val();
+        if (self.at.q.val() & self.n_port.val()) == self.n_port.val() {
+            self.r1.next = self.r1.val() | self.nv_port.val();
         }
-        if self.at.q.val() == self.a_ethertype.val() {
-            self.r1.next = bit_cast::<32, 16>(self.ethertype_reg.q.val());
+        if (self.at.q.val() & self.a_ethertype.val()) == self.a_ethertype.val() {
+            self.r1.next = self.r1.val() | bit_cast::<32, 16>(self.ethertype_reg.q.val());
         }
-        if self.at.q.val() == self.a_front_lo.val() {
-            self.r1.next = self.front_lo.q.val();
+        if (self.at.q.val() & self.a_front_lo.val()) == self.a_front_lo.val() {
+            self.r1.next = self.r1.val() | self.front_lo.q.val();
         }
-        if self.at.q.val() == self.a_front_hi.val() {
-            self.r1.next = self.front_hi.q.val();
+        if (self.at.q.val() & self.a_front_hi.val()) == self.a_front_hi.val() {
+            self.r1.next = self.r1.val() | self.front_hi.q.val();
         }
-        if self.at.q.val() == self.a_front_vlan.val() {
-            self.r1.next = self.front_vid.q.val();
+        if (self.at.q.val() & self.a_front_vlan.val()) == self.a_front_vlan.val() {
+            self.r1.next = self.r1.val() | self.front_vid.q.val();
         }
-        if self.at.q.val() == self.a_back_lo.val() {
-            self.r1.next = self.back_lo.q.val();
+        if (self.at.q.val() & self.a_back_lo.val()) == self.a_back_lo.val() {
+            self.r1.next = self.r1.val() | self.back_lo.q.val();
         }
-        if self.at.q.val() == self.a_back_hi.val() {
-            self.r1.next = self.back_hi.q.val();
+        if (self.at.q.val() & self.a_back_hi.val()) == self.a_back_hi.val() {
+            self.r1.next = self.r1.val() | self.back_hi.q.val();
         }
-        if self.at.q.val() == self.a_back_vlan.val() {
-            self.r1.next = self.back_vid.q.val();
+        if (self.at.q.val() & self.a_back_vlan.val()) == self.a_back_vlan.val() {
+            self.r1.next = self.r1.val() | self.back_vid.q.val();
         }
-        if self.at.q.val() == self.b_tables.val() {
-            self.r1.next = self.h_tables.val();
+        if (self.at.q.val() & self.b_tables.val()) == self.b_tables.val() {
+            self.r1.next = self.r1.val() | self.h_tables.val();
         }
         self.r2.next = 0.into();
-        if self.at.q.val() == self.n_tables.val() {
-            self.r2.next = self.nv_tables.val();
+        if (self.at.q.val() & self.n_tables.val()) == self.n_tables.val() {
+            self.r2.next = self.r2.val() | self.nv_tables.val();
         }
-        if self.at.q.val() == self.a_key0.val() {
-            self.r2.next = self.key0.q.val();
+        if (self.at.q.val() & self.a_key0.val()) == self.a_key0.val() {
+            self.r2.next = self.r2.val() | self.key0.q.val();
         }
-        if self.at.q.val() == self.a_key1.val() {
-            self.r2.next = self.key1.q.val();
+        if (self.at.q.val() & self.a_key1.val()) == self.a_key1.val() {
+            self.r2.next = self.r2.val() | self.key1.q.val();
         }
-        if self.at.q.val() == self.a_key2.val() {
-            self.r2.next = self.key2.q.val();
+        if (self.at.q.val() & self.a_key2.val()) == self.a_key2.val() {
+            self.r2.next = self.r2.val() | self.key2.q.val();
         }
-        if self.at.q.val() == self.a_key3.val() {
-            self.r2.next = self.key3.q.val();
+        if (self.at.q.val() & self.a_key3.val()) == self.a_key3.val() {
+            self.r2.next = self.r2.val() | self.key3.q.val();
         }
-        if self.at.q.val() == self.a_value.val() {
-            self.r2.next = self.value_reg.q.val();
+        if (self.at.q.val() & self.a_value.val()) == self.a_value.val() {
+            self.r2.next = self.r2.val() | self.value_reg.q.val();
         }
-        if self.at.q.val() == self.a_dest_ip.val() {
-            self.r2.next = self.dest_ip.q.val();
+        if (self.at.q.val() & self.a_dest_ip.val()) == self.a_dest_ip.val() {
+            self.r2.next = self.r2.val() | self.dest_ip.q.val();
         }
-        if self.at.q.val() == self.a_dest_port.val() {
-            self.r2.next = self.dest_port.q.val();
+        if (self.at.q.val() & self.a_dest_port.val()) == self.a_dest_port.val() {
+            self.r2.next = self.r2.val() | self.dest_port.q.val();
         }
-        if self.at.q.val() == self.a_neighbour_lo.val() {
-            self.r2.next = self.neighbour_lo.q.val();
+        if (self.at.q.val() & self.a_neighbour_lo.val()) == self.a_neighbour_lo.val() {
+            self.r2.next = self.r2.val() | self.neighbour_lo.q.val();
         }
-        if self.at.q.val() == self.a_neighbour_hi.val() {
-            self.r2.next = self.neighbour_hi.q.val();
+        if (self.at.q.val() & self.a_neighbour_hi.val()) == self.a_neighbour_hi.val() {
+            self.r2.next = self.r2.val() | self.neighbour_hi.q.val();
         }
         self.r3.next = 0.into();
-        if self.at.q.val() == self.b_entries.val() {
-            self.r3.next = self.h_entries.val();
+        if (self.at.q.val() & self.b_entries.val()) == self.b_entries.val() {
+            self.r3.next = self.r3.val() | self.h_entries.val();
         }
-        if self.at.q.val() == self.n_entries.val() {
-            self.r3.next = self.nv_entries.val();
+        if (self.at.q.val() & self.n_entries.val()) == self.n_entries.val() {
+            self.r3.next = self.r3.val() | self.nv_entries.val();
         }
-        if self.at.q.val() == self.b_counters.val() {
-            self.r3.next = self.h_counters.val();
+        if (self.at.q.val() & self.b_counters.val()) == self.b_counters.val() {
+            self.r3.next = self.r3.val() | self.h_counters.val();
         }
-        if self.at.q.val() == self.n_counters.val() {
-            self.r3.next = self.nv_counters.val();
+        if (self.at.q.val() & self.n_counters.val()) == self.n_counters.val() {
+            self.r3.next = self.r3.val() | self.nv_counters.val();
         }
-        if self.at.q.val() == self.a_high.val() {
-            self.r3.next = self.high.q.val();
+        if (self.at.q.val() & self.a_high.val()) == self.a_high.val() {
+            self.r3.next = self.r3.val() | self.high.q.val();
         }
-        if self.at.q.val() == self.a_reforward.val() {
-            self.r3.next = bit_cast::<32, 16>(self.reforward_reg.q.val());
+        if (self.at.q.val() & self.a_reforward.val()) == self.a_reforward.val() {
+            self.r3.next = self.r3.val() | bit_cast::<32, 16>(self.reforward_reg.q.val());
         }
-        if self.at.q.val() == self.a_packets.val() {
-            self.r3.next = bit_cast::<32, 31>(self.selected.val().get_bits::<31>(0));
+        if (self.at.q.val() & self.a_packets.val()) == self.a_packets.val() {
+            self.r3.next = self.r3.val() | bit_cast::<32, 31>(self.selected.val().get_bits::<31>(0));
         }
-        if self.at.q.val() == self.a_bytes_lo.val() {
-            self.r3.next = self.selected.val().get_bits::<32>(31);
+        if (self.at.q.val() & self.a_bytes_lo.val()) == self.a_bytes_lo.val() {
+            self.r3.next = self.r3.val() | self.selected.val().get_bits::<32>(31);
         }
-        if self.at.q.val() == self.a_bytes_hi.val() {
-            self.r3.next = bit_cast::<32, 8>(self.selected.val().get_bits::<8>(63));
+        if (self.at.q.val() & self.a_bytes_hi.val()) == self.a_bytes_hi.val() {
+            self.r3.next = self.r3.val() | bit_cast::<32, 8>(self.selected.val().get_bits::<8>(63));
         }
-        if self.at.q.val() == self.a_seen.val() {
-            self.r3.next = bit_cast::<32, 1>(self.selected.val().get_bits::<1>(71));
+        if (self.at.q.val() & self.a_seen.val()) == self.a_seen.val() {
+            self.r3.next = self.r3.val() | bit_cast::<32, 1>(self.selected.val().get_bits::<1>(71));
         }
         self.other0.d.next = self.r0.val();
         self.other1.d.next = self.r1.val();
@@ -424,77 +447,77 @@ impl<const W: usize> Logic for Registers<W> {
         self.strobe_select.d.next = false;
         if self.wants_write.val() {
             self.ack_reg.d.next = true;
-            if self.at.q.val() == self.a_ethertype.val() {
+            if (self.at.q.val() & self.a_ethertype.val()) == self.a_ethertype.val() {
                 self.ethertype_reg.d.next = bit_cast::<16, 32>(self.word.q.val());
             }
-            if self.at.q.val() == self.a_front_lo.val() {
+            if (self.at.q.val() & self.a_front_lo.val()) == self.a_front_lo.val() {
                 self.front_lo.d.next = self.word.q.val();
             }
-            if self.at.q.val() == self.a_front_hi.val() {
+            if (self.at.q.val() & self.a_front_hi.val()) == self.a_front_hi.val() {
                 self.front_hi.d.next = self.word.q.val() & self.m_mac.val();
             }
-            if self.at.q.val() == self.a_front_vlan.val() {
+            if (self.at.q.val() & self.a_front_vlan.val()) == self.a_front_vlan.val() {
                 self.front_vid.d.next = self.word.q.val() & self.m_vlan.val();
             }
-            if self.at.q.val() == self.a_back_lo.val() {
+            if (self.at.q.val() & self.a_back_lo.val()) == self.a_back_lo.val() {
                 self.back_lo.d.next = self.word.q.val();
             }
-            if self.at.q.val() == self.a_back_hi.val() {
+            if (self.at.q.val() & self.a_back_hi.val()) == self.a_back_hi.val() {
                 self.back_hi.d.next = self.word.q.val() & self.m_mac.val();
             }
-            if self.at.q.val() == self.a_back_vlan.val() {
+            if (self.at.q.val() & self.a_back_vlan.val()) == self.a_back_vlan.val() {
                 self.back_vid.d.next = self.word.q.val() & self.m_vlan.val();
             }
-            if self.at.q.val() == self.a_key0.val() {
+            if (self.at.q.val() & self.a_key0.val()) == self.a_key0.val() {
                 self.key0.d.next = self.word.q.val();
             }
-            if self.at.q.val() == self.a_key1.val() {
+            if (self.at.q.val() & self.a_key1.val()) == self.a_key1.val() {
                 self.key1.d.next = self.word.q.val();
             }
-            if self.at.q.val() == self.a_key2.val() {
+            if (self.at.q.val() & self.a_key2.val()) == self.a_key2.val() {
                 self.key2.d.next = self.word.q.val();
             }
-            if self.at.q.val() == self.a_key3.val() {
+            if (self.at.q.val() & self.a_key3.val()) == self.a_key3.val() {
                 self.key3.d.next = self.word.q.val() & self.m_bit.val();
             }
-            if self.at.q.val() == self.a_value.val() {
+            if (self.at.q.val() & self.a_value.val()) == self.a_value.val() {
                 self.value_reg.d.next = self.word.q.val();
             }
-            if self.at.q.val() == self.a_dest_ip.val() {
+            if (self.at.q.val() & self.a_dest_ip.val()) == self.a_dest_ip.val() {
                 self.dest_ip.d.next = self.word.q.val();
             }
-            if self.at.q.val() == self.a_dest_port.val() {
+            if (self.at.q.val() & self.a_dest_port.val()) == self.a_dest_port.val() {
                 self.dest_port.d.next = self.word.q.val() & self.m_dest.val();
             }
-            if self.at.q.val() == self.a_neighbour_lo.val() {
+            if (self.at.q.val() & self.a_neighbour_lo.val()) == self.a_neighbour_lo.val() {
                 self.neighbour_lo.d.next = self.word.q.val();
             }
-            if self.at.q.val() == self.a_neighbour_hi.val() {
+            if (self.at.q.val() & self.a_neighbour_hi.val()) == self.a_neighbour_hi.val() {
                 self.neighbour_hi.d.next = self.word.q.val() & self.m_mac.val();
             }
-            if self.at.q.val() == self.a_commit_dest.val() {
+            if (self.at.q.val() & self.a_commit_dest.val()) == self.a_commit_dest.val() {
                 self.commit.d.next = self.word.q.val();
                 self.strobe_dest.d.next = true;
             }
-            if self.at.q.val() == self.a_commit_neighbour.val() {
+            if (self.at.q.val() & self.a_commit_neighbour.val()) == self.a_commit_neighbour.val() {
                 self.commit.d.next = self.word.q.val();
                 self.strobe_neighbour.d.next = true;
             }
-            if self.at.q.val() == self.a_reforward.val() {
+            if (self.at.q.val() & self.a_reforward.val()) == self.a_reforward.val() {
                 self.reforward_reg.d.next = bit_cast::<16, 32>(self.word.q.val());
             }
-            if self.at.q.val() == self.a_select.val() {
+            if (self.at.q.val() & self.a_select.val()) == self.a_select.val() {
                 self.commit.d.next = self.word.q.val();
                 self.strobe_select.d.next = true;
                 self.pending_select.d.next = true;
                 self.ack_reg.d.next = false;
             }
-            if self.at.q.val() == self.a_commit_forward.val() {
+            if (self.at.q.val() & self.a_commit_forward.val()) == self.a_commit_forward.val() {
                 self.commit.d.next = self.word.q.val();
                 self.pending_forward.d.next = true;
                 self.ack_reg.d.next = false;
             }
-            if self.at.q.val() == self.a_commit_endpoint.val() {
+            if (self.at.q.val() & self.a_commit_endpoint.val()) == self.a_commit_endpoint.val() {
                 self.commit.d.next = self.word.q.val();
                 self.pending_endpoint.d.next = true;
                 self.ack_reg.d.next = false;

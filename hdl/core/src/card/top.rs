@@ -4,7 +4,7 @@ use super::{
     Arbiter, ControlBuffer, Data, Details, Entries, Forward, ForwardBuffer, FromAxis, Insert, Keep, ReceiveBuffer,
     SendUsed,
 };
-use super::{Classify, Counter, Dispatch, Outcomes, Rate, Registers, Routes, Rx, SmallFifo, ToAxis, Verdict, WIDTH};
+use super::{Classify, Counter, Dispatch, Outcomes, Rate, Registers, Routes, Rx, SmallFifo, ToAxis, Verdicts, WIDTH};
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -90,8 +90,8 @@ block! {
         front_rx: Rx,
         back_rx: Rx,
         classify: Classify<10, 9>,
-        front_verdicts: SmallFifo<Verdict, 4, 5>,
-        back_verdicts: SmallFifo<Verdict, 4, 5>,
+        front_verdicts: Verdicts,
+        back_verdicts: Verdicts,
         front_details: Details,
         back_details: Details,
         front_route: Dispatch,
@@ -288,7 +288,7 @@ impl Logic for Card {
         self.front_verdicts.write.next = self.classify.front_write.val();
         self.front_verdicts.read.next = self.front_route.take_last.val();
         self.front_details.data_in.next = self.classify.detail.val();
-        self.front_details.write.next = self.classify.front_write.val();
+        self.front_details.write.next = self.classify.front_detail_write.val();
         self.front_details.read.next = self.front_route.detail_read.val();
         self.front_route.detail.next = self.front_details.data_out.val();
         self.classify.back_meta.next = self.back_rx.meta.val();
@@ -301,7 +301,7 @@ impl Logic for Card {
         self.back_verdicts.write.next = self.classify.back_write.val();
         self.back_verdicts.read.next = self.back_route.take_last.val();
         self.back_details.data_in.next = self.classify.detail.val();
-        self.back_details.write.next = self.classify.back_write.val();
+        self.back_details.write.next = self.classify.back_detail_write.val();
         self.back_details.read.next = self.back_route.detail_read.val();
         self.back_route.detail.next = self.back_details.data_out.val();
         self.classify.back_ipos_ok.next = self.back_rx.ipos_ok.val();

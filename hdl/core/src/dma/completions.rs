@@ -31,6 +31,7 @@ block! {
         count: DFF<Bits<16>>,
         sending: DFF<Bit>,
         upper: DFF<Bit>,
+        taken: DFF<Bit>, // an entry has left in the cycle before: the counts see it now
         left: DFF<Bits<3>>,
         t: DFF<Target>,
         phase: DFF<Bit>,
@@ -44,7 +45,7 @@ block! {
         index: Signal<Local, Bits<16>>,
         lap: Signal<Local, Bits<16>>,
         o: Signal<Local, Beat>,
-        ends: Signal<Local, Bit>,
+        shows: Signal<Local, Bit>,
         to: Signal<Local, Target>,
         c_ones: Constant<Bits<16>> = 0xffffu64,
         c_four: Constant<Bits<3>> = 4u64,
@@ -54,7 +55,7 @@ block! {
 impl Logic for Completions {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, count, sending, upper, left, t, phase, due, next, next_left, next_phase);
+        dff_setup!(self, clock, count, sending, upper, taken, left, t, phase, due, next, next_left, next_phase);
         clock!(self, clock, fifo);
         self.fifo.reset.next = self.reset.val() | self.start.val();
         self.fifo.data_in.next = self.entry.val();
@@ -78,6 +79,7 @@ impl Logic for Completions {
         self.next_phase.d.next = !self.lap.val().get_bit(0);
         self.due.d.next = !self.sending.q.val()
             & !self.due.q.val()
+            & !self.taken.q.val()
             & self.fifo.valid.val()
             & (self.idle.val() | (self.fifo.level.val() >= bit_cast::<5, 3>(self.line.val())));
         if self.due.q.val() {
@@ -101,13 +103,14 @@ impl Logic for Completions {
         }
         self.beat.next = self.o.val();
         self.target.next = self.t.q.val();
-        self.valid.next = self.sending.q.val() & self.fifo.valid.val();
-        self.ends.next = self.sending.q.val() & self.fifo.valid.val() & self.ready.val() & self.upper.q.val();
-        self.fifo.read.next = self.ends.val();
-        if self.sending.q.val() & self.fifo.valid.val() & self.ready.val() {
+        self.shows.next = self.sending.q.val() & self.fifo.valid.val() & !self.taken.q.val();
+        self.valid.next = self.shows.val();
+        if self.shows.val() & self.ready.val() {
             self.upper.d.next = !self.upper.q.val();
         }
-        if self.ends.val() {
+        self.taken.d.next = self.shows.val() & self.ready.val() & self.upper.q.val();
+        self.fifo.read.next = self.taken.q.val();
+        if self.taken.q.val() {
             self.left.d.next = self.left.q.val() - 1;
             self.count.d.next = self.count.q.val() + 1;
             if self.left.q.val() == 1 {
@@ -123,6 +126,7 @@ impl Logic for Completions {
             self.count.d.next = 0.into();
             self.sending.d.next = false;
             self.due.d.next = false;
+            self.taken.d.next = false;
         }
     }
 }

@@ -5,14 +5,19 @@ use ipos_abi::regs::queues;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
+/// The bit of a register among its queue's 16.
+const fn place(register: u32) -> u64 {
+    1 << (register >> 2 & 15)
+}
+
 block! {
-    /// `select` marks an access to this queue, `address` is its offset within it. The queue starts when its enable bit is
+    /// `select` marks an access to this queue, `place` has the bit of the register. The queue starts when its enable bit is
     /// set, stops taking up work when it is cleared or an error stands, and runs until nothing is under way.
     pub struct Control {
         pub clock: Signal<In, Clock>,
         pub reset: Signal<In, Bit>,
         pub select: Signal<In, Bit>,
-        pub address: Signal<In, Bits<6>>,
+        pub place: Signal<In, Bits<16>>,
         /// Holds for a cycle after the access.
         pub wdata: Signal<In, Bits<32>>,
         pub write: Signal<In, Bit>,
@@ -47,16 +52,16 @@ block! {
         old: Signal<Local, Bit>,
         now_enable: Signal<Local, Bit>,
         size_ok: Signal<Local, Bit>,
-        a_control: Constant<Bits<6>> = (queues::CONTROL & 0x3f) as u64,
-        a_status: Constant<Bits<6>> = (queues::STATUS & 0x3f) as u64,
-        a_descriptors_lo: Constant<Bits<6>> = (queues::DESCRIPTORS_LO & 0x3f) as u64,
-        a_descriptors_hi: Constant<Bits<6>> = (queues::DESCRIPTORS_HI & 0x3f) as u64,
-        a_completions_lo: Constant<Bits<6>> = (queues::COMPLETIONS_LO & 0x3f) as u64,
-        a_completions_hi: Constant<Bits<6>> = (queues::COMPLETIONS_HI & 0x3f) as u64,
-        a_tail: Constant<Bits<6>> = (queues::TAIL & 0x3f) as u64,
-        a_head: Constant<Bits<6>> = (queues::HEAD & 0x3f) as u64,
-        a_moderation: Constant<Bits<6>> = (queues::MODERATION & 0x3f) as u64,
-        a_failed: Constant<Bits<6>> = (queues::FAILED & 0x3f) as u64,
+        a_control: Constant<Bits<16>> = place(queues::CONTROL),
+        a_status: Constant<Bits<16>> = place(queues::STATUS),
+        a_descriptors_lo: Constant<Bits<16>> = place(queues::DESCRIPTORS_LO),
+        a_descriptors_hi: Constant<Bits<16>> = place(queues::DESCRIPTORS_HI),
+        a_completions_lo: Constant<Bits<16>> = place(queues::COMPLETIONS_LO),
+        a_completions_hi: Constant<Bits<16>> = place(queues::COMPLETIONS_HI),
+        a_tail: Constant<Bits<16>> = place(queues::TAIL),
+        a_head: Constant<Bits<16>> = place(queues::HEAD),
+        a_moderation: Constant<Bits<16>> = place(queues::MODERATION),
+        a_failed: Constant<Bits<16>> = place(queues::FAILED),
         c_size: Constant<Bits<2>> = QueueError::Size as u64,
         c_least: Constant<Bits<4>> = MIN_RING_BITS as u64,
         c_most: Constant<Bits<4>> = MAX_RING_BITS as u64,
@@ -70,42 +75,43 @@ impl Logic for Control {
         dff_setup!(self, clock, regs, why, turns, begin, starting, stopped_reg, failed, data);
         self.act.next = self.select.val() & self.write.val();
         self.s.next = self.regs.q.val();
+        // one at most is meant: or, no choice
         self.r.next = 0.into();
-        if self.address.val() == self.a_control.val() {
-            self.r.next = bit_cast::<32, 4>(self.regs.q.val().size) << 8;
+        if (self.place.val() & self.a_control.val()).any() {
+            self.r.next = self.r.val() | (bit_cast::<32, 4>(self.regs.q.val().size) << 8);
             if self.regs.q.val().enable {
-                self.r.next = (bit_cast::<32, 4>(self.regs.q.val().size) << 8) | 1;
+                self.r.next = self.r.val() | 1;
             }
         }
-        if self.address.val() == self.a_status.val() {
-            self.r.next = bit_cast::<32, 2>(self.why.q.val()) << 8;
+        if (self.place.val() & self.a_status.val()).any() {
+            self.r.next = self.r.val() | (bit_cast::<32, 2>(self.why.q.val()) << 8);
             if self.busy.val() | (self.regs.q.val().enable & (self.why.q.val() == 0)) {
-                self.r.next = (bit_cast::<32, 2>(self.why.q.val()) << 8) | 1;
+                self.r.next = self.r.val() | 1;
             }
         }
-        if self.address.val() == self.a_descriptors_lo.val() {
-            self.r.next = self.regs.q.val().descriptors.get_bits::<32>(0);
+        if (self.place.val() & self.a_descriptors_lo.val()).any() {
+            self.r.next = self.r.val() | self.regs.q.val().descriptors.get_bits::<32>(0);
         }
-        if self.address.val() == self.a_descriptors_hi.val() {
-            self.r.next = self.regs.q.val().descriptors.get_bits::<32>(32);
+        if (self.place.val() & self.a_descriptors_hi.val()).any() {
+            self.r.next = self.r.val() | self.regs.q.val().descriptors.get_bits::<32>(32);
         }
-        if self.address.val() == self.a_completions_lo.val() {
-            self.r.next = self.regs.q.val().completions.get_bits::<32>(0);
+        if (self.place.val() & self.a_completions_lo.val()).any() {
+            self.r.next = self.r.val() | self.regs.q.val().completions.get_bits::<32>(0);
         }
-        if self.address.val() == self.a_completions_hi.val() {
-            self.r.next = self.regs.q.val().completions.get_bits::<32>(32);
+        if (self.place.val() & self.a_completions_hi.val()).any() {
+            self.r.next = self.r.val() | self.regs.q.val().completions.get_bits::<32>(32);
         }
-        if self.address.val() == self.a_tail.val() {
-            self.r.next = bit_cast::<32, 16>(self.regs.q.val().tail);
+        if (self.place.val() & self.a_tail.val()).any() {
+            self.r.next = self.r.val() | bit_cast::<32, 16>(self.regs.q.val().tail);
         }
-        if self.address.val() == self.a_head.val() {
-            self.r.next = bit_cast::<32, 16>(self.head.val());
+        if (self.place.val() & self.a_head.val()).any() {
+            self.r.next = self.r.val() | bit_cast::<32, 16>(self.head.val());
         }
-        if self.address.val() == self.a_moderation.val() {
-            self.r.next = bit_cast::<32, 16>(self.regs.q.val().moderation);
+        if (self.place.val() & self.a_moderation.val()).any() {
+            self.r.next = self.r.val() | bit_cast::<32, 16>(self.regs.q.val().moderation);
         }
-        if self.address.val() == self.a_failed.val() {
-            self.r.next = bit_cast::<32, 16>(self.failed.q.val());
+        if (self.place.val() & self.a_failed.val()).any() {
+            self.r.next = self.r.val() | bit_cast::<32, 16>(self.failed.q.val());
         }
         self.data.d.next = 0.into();
         if self.select.val() {
@@ -129,7 +135,7 @@ impl Logic for Control {
             self.why.d.next = self.error.val();
             self.stopped_reg.d.next = true;
         }
-        self.turns.d.next = self.act.val() & (self.address.val() == self.a_control.val());
+        self.turns.d.next = self.act.val() & ((self.place.val() & self.a_control.val()).any());
         if self.turns.q.val() {
             self.s.next.enable = self.now_enable.val();
             if !self.regs.q.val().enable {
@@ -147,26 +153,26 @@ impl Logic for Control {
             }
         }
         if self.act.val() {
-            if self.address.val() == self.a_descriptors_lo.val() {
+            if (self.place.val() & self.a_descriptors_lo.val()).any() {
                 self.s.next.descriptors =
                     (self.regs.q.val().descriptors & !self.c_low.val()) | bit_cast::<64, 32>(self.wdata.val());
             }
-            if self.address.val() == self.a_descriptors_hi.val() {
+            if (self.place.val() & self.a_descriptors_hi.val()).any() {
                 self.s.next.descriptors =
                     (self.regs.q.val().descriptors & self.c_low.val()) | (bit_cast::<64, 32>(self.wdata.val()) << 32);
             }
-            if self.address.val() == self.a_completions_lo.val() {
+            if (self.place.val() & self.a_completions_lo.val()).any() {
                 self.s.next.completions =
                     (self.regs.q.val().completions & !self.c_low.val()) | bit_cast::<64, 32>(self.wdata.val());
             }
-            if self.address.val() == self.a_completions_hi.val() {
+            if (self.place.val() & self.a_completions_hi.val()).any() {
                 self.s.next.completions =
                     (self.regs.q.val().completions & self.c_low.val()) | (bit_cast::<64, 32>(self.wdata.val()) << 32);
             }
-            if self.address.val() == self.a_tail.val() {
+            if (self.place.val() & self.a_tail.val()).any() {
                 self.s.next.tail = self.wdata.val().get_bits::<16>(0);
             }
-            if self.address.val() == self.a_moderation.val() {
+            if (self.place.val() & self.a_moderation.val()).any() {
                 self.s.next.moderation = self.wdata.val().get_bits::<16>(0);
             }
         }

@@ -105,7 +105,7 @@ block! {
         act: Signal<Local, Bit>,
         // the queue that is accessed
         picked: DFF<Bits<8>>,
-        offset: DFF<Bits<6>>,
+        place: DFF<Bits<16>>,
         word: DFF<Bits<32>>,
         puts: DFF<Bit>,
         ended: DFF<Bit>, // a write that an interrupt announces
@@ -116,6 +116,7 @@ block! {
         raise: Signal<Local, Bits<6>>,
         ends: Signal<Local, Bit>,
         c_one: Constant<Bits<8>> = 1u64,
+        c_place: Constant<Bits<16>> = 1u64,
         c_raise: Constant<Bits<6>> = 1u64,
         c_error: Constant<Bits<6>> = 1u64 << ERROR_VECTOR,
         c_page: Constant<Bits<7>> = (queues::BASE >> 9) as u64,
@@ -128,7 +129,7 @@ block! {
 impl Logic for Host {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, error_moderation, picked, offset, word, puts, ended, ended_vector, ack_reg, extra);
+        dff_setup!(self, clock, error_moderation, picked, place, word, puts, ended, ended_vector, ack_reg, extra);
         clock!(
             self,
             clock,
@@ -209,7 +210,10 @@ impl Logic for Host {
         if self.act.val() {
             self.picked.d.next = self.which.val();
         }
-        self.offset.d.next = self.address.val().get_bits::<6>(0);
+        self.place.d.next = 0.into();
+        if !self.address.val().get_bits::<2>(0).any() {
+            self.place.d.next = self.c_place.val() << self.address.val().get_bits::<4>(2);
+        }
         self.word.d.next = self.wdata.val();
         self.puts.d.next = self.write.val();
         self.ack_reg.d.next = self.picked.q.val().any();
@@ -228,7 +232,7 @@ impl Logic for Host {
         }
         self.extra.d.next = self.more.val();
         self.receive_control.select.next = self.picked.q.val().get_bit(0);
-        self.receive_control.address.next = self.offset.q.val();
+        self.receive_control.place.next = self.place.q.val();
         self.receive_control.wdata.next = self.word.q.val();
         self.receive_control.write.next = self.puts.q.val();
         self.receive_control.head.next = self.receive_done.head.val();
@@ -236,7 +240,7 @@ impl Logic for Host {
         self.receive_done.start.next = self.receive_control.start.val();
         self.receive_done.vector.next = 0.into();
         self.control_control.select.next = self.picked.q.val().get_bit(1);
-        self.control_control.address.next = self.offset.q.val();
+        self.control_control.place.next = self.place.q.val();
         self.control_control.wdata.next = self.word.q.val();
         self.control_control.write.next = self.puts.q.val();
         self.control_control.head.next = self.control_done.head.val();
@@ -244,7 +248,7 @@ impl Logic for Host {
         self.control_done.start.next = self.control_control.start.val();
         self.control_done.vector.next = 1.into();
         self.event_control.select.next = self.picked.q.val().get_bit(2);
-        self.event_control.address.next = self.offset.q.val();
+        self.event_control.place.next = self.place.q.val();
         self.event_control.wdata.next = self.word.q.val();
         self.event_control.write.next = self.puts.q.val();
         self.event_control.head.next = self.event_done.head.val();
@@ -252,7 +256,7 @@ impl Logic for Host {
         self.event_done.start.next = self.event_control.start.val();
         self.event_done.vector.next = 2.into();
         self.front_control.select.next = self.picked.q.val().get_bit(3);
-        self.front_control.address.next = self.offset.q.val();
+        self.front_control.place.next = self.place.q.val();
         self.front_control.wdata.next = self.word.q.val();
         self.front_control.write.next = self.puts.q.val();
         self.front_control.head.next = self.front_done.head.val();
@@ -260,7 +264,7 @@ impl Logic for Host {
         self.front_done.start.next = self.front_control.start.val();
         self.front_done.vector.next = 3.into();
         self.back_control.select.next = self.picked.q.val().get_bit(4);
-        self.back_control.address.next = self.offset.q.val();
+        self.back_control.place.next = self.place.q.val();
         self.back_control.wdata.next = self.word.q.val();
         self.back_control.write.next = self.puts.q.val();
         self.back_control.head.next = self.back_done.head.val();

@@ -47,16 +47,17 @@ block! {
         value: DFF<Bits<32>>,
         at: DFF<Bits<16>>,
         word: DFF<Bits<32>>,
+        // where it goes: a page, and of the table the entry
+        in_table: DFF<Bit>,
+        in_pending: DFF<Bit>,
+        accessed: DFF<Bits<6>>,
         reads: DFF<Bit>,
         writes: DFF<Bit>,
         rdata_reg: DFF<Bits<32>>,
         ack_reg: DFF<Bit>,
-        in_table: Signal<Local, Bit>,
-        in_pending: Signal<Local, Bit>,
         wants: Signal<Local, Bit>,
         found: Signal<Local, Bit>,
         which: Signal<Local, Bits<6>>,
-        accessed: Signal<Local, Bits<6>>,
         cleared: Signal<Local, Bits<6>>,
         sent: Signal<Local, Bits<6>>,
         still: Signal<Local, Bits<6>>,
@@ -76,7 +77,7 @@ impl Logic for Interrupts {
     fn update(&mut self) {
         dff_setup!(
             self, clock, masks, pending, tick, due, turn, vector, state, sending, sweep, t, value, rdata_reg, at, word,
-            reads, writes, ack_reg
+            in_table, in_pending, accessed, reads, writes, ack_reg
         );
         self.vectors.read_clock.next = self.clock.val();
         self.vectors.write_clock.next = self.clock.val();
@@ -85,17 +86,16 @@ impl Logic for Interrupts {
         self.word.d.next = self.wdata.val();
         self.reads.d.next = self.read.val() & !self.ack_reg.q.val();
         self.writes.d.next = self.write.val() & !self.ack_reg.q.val();
-        self.in_table.next = self.at.q.val().get_bits::<4>(12) == self.p_table.val();
-        self.in_pending.next = self.at.q.val().get_bits::<4>(12) == self.p_pending.val();
-        self.mine.next = (self.address.val().get_bits::<4>(12) == self.p_table.val())
-            | (self.address.val().get_bits::<4>(12) == self.p_pending.val());
-        self.wants.next = (self.in_table.val() | self.in_pending.val()) & !self.ack_reg.q.val();
-        self.entry.next = self.at.q.val().get_bits::<3>(4);
+        self.in_table.d.next = self.address.val().get_bits::<4>(12) == self.p_table.val();
+        self.in_pending.d.next = self.address.val().get_bits::<4>(12) == self.p_pending.val();
         // the table has six entries of 16 bytes; what lies behind reads as zero
-        self.accessed.next = 0.into();
-        if self.at.q.val().get_bits::<5>(7) == 0 {
-            self.accessed.next = self.c_one.val() << self.entry.val();
+        self.accessed.d.next = 0.into();
+        if self.address.val().get_bits::<5>(7) == 0 {
+            self.accessed.d.next = self.c_one.val() << self.address.val().get_bits::<3>(4);
         }
+        self.mine.next = self.in_table.d.val() | self.in_pending.d.val();
+        self.wants.next = (self.in_table.q.val() | self.in_pending.q.val()) & !self.ack_reg.q.val();
+        self.entry.next = self.at.q.val().get_bits::<3>(4);
         self.vectors.read_address.next = bit_cast::<5, 5>(self.at.q.val().get_bits::<5>(2));
         self.vectors.write_address.next = self.at.q.val().get_bits::<5>(2);
         self.vectors.write_data.next = self.word.q.val();
@@ -104,11 +104,11 @@ impl Logic for Interrupts {
         self.rdata_reg.d.next = 0.into();
         if self.wants.val() & self.writes.q.val() & (self.state.q.val() != 7) {
             self.ack_reg.d.next = true;
-            if self.in_table.val() & self.accessed.val().any() {
+            if self.in_table.q.val() & self.accessed.q.val().any() {
                 if self.at.q.val().get_bits::<2>(2) == 3 {
-                    self.masks.d.next = self.masks.q.val() & !self.accessed.val();
+                    self.masks.d.next = self.masks.q.val() & !self.accessed.q.val();
                     if self.word.q.val().get_bit(0) {
-                        self.masks.d.next = self.masks.q.val() | self.accessed.val();
+                        self.masks.d.next = self.masks.q.val() | self.accessed.q.val();
                     }
                 } else {
                     self.vectors.write_enable.next = !self.entry.val().get_bit(2) | !self.entry.val().get_bit(1);
@@ -183,14 +183,14 @@ impl Logic for Interrupts {
             6 => {
                 // the read address stood in the cycle before
                 self.ack_reg.d.next = true;
-                if self.in_pending.val() {
+                if self.in_pending.q.val() {
                     if self.at.q.val().get_bits::<10>(2) == 0 {
                         self.rdata_reg.d.next = bit_cast::<32, 6>(self.pending.q.val());
                     }
-                } else if self.accessed.val().any() {
+                } else if self.accessed.q.val().any() {
                     if self.at.q.val().get_bits::<2>(2) != 3 {
                         self.rdata_reg.d.next = self.vectors.read_data.val();
-                    } else if (self.masks.q.val() & self.accessed.val()).any() {
+                    } else if (self.masks.q.val() & self.accessed.q.val()).any() {
                         self.rdata_reg.d.next = 1.into();
                     }
                 }

@@ -31,13 +31,14 @@ block! {
         pub busy: Signal<Out, Bit>,
         state: DFF<Bits<2>>, // 0 waits, 1 judges, 2 writes, 3 discards
         t: DFF<Target>,
-        room: DFF<Bits<32>>,
+        // what is wrong with the descriptor: its address, or too little room
+        bad: DFF<Bit>,
+        small: DFF<Bit>,
         status: DFF<Bits<4>>,
         done: DFF<Bit>,
         out: DFF<Bits<128>>,
         ends: Signal<Local, Bit>,
         to: Signal<Local, Target>,
-        length: Signal<Local, Bits<16>>,
         c_address: Constant<Bits<4>> = Status::Address as u64,
         c_length: Constant<Bits<4>> = Status::Length as u64,
         c_shift: Constant<Bits<7>> = (96 + STATUS_SHIFT) as u64,
@@ -47,10 +48,9 @@ block! {
 impl Logic for Receive {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, state, t, room, status, done, out);
-        self.length.next = self.s_meta.val().get_bits::<16>(0);
+        dff_setup!(self, clock, state, t, bad, small, status, done, out);
         self.to.next.address = self.descriptor.val().get_bits::<64>(0);
-        self.to.next.length = bit_cast::<13, 16>(self.length.val());
+        self.to.next.length = bit_cast::<13, 16>(self.s_meta.val().get_bits::<16>(0));
         self.to.next.notify = false;
         self.to.next.vector = 0.into();
         self.ends.next = self.s_valid.val()
@@ -60,7 +60,10 @@ impl Logic for Receive {
         match self.state.q.val().index() {
             0 => {
                 self.t.d.next = self.to.val();
-                self.room.d.next = self.descriptor.val().get_bits::<32>(64);
+                self.bad.d.next =
+                    (self.descriptor.val().get_bits::<64>(0) == 0) | (self.descriptor.val().get_bits::<3>(0) != 0);
+                self.small.d.next =
+                    self.descriptor.val().get_bits::<32>(64) < bit_cast::<32, 16>(self.s_meta.val().get_bits::<16>(0));
                 if self.s_valid.val() & self.descriptor_valid.val() & (self.level.val() < 14) {
                     self.descriptor_take.next = true;
                     self.state.d.next = 1.into();
@@ -69,10 +72,10 @@ impl Logic for Receive {
             1 => {
                 self.status.d.next = 0.into();
                 self.state.d.next = 2.into();
-                if (self.t.q.val().address == 0) | (self.t.q.val().address.get_bits::<3>(0) != 0) {
+                if self.bad.q.val() {
                     self.status.d.next = self.c_address.val();
                     self.state.d.next = 3.into();
-                } else if self.room.q.val() < bit_cast::<32, 16>(self.length.val()) {
+                } else if self.small.q.val() {
                     self.status.d.next = self.c_length.val();
                     self.state.d.next = 3.into();
                 }

@@ -106,6 +106,11 @@ impl Logic for Ring {
         if !self.settled.q.val().all() {
             self.settled.d.next = self.settled.q.val() + 1;
         }
+        // kept up to date while none is asked for: the conditions come too late to enable all of it
+        if !self.asking.q.val() {
+            self.request.d.next = self.f.val();
+            self.count.d.next = self.amount.val();
+        }
         if self.run.val()
             & !self.asking.q.val()
             & self.settled.q.val().all()
@@ -114,8 +119,6 @@ impl Logic for Ring {
             & (self.open.q.val() != 0)
         {
             self.asking.d.next = true;
-            self.request.d.next = self.f.val();
-            self.count.d.next = self.amount.val();
         }
         self.fetch.next = self.request.q.val();
         self.fetch_valid.next = self.asking.q.val();

@@ -43,23 +43,27 @@ block! {
         status: DFF<Bits<4>>,
         // what is wrong with the descriptor: address, length, checksum
         wrong: DFF<Bits<3>>,
+        place: DFF<Bits<17>>, // behind the checksum
         beats: DFF<Bits<9>>,
         flying: DFF<Bits<10>>, // beats asked for that have not come
+        sum: DFF<Bits<11>>,
         fits: DFF<Bit>,
         look: DFF<Bits<2>>,
+        // what comes next, and whether beats come for it or nothing was asked for
+        head: DFF<Bits<49>>,
+        comes: DFF<Bit>,
+        none: DFF<Bit>,
         done: DFF<Bit>,
         done_length: DFF<Bits<12>>,
         done_status: DFF<Bits<4>>,
         length: Signal<Local, Bits<16>>,
         start: Signal<Local, Bits<17>>,
-        place: Signal<Local, Bits<17>>,
         f: Signal<Local, Fetch>,
         word: Signal<Local, Bits<49>>,
-        head: Signal<Local, Bits<49>>,
-        good: Signal<Local, Bit>,
+        load: Signal<Local, Bit>,
+        refused: Signal<Local, Bit>,
         ends: Signal<Local, Bit>,
         o: Signal<Local, Beat>,
-        sum: Signal<Local, Bits<11>>,
         asks: Signal<Local, Bit>,
         came: Signal<Local, Bit>,
         c_address: Constant<Bits<4>> = Status::Address as u64,
@@ -76,14 +80,33 @@ block! {
 impl Logic for Transmit {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, state, d, status, wrong, beats, flying, fits, look, done, done_length, done_status);
+        dff_setup!(
+            self,
+            clock,
+            state,
+            d,
+            status,
+            wrong,
+            place,
+            beats,
+            flying,
+            sum,
+            fits,
+            look,
+            head,
+            comes,
+            none,
+            done,
+            done_length,
+            done_status
+        );
         clock!(self, clock, asked);
         self.asked.reset.next = self.reset.val();
 
         // ask
         self.length.next = self.d.q.val().get_bits::<16>(64);
         self.start.next = bit_cast::<17, 16>(self.d.q.val().get_bits::<16>(96));
-        self.place.next = self.start.val() + bit_cast::<17, 16>(self.d.q.val().get_bits::<16>(112)) + 2;
+        self.place.d.next = self.start.val() + bit_cast::<17, 16>(self.d.q.val().get_bits::<16>(112)) + 2;
         self.f.next.address = self.d.q.val().get_bits::<64>(0);
         self.f.next.length = bit_cast::<13, 9>(self.beats.q.val()) << 3;
         self.f.next.client = self.client.val();
@@ -104,10 +127,10 @@ impl Logic for Transmit {
         self.asked.write.next = false;
         self.descriptor_take.next = false;
         self.asks.next = false;
-        self.sum.next = bit_cast::<11, 10>(self.used.val())
+        self.sum.d.next = bit_cast::<11, 10>(self.used.val())
             + bit_cast::<11, 10>(self.flying.q.val())
             + bit_cast::<11, 9>(self.beats.q.val());
-        self.fits.d.next = (self.sum.val() <= self.c_room.val())
+        self.fits.d.next = (self.sum.q.val() <= self.c_room.val())
             & ((bit_cast::<6, 5>(self.asked.level.val()) + self.frames.val()) < 18)
             & ((self.asked.level.val() + self.level.val()) < 12);
         self.look.d.next = 0.into();
@@ -120,6 +143,8 @@ impl Logic for Transmit {
                 }
             }
             1 => {
+                // `place` is a cycle behind
+                self.look.d.next = 1.into();
                 self.beats.d.next = bit_cast::<9, 16>((self.length.val() + 7) >> 3);
                 self.status.d.next = 0.into();
                 self.wrong.d.next = 0.into();
@@ -132,11 +157,14 @@ impl Logic for Transmit {
                 if self.d.q.val().get_bit(80)
                     & (self.d.q.val().get_bit(96)
                         | self.d.q.val().get_bit(112)
-                        | (self.place.val() > bit_cast::<17, 16>(self.length.val())))
+                        | (self.place.q.val() > bit_cast::<17, 16>(self.length.val())))
                 {
                     self.wrong.d.next = self.wrong.d.val().replace_bit(2, true);
                 }
-                self.state.d.next = 2.into();
+                if self.look.q.val() != 0 {
+                    self.look.d.next = 0.into();
+                    self.state.d.next = 2.into();
+                }
             }
             2 => {
                 if self.wrong.q.val().any() {
@@ -171,20 +199,29 @@ impl Logic for Transmit {
         }
 
         // what comes back; a descriptor that asked for nothing is done in its turn
-        self.head.next = self.asked.data_out.val();
-        self.good.next = self.head.val().get_bits::<4>(45) == 0;
+        self.load.next = self.asked.valid.val() & !self.comes.q.val() & !self.none.q.val();
+        self.asked.read.next = self.load.val();
+        self.refused.next = self.asked.data_out.val().get_bits::<4>(45) != 0;
+        if self.load.val() {
+            self.head.d.next = self.asked.data_out.val();
+            self.comes.d.next = !self.refused.val();
+            self.none.d.next = self.refused.val();
+        }
         self.o.next = self.s_beat.val();
         self.o.next.cnt = 7.into();
         if self.s_beat.val().last {
-            self.o.next.cnt = self.head.val().get_bits::<3>(0) - 1;
+            self.o.next.cnt = self.head.q.val().get_bits::<3>(0) - 1;
         }
         self.m_beat.next = self.o.val();
-        self.m_checksum.next = self.head.val().get_bits::<33>(12);
-        self.m_valid.next = self.s_valid.val() & self.asked.valid.val() & self.good.val();
-        self.s_ready.next = self.m_ready.val() & self.asked.valid.val() & self.good.val();
-        self.came.next = self.s_valid.val() & self.m_ready.val() & self.asked.valid.val() & self.good.val();
-        self.ends.next = (self.came.val() & self.s_beat.val().last) | (self.asked.valid.val() & !self.good.val());
-        self.asked.read.next = self.ends.val();
+        self.m_checksum.next = self.head.q.val().get_bits::<33>(12);
+        self.m_valid.next = self.s_valid.val() & self.comes.q.val();
+        self.s_ready.next = self.m_ready.val() & self.comes.q.val();
+        self.came.next = self.s_valid.val() & self.m_ready.val() & self.comes.q.val();
+        self.ends.next = (self.came.val() & self.s_beat.val().last) | self.none.q.val();
+        if self.ends.val() {
+            self.comes.d.next = false;
+            self.none.d.next = false;
+        }
         self.flying.d.next = self.flying.q.val();
         if self.asks.val() {
             self.flying.d.next = self.flying.q.val() + bit_cast::<10, 9>(self.beats.q.val());
@@ -196,20 +233,23 @@ impl Logic for Transmit {
             }
         }
         self.done.d.next = self.ends.val();
-        self.done_length.d.next = self.head.val().get_bits::<12>(0);
-        self.done_status.d.next = self.head.val().get_bits::<4>(45);
-        if self.good.val() & self.s_beat.val().user {
+        self.done_length.d.next = self.head.q.val().get_bits::<12>(0);
+        self.done_status.d.next = self.head.q.val().get_bits::<4>(45);
+        if self.comes.q.val() & self.s_beat.val().user {
             self.done_status.d.next = self.c_read.val();
         }
         self.entry.next = bit_cast::<128, 12>(self.done_length.q.val())
             | (bit_cast::<128, 4>(self.done_status.q.val()) << self.c_shift.val());
         self.write.next = self.done.q.val();
         self.fail.next = self.done.q.val() & (self.done_status.q.val() != 0);
-        self.idle.next = !self.done.q.val() & (self.asked.level.val() == 0);
-        self.busy.next = (self.state.q.val() != 0) | (self.asked.level.val() != 0) | self.done.q.val();
+        self.idle.next = !self.done.q.val() & (self.asked.level.val() == 0) & !self.comes.q.val() & !self.none.q.val();
+        self.busy.next = (self.state.q.val() != 0) | !self.idle.val();
         if self.reset.val() {
             self.state.d.next = 0.into();
             self.flying.d.next = 0.into();
+            self.look.d.next = 0.into();
+            self.comes.d.next = false;
+            self.none.d.next = false;
             self.done.d.next = false;
         }
     }

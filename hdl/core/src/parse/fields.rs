@@ -65,7 +65,6 @@ block! {
         src_hi: DFF<Bits<16>>,
         src_lo: DFF<Bits<32>>,
         ipos: DFF<Bit>,
-        is_ip: DFF<Bit>,
         deep: DFF<Bit>,
         itype: DFF<Bits<8>>,
         iproto: DFF<Bits<8>>,
@@ -163,7 +162,6 @@ impl Logic for Fields {
             src_hi,
             src_lo,
             ipos,
-            is_ip,
             deep,
             itype,
             iproto,
@@ -247,13 +245,11 @@ impl Logic for Fields {
                 self.dst.d.next = self.be.val().get_bits::<48>(16);
                 self.src_hi.d.next = self.be.val().get_bits::<16>(0);
                 self.ipos.d.next = false;
-                self.is_ip.d.next = false;
                 self.deep.d.next = false;
             }
             if self.k.q.val() == 1 {
                 self.src_lo.d.next = self.be.val().get_bits::<32>(32);
                 self.ipos.d.next = self.is_ipos.val();
-                self.is_ip.d.next = self.be.val().get_bits::<16>(16) == self.c_ipv4.val();
                 self.deep.d.next = self.be.val().get_bits::<16>(16) == self.c_ipv4.val();
             }
             if (self.k.q.val() == 3) & self.ipos.q.val() {

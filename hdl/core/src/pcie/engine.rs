@@ -62,8 +62,9 @@ block! {
         errors: Errors,
         writer: Write,
         reader: Read,
-        // between the writer's steps and the choice of a TLP
+        // between the writer's and the completer's steps and the choice of a TLP
         written: Slice<Bits<12>>,
+        completed: Slice<Bits<1>>,
         // between the read buffer's place and who takes its data
         fetched: Slice<Bits<3>>,
         send: Send,
@@ -81,7 +82,7 @@ impl Logic for Engine {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, writes, reads);
-        clock!(self, clock, receive, complete, errors, writer, written, reader, fetched, send);
+        clock!(self, clock, receive, complete, errors, writer, written, completed, reader, fetched, send);
         self.receive.reset.next = self.reset.val();
         self.complete.reset.next = self.reset.val();
         self.errors.reset.next = self.reset.val();
@@ -89,6 +90,7 @@ impl Logic for Engine {
         self.reader.reset.next = self.reset.val();
         self.written.reset.next = self.reset.val();
         self.fetched.reset.next = self.reset.val();
+        self.completed.reset.next = self.reset.val();
         self.send.reset.next = self.reset.val();
 
         // TLPs in
@@ -205,10 +207,17 @@ impl Logic for Engine {
         self.send.n_beat.next = self.reader.m_beat.val();
         self.send.n_valid.next = self.reader.m_valid.val();
         self.reader.m_ready.next = self.send.n_ready.val();
-        self.send.c_beat.next = self.complete.m_beat.val();
-        self.send.c_data.next = self.complete.m_data.val();
-        self.send.c_valid.next = self.complete.m_valid.val();
-        self.complete.m_ready.next = self.send.c_ready.val();
+        self.completed.s_beat.next = self.complete.m_beat.val();
+        self.completed.s_meta.next = 0.into();
+        if self.complete.m_data.val() {
+            self.completed.s_meta.next = 1.into();
+        }
+        self.completed.s_valid.next = self.complete.m_valid.val();
+        self.complete.m_ready.next = self.completed.s_ready.val();
+        self.send.c_beat.next = self.completed.m_beat.val();
+        self.send.c_data.next = self.completed.m_meta.val().get_bit(0);
+        self.send.c_valid.next = self.completed.m_valid.val();
+        self.completed.m_ready.next = self.send.c_ready.val();
         self.to_axis.beat.next = self.send.m_beat.val();
         self.tx_tdata.next = self.to_axis.tdata.val();
         self.tx_tkeep.next = self.to_axis.tkeep.val();

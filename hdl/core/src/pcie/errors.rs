@@ -4,6 +4,11 @@ use ipos_abi::regs::dma;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
+/// The bit of a register's row of 16, and the one of its place in the row.
+const fn hot(register: u32) -> u64 {
+    1 << (16 + (register >> 6 & 3)) | 1 << (register >> 2 & 15)
+}
+
 block! {
     /// A slave on the register bus for offsets 0x600 to 0x6ff; it is silent for others. `causes` are strobes in the order of
     /// `DmaError`; `raise` is one when a cause is newly set.
@@ -29,21 +34,23 @@ block! {
         sticky: DFF<Bits<9>>,
         timeout_reg: DFF<Bits<16>>,
         raised: DFF<Bit>,
+        // the access, a cycle later: the register as [`hot`], zero if it is none of these
+        at: DFF<Bits<20>>,
+        acts: DFF<Bit>,
         rdata_reg: DFF<Bits<32>>,
         ack_reg: DFF<Bit>,
-        hit: Signal<Local, Bit>,
-        pick: Signal<Local, Bits<16>>,
-        c_one: Constant<Bits<16>> = 1u64,
+        rows: Signal<Local, Bits<4>>,
+        places: Signal<Local, Bits<16>>,
+        c_row: Constant<Bits<4>> = 1u64,
+        c_place: Constant<Bits<16>> = 1u64,
         link: Signal<Local, Bits<32>>,
         r: Signal<Local, Bits<32>>,
-        index: Signal<Local, Bits<4>>,
         c_header: Constant<Bits<32>> = dma::HEADER as u64,
         c_timeout: Constant<Bits<16>> = 7_812u64,
-        a_header: Constant<Bits<8>> = (dma::BASE & 0xff) as u64,
-        a_link: Constant<Bits<8>> = (dma::LINK & 0xff) as u64,
-        a_errors: Constant<Bits<8>> = (dma::ERRORS & 0xff) as u64,
-        a_timeout: Constant<Bits<8>> = (dma::TIMEOUT & 0xff) as u64,
-        a_count: Constant<Bits<8>> = (dma::COUNT & 0xff) as u64,
+        a_header: Constant<Bits<20>> = hot(dma::BASE),
+        a_link: Constant<Bits<20>> = hot(dma::LINK),
+        a_errors: Constant<Bits<20>> = hot(dma::ERRORS),
+        a_timeout: Constant<Bits<20>> = hot(dma::TIMEOUT),
         a_page: Constant<Bits<8>> = (dma::BASE >> 8) as u64,
     }
 }
@@ -51,11 +58,16 @@ block! {
 impl Logic for Errors {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, sticky, timeout_reg, raised, rdata_reg, ack_reg);
+        dff_setup!(self, clock, sticky, timeout_reg, raised, at, acts, rdata_reg, ack_reg);
         self.mine.next = self.address.val().get_bits::<8>(8) == self.a_page.val();
-        self.hit.next = (self.read.val() | self.write.val())
-            & (self.address.val().get_bits::<8>(8) == self.a_page.val())
-            & !self.ack_reg.q.val();
+        self.rows.next = self.c_row.val() << self.address.val().get_bits::<2>(6);
+        self.places.next = self.c_place.val() << self.address.val().get_bits::<4>(2);
+        self.at.d.next = (bit_cast::<20, 4>(self.rows.val()) << 16) | bit_cast::<20, 16>(self.places.val());
+        if self.address.val().get_bits::<2>(0).any() {
+            self.at.d.next = 0.into();
+        }
+        self.acts.d.next =
+            (self.read.val() | self.write.val()) & self.mine.val() & !self.acts.q.val() & !self.ack_reg.q.val();
         self.link.next = (bit_cast::<32, 3>(self.mps.val()) << 4) | (bit_cast::<32, 3>(self.mrrs.val()) << 8);
         if self.master.val() {
             self.link.next = self.link.val().replace_bit(0, true);
@@ -63,42 +75,41 @@ impl Logic for Errors {
         if self.outstanding.val() {
             self.link.next = self.link.val().replace_bit(16, true);
         }
+        // one at most is meant: or, no choice
         self.r.next = 0.into();
-        if self.address.val().get_bits::<8>(0) == self.a_header.val() {
-            self.r.next = self.c_header.val();
+        if (self.at.q.val() & self.a_header.val()) == self.a_header.val() {
+            self.r.next = self.r.val() | self.c_header.val();
         }
-        if self.address.val().get_bits::<8>(0) == self.a_link.val() {
-            self.r.next = self.link.val();
+        if (self.at.q.val() & self.a_link.val()) == self.a_link.val() {
+            self.r.next = self.r.val() | self.link.val();
         }
-        if self.address.val().get_bits::<8>(0) == self.a_errors.val() {
-            self.r.next = bit_cast::<32, 9>(self.sticky.q.val());
+        if (self.at.q.val() & self.a_errors.val()) == self.a_errors.val() {
+            self.r.next = self.r.val() | bit_cast::<32, 9>(self.sticky.q.val());
         }
-        if self.address.val().get_bits::<8>(0) == self.a_timeout.val() {
-            self.r.next = bit_cast::<32, 16>(self.timeout_reg.q.val());
+        if (self.at.q.val() & self.a_timeout.val()) == self.a_timeout.val() {
+            self.r.next = self.r.val() | bit_cast::<32, 16>(self.timeout_reg.q.val());
         }
-        self.index.next = self.address.val().get_bits::<4>(2);
-        self.pick.next = self.c_one.val() << self.index.val();
         for i in 0..9 {
             self.count[i].clock.next = self.clock.val();
             self.count[i].reset.next = self.reset.val();
             self.count[i].strobe.next = self.causes.val().get_bit(i);
-            if (self.address.val().get_bits::<2>(6) == self.a_count.val().get_bits::<2>(6)) & self.pick.val().get_bit(i)
-            {
-                self.r.next = self.count[i].value.val();
+            // the second row
+            if self.at.q.val().get_bit(17) & self.at.q.val().get_bit(i) {
+                self.r.next = self.r.val() | self.count[i].value.val();
             }
         }
         self.rdata_reg.d.next = self.r.val();
-        self.ack_reg.d.next = self.hit.val();
+        self.ack_reg.d.next = self.acts.q.val();
         self.sticky.d.next = self.sticky.q.val() | self.causes.val();
         self.raised.d.next = (self.causes.val() & !self.sticky.q.val()).any();
-        if self.hit.val() & self.write.val() {
-            if self.address.val().get_bits::<8>(0) == self.a_errors.val() {
+        if self.acts.q.val() & self.write.val() {
+            if (self.at.q.val() & self.a_errors.val()) == self.a_errors.val() {
                 // a cause that comes in the cycle in which it is cleared stays, and raises again
                 self.sticky.d.next = (self.sticky.q.val() & !self.wdata.val().get_bits::<9>(0)) | self.causes.val();
                 self.raised.d.next =
                     (self.causes.val() & !(self.sticky.q.val() & !self.wdata.val().get_bits::<9>(0))).any();
             }
-            if self.address.val().get_bits::<8>(0) == self.a_timeout.val() {
+            if (self.at.q.val() & self.a_timeout.val()) == self.a_timeout.val() {
                 self.timeout_reg.d.next = self.wdata.val().get_bits::<16>(0);
             }
         }
@@ -109,6 +120,7 @@ impl Logic for Errors {
         if self.reset.val() {
             self.sticky.d.next = 0.into();
             self.raised.d.next = false;
+            self.acts.d.next = false;
             self.ack_reg.d.next = false;
             self.timeout_reg.d.next = self.c_timeout.val();
         }

@@ -52,7 +52,7 @@ block! {
         progress: LutRam<Bits<16>, 5>,
         // total 5:0, client 8:6, last of its request 9, time 25:10
         plan: LutRam<Bits<26>, 5>,
-        // issue: 0 waits, 1 and 2 measure, 3 and 4 send
+        // issue: 0 waits, 1 and 2 measure, 3 waits for a tag, 4 and 5 send, 6 remembers
         state: DFF<Bits<3>>,
         at: DFF<Bits<64>>,
         next_page: DFF<Bits<52>>,
@@ -74,7 +74,9 @@ block! {
         fail: DFF<Bit>,
         rests: DFF<Bit>,
         rest: DFF<Bits<16>>,
-        may_issue: DFF<Bit>,
+        // a tag is free; the next one does not rest
+        has_tag: DFF<Bit>,
+        awake: DFF<Bit>,
         tick: DFF<Bits<10>>,
         now: DFF<Bits<16>>,
         // completion: looked up in cycle 1, judged in cycle 2, its data written from cycle 3
@@ -176,7 +178,8 @@ impl Logic for Read {
             failed,
             resting,
             rest,
-            may_issue,
+            has_tag,
+            awake,
             tick,
             now,
             c1,
@@ -346,7 +349,8 @@ impl Logic for Read {
             self.piece.next = bit_cast::<6, 10>(self.left.q.val());
         }
         self.used.next = self.next_tag.q.val() - self.free_tag.q.val();
-        self.may_issue.d.next = (self.used.val() != 32) & !self.resting.q.val().get_bit(self.tag.val().index());
+        self.has_tag.d.next = self.used.val() != 32;
+        self.awake.d.next = !self.resting.q.val().get_bit(self.tag.val().index());
         self.ahead.next = bit_cast::<10, 9>(self.at.q.val().get_bits::<9>(3)) + bit_cast::<10, 6>(self.size.q.val());
         self.word0.next = bit_cast::<32, 6>(self.size.q.val()) << 1;
         if self.wide.q.val() {
@@ -358,7 +362,7 @@ impl Logic for Read {
         self.o.next.cnt = 7.into();
         self.o.next.last = false;
         self.o.next.user = false;
-        if self.state.q.val() == 4 {
+        if self.state.q.val() == 5 {
             self.o.next.last = true;
             self.pair.next = self.at.q.val();
             if !self.wide.q.val() {
@@ -369,7 +373,7 @@ impl Logic for Read {
         self.rev.i.next = self.pair.val();
         self.o.next.data = self.rev.o.val();
         self.m_beat.next = self.o.val();
-        self.m_valid.next = ((self.state.q.val() == 3) & self.may_issue.q.val()) | (self.state.q.val() == 4);
+        self.m_valid.next = (self.state.q.val() == 4) | (self.state.q.val() == 5);
         self.s_ready.next = self.state.q.val() == 0;
         self.plan.write_address.next = self.tag.val();
         self.plan.write_data.next = bit_cast::<26, 6>(self.size.q.val())
@@ -404,13 +408,18 @@ impl Logic for Read {
                 self.state.d.next = 3.into();
             }
             3 => {
-                if self.may_issue.q.val() & self.m_ready.val() {
+                if self.has_tag.q.val() & self.awake.q.val() {
                     self.state.d.next = 4.into();
                 }
             }
             4 => {
                 if self.m_ready.val() {
                     self.state.d.next = 5.into();
+                }
+            }
+            5 => {
+                if self.m_ready.val() {
+                    self.state.d.next = 6.into();
                 }
             }
             _ => {
@@ -535,7 +544,8 @@ impl Logic for Read {
             self.waiting.d.next = 0.into();
             self.resting.d.next = 0.into();
             self.rest.d.next = 0.into();
-            self.may_issue.d.next = false;
+            self.has_tag.d.next = false;
+            self.awake.d.next = false;
             self.tick.d.next = 0.into();
             self.now.d.next = 0.into();
             self.clear.d.next = false;

@@ -50,9 +50,7 @@ block! {
         last_be2: DFF<Bits<4>>,
         first_be2: DFF<Bits<4>>,
         held: DFF<Bits<32>>,
-        out: DFF<Beat>,
-        full: DFF<Bit>,
-        go: Signal<Local, Bit>,
+        shows: Signal<Local, Bit>,
         take: Signal<Local, Bit>,
         limit: Signal<Local, Bits<13>>,
         offset: Signal<Local, Bits<13>>,
@@ -78,12 +76,9 @@ impl Logic for Write {
     fn update(&mut self) {
         dff_setup!(
             self, clock, state, at, next_at, left, room, first, waited, size, words, rest, eats, wide, last_be,
-            first_be, credits, at2, left2, size2, words2, last_be2, first_be2, held, out, full
+            first_be, credits, at2, left2, size2, words2, last_be2, first_be2, held
         );
-        self.go.next = self.m_ready.val() | !self.full.q.val();
-        self.m_beat.next = self.out.q.val();
         self.m_credits.next = self.credits.q.val();
-        self.m_valid.next = self.full.q.val();
 
         // how far it is to the next multiple of the maximum payload
         self.limit.next = self.c_128.val() << self.mps.val();
@@ -147,14 +142,12 @@ impl Logic for Write {
         }
         self.rev.i.next = self.pair.val();
 
-        self.take.next = self.eats.q.val() & self.go.val() & self.s_valid.val();
+        self.take.next = self.eats.q.val() & self.m_ready.val() & self.s_valid.val();
         self.o.next.data = self.rev.o.val();
         self.o.next.cnt = 7.into();
         self.o.next.last = false;
         self.o.next.user = false;
-        if self.go.val() {
-            self.full.d.next = false;
-        }
+        self.shows.next = self.eats.q.val() & self.s_valid.val();
         match self.state.q.val().index() {
             0 => {
                 if self.s_valid.val() {
@@ -178,19 +171,16 @@ impl Logic for Write {
                 }
             }
             3 => {
-                if self.go.val() & self.s_valid.val() {
-                    self.credits.d.next = (bit_cast::<12, 11>(self.words.q.val()) + 3) >> 2;
-                    self.out.d.next = self.o.val();
-                    self.full.d.next = true;
+                self.shows.next = self.s_valid.val();
+                if self.m_ready.val() & self.s_valid.val() {
                     self.rest.d.next = self.words.q.val();
                     self.state.d.next = 4.into();
                 }
             }
             4 => {
                 if self.wide.q.val() {
-                    if self.go.val() {
-                        self.out.d.next = self.o.val();
-                        self.full.d.next = true;
+                    self.shows.next = true;
+                    if self.m_ready.val() {
                         self.state.d.next = 5.into();
                     }
                 } else {
@@ -198,8 +188,6 @@ impl Logic for Write {
                     self.o.next.data = (self.rev.o.val() & self.c_low.val()) | (self.s_beat.val().data << 32);
                     self.o.next.last = self.words.q.val() == 1;
                     if self.take.val() {
-                        self.out.d.next = self.o.val();
-                        self.full.d.next = true;
                         self.held.d.next = self.s_beat.val().data.get_bits::<32>(32);
                         self.rest.d.next = self.rest.q.val() - 1;
                         self.state.d.next = 5.into();
@@ -221,8 +209,6 @@ impl Logic for Write {
                     self.o.next.cnt = 3.into();
                 }
                 if self.take.val() {
-                    self.out.d.next = self.o.val();
-                    self.full.d.next = true;
                     self.held.d.next = self.s_beat.val().data.get_bits::<32>(32);
                     self.rest.d.next = self.rest.q.val() - 2;
                     if self.rest.q.val() <= 2 {
@@ -236,9 +222,8 @@ impl Logic for Write {
                 self.o.next.data = bit_cast::<64, 32>(self.held.q.val());
                 self.o.next.cnt = 3.into();
                 self.o.next.last = true;
-                if self.go.val() {
-                    self.out.d.next = self.o.val();
-                    self.full.d.next = true;
+                self.shows.next = true;
+                if self.m_ready.val() {
                     self.state.d.next = 7.into();
                 }
             }
@@ -248,6 +233,7 @@ impl Logic for Write {
                 self.left.d.next = self.left2.q.val();
                 self.size.d.next = self.size2.q.val();
                 self.words.d.next = self.words2.q.val();
+                self.credits.d.next = (bit_cast::<12, 11>(self.words2.q.val()) + 3) >> 2;
                 self.first_be.d.next = self.first_be2.q.val();
                 self.last_be.d.next = self.last_be2.q.val();
                 self.state.d.next = 3.into();
@@ -256,12 +242,13 @@ impl Logic for Write {
                 }
             }
         }
+        self.m_beat.next = self.o.val();
+        self.m_valid.next = self.shows.val();
         self.s_ready.next = self.take.val();
         self.eats.d.next = (self.state.d.val() == 5) | ((self.state.d.val() == 4) & !self.wide.q.val());
         if self.reset.val() {
             self.state.d.next = 0.into();
             self.eats.d.next = false;
-            self.full.d.next = false;
         }
     }
 }

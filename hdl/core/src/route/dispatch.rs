@@ -8,7 +8,7 @@ use rust_hdl_widgets::prelude::*;
 
 block! {
     /// Takes a beat each cycle. Nothing downstream can stop it: what is forwarded was promised room, what has none in a host buffer
-    /// is dropped whole. Beats leave a cycle after they were taken, and an outcome two cycles after that.
+    /// is dropped whole. Beats leave for the forward buffer a cycle after they were taken, for the host's two, and an outcome three.
     pub struct Dispatch {
         pub clock: Signal<In, Clock>,
         pub reset: Signal<In, Bit>,
@@ -32,7 +32,7 @@ block! {
         pub fwd_write: Signal<Out, Bit>,
         /// A frame that is forwarded begins: its first beat is taken.
         pub starts: Signal<Out, Bit>,
-        /// Host buffers.
+        /// Host buffers, a cycle later.
         pub out_beat: Signal<Out, Beat>,
         pub out_meta: Signal<Out, Bits<128>>,
         pub host_write: Signal<Out, Bit>,
@@ -72,18 +72,23 @@ block! {
         at1: DFF<Bit>,
         pending: DFF<Bits<64>>, // the last beat of a padded packet waits for the frame's end
         sequence: DFF<Bits<32>>,
-        // 2: what the outcome follows from
+        // 2: what goes to the host, and what its meta and the outcome follow from
+        beat2: DFF<Beat>,
+        host_put: DFF<Bit>,
+        control_put: DFF<Bit>,
         ended: DFF<Bit>,
-        judged: DFF<Bits<4>>,
+        detail2: DFF<Detail>,
+        covered: DFF<Bits<17>>, // bytes that the frame must have for its control sum
+        inner2: DFF<Bit>,
+        l4_2: DFF<Bit>,
+        cover_2: DFF<Bit>,
+        bytes2: DFF<Bits<17>>,
         to_wire: DFF<Bit>,
         to_host: DFF<Bit>,
         to_control: DFF<Bit>,
         faulty: DFF<Bit>,
         was_short: DFF<Bit>,
-        was_over: DFF<Bit>,
-        place_early: DFF<Bits<14>>,
         bytes_early: DFF<Bits<16>>,
-        flags_early: DFF<Bits<8>>,
         // 3
         outcome_reg: DFF<Bits<4>>,
         outcome_strobe: DFF<Bit>,
@@ -148,17 +153,22 @@ impl Logic for Dispatch {
             at1,
             pending,
             sequence,
+            beat2,
+            host_put,
+            control_put,
             ended,
-            judged,
+            detail2,
+            covered,
+            inner2,
+            l4_2,
+            cover_2,
+            bytes2,
             to_wire,
             to_host,
             to_control,
             faulty,
             was_short,
-            was_over,
-            place_early,
             bytes_early,
-            flags_early,
             outcome_reg,
             outcome_strobe,
             hit_reg,
@@ -242,74 +252,82 @@ impl Logic for Dispatch {
         }
         self.fwd_beat.next = self.fwd.val();
 
-        // and into the host's
+        // 2: into the host's
         self.bytes.next = (bit_cast::<17, 14>(self.n1.q.val()) << 3) + bit_cast::<17, 3>(self.beat1.q.val().cnt) + 1;
         self.host.next.data = self.normal.data.val();
         self.host.next.cnt = self.beat1.q.val().cnt;
         self.host.next.last = self.beat1.q.val().last;
         self.host.next.user = false;
-        self.out_beat.next = self.host.val();
-        self.host_write.next = self.valid1.q.val() & self.host1.q.val() & self.emit1.q.val();
-        self.host_end.next = self.ends1.val() & self.host1.q.val();
-        self.control_write.next = self.valid1.q.val() & self.control1.q.val();
-        self.control_end.next = self.ends1.val() & self.control1.q.val();
+        self.beat2.d.next = self.host.val();
+        self.host_put.d.next = self.valid1.q.val() & self.host1.q.val() & self.emit1.q.val();
+        self.control_put.d.next = self.valid1.q.val() & self.control1.q.val();
+        self.ended.d.next = self.ends1.val();
+        self.detail2.d.next = self.detail.val();
+        self.covered.d.next = bit_cast::<17, 8>(self.detail.val().cover) + 14;
+        self.inner2.d.next = self.inner1.q.val();
+        self.l4_2.d.next = self.l4_1.q.val();
+        self.cover_2.d.next = self.cover_1.q.val();
+        self.bytes2.d.next = self.bytes.val();
+        self.to_wire.d.next = self.forward1.q.val();
+        self.to_host.d.next = self.host1.q.val();
+        self.to_control.d.next = self.control1.q.val();
+        self.faulty.d.next = self.beat1.q.val().user;
+        self.was_short.d.next = self.short.val();
+        self.bytes_early.d.next = bit_cast::<16, 17>(self.stop1.q.val() - 13);
+        self.out_beat.next = self.beat2.q.val();
+        self.host_write.next = self.host_put.q.val();
+        self.host_end.next = self.ended.q.val() & self.to_host.q.val();
+        self.control_write.next = self.control_put.q.val();
+        self.control_end.next = self.ended.q.val() & self.to_control.q.val();
         self.over.next =
-            (self.host1.q.val() & self.host_overflow.val()) | (self.control1.q.val() & self.control_overflow.val());
-        self.kept.next = !self.beat1.q.val().user & !self.over.val();
+            (self.to_host.q.val() & self.host_overflow.val()) | (self.to_control.q.val() & self.control_overflow.val());
+        self.kept.next = !self.faulty.q.val() & !self.over.val();
         self.keep.next = self.kept.val();
-        if self.ends1.val() & (self.host1.q.val() | self.control1.q.val()) & self.kept.val() {
+        if self.ended.q.val() & (self.to_host.q.val() | self.to_control.q.val()) & self.kept.val() {
             self.sequence.d.next = self.sequence.q.val() + self.c_one.val();
         }
-        self.l3.next = self.detail.val().l3;
+        self.l3.next = self.detail2.q.val().l3;
         self.l4.next = 0.into();
-        if self.detail.val().judge {
-            if self.short.val() {
+        if self.detail2.q.val().judge {
+            if self.was_short.q.val() {
                 self.l3.next = self.c_l3_short.val();
-            } else if !self.detail.val().l4_skip {
+            } else if !self.detail2.q.val().l4_skip {
                 self.l4.next = self.c_l4_bad.val();
-                if self.l4_1.q.val() {
+                if self.l4_2.q.val() {
                     self.l4.next = self.c_l4_valid.val();
                 }
             }
         }
-        if self.control1.q.val() & (self.detail.val().cover != 0) {
-            if self.bytes.val() < (bit_cast::<17, 8>(self.detail.val().cover) + 14) {
+        if self.to_control.q.val() & (self.detail2.q.val().cover != 0) {
+            if self.bytes2.q.val() < self.covered.q.val() {
                 self.l3.next = self.c_l3_truncated.val();
-            } else if self.cover_1.q.val() {
+            } else if self.cover_2.q.val() {
                 self.l3.next = self.c_l3_ok.val();
             } else {
                 self.l3.next = self.c_l3_bad.val();
             }
         }
-        self.flags.next = bit_cast::<32, 5>(self.detail.val().code)
+        self.flags.next = bit_cast::<32, 5>(self.detail2.q.val().code)
             | (bit_cast::<32, 3>(self.l3.val()) << 8)
             | (bit_cast::<32, 2>(self.l4.val()) << 12);
-        if self.detail.val().tagged {
+        if self.detail2.q.val().tagged {
             self.flags.next = self.flags.val() | (self.c_one.val() << 16);
         }
-        if self.inner1.q.val() {
+        if self.inner2.q.val() {
             self.flags.next = self.flags.val() | (self.c_one.val() << 17);
         }
         if self.back.val() {
             self.flags.next = self.flags.val() | (self.c_one.val() << 18);
         }
-        self.word0.next =
-            bit_cast::<32, 16>(self.bytes.val().get_bits::<16>(0)) | (bit_cast::<32, 16>(self.detail.val().tci) << 16);
+        self.word0.next = bit_cast::<32, 16>(self.bytes2.q.val().get_bits::<16>(0))
+            | (bit_cast::<32, 16>(self.detail2.q.val().tci) << 16);
         self.out_meta.next = (bit_cast::<128, 32>(self.flags.val()) << 96)
-            | (bit_cast::<128, 32>(self.detail.val().about) << 64)
+            | (bit_cast::<128, 32>(self.detail2.q.val().about) << 64)
             | (bit_cast::<128, 32>(self.sequence.q.val()) << 32)
             | bit_cast::<128, 32>(self.word0.val());
 
-        // 2: the one outcome
-        self.ended.d.next = self.ends1.val();
-        self.judged.d.next = bit_cast::<4, 5>(self.detail.val().code);
-        self.to_wire.d.next = self.forward1.q.val();
-        self.to_host.d.next = self.host1.q.val() | self.control1.q.val();
-        self.to_control.d.next = self.control1.q.val();
-        self.faulty.d.next = self.beat1.q.val().user;
-        self.was_short.d.next = self.short.val();
-        self.was_over.d.next = self.over.val();
-        self.code.next = self.judged.q.val();
+        // and the one outcome
+        self.code.next = bit_cast::<4, 5>(self.detail2.q.val().code);
         if self.to_wire.q.val() {
             self.code.next = self.c_forwarded.val();
             if self.faulty.q.val() {
@@ -317,26 +335,23 @@ impl Logic for Dispatch {
             } else if self.was_short.q.val() {
                 self.code.next = self.c_short.val();
             }
-        } else if self.to_host.q.val() {
+        } else if self.to_host.q.val() | self.to_control.q.val() {
             self.code.next = self.c_host.val();
             if self.to_control.q.val() {
                 self.code.next = self.c_control.val();
             }
             if self.faulty.q.val() {
                 self.code.next = self.c_error.val();
-            } else if self.was_over.q.val() {
+            } else if self.over.val() {
                 self.code.next = self.c_host_full.val();
             }
         }
         self.outcome_reg.d.next = self.code.val();
         self.outcome_strobe.d.next = self.ended.q.val();
         self.hit_reg.d.next = self.ended.q.val() & self.to_wire.q.val() & (self.code.val() == self.c_forwarded.val());
-        self.place_early.d.next = self.detail.val().about.get_bits::<14>(0);
-        self.bytes_early.d.next = bit_cast::<16, 17>(self.stop1.q.val() - 13);
-        self.flags_early.d.next = self.detail.val().about.get_bits::<8>(14);
-        self.place_reg.d.next = self.place_early.q.val();
+        self.place_reg.d.next = self.detail2.q.val().about.get_bits::<14>(0);
         self.bytes_reg.d.next = self.bytes_early.q.val();
-        self.flags_reg.d.next = self.flags_early.q.val();
+        self.flags_reg.d.next = self.detail2.q.val().about.get_bits::<8>(14);
         self.hit.next = self.hit_reg.q.val();
         self.hit_place.next = self.place_reg.q.val();
         self.hit_bytes.next = self.bytes_reg.q.val();
@@ -347,6 +362,8 @@ impl Logic for Dispatch {
             self.k.d.next = 0.into();
             self.n.d.next = 0.into();
             self.valid1.d.next = false;
+            self.host_put.d.next = false;
+            self.control_put.d.next = false;
             self.sequence.d.next = 0.into();
             self.ended.d.next = false;
             self.outcome_strobe.d.next = false;

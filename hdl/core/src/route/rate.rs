@@ -12,6 +12,10 @@ block! {
         pub allow: Signal<Out, Bit>,
         tokens: DFF<Bits<5>>,
         clocks: DFF<Bits<16>>,
+        // a cycle later
+        earned: DFF<Bit>,
+        taken: DFF<Bit>,
+        free: DFF<Bit>, // no limit
         earn: Signal<Local, Bit>,
     }
 }
@@ -19,23 +23,29 @@ block! {
 impl Logic for Rate {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, tokens, clocks);
-        self.earn.next = false;
+        dff_setup!(self, clock, tokens, clocks, earned, taken, free);
+        self.earned.d.next = false;
         self.clocks.d.next = self.clocks.q.val() + 1;
         if self.clocks.q.val() >= self.period.val() {
             self.clocks.d.next = 1.into();
-            self.earn.next = !self.tokens.q.val().get_bit(4);
+            self.earned.d.next = true;
         }
-        if self.earn.val() & !self.take.val() {
+        self.taken.d.next = self.take.val();
+        self.free.d.next = self.period.val() == 0;
+        self.earn.next = self.earned.q.val() & !self.tokens.q.val().get_bit(4);
+        if self.earn.val() & !self.taken.q.val() {
             self.tokens.d.next = self.tokens.q.val() + 1;
         }
-        if self.take.val() & !self.earn.val() & (self.tokens.q.val() != 0) {
+        if self.taken.q.val() & !self.earn.val() & (self.tokens.q.val() != 0) {
             self.tokens.d.next = self.tokens.q.val() - 1;
         }
-        self.allow.next = (self.tokens.q.val() != 0) | (self.period.val() == 0);
+        self.allow.next =
+            self.free.q.val() | ((self.tokens.q.val() != 0) & !((self.tokens.q.val() == 1) & self.taken.q.val()));
         if self.reset.val() {
             self.tokens.d.next = 16.into();
             self.clocks.d.next = 1.into();
+            self.earned.d.next = false;
+            self.taken.d.next = false;
         }
     }
 }

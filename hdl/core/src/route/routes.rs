@@ -7,7 +7,7 @@ use rust_hdl_widgets::prelude::*;
 block! {
     /// The buffer holds 8,192 bytes, in beats of 8 << `SHIFT` bytes; a packet is at most 2,048. So there is room for the longest one while
     /// half is promised: the packet decided in the cycle before does not count yet. A promise is kept until the packet has left.
-    /// 2^`AW` - 1 routes, `LW` = `AW` + 1.
+    /// 2^`AW` - 2 routes, `LW` = `AW` + 1.
     pub struct Routes[const AW: usize, const LW: usize, const SHIFT: usize][AW, LW, SHIFT] {
         pub clock: Signal<In, Clock>,
         pub reset: Signal<In, Bit>,
@@ -39,7 +39,7 @@ block! {
         step: Signal<Local, Bits<LW>>,
         more: Signal<Local, Bits<11>>,
         less: Signal<Local, Bits<11>>,
-        c_most: Constant<Bits<LW>> = (1u64 << AW) - 2,
+        c_most: Constant<Bits<LW>> = (1u64 << AW) - 3, // two that were promised do not count yet
         c_back: Constant<Bits<LW>> = (1u64 << LW) - 1,
         c_half: Constant<Bits<11>> = 512u64 >> SHIFT,
         c_shift: Constant<Bits<3>> = SHIFT as u64,
@@ -89,7 +89,7 @@ impl<const AW: usize, const LW: usize, const SHIFT: usize> Logic for Routes<AW, 
             self.count.d.next = self.count.q.val() + self.step.val();
         }
         // a register: what decides stands behind it
-        self.full.d.next = (self.owed.d.val() >= self.c_half.val()) | (self.count.d.val() >= self.c_most.val());
+        self.full.d.next = (self.owed.d.val() >= self.c_half.val()) | (self.count.q.val() >= self.c_most.val());
         self.room.next = !self.full.q.val();
         if self.starts.val() ^ self.read.val() {
             self.begun.d.next = self.begun.q.val() + self.step.val();

@@ -18,7 +18,7 @@ block! {
         pub keep: Signal<In, Bit>,
         pub meta_in: Signal<In, M>,
         pub overflow: Signal<Out, Bit>,
-        /// Eight more beats, each perhaps a frame, fit.
+        /// Eight more beats, each perhaps a frame, fit; a register.
         pub room: Signal<Out, Bit>,
         /// Beats, the open frame's included and one that was just taken, and whole frames.
         pub level: Signal<Out, Bits<LW>>,
@@ -36,7 +36,8 @@ block! {
         full_word: DFF<Bit>,
         spilt: DFF<Bit>,
         crowded: DFF<Bit>, // 31 frames
-        full: DFF<Bit>,    // or no place
+        full: DFF<Bit>,    // no place
+        spacious: DFF<Bit>,
         // beats in it, and those of whole frames
         used: DFF<Bits<LW>>,
         held: DFF<Bits<LW>>,
@@ -46,6 +47,7 @@ block! {
         left: Signal<Local, Bits<LW>>,
         step: Signal<Local, Bits<LW>>,
         back: Signal<Local, Bits<LW>>,
+        near: Signal<Local, Bit>, // one place
         put: Signal<Local, Bit>,
         fits: Signal<Local, Bit>,
         over: Signal<Local, Bit>,
@@ -54,28 +56,28 @@ block! {
         c_depth: Constant<Bits<LW>> = 1u64 << AW,
         c_less: Constant<Bits<LW>> = (1u64 << LW) - 1,
         c_last: Constant<Bits<LW>> = (1u64 << AW) - 1,
-        c_room: Constant<Bits<LW>> = (1u64 << AW) - 8,
     }
 }
 
 impl<M: Synth, const AW: usize, const LW: usize> Logic for FrameFifo<M, AW, LW> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, wr, start, rd, rd_more, full_word, spilt, crowded, full, used, held, popped);
+        dff_setup!(self, clock, wr, start, rd, rd_more, full_word, spilt, crowded, full, spacious, used, held, popped);
         clock!(self, clock, metas);
         self.metas.reset.next = self.reset.val();
         self.ram.clock.next = self.clock.val();
 
         // the greatest levels: the depth, and 31
-        self.fits.next = !self.full.q.val();
+        self.fits.next = !self.full.q.val() & !self.crowded.q.val();
         self.over.next = self.spilt.q.val() | (self.write.val() & !self.fits.val());
         self.overflow.next = self.over.val();
         self.level.next = self.used.q.val();
         self.whole.next = self.metas.level.val();
-        // beats up to the depth less eight, without a carry chain
-        self.room.next = ((self.used.q.val() & self.c_depth.val()) == 0)
-            & (((self.used.q.val() | 7) != self.c_last.val()) | (self.used.q.val() == self.c_room.val()))
-            & (self.metas.level.val() < 24);
+        // nine beats to the depth, for one may come meanwhile; without a carry chain
+        self.spacious.d.next = ((self.used.q.val() & self.c_depth.val()) == 0)
+            & ((self.used.q.val() | 7) != self.c_last.val())
+            & (self.metas.level.val() < 23);
+        self.room.next = self.spacious.q.val();
         self.put.next = self.write.val() & !self.over.val();
         self.pop.next = self.full_word.q.val() & self.metas.valid.val() & self.m_ready.val();
         // one adder each: what is added is 1, 0 or -1
@@ -125,24 +127,34 @@ impl<M: Synth, const AW: usize, const LW: usize> Logic for FrameFifo<M, AW, LW> 
         if self.metas.write.val() ^ self.metas.read.val() {
             self.crowded.d.next = self.metas.write.val() & (self.metas.level.val() == 30);
         }
-        self.full.d.next = ((self.used.d.val() & self.c_depth.val()) != 0) | self.crowded.d.val();
+        // without the adders: of `used` and of `held` the depth is the top bit
+        self.near.next = self.used.q.val() == self.c_last.val();
+        self.full.d.next = ((self.used.q.val() & self.c_depth.val()) != 0) & !self.popped.q.val();
+        if self.put.val() & !self.popped.q.val() {
+            self.full.d.next = self.near.val();
+        }
+        if self.finish.val() & !self.keep.val() {
+            self.full.d.next = ((self.held.q.val() & self.c_depth.val()) != 0) & !self.popped.q.val();
+        }
         self.rd_next.next = self.rd.q.val();
         self.full_word.d.next = self.rd.q.val() != self.start.q.val();
         if self.pop.val() {
             self.rd_next.next = self.rd_more.q.val();
+            self.rd_more.d.next = self.rd_more.q.val() + 1;
             self.full_word.d.next = self.rd_more.q.val() != self.start.q.val();
         }
         self.rd.d.next = self.rd_next.val();
-        self.rd_more.d.next = self.rd_next.val() + 1;
         self.ram.read_address.next = bit_cast::<AW, LW>(self.rd_next.val());
         if self.reset.val() {
             self.wr.d.next = 0.into();
             self.start.d.next = 0.into();
             self.rd.d.next = 0.into();
+            self.rd_more.d.next = 1.into();
             self.full_word.d.next = false;
             self.spilt.d.next = false;
             self.crowded.d.next = false;
             self.full.d.next = false;
+            self.spacious.d.next = false;
             self.popped.d.next = false;
             self.used.d.next = 0.into();
             self.held.d.next = 0.into();

@@ -2,12 +2,13 @@
 use super::{Cuckoo, Decide, Detail, Hash, Judge, SmallTable, Verdict};
 use crate::parse::Meta;
 use crate::route::Route;
+use ipos_abi::rx::Outcome;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
 block! {
     /// Cycle 0 picks, 1 hashes, 2 reads the cuckoo tables, 3 takes what they give, 4 and 5 compare, 6 selects, 7 reads the
-    /// destination and what the headers say, 8 the neighbour and judges the headers, 9 decides. A commit takes a frame's place in cycle 0 and writes in cycle 2.
+    /// destination and what the headers say, 8 the neighbour and judges the headers, 9 decides; the detail leaves a cycle after the verdict. A commit takes a frame's place in cycle 0 and writes in cycle 2.
     pub struct Classify[const FW: usize, const EW: usize][FW, EW] {
         pub clock: Signal<In, Clock>,
         pub reset: Signal<In, Bit>,
@@ -32,6 +33,9 @@ block! {
         pub detail: Signal<Out, Detail>,
         pub front_write: Signal<Out, Bit>,
         pub back_write: Signal<Out, Bit>,
+        /// Of a detail, a cycle after its verdict's.
+        pub front_detail_write: Signal<Out, Bit>,
+        pub back_detail_write: Signal<Out, Bit>,
         /// Of a packet that will be forwarded: its way, and strobes.
         pub route: Signal<Out, Route>,
         pub front_promise: Signal<Out, Bit>,
@@ -103,7 +107,6 @@ block! {
         detail9: DFF<Detail>,
         asks9: DFF<Bit>,
         ip_ok9: DFF<Bit>,
-        src_mac9: DFF<Bits<48>>,
         udp9: DFF<Bit>,
         commit_f1: DFF<Bit>,
         commit_f2: DFF<Bit>,
@@ -121,6 +124,11 @@ block! {
         eref8: DFF<Bits<32>>,
         eref9: DFF<Bits<32>>,
         dest9: DFF<Bits<48>>,
+        src_mac9: DFF<Bits<48>>,
+        detail10: DFF<Detail>,
+        loops10: DFF<Bit>,
+        front10: DFF<Bit>,
+        back10: DFF<Bit>,
         front_ok: Signal<Local, Bit>,
         back_ok: Signal<Local, Bit>,
         pick_back: Signal<Local, Bit>,
@@ -129,6 +137,7 @@ block! {
         back7: Signal<Local, Bit>,
         back8: Signal<Local, Bit>,
         back9: Signal<Local, Bit>,
+        c_loop: Constant<Bits<5>> = Outcome::DropLoop as u64,
     }
 }
 
@@ -139,7 +148,7 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
             self, clock, turn, key1, key2, key3, key4, source5, source6, source7, source8, source9, hash2, valid1,
             valid2, valid3, valid4, valid5, valid6, valid7, valid8, valid9, backs, meta8, ip_ok8, ipos_ok8, verdict9,
             detail9, asks9, ip_ok9, src_mac9, udp9, commit_f1, commit_f2, commit_e1, commit_e2, hit8, hit9, action8,
-            action9, place8, place9, ehit8, ehit9, eref8, eref9, dest9
+            action9, place8, place9, ehit8, ehit9, eref8, eref9, dest9, detail10, loops10, front10, back10
         );
         clock!(self, clock, forward, endpoint, dests, neighbours);
 
@@ -300,7 +309,6 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
         self.decide.neighbour.next = self.neighbours.value.val().get_bits::<48>(0);
         self.decide.neighbour_valid.next = self.neighbours.value.val().get_bit(48);
         self.verdict.next = self.decide.verdict.val();
-        self.detail.next = self.decide.detail.val();
         self.route.next = self.decide.route.val();
         self.front_write.next = self.valid9.q.val() & !self.back9.val();
         self.back_write.next = self.valid9.q.val() & self.back9.val();
@@ -310,6 +318,17 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
             & self.back9.val()
             & self.decide.verdict.val().forward
             & self.decide.verdict.val().decapsulate;
+        // what the verdict does not need, a cycle later
+        self.detail10.d.next = self.decide.detail.val();
+        self.front10.d.next = self.front_write.val();
+        self.back10.d.next = self.back_write.val();
+        self.loops10.d.next = self.decide.loops.val();
+        self.detail.next = self.detail10.q.val();
+        if self.loops10.q.val() {
+            self.detail.next.code = self.c_loop.val();
+        }
+        self.front_detail_write.next = self.front10.q.val();
+        self.back_detail_write.next = self.back10.q.val();
         if self.reset.val() {
             self.valid1.d.next = false;
             self.valid2.d.next = false;
@@ -320,6 +339,8 @@ impl<const FW: usize, const EW: usize> Logic for Classify<FW, EW> {
             self.valid7.d.next = false;
             self.valid8.d.next = false;
             self.valid9.d.next = false;
+            self.front10.d.next = false;
+            self.back10.d.next = false;
             self.commit_f1.d.next = false;
             self.commit_f2.d.next = false;
             self.commit_e1.d.next = false;

@@ -13,7 +13,6 @@ block! {
         pub judged_detail: Signal<In, Detail>,
         pub asks: Signal<In, Bit>,
         pub ip_ok: Signal<In, Bit>,
-        pub src_mac: Signal<In, Bits<48>>,
         pub src_ip: Signal<In, Bits<32>>,
         pub src_port: Signal<In, Bits<16>>,
         pub udp: Signal<In, Bit>,
@@ -26,21 +25,24 @@ block! {
         pub dest_port: Signal<In, Bits<16>>,
         pub neighbour: Signal<In, Bits<48>>,
         pub neighbour_valid: Signal<In, Bit>,
+        pub src_mac: Signal<In, Bits<48>>,
         /// A packet that came encapsulated may be forwarded again.
         pub allow: Signal<In, Bit>,
         /// The forward buffer has room for the longest packet.
         pub room: Signal<In, Bit>,
         pub verdict: Signal<Out, Verdict>,
         pub detail: Signal<Out, Detail>,
+        /// It would go back to who sent it: whatever the detail says, the code is `DropLoop`.
+        pub loops: Signal<Out, Bit>,
         pub route: Signal<Out, Route>,
         inner: Signal<Local, Bit>,
+        back_again: Signal<Local, Bit>,
         v: Signal<Local, Verdict>,
         d: Signal<Local, Detail>,
         r: Signal<Local, Route>,
         c_header: Constant<Bits<5>> = Outcome::DropHeader as u64,
         c_table: Constant<Bits<5>> = Outcome::DropTable as u64,
         c_neighbour: Constant<Bits<5>> = Outcome::DropNeighbour as u64,
-        c_loop: Constant<Bits<5>> = Outcome::DropLoop as u64,
         c_rate: Constant<Bits<5>> = Outcome::DropRate as u64,
         c_full: Constant<Bits<5>> = Outcome::DropForwardFull as u64,
         r_miss: Constant<Bits<5>> = Reason::Miss as u64,
@@ -56,6 +58,8 @@ impl Logic for Decide {
     #[hdl_gen]
     fn update(&mut self) {
         self.inner.next = self.judged.val().decapsulate;
+        self.back_again.next = self.inner.val() & (self.neighbour.val() == self.src_mac.val());
+        self.loops.next = false;
         self.v.next = self.judged.val();
         self.d.next = self.judged_detail.val();
         self.d.next.about = 0.into();
@@ -82,15 +86,16 @@ impl Logic for Decide {
                     self.d.next.code = self.c_header.val();
                 } else if !self.neighbour_valid.val() {
                     self.d.next.code = self.c_neighbour.val();
-                } else if self.inner.val() & (self.neighbour.val() == self.src_mac.val()) {
-                    self.d.next.code = self.c_loop.val();
                 } else if self.inner.val() & !self.allow.val() {
+                    self.loops.next = self.back_again.val();
                     self.d.next.code = self.c_rate.val();
                 } else if !self.room.val() | (self.judged.val().stop.get_bits::<6>(11) != 0) {
                     // 2,048 bytes at most
+                    self.loops.next = self.back_again.val();
                     self.d.next.code = self.c_full.val();
                 } else {
-                    self.v.next.forward = true;
+                    self.loops.next = self.back_again.val();
+                    self.v.next.forward = !self.back_again.val();
                 }
             } else if self.action.val() == self.c_act_host.val() {
                 self.d.next.code = self.r_action.val();

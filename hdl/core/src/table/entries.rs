@@ -62,9 +62,8 @@ block! {
         place2: DFF<Bits<14>>,
         bytes2: DFF<Bits<16>>,
         hit2: DFF<Bit>,
-        clear2: DFF<Bit>,
+        seen2: DFF<Bit>,
         select2: DFF<Bit>,
-        forget2: DFF<Bit>,
         latched: DFF<Bits<72>>,
         done_reg: DFF<Bit>,
         event_reg: DFF<Bits<32>>,
@@ -72,13 +71,13 @@ block! {
         go: Signal<Local, Bit>,
         place: Signal<Local, Bits<14>>,
         read: Signal<Local, Bits<72>>,
+        one: Signal<Local, Bits<72>>,
         packets: Signal<Local, Bits<72>>,
         bytes: Signal<Local, Bits<72>>,
         counted: Signal<Local, Bits<72>>,
         write: Signal<Local, Bits<72>>,
         select_bank: Signal<Local, Bits<4>>,
         write_bank: Signal<Local, Bits<4>>,
-        c_one: Constant<Bits<72>> = 1u64,
         c_bank: Constant<Bits<4>> = 1u64,
         c_packets: Constant<Bits<72>> = 0x7fff_ffffu64,
         c_bytes: Constant<Bits<72>> = 0xff_ffff_ffffu64,
@@ -117,9 +116,8 @@ impl<const AW: usize> Logic for Entries<AW> {
             place2,
             bytes2,
             hit2,
-            clear2,
+            seen2,
             select2,
-            forget2,
             latched,
             done_reg,
             event_reg,
@@ -192,31 +190,34 @@ impl<const AW: usize> Logic for Entries<AW> {
             }
         }
         self.word2.d.next = self.read.val();
+        self.seen2.d.next = self.hit1.q.val() | (self.read.val().get_bit(71) & !self.forget1.q.val());
         self.busy2.d.next = self.busy1.q.val();
         self.place2.d.next = self.place1.q.val();
-        self.bytes2.d.next = self.bytes1.q.val();
+        self.bytes2.d.next = 0.into();
+        if self.hit1.q.val() {
+            self.bytes2.d.next = self.bytes1.q.val();
+        }
+        if self.clear1.q.val() {
+            self.word2.d.next = 0.into();
+            self.seen2.d.next = false;
+        }
         self.hit2.d.next = self.hit1.q.val();
-        self.clear2.d.next = self.clear1.q.val();
         self.select2.d.next = self.select1.q.val();
-        self.forget2.d.next = self.forget1.q.val();
         self.event_reg.d.next = (bit_cast::<32, 12>(self.place1.q.val().get_bits::<12>(0)))
             | (bit_cast::<32, 2>(self.place1.q.val().get_bits::<2>(12)) << 16)
             | (bit_cast::<32, 8>(self.flags1.q.val()) << 24);
         self.event_strobe.d.next = self.hit1.q.val() & (self.flags1.q.val().get_bits::<3>(0) != 0);
 
-        // 2: counted, or cleared, and written back
-        self.packets.next = (self.word2.q.val() + self.c_one.val()) & self.c_packets.val();
+        // 2: counted, by nothing unless it was hit, and written back
+        self.one.next = 0.into();
+        if self.hit2.q.val() {
+            self.one.next = 1.into();
+        }
+        self.packets.next = (self.word2.q.val() + self.one.val()) & self.c_packets.val();
         self.bytes.next = ((self.word2.q.val() >> 31) & self.c_bytes.val()) + bit_cast::<72, 16>(self.bytes2.q.val());
         self.counted.next = self.packets.val() | ((self.bytes.val() & self.c_bytes.val()) << 31);
-        self.write.next = self.counted.val().replace_bit(71, true);
-        if self.clear2.q.val() {
-            self.write.next = 0.into();
-        }
+        self.write.next = self.counted.val().replace_bit(71, self.seen2.q.val());
         if self.select2.q.val() {
-            self.write.next = self.word2.q.val();
-            if self.forget2.q.val() {
-                self.write.next = self.word2.q.val().replace_bit(71, false);
-            }
             self.latched.d.next = self.word2.q.val();
         }
         self.done_reg.d.next = self.select2.q.val();

@@ -117,7 +117,10 @@ impl Logic for Judge {
         } else {
             self.v.next.decapsulate = self.inner.val();
             self.d.next.l3 = self.l3.val();
-            self.d.next.judge = self.l3.val() == self.c_l3_ok.val();
+            self.d.next.judge = (self.meta.val().early == 0)
+                & self.ip_ok.val()
+                & !self.meta.val().small_total
+                & (self.meta.val().late == 0);
             self.v.next.host = true;
             if (self.meta.val().early != 0) | self.meta.val().small_total {
                 self.d.next.code = self.r_header.val();

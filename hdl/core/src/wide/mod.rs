@@ -51,6 +51,8 @@ pub const WIDTH: usize = 512;
 pub type Data = Bits<512>;
 pub type Keep = Bits<64>;
 pub type SendUsed = Bits<7>;
+// to be read a cycle later: with the details, for a frame may be one beat
+pub type Verdicts = Fifo<Verdict, 4, 5>;
 pub type Details = SmallFifo<Detail, 4, 5>;
 pub type ForwardBuffer = Fifo<Beat, 7, 8>;
 pub type ReceiveBuffer = FrameFifo<Bits<128>, 7, 8>;

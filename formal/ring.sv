@@ -82,7 +82,7 @@
     if (fv_here) assert (fifo_write);
     // offered: until taken, and none of a failed run
     if (past && $past(next_valid_q && !take && !start && !reset)) assert (next_valid_q && descriptor == $past(descriptor));
-    if (past && $past(load && !start && !reset)) assert (next_valid_q && descriptor == $past(fifo_data_out));
+    if (past && $past(load_q && !start && !reset)) assert (next_valid_q && descriptor == $past(fifo_data_out));
     if (valid && fv_failed) assert (fv_limit - fv_taken - 16'd1 < 16'd40);
     // a doorbell that is too far ahead stops the queue
     if (fv_over == 7) assert (error_reg_q != 0);
@@ -110,7 +110,7 @@
     if (!fv_failed || run) assert (arrived_q - used_q <= 16'd32);
     if (fv_failed && run) assert (error_reg_q != 0 && arrived_q == fv_limit);
     if (fv_failed) assert (fv_limit - fv_taken <= 16'd33);
-    if (more_q && (!fv_failed || run)) assert (arrived_q != used_q || loaded_q);
+    if (more_q && (!fv_failed || run)) assert (arrived_q != used_q || next_valid_q);
     if (fv_over != 0) assert ({1'b0, most_q} > fv_ring);
     if (fv_over > 1) assert (ring_q == fv_ring);
     if (fv_over > 2) assert (over_q);

@@ -218,6 +218,8 @@ module dispatch (
   logic was_short_q;
   logic [15:0] bytes_early_d;
   logic [15:0] bytes_early_q;
+  logic counts_d;
+  logic counts_q;
   logic [3:0] outcome_reg_d;
   logic [3:0] outcome_reg_q;
   logic outcome_strobe_d;
@@ -268,6 +270,7 @@ module dispatch (
     faulty_q = 1'h0;
     was_short_q = 1'h0;
     bytes_early_q = 16'h0;
+    counts_q = 1'h0;
     outcome_reg_q = 4'h0;
     outcome_strobe_q = 1'h0;
     hit_reg_q = 1'h0;
@@ -313,6 +316,7 @@ module dispatch (
     faulty_q <= faulty_d;
     was_short_q <= was_short_d;
     bytes_early_q <= bytes_early_d;
+    counts_q <= counts_d;
     outcome_reg_q <= outcome_reg_d;
     outcome_strobe_q <= outcome_strobe_d;
     hit_reg_q <= hit_reg_d;
@@ -369,6 +373,7 @@ module dispatch (
     faulty_d = faulty_q;
     was_short_d = was_short_q;
     bytes_early_d = bytes_early_q;
+    counts_d = counts_q;
     outcome_reg_d = outcome_reg_q;
     outcome_strobe_d = outcome_strobe_q;
     hit_reg_d = hit_reg_q;
@@ -465,7 +470,8 @@ module dispatch (
     over = (to_host_q & host_overflow) | (to_control_q & control_overflow);
     kept = (~faulty_q) & (~over);
     keep = kept;
-    if ((ended_q & (to_host_q | to_control_q)) & kept) begin
+    counts_d = (ended_q & (to_host_q | to_control_q)) & kept;
+    if (counts_q) begin
       sequence_d = sequence_q + c_one;
     end
     l3 = detail2_q[7:5];
@@ -539,6 +545,7 @@ module dispatch (
       host_put_d = 1'h0;
       control_put_d = 1'h0;
       sequence_d = 32'h0;
+      counts_d = 1'h0;
       ended_d = 1'h0;
       outcome_strobe_d = 1'h0;
       hit_reg_d = 1'h0;

@@ -336,7 +336,6 @@ module dma_host_receive_ring (
   localparam logic [16:0] c_one = 17'h1;
   localparam logic [1:0] c_read = 2'h2;
   localparam logic [15:0] c_sixteen = 16'hffff;
-  logic load;
   logic [15:0] index;
   logic [3:0] run_left;
   logic [3:0] amount;
@@ -365,8 +364,8 @@ module dma_host_receive_ring (
   logic next_valid_q;
   logic more_d;
   logic more_q;
-  logic loaded_d;
-  logic loaded_q;
+  logic load_d;
+  logic load_q;
   logic half_d;
   logic half_q;
   logic [63:0] low_d;
@@ -401,7 +400,7 @@ module dma_host_receive_ring (
     next_q = 128'h0;
     next_valid_q = 1'h0;
     more_q = 1'h0;
-    loaded_q = 1'h0;
+    load_q = 1'h0;
     half_q = 1'h0;
     low_q = 64'h0;
     asking_q = 1'h0;
@@ -425,7 +424,7 @@ module dma_host_receive_ring (
     next_q <= next_d;
     next_valid_q <= next_valid_d;
     more_q <= more_d;
-    loaded_q <= loaded_d;
+    load_q <= load_d;
     half_q <= half_d;
     low_q <= low_d;
     asking_q <= asking_d;
@@ -460,7 +459,7 @@ module dma_host_receive_ring (
     next_d = next_q;
     next_valid_d = next_valid_q;
     more_d = more_q;
-    loaded_d = loaded_q;
+    load_d = load_q;
     half_d = half_q;
     low_d = low_q;
     asking_d = asking_q;
@@ -535,13 +534,12 @@ module dma_host_receive_ring (
       end
     end
     more_d = arrived_q != used_q;
-    load = ((more_q & fifo_valid) & (~next_valid_q)) & (~loaded_q);
-    loaded_d = load;
-    fifo_read = load;
+    load_d = ((more_q & fifo_valid) & (~next_valid_q)) & (~load_q);
+    fifo_read = load_q;
     if (take) begin
       next_valid_d = 1'h0;
     end
-    if (load) begin
+    if (load_q) begin
       next_d = fifo_data_out;
       next_valid_d = 1'h1;
       used_d = used_q + 16'h1;
@@ -555,6 +553,7 @@ module dma_host_receive_ring (
       arrived_d = 16'h0;
       used_d = 16'h0;
       more_d = 1'h0;
+      load_d = 1'h0;
       next_valid_d = 1'h0;
       since_d = 4'h0;
       settled_d = 2'h0;
@@ -565,6 +564,7 @@ module dma_host_receive_ring (
       arrived_d = 16'h0;
       used_d = 16'h0;
       more_d = 1'h0;
+      load_d = 1'h0;
       next_valid_d = 1'h0;
       since_d = 4'h0;
       ahead_d = 6'h0;
@@ -1502,7 +1502,6 @@ module dma_host_interrupts (
   logic [5:0] cleared;
   logic [5:0] sent;
   logic [5:0] still;
-  logic [2:0] entry;
   logic [5:0] again;
   logic [5:0] chosen;
   logic [68:0] o;
@@ -1555,6 +1554,8 @@ module dma_host_interrupts (
   logic in_pending_q;
   logic [5:0] accessed_d;
   logic [5:0] accessed_q;
+  logic listed_d;
+  logic listed_q;
   logic reads_d;
   logic reads_q;
   logic writes_d;
@@ -1587,6 +1588,7 @@ module dma_host_interrupts (
     in_table_q = 1'h0;
     in_pending_q = 1'h0;
     accessed_q = 6'h0;
+    listed_q = 1'h0;
     reads_q = 1'h0;
     writes_q = 1'h0;
     rdata_reg_q = 32'h0;
@@ -1616,6 +1618,7 @@ module dma_host_interrupts (
     in_table_q <= in_table_d;
     in_pending_q <= in_pending_d;
     accessed_q <= accessed_d;
+    listed_q <= listed_d;
     reads_q <= reads_d;
     writes_q <= writes_d;
     rdata_reg_q <= rdata_reg_d;
@@ -1650,6 +1653,7 @@ module dma_host_interrupts (
     in_table_d = in_table_q;
     in_pending_d = in_pending_q;
     accessed_d = accessed_q;
+    listed_d = listed_q;
     reads_d = reads_q;
     writes_d = writes_q;
     ack_reg_d = ack_reg_q;
@@ -1660,12 +1664,12 @@ module dma_host_interrupts (
     in_table_d = address[15:12] == p_table;
     in_pending_d = address[15:12] == p_pending;
     accessed_d = 6'h0;
-    if (address[11:7] == 5'h0) begin
+    if (in_table_d & (address[11:7] == 5'h0)) begin
       accessed_d = c_one << address[6:4];
     end
+    listed_d = |accessed_d;
     mine = in_table_d | in_pending_d;
     wants = (in_table_q | in_pending_q) & (~ack_reg_q);
-    entry = at_q[6:4];
     vectors_read_address = at_q[6:2];
     vectors_write_address = at_q[6:2];
     vectors_write_data = word_q;
@@ -1674,14 +1678,14 @@ module dma_host_interrupts (
     rdata_reg_d = 32'h0;
     if ((wants & writes_q) & (state_q != 3'h7)) begin
       ack_reg_d = 1'h1;
-      if (in_table_q & (|accessed_q)) begin
+      if (listed_q) begin
         if (at_q[3:2] == 2'h3) begin
           masks_d = masks_q & (~accessed_q);
           if (word_q[0]) begin
             masks_d = masks_q | accessed_q;
           end
         end else begin
-          vectors_write_enable = (~entry[2]) | (~entry[1]);
+          vectors_write_enable = 1'h1;
         end
       end
     end
@@ -1751,7 +1755,7 @@ module dma_host_interrupts (
           if (at_q[11:2] == 10'h0) begin
             rdata_reg_d = {26'h0, pending_q};
           end
-        end else if (|accessed_q) begin
+        end else if (listed_q) begin
           if (at_q[3:2] != 2'h3) begin
             rdata_reg_d = vectors_read_data;
           end else if (|(masks_q & accessed_q)) begin
@@ -3447,7 +3451,10 @@ module dma_host (
         error_moderation_d = word_q[15:0];
       end
     end
-    extra_d = more;
+    extra_d = 32'h0;
+    if (|picked_q) begin
+      extra_d = more;
+    end
     receive_control_select = picked_q[0];
     receive_control_place = place_q;
     receive_control_wdata = word_q;
@@ -3494,10 +3501,7 @@ module dma_host (
     interrupts_read = read;
     mine = in_queues | interrupts_mine;
     ack = ack_reg_q | interrupts_ack;
-    rdata = ((((extra_q | receive_control_rdata) | control_control_rdata) | event_control_rdata) | front_control_rdata) | back_control_rdata;
-    if (interrupts_ack) begin
-      rdata = interrupts_rdata;
-    end
+    rdata = (((((extra_q | receive_control_rdata) | control_control_rdata) | event_control_rdata) | front_control_rdata) | back_control_rdata) | interrupts_rdata;
     stopped = (((receive_control_stopped | control_control_stopped) | event_control_stopped) | front_control_stopped) | back_control_stopped;
     one[63:0] = 64'h0;
     one[66:64] = 3'h0;

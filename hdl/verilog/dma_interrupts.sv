@@ -52,7 +52,6 @@ module dma_interrupts (
   logic [5:0] cleared;
   logic [5:0] sent;
   logic [5:0] still;
-  logic [2:0] entry;
   logic [5:0] again;
   logic [5:0] chosen;
   logic [68:0] o;
@@ -105,6 +104,8 @@ module dma_interrupts (
   logic in_pending_q;
   logic [5:0] accessed_d;
   logic [5:0] accessed_q;
+  logic listed_d;
+  logic listed_q;
   logic reads_d;
   logic reads_q;
   logic writes_d;
@@ -137,6 +138,7 @@ module dma_interrupts (
     in_table_q = 1'h0;
     in_pending_q = 1'h0;
     accessed_q = 6'h0;
+    listed_q = 1'h0;
     reads_q = 1'h0;
     writes_q = 1'h0;
     rdata_reg_q = 32'h0;
@@ -166,6 +168,7 @@ module dma_interrupts (
     in_table_q <= in_table_d;
     in_pending_q <= in_pending_d;
     accessed_q <= accessed_d;
+    listed_q <= listed_d;
     reads_q <= reads_d;
     writes_q <= writes_d;
     rdata_reg_q <= rdata_reg_d;
@@ -200,6 +203,7 @@ module dma_interrupts (
     in_table_d = in_table_q;
     in_pending_d = in_pending_q;
     accessed_d = accessed_q;
+    listed_d = listed_q;
     reads_d = reads_q;
     writes_d = writes_q;
     ack_reg_d = ack_reg_q;
@@ -210,12 +214,12 @@ module dma_interrupts (
     in_table_d = address[15:12] == p_table;
     in_pending_d = address[15:12] == p_pending;
     accessed_d = 6'h0;
-    if (address[11:7] == 5'h0) begin
+    if (in_table_d & (address[11:7] == 5'h0)) begin
       accessed_d = c_one << address[6:4];
     end
+    listed_d = |accessed_d;
     mine = in_table_d | in_pending_d;
     wants = (in_table_q | in_pending_q) & (~ack_reg_q);
-    entry = at_q[6:4];
     vectors_read_address = at_q[6:2];
     vectors_write_address = at_q[6:2];
     vectors_write_data = word_q;
@@ -224,14 +228,14 @@ module dma_interrupts (
     rdata_reg_d = 32'h0;
     if ((wants & writes_q) & (state_q != 3'h7)) begin
       ack_reg_d = 1'h1;
-      if (in_table_q & (|accessed_q)) begin
+      if (listed_q) begin
         if (at_q[3:2] == 2'h3) begin
           masks_d = masks_q & (~accessed_q);
           if (word_q[0]) begin
             masks_d = masks_q | accessed_q;
           end
         end else begin
-          vectors_write_enable = (~entry[2]) | (~entry[1]);
+          vectors_write_enable = 1'h1;
         end
       end
     end
@@ -301,7 +305,7 @@ module dma_interrupts (
           if (at_q[11:2] == 10'h0) begin
             rdata_reg_d = {26'h0, pending_q};
           end
-        end else if (|accessed_q) begin
+        end else if (listed_q) begin
           if (at_q[3:2] != 2'h3) begin
             rdata_reg_d = vectors_read_data;
           end else if (|(masks_q & accessed_q)) begin

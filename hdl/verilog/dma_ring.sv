@@ -132,7 +132,6 @@ module dma_ring (
   localparam logic [16:0] c_one = 17'h1;
   localparam logic [1:0] c_read = 2'h2;
   localparam logic [15:0] c_sixteen = 16'hffff;
-  logic load;
   logic [15:0] index;
   logic [3:0] run_left;
   logic [3:0] amount;
@@ -161,8 +160,8 @@ module dma_ring (
   logic next_valid_q;
   logic more_d;
   logic more_q;
-  logic loaded_d;
-  logic loaded_q;
+  logic load_d;
+  logic load_q;
   logic half_d;
   logic half_q;
   logic [63:0] low_d;
@@ -197,7 +196,7 @@ module dma_ring (
     next_q = 128'h0;
     next_valid_q = 1'h0;
     more_q = 1'h0;
-    loaded_q = 1'h0;
+    load_q = 1'h0;
     half_q = 1'h0;
     low_q = 64'h0;
     asking_q = 1'h0;
@@ -221,7 +220,7 @@ module dma_ring (
     next_q <= next_d;
     next_valid_q <= next_valid_d;
     more_q <= more_d;
-    loaded_q <= loaded_d;
+    load_q <= load_d;
     half_q <= half_d;
     low_q <= low_d;
     asking_q <= asking_d;
@@ -256,7 +255,7 @@ module dma_ring (
     next_d = next_q;
     next_valid_d = next_valid_q;
     more_d = more_q;
-    loaded_d = loaded_q;
+    load_d = load_q;
     half_d = half_q;
     low_d = low_q;
     asking_d = asking_q;
@@ -331,13 +330,12 @@ module dma_ring (
       end
     end
     more_d = arrived_q != used_q;
-    load = ((more_q & fifo_valid) & (~next_valid_q)) & (~loaded_q);
-    loaded_d = load;
-    fifo_read = load;
+    load_d = ((more_q & fifo_valid) & (~next_valid_q)) & (~load_q);
+    fifo_read = load_q;
     if (take) begin
       next_valid_d = 1'h0;
     end
-    if (load) begin
+    if (load_q) begin
       next_d = fifo_data_out;
       next_valid_d = 1'h1;
       used_d = used_q + 16'h1;
@@ -351,6 +349,7 @@ module dma_ring (
       arrived_d = 16'h0;
       used_d = 16'h0;
       more_d = 1'h0;
+      load_d = 1'h0;
       next_valid_d = 1'h0;
       since_d = 4'h0;
       settled_d = 2'h0;
@@ -361,6 +360,7 @@ module dma_ring (
       arrived_d = 16'h0;
       used_d = 16'h0;
       more_d = 1'h0;
+      load_d = 1'h0;
       next_valid_d = 1'h0;
       since_d = 4'h0;
       ahead_d = 6'h0;

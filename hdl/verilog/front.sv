@@ -237,6 +237,7 @@ module front_rx_fields (
   logic [16:0] header;
   logic brief;
   logic [7:0] covered;
+  logic again;
   logic is_ipos;
   logic [122:0] m;
   logic [96:0] tuple;
@@ -527,6 +528,7 @@ module front_rx_fields (
       c = be[63:48];
       f = be[7:0];
     end
+    again = (k_q == 5'h2) & ipos_q;
     is_ipos = be[31:16] == ethertype;
     enough = (k_q[4:3] != 2'h0) | (k_q[2:1] == 2'h3);
     if (deep_q) begin
@@ -538,6 +540,10 @@ module front_rx_fields (
       kd_d = k_q;
       vd_d = v_q;
       longd_d = long_q;
+      if (again) begin
+        vd_d = 4'h0;
+        longd_d = 13'h0;
+      end
       headd_d = head;
       portd_d = port;
       sent_d = (sent_q | finish) & (~last);
@@ -606,11 +612,13 @@ module front_rx_fields (
     if (fire & (long_q != c_long)) begin
       long_d = long_q + 13'h1;
     end
-    if (fire & (last | ((k_q == 5'h1) & is_ipos))) begin
-      v_d = 4'h0;
-      long_d = 13'h0;
+    if (fire & again) begin
+      v_d = 4'h1;
+      long_d = 13'h1;
     end
     if (fire & last) begin
+      v_d = 4'h0;
+      long_d = 13'h0;
       k_d = 5'h0;
     end
     mac_same_d = dst_q == mac;
@@ -5132,6 +5140,8 @@ module front_dispatch (
   logic was_short_q;
   logic [15:0] bytes_early_d;
   logic [15:0] bytes_early_q;
+  logic counts_d;
+  logic counts_q;
   logic [3:0] outcome_reg_d;
   logic [3:0] outcome_reg_q;
   logic outcome_strobe_d;
@@ -5182,6 +5192,7 @@ module front_dispatch (
     faulty_q = 1'h0;
     was_short_q = 1'h0;
     bytes_early_q = 16'h0;
+    counts_q = 1'h0;
     outcome_reg_q = 4'h0;
     outcome_strobe_q = 1'h0;
     hit_reg_q = 1'h0;
@@ -5227,6 +5238,7 @@ module front_dispatch (
     faulty_q <= faulty_d;
     was_short_q <= was_short_d;
     bytes_early_q <= bytes_early_d;
+    counts_q <= counts_d;
     outcome_reg_q <= outcome_reg_d;
     outcome_strobe_q <= outcome_strobe_d;
     hit_reg_q <= hit_reg_d;
@@ -5283,6 +5295,7 @@ module front_dispatch (
     faulty_d = faulty_q;
     was_short_d = was_short_q;
     bytes_early_d = bytes_early_q;
+    counts_d = counts_q;
     outcome_reg_d = outcome_reg_q;
     outcome_strobe_d = outcome_strobe_q;
     hit_reg_d = hit_reg_q;
@@ -5379,7 +5392,8 @@ module front_dispatch (
     over = (to_host_q & host_overflow) | (to_control_q & control_overflow);
     kept = (~faulty_q) & (~over);
     keep = kept;
-    if ((ended_q & (to_host_q | to_control_q)) & kept) begin
+    counts_d = (ended_q & (to_host_q | to_control_q)) & kept;
+    if (counts_q) begin
       sequence_d = sequence_q + c_one;
     end
     l3 = detail2_q[7:5];
@@ -5453,6 +5467,7 @@ module front_dispatch (
       host_put_d = 1'h0;
       control_put_d = 1'h0;
       sequence_d = 32'h0;
+      counts_d = 1'h0;
       ended_d = 1'h0;
       outcome_strobe_d = 1'h0;
       hit_reg_d = 1'h0;

@@ -520,6 +520,7 @@ module ipos_card_registers (
     other2_d = r2;
     other3_d = r3;
     ack_reg_d = 1'h0;
+    rdata_reg_d = 32'h0;
     if (wants_read) begin
       rdata_reg_d = (((other0_q | other1_q) | other2_q) | other3_q) | wide_reg_q[31:0];
       if ((counts_reg_q & ((~is_front) | front_come_q)) & ((~is_back) | back_come_q)) begin
@@ -953,6 +954,7 @@ module ipos_card_front_rx_fields (
   logic [16:0] header;
   logic brief;
   logic [7:0] covered;
+  logic again;
   logic is_ipos;
   logic [122:0] m;
   logic [96:0] tuple;
@@ -1243,6 +1245,7 @@ module ipos_card_front_rx_fields (
       c = be[63:48];
       f = be[7:0];
     end
+    again = (k_q == 5'h2) & ipos_q;
     is_ipos = be[31:16] == ethertype;
     enough = (k_q[4:3] != 2'h0) | (k_q[2:1] == 2'h3);
     if (deep_q) begin
@@ -1254,6 +1257,10 @@ module ipos_card_front_rx_fields (
       kd_d = k_q;
       vd_d = v_q;
       longd_d = long_q;
+      if (again) begin
+        vd_d = 4'h0;
+        longd_d = 13'h0;
+      end
       headd_d = head;
       portd_d = port;
       sent_d = (sent_q | finish) & (~last);
@@ -1322,11 +1329,13 @@ module ipos_card_front_rx_fields (
     if (fire & (long_q != c_long)) begin
       long_d = long_q + 13'h1;
     end
-    if (fire & (last | ((k_q == 5'h1) & is_ipos))) begin
-      v_d = 4'h0;
-      long_d = 13'h0;
+    if (fire & again) begin
+      v_d = 4'h1;
+      long_d = 13'h1;
     end
     if (fire & last) begin
+      v_d = 4'h0;
+      long_d = 13'h0;
       k_d = 5'h0;
     end
     mac_same_d = dst_q == mac;
@@ -5848,6 +5857,8 @@ module ipos_card_front_route (
   logic was_short_q;
   logic [15:0] bytes_early_d;
   logic [15:0] bytes_early_q;
+  logic counts_d;
+  logic counts_q;
   logic [3:0] outcome_reg_d;
   logic [3:0] outcome_reg_q;
   logic outcome_strobe_d;
@@ -5898,6 +5909,7 @@ module ipos_card_front_route (
     faulty_q = 1'h0;
     was_short_q = 1'h0;
     bytes_early_q = 16'h0;
+    counts_q = 1'h0;
     outcome_reg_q = 4'h0;
     outcome_strobe_q = 1'h0;
     hit_reg_q = 1'h0;
@@ -5943,6 +5955,7 @@ module ipos_card_front_route (
     faulty_q <= faulty_d;
     was_short_q <= was_short_d;
     bytes_early_q <= bytes_early_d;
+    counts_q <= counts_d;
     outcome_reg_q <= outcome_reg_d;
     outcome_strobe_q <= outcome_strobe_d;
     hit_reg_q <= hit_reg_d;
@@ -5999,6 +6012,7 @@ module ipos_card_front_route (
     faulty_d = faulty_q;
     was_short_d = was_short_q;
     bytes_early_d = bytes_early_q;
+    counts_d = counts_q;
     outcome_reg_d = outcome_reg_q;
     outcome_strobe_d = outcome_strobe_q;
     hit_reg_d = hit_reg_q;
@@ -6095,7 +6109,8 @@ module ipos_card_front_route (
     over = (to_host_q & host_overflow) | (to_control_q & control_overflow);
     kept = (~faulty_q) & (~over);
     keep = kept;
-    if ((ended_q & (to_host_q | to_control_q)) & kept) begin
+    counts_d = (ended_q & (to_host_q | to_control_q)) & kept;
+    if (counts_q) begin
       sequence_d = sequence_q + c_one;
     end
     l3 = detail2_q[7:5];
@@ -6169,6 +6184,7 @@ module ipos_card_front_route (
       host_put_d = 1'h0;
       control_put_d = 1'h0;
       sequence_d = 32'h0;
+      counts_d = 1'h0;
       ended_d = 1'h0;
       outcome_strobe_d = 1'h0;
       hit_reg_d = 1'h0;
@@ -9328,8 +9344,6 @@ module ipos_card_entries (
     input  logic [11:0] sweep_slot
 );
   logic [4:0] left;
-  logic hit;
-  logic from_back;
   logic [37:0] word;
   logic [37:0] front_word;
   logic [37:0] back_word;
@@ -9371,18 +9385,26 @@ module ipos_card_entries (
   logic [4:0] busy_q;
   logic free_d;
   logic free_q;
+  logic hit_d;
+  logic hit_q;
+  logic from_back_d;
+  logic from_back_q;
   logic turn_d;
   logic turn_q;
 
   initial begin
     busy_q = 5'h0;
     free_q = 1'h0;
+    hit_q = 1'h0;
+    from_back_q = 1'h0;
     turn_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     busy_q <= busy_d;
     free_q <= free_d;
+    hit_q <= hit_d;
+    from_back_q <= from_back_d;
     turn_q <= turn_d;
   end
 
@@ -9435,6 +9457,8 @@ module ipos_card_entries (
   always_comb begin
     busy_d = busy_q;
     free_d = free_q;
+    hit_d = hit_q;
+    from_back_d = from_back_q;
     turn_d = turn_q;
     entries_reset = reset;
     front_reset = reset;
@@ -9445,15 +9469,15 @@ module ipos_card_entries (
     front_write = front_hit & (~front_level[6]);
     back_data_in = back_word;
     back_write = back_hit & (~back_level[6]);
-    from_back = back_valid & ((~front_valid) | turn_q);
-    hit = (front_valid | back_valid) & free_q;
-    front_read = hit & (~from_back);
-    back_read = hit & from_back;
+    from_back_d = back_valid & ((~front_valid) | turn_q);
+    hit_d = ((front_valid | back_valid) & free_q) & (~hit_q);
+    front_read = hit_q & (~from_back_q);
+    back_read = hit_q & from_back_q;
     word = front_data_out;
-    if (from_back) begin
+    if (from_back_q) begin
       word = back_data_out;
     end
-    entries_front_hit = hit;
+    entries_front_hit = hit_q;
     entries_front_place = word[13:0];
     entries_front_bytes = word[29:14];
     entries_front_flags = word[37:30];
@@ -9465,15 +9489,15 @@ module ipos_card_entries (
     if (busy_q != 5'h0) begin
       left = busy_q - 5'h1;
     end
-    if (hit) begin
-      left = 5'h2;
-      turn_d = ~from_back;
+    if (hit_q) begin
+      left = left + 5'h1;
+      turn_d = ~from_back_q;
     end
     if (clear) begin
       left = left + 5'h3;
     end
     busy_d = left;
-    free_d = ((busy_q <= 5'h1) & (~hit)) & (~clear);
+    free_d = ((busy_q <= 5'h1) & (~hit_q)) & (~clear);
     entries_clear = clear;
     entries_clear_place = clear_place;
     entries_select = select;
@@ -9488,6 +9512,7 @@ module ipos_card_entries (
     if (reset) begin
       busy_d = 5'h0;
       free_d = 1'h1;
+      hit_d = 1'h0;
     end
   end
 endmodule

@@ -520,6 +520,7 @@ module ipos_card_wide_registers (
     other2_d = r2;
     other3_d = r3;
     ack_reg_d = 1'h0;
+    rdata_reg_d = 32'h0;
     if (wants_read) begin
       rdata_reg_d = (((other0_q | other1_q) | other2_q) | other3_q) | wide_reg_q[31:0];
       if ((counts_reg_q & ((~is_front) | front_come_q)) & ((~is_back) | back_come_q)) begin
@@ -9083,8 +9084,6 @@ module ipos_card_wide_entries (
     input  logic [11:0] sweep_slot
 );
   logic [4:0] left;
-  logic hit;
-  logic from_back;
   logic [37:0] word;
   logic [37:0] front_word;
   logic [37:0] back_word;
@@ -9126,18 +9125,26 @@ module ipos_card_wide_entries (
   logic [4:0] busy_q;
   logic free_d;
   logic free_q;
+  logic hit_d;
+  logic hit_q;
+  logic from_back_d;
+  logic from_back_q;
   logic turn_d;
   logic turn_q;
 
   initial begin
     busy_q = 5'h0;
     free_q = 1'h0;
+    hit_q = 1'h0;
+    from_back_q = 1'h0;
     turn_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     busy_q <= busy_d;
     free_q <= free_d;
+    hit_q <= hit_d;
+    from_back_q <= from_back_d;
     turn_q <= turn_d;
   end
 
@@ -9190,6 +9197,8 @@ module ipos_card_wide_entries (
   always_comb begin
     busy_d = busy_q;
     free_d = free_q;
+    hit_d = hit_q;
+    from_back_d = from_back_q;
     turn_d = turn_q;
     entries_reset = reset;
     front_reset = reset;
@@ -9200,15 +9209,15 @@ module ipos_card_wide_entries (
     front_write = front_hit & (~front_level[6]);
     back_data_in = back_word;
     back_write = back_hit & (~back_level[6]);
-    from_back = back_valid & ((~front_valid) | turn_q);
-    hit = (front_valid | back_valid) & free_q;
-    front_read = hit & (~from_back);
-    back_read = hit & from_back;
+    from_back_d = back_valid & ((~front_valid) | turn_q);
+    hit_d = ((front_valid | back_valid) & free_q) & (~hit_q);
+    front_read = hit_q & (~from_back_q);
+    back_read = hit_q & from_back_q;
     word = front_data_out;
-    if (from_back) begin
+    if (from_back_q) begin
       word = back_data_out;
     end
-    entries_front_hit = hit;
+    entries_front_hit = hit_q;
     entries_front_place = word[13:0];
     entries_front_bytes = word[29:14];
     entries_front_flags = word[37:30];
@@ -9220,15 +9229,15 @@ module ipos_card_wide_entries (
     if (busy_q != 5'h0) begin
       left = busy_q - 5'h1;
     end
-    if (hit) begin
-      left = 5'h2;
-      turn_d = ~from_back;
+    if (hit_q) begin
+      left = left + 5'h1;
+      turn_d = ~from_back_q;
     end
     if (clear) begin
       left = left + 5'h3;
     end
     busy_d = left;
-    free_d = ((busy_q <= 5'h1) & (~hit)) & (~clear);
+    free_d = ((busy_q <= 5'h1) & (~hit_q)) & (~clear);
     entries_clear = clear;
     entries_clear_place = clear_place;
     entries_select = select;
@@ -9243,6 +9252,7 @@ module ipos_card_wide_entries (
     if (reset) begin
       busy_d = 5'h0;
       free_d = 1'h1;
+      hit_d = 1'h0;
     end
   end
 endmodule

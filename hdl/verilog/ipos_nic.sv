@@ -520,6 +520,7 @@ module ipos_nic_card_registers (
     other2_d = r2;
     other3_d = r3;
     ack_reg_d = 1'h0;
+    rdata_reg_d = 32'h0;
     if (wants_read) begin
       rdata_reg_d = (((other0_q | other1_q) | other2_q) | other3_q) | wide_reg_q[31:0];
       if ((counts_reg_q & ((~is_front) | front_come_q)) & ((~is_back) | back_come_q)) begin
@@ -953,6 +954,7 @@ module ipos_nic_card_front_rx_fields (
   logic [16:0] header;
   logic brief;
   logic [7:0] covered;
+  logic again;
   logic is_ipos;
   logic [122:0] m;
   logic [96:0] tuple;
@@ -1243,6 +1245,7 @@ module ipos_nic_card_front_rx_fields (
       c = be[63:48];
       f = be[7:0];
     end
+    again = (k_q == 5'h2) & ipos_q;
     is_ipos = be[31:16] == ethertype;
     enough = (k_q[4:3] != 2'h0) | (k_q[2:1] == 2'h3);
     if (deep_q) begin
@@ -1254,6 +1257,10 @@ module ipos_nic_card_front_rx_fields (
       kd_d = k_q;
       vd_d = v_q;
       longd_d = long_q;
+      if (again) begin
+        vd_d = 4'h0;
+        longd_d = 13'h0;
+      end
       headd_d = head;
       portd_d = port;
       sent_d = (sent_q | finish) & (~last);
@@ -1322,11 +1329,13 @@ module ipos_nic_card_front_rx_fields (
     if (fire & (long_q != c_long)) begin
       long_d = long_q + 13'h1;
     end
-    if (fire & (last | ((k_q == 5'h1) & is_ipos))) begin
-      v_d = 4'h0;
-      long_d = 13'h0;
+    if (fire & again) begin
+      v_d = 4'h1;
+      long_d = 13'h1;
     end
     if (fire & last) begin
+      v_d = 4'h0;
+      long_d = 13'h0;
       k_d = 5'h0;
     end
     mac_same_d = dst_q == mac;
@@ -5848,6 +5857,8 @@ module ipos_nic_card_front_route (
   logic was_short_q;
   logic [15:0] bytes_early_d;
   logic [15:0] bytes_early_q;
+  logic counts_d;
+  logic counts_q;
   logic [3:0] outcome_reg_d;
   logic [3:0] outcome_reg_q;
   logic outcome_strobe_d;
@@ -5898,6 +5909,7 @@ module ipos_nic_card_front_route (
     faulty_q = 1'h0;
     was_short_q = 1'h0;
     bytes_early_q = 16'h0;
+    counts_q = 1'h0;
     outcome_reg_q = 4'h0;
     outcome_strobe_q = 1'h0;
     hit_reg_q = 1'h0;
@@ -5943,6 +5955,7 @@ module ipos_nic_card_front_route (
     faulty_q <= faulty_d;
     was_short_q <= was_short_d;
     bytes_early_q <= bytes_early_d;
+    counts_q <= counts_d;
     outcome_reg_q <= outcome_reg_d;
     outcome_strobe_q <= outcome_strobe_d;
     hit_reg_q <= hit_reg_d;
@@ -5999,6 +6012,7 @@ module ipos_nic_card_front_route (
     faulty_d = faulty_q;
     was_short_d = was_short_q;
     bytes_early_d = bytes_early_q;
+    counts_d = counts_q;
     outcome_reg_d = outcome_reg_q;
     outcome_strobe_d = outcome_strobe_q;
     hit_reg_d = hit_reg_q;
@@ -6095,7 +6109,8 @@ module ipos_nic_card_front_route (
     over = (to_host_q & host_overflow) | (to_control_q & control_overflow);
     kept = (~faulty_q) & (~over);
     keep = kept;
-    if ((ended_q & (to_host_q | to_control_q)) & kept) begin
+    counts_d = (ended_q & (to_host_q | to_control_q)) & kept;
+    if (counts_q) begin
       sequence_d = sequence_q + c_one;
     end
     l3 = detail2_q[7:5];
@@ -6169,6 +6184,7 @@ module ipos_nic_card_front_route (
       host_put_d = 1'h0;
       control_put_d = 1'h0;
       sequence_d = 32'h0;
+      counts_d = 1'h0;
       ended_d = 1'h0;
       outcome_strobe_d = 1'h0;
       hit_reg_d = 1'h0;
@@ -9328,8 +9344,6 @@ module ipos_nic_card_entries (
     input  logic [11:0] sweep_slot
 );
   logic [4:0] left;
-  logic hit;
-  logic from_back;
   logic [37:0] word;
   logic [37:0] front_word;
   logic [37:0] back_word;
@@ -9371,18 +9385,26 @@ module ipos_nic_card_entries (
   logic [4:0] busy_q;
   logic free_d;
   logic free_q;
+  logic hit_d;
+  logic hit_q;
+  logic from_back_d;
+  logic from_back_q;
   logic turn_d;
   logic turn_q;
 
   initial begin
     busy_q = 5'h0;
     free_q = 1'h0;
+    hit_q = 1'h0;
+    from_back_q = 1'h0;
     turn_q = 1'h0;
   end
 
   always_ff @(posedge clock) begin
     busy_q <= busy_d;
     free_q <= free_d;
+    hit_q <= hit_d;
+    from_back_q <= from_back_d;
     turn_q <= turn_d;
   end
 
@@ -9435,6 +9457,8 @@ module ipos_nic_card_entries (
   always_comb begin
     busy_d = busy_q;
     free_d = free_q;
+    hit_d = hit_q;
+    from_back_d = from_back_q;
     turn_d = turn_q;
     entries_reset = reset;
     front_reset = reset;
@@ -9445,15 +9469,15 @@ module ipos_nic_card_entries (
     front_write = front_hit & (~front_level[6]);
     back_data_in = back_word;
     back_write = back_hit & (~back_level[6]);
-    from_back = back_valid & ((~front_valid) | turn_q);
-    hit = (front_valid | back_valid) & free_q;
-    front_read = hit & (~from_back);
-    back_read = hit & from_back;
+    from_back_d = back_valid & ((~front_valid) | turn_q);
+    hit_d = ((front_valid | back_valid) & free_q) & (~hit_q);
+    front_read = hit_q & (~from_back_q);
+    back_read = hit_q & from_back_q;
     word = front_data_out;
-    if (from_back) begin
+    if (from_back_q) begin
       word = back_data_out;
     end
-    entries_front_hit = hit;
+    entries_front_hit = hit_q;
     entries_front_place = word[13:0];
     entries_front_bytes = word[29:14];
     entries_front_flags = word[37:30];
@@ -9465,15 +9489,15 @@ module ipos_nic_card_entries (
     if (busy_q != 5'h0) begin
       left = busy_q - 5'h1;
     end
-    if (hit) begin
-      left = 5'h2;
-      turn_d = ~from_back;
+    if (hit_q) begin
+      left = left + 5'h1;
+      turn_d = ~from_back_q;
     end
     if (clear) begin
       left = left + 5'h3;
     end
     busy_d = left;
-    free_d = ((busy_q <= 5'h1) & (~hit)) & (~clear);
+    free_d = ((busy_q <= 5'h1) & (~hit_q)) & (~clear);
     entries_clear = clear;
     entries_clear_place = clear_place;
     entries_select = select;
@@ -9488,6 +9512,7 @@ module ipos_nic_card_entries (
     if (reset) begin
       busy_d = 5'h0;
       free_d = 1'h1;
+      hit_d = 1'h0;
     end
   end
 endmodule
@@ -11509,7 +11534,6 @@ module ipos_nic_host_receive_ring (
   localparam logic [16:0] c_one = 17'h1;
   localparam logic [1:0] c_read = 2'h2;
   localparam logic [15:0] c_sixteen = 16'hffff;
-  logic load;
   logic [15:0] index;
   logic [3:0] run_left;
   logic [3:0] amount;
@@ -11538,8 +11562,8 @@ module ipos_nic_host_receive_ring (
   logic next_valid_q;
   logic more_d;
   logic more_q;
-  logic loaded_d;
-  logic loaded_q;
+  logic load_d;
+  logic load_q;
   logic half_d;
   logic half_q;
   logic [63:0] low_d;
@@ -11574,7 +11598,7 @@ module ipos_nic_host_receive_ring (
     next_q = 128'h0;
     next_valid_q = 1'h0;
     more_q = 1'h0;
-    loaded_q = 1'h0;
+    load_q = 1'h0;
     half_q = 1'h0;
     low_q = 64'h0;
     asking_q = 1'h0;
@@ -11598,7 +11622,7 @@ module ipos_nic_host_receive_ring (
     next_q <= next_d;
     next_valid_q <= next_valid_d;
     more_q <= more_d;
-    loaded_q <= loaded_d;
+    load_q <= load_d;
     half_q <= half_d;
     low_q <= low_d;
     asking_q <= asking_d;
@@ -11633,7 +11657,7 @@ module ipos_nic_host_receive_ring (
     next_d = next_q;
     next_valid_d = next_valid_q;
     more_d = more_q;
-    loaded_d = loaded_q;
+    load_d = load_q;
     half_d = half_q;
     low_d = low_q;
     asking_d = asking_q;
@@ -11708,13 +11732,12 @@ module ipos_nic_host_receive_ring (
       end
     end
     more_d = arrived_q != used_q;
-    load = ((more_q & fifo_valid) & (~next_valid_q)) & (~loaded_q);
-    loaded_d = load;
-    fifo_read = load;
+    load_d = ((more_q & fifo_valid) & (~next_valid_q)) & (~load_q);
+    fifo_read = load_q;
     if (take) begin
       next_valid_d = 1'h0;
     end
-    if (load) begin
+    if (load_q) begin
       next_d = fifo_data_out;
       next_valid_d = 1'h1;
       used_d = used_q + 16'h1;
@@ -11728,6 +11751,7 @@ module ipos_nic_host_receive_ring (
       arrived_d = 16'h0;
       used_d = 16'h0;
       more_d = 1'h0;
+      load_d = 1'h0;
       next_valid_d = 1'h0;
       since_d = 4'h0;
       settled_d = 2'h0;
@@ -11738,6 +11762,7 @@ module ipos_nic_host_receive_ring (
       arrived_d = 16'h0;
       used_d = 16'h0;
       more_d = 1'h0;
+      load_d = 1'h0;
       next_valid_d = 1'h0;
       since_d = 4'h0;
       ahead_d = 6'h0;
@@ -12675,7 +12700,6 @@ module ipos_nic_host_interrupts (
   logic [5:0] cleared;
   logic [5:0] sent;
   logic [5:0] still;
-  logic [2:0] entry;
   logic [5:0] again;
   logic [5:0] chosen;
   logic [68:0] o;
@@ -12728,6 +12752,8 @@ module ipos_nic_host_interrupts (
   logic in_pending_q;
   logic [5:0] accessed_d;
   logic [5:0] accessed_q;
+  logic listed_d;
+  logic listed_q;
   logic reads_d;
   logic reads_q;
   logic writes_d;
@@ -12760,6 +12786,7 @@ module ipos_nic_host_interrupts (
     in_table_q = 1'h0;
     in_pending_q = 1'h0;
     accessed_q = 6'h0;
+    listed_q = 1'h0;
     reads_q = 1'h0;
     writes_q = 1'h0;
     rdata_reg_q = 32'h0;
@@ -12789,6 +12816,7 @@ module ipos_nic_host_interrupts (
     in_table_q <= in_table_d;
     in_pending_q <= in_pending_d;
     accessed_q <= accessed_d;
+    listed_q <= listed_d;
     reads_q <= reads_d;
     writes_q <= writes_d;
     rdata_reg_q <= rdata_reg_d;
@@ -12823,6 +12851,7 @@ module ipos_nic_host_interrupts (
     in_table_d = in_table_q;
     in_pending_d = in_pending_q;
     accessed_d = accessed_q;
+    listed_d = listed_q;
     reads_d = reads_q;
     writes_d = writes_q;
     ack_reg_d = ack_reg_q;
@@ -12833,12 +12862,12 @@ module ipos_nic_host_interrupts (
     in_table_d = address[15:12] == p_table;
     in_pending_d = address[15:12] == p_pending;
     accessed_d = 6'h0;
-    if (address[11:7] == 5'h0) begin
+    if (in_table_d & (address[11:7] == 5'h0)) begin
       accessed_d = c_one << address[6:4];
     end
+    listed_d = |accessed_d;
     mine = in_table_d | in_pending_d;
     wants = (in_table_q | in_pending_q) & (~ack_reg_q);
-    entry = at_q[6:4];
     vectors_read_address = at_q[6:2];
     vectors_write_address = at_q[6:2];
     vectors_write_data = word_q;
@@ -12847,14 +12876,14 @@ module ipos_nic_host_interrupts (
     rdata_reg_d = 32'h0;
     if ((wants & writes_q) & (state_q != 3'h7)) begin
       ack_reg_d = 1'h1;
-      if (in_table_q & (|accessed_q)) begin
+      if (listed_q) begin
         if (at_q[3:2] == 2'h3) begin
           masks_d = masks_q & (~accessed_q);
           if (word_q[0]) begin
             masks_d = masks_q | accessed_q;
           end
         end else begin
-          vectors_write_enable = (~entry[2]) | (~entry[1]);
+          vectors_write_enable = 1'h1;
         end
       end
     end
@@ -12924,7 +12953,7 @@ module ipos_nic_host_interrupts (
           if (at_q[11:2] == 10'h0) begin
             rdata_reg_d = {26'h0, pending_q};
           end
-        end else if (|accessed_q) begin
+        end else if (listed_q) begin
           if (at_q[3:2] != 2'h3) begin
             rdata_reg_d = vectors_read_data;
           end else if (|(masks_q & accessed_q)) begin
@@ -14620,7 +14649,10 @@ module ipos_nic_host (
         error_moderation_d = word_q[15:0];
       end
     end
-    extra_d = more;
+    extra_d = 32'h0;
+    if (|picked_q) begin
+      extra_d = more;
+    end
     receive_control_select = picked_q[0];
     receive_control_place = place_q;
     receive_control_wdata = word_q;
@@ -14667,10 +14699,7 @@ module ipos_nic_host (
     interrupts_read = read;
     mine = in_queues | interrupts_mine;
     ack = ack_reg_q | interrupts_ack;
-    rdata = ((((extra_q | receive_control_rdata) | control_control_rdata) | event_control_rdata) | front_control_rdata) | back_control_rdata;
-    if (interrupts_ack) begin
-      rdata = interrupts_rdata;
-    end
+    rdata = (((((extra_q | receive_control_rdata) | control_control_rdata) | event_control_rdata) | front_control_rdata) | back_control_rdata) | interrupts_rdata;
     stopped = (((receive_control_stopped | control_control_stopped) | event_control_stopped) | front_control_stopped) | back_control_stopped;
     one[63:0] = 64'h0;
     one[66:64] = 3'h0;
@@ -15703,7 +15732,10 @@ module ipos_nic_engine_errors (
     if (at_q[17] & at_q[8]) begin
       r = r | count_8_value;
     end
-    rdata_reg_d = r;
+    rdata_reg_d = 32'h0;
+    if (acts_q) begin
+      rdata_reg_d = r;
+    end
     ack_reg_d = acts_q;
     sticky_d = sticky_q | causes;
     raised_d = |(causes & (~sticky_q));
@@ -17693,10 +17725,7 @@ module ipos_nic_engine (
     reads_d = complete_read & others;
     bus_write = writes_q;
     bus_read = reads_q;
-    complete_rdata = bus_rdata;
-    if (ours) begin
-      complete_rdata = errors_rdata;
-    end
+    complete_rdata = bus_rdata | errors_rdata;
     complete_ack = bus_ack | ours;
     errors_master = cfg_master;
     errors_mps = cfg_mps;
@@ -18567,10 +18596,7 @@ module ipos_nic (
     card_reg_wdata = engine_bus_wdata;
     card_reg_write = engine_bus_write & (~host_mine);
     card_reg_read = engine_bus_read & (~host_mine);
-    engine_bus_rdata = card_reg_rdata;
-    if (host_mine) begin
-      engine_bus_rdata = host_rdata;
-    end
+    engine_bus_rdata = card_reg_rdata | host_rdata;
     engine_bus_ack = card_reg_ack | host_ack;
     engine_write_address = host_write_target[63:0];
     engine_write_length = host_write_target[76:64];

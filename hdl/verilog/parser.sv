@@ -237,6 +237,7 @@ module parser_fields (
   logic [16:0] header;
   logic brief;
   logic [7:0] covered;
+  logic again;
   logic is_ipos;
   logic [122:0] m;
   logic [96:0] tuple;
@@ -527,6 +528,7 @@ module parser_fields (
       c = be[63:48];
       f = be[7:0];
     end
+    again = (k_q == 5'h2) & ipos_q;
     is_ipos = be[31:16] == ethertype;
     enough = (k_q[4:3] != 2'h0) | (k_q[2:1] == 2'h3);
     if (deep_q) begin
@@ -538,6 +540,10 @@ module parser_fields (
       kd_d = k_q;
       vd_d = v_q;
       longd_d = long_q;
+      if (again) begin
+        vd_d = 4'h0;
+        longd_d = 13'h0;
+      end
       headd_d = head;
       portd_d = port;
       sent_d = (sent_q | finish) & (~last);
@@ -606,11 +612,13 @@ module parser_fields (
     if (fire & (long_q != c_long)) begin
       long_d = long_q + 13'h1;
     end
-    if (fire & (last | ((k_q == 5'h1) & is_ipos))) begin
-      v_d = 4'h0;
-      long_d = 13'h0;
+    if (fire & again) begin
+      v_d = 4'h1;
+      long_d = 13'h1;
     end
     if (fire & last) begin
+      v_d = 4'h0;
+      long_d = 13'h0;
       k_d = 5'h0;
     end
     mac_same_d = dst_q == mac;

@@ -815,7 +815,10 @@ module pcie_engine_errors (
     if (at_q[17] & at_q[8]) begin
       r = r | count_8_value;
     end
-    rdata_reg_d = r;
+    rdata_reg_d = 32'h0;
+    if (acts_q) begin
+      rdata_reg_d = r;
+    end
     ack_reg_d = acts_q;
     sticky_d = sticky_q | causes;
     raised_d = |(causes & (~sticky_q));
@@ -2903,10 +2906,7 @@ module pcie_engine (
     reads_d = complete_read & others;
     bus_write = writes_q;
     bus_read = reads_q;
-    complete_rdata = bus_rdata;
-    if (ours) begin
-      complete_rdata = errors_rdata;
-    end
+    complete_rdata = bus_rdata | errors_rdata;
     complete_ack = bus_ack | ours;
     errors_master = cfg_master;
     errors_mps = cfg_mps;

@@ -520,6 +520,7 @@ module registers (
     other2_d = r2;
     other3_d = r3;
     ack_reg_d = 1'h0;
+    rdata_reg_d = 32'h0;
     if (wants_read) begin
       rdata_reg_d = (((other0_q | other1_q) | other2_q) | other3_q) | wide_reg_q[31:0];
       if ((counts_reg_q & ((~is_front) | front_come_q)) & ((~is_back) | back_come_q)) begin

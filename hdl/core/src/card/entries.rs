@@ -35,9 +35,9 @@ block! {
         busy: DFF<Bits<5>>, // cycles until the memory is free for the next hit
         free: DFF<Bit>,     // none
         left: Signal<Local, Bits<5>>,
-        hit: Signal<Local, Bit>,
+        hit: DFF<Bit>,
+        from_back: DFF<Bit>,
         turn: DFF<Bit>, // true: the back port's is next
-        from_back: Signal<Local, Bit>,
         word: Signal<Local, Bits<38>>,
         front_word: Signal<Local, Bits<38>>,
         back_word: Signal<Local, Bits<38>>,
@@ -47,7 +47,7 @@ block! {
 impl<const AW: usize> Logic for Entries<AW> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, busy, free, turn);
+        dff_setup!(self, clock, busy, free, hit, from_back, turn);
         clock!(self, clock, entries, front, back);
         self.entries.reset.next = self.reset.val();
         self.front.reset.next = self.reset.val();
@@ -65,15 +65,15 @@ impl<const AW: usize> Logic for Entries<AW> {
         self.back.data_in.next = self.back_word.val();
         self.back.write.next = self.back_hit.val() & !self.back.level.val().get_bit(6);
 
-        self.from_back.next = self.back.valid.val() & (!self.front.valid.val() | self.turn.q.val());
-        self.hit.next = (self.front.valid.val() | self.back.valid.val()) & self.free.q.val();
-        self.front.read.next = self.hit.val() & !self.from_back.val();
-        self.back.read.next = self.hit.val() & self.from_back.val();
+        self.from_back.d.next = self.back.valid.val() & (!self.front.valid.val() | self.turn.q.val());
+        self.hit.d.next = (self.front.valid.val() | self.back.valid.val()) & self.free.q.val() & !self.hit.q.val();
+        self.front.read.next = self.hit.q.val() & !self.from_back.q.val();
+        self.back.read.next = self.hit.q.val() & self.from_back.q.val();
         self.word.next = self.front.data_out.val();
-        if self.from_back.val() {
+        if self.from_back.q.val() {
             self.word.next = self.back.data_out.val();
         }
-        self.entries.front_hit.next = self.hit.val();
+        self.entries.front_hit.next = self.hit.q.val();
         self.entries.front_place.next = self.word.val().get_bits::<14>(0);
         self.entries.front_bytes.next = self.word.val().get_bits::<16>(14);
         self.entries.front_flags.next = self.word.val().get_bits::<8>(30);
@@ -85,15 +85,15 @@ impl<const AW: usize> Logic for Entries<AW> {
         if self.busy.q.val() != 0 {
             self.left.next = self.busy.q.val() - 1;
         }
-        if self.hit.val() {
-            self.left.next = 2.into();
-            self.turn.d.next = !self.from_back.val();
+        if self.hit.q.val() {
+            self.left.next = self.left.val() + 1;
+            self.turn.d.next = !self.from_back.q.val();
         }
         if self.clear.val() {
             self.left.next = self.left.val() + 3;
         }
         self.busy.d.next = self.left.val();
-        self.free.d.next = (self.busy.q.val() <= 1) & !self.hit.val() & !self.clear.val();
+        self.free.d.next = (self.busy.q.val() <= 1) & !self.hit.q.val() & !self.clear.val();
 
         self.entries.clear.next = self.clear.val();
         self.entries.clear_place.next = self.clear_place.val();
@@ -109,6 +109,7 @@ impl<const AW: usize> Logic for Entries<AW> {
         if self.reset.val() {
             self.busy.d.next = 0.into();
             self.free.d.next = true;
+            self.hit.d.next = false;
         }
     }
 }

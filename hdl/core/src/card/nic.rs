@@ -194,10 +194,8 @@ impl Logic for Nic {
         self.card.reg_wdata.next = self.engine.bus_wdata.val();
         self.card.reg_write.next = self.engine.bus_write.val() & !self.host.mine.val();
         self.card.reg_read.next = self.engine.bus_read.val() & !self.host.mine.val();
-        self.engine.bus_rdata.next = self.card.reg_rdata.val();
-        if self.host.mine.val() {
-            self.engine.bus_rdata.next = self.host.rdata.val();
-        }
+        // zero from whoever does not answer
+        self.engine.bus_rdata.next = self.card.reg_rdata.val() | self.host.rdata.val();
         self.engine.bus_ack.next = self.card.reg_ack.val() | self.host.ack.val();
 
         // host memory

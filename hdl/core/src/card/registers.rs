@@ -426,6 +426,7 @@ impl<const W: usize> Logic for Registers<W> {
         self.other2.d.next = self.r2.val();
         self.other3.d.next = self.r3.val();
         self.ack_reg.d.next = false;
+        self.rdata_reg.d.next = 0.into();
         if self.wants_read.val() {
             self.rdata_reg.d.next = self.other0.q.val()
                 | self.other1.q.val()

@@ -230,7 +230,10 @@ impl Logic for Host {
                 self.error_moderation.d.next = self.word.q.val().get_bits::<16>(0);
             }
         }
-        self.extra.d.next = self.more.val();
+        self.extra.d.next = 0.into();
+        if self.picked.q.val().any() {
+            self.extra.d.next = self.more.val();
+        }
         self.receive_control.select.next = self.picked.q.val().get_bit(0);
         self.receive_control.place.next = self.place.q.val();
         self.receive_control.wdata.next = self.word.q.val();
@@ -282,10 +285,8 @@ impl Logic for Host {
             | self.control_control.rdata.val()
             | self.event_control.rdata.val()
             | self.front_control.rdata.val()
-            | self.back_control.rdata.val();
-        if self.interrupts.ack.val() {
-            self.rdata.next = self.interrupts.rdata.val();
-        }
+            | self.back_control.rdata.val()
+            | self.interrupts.rdata.val();
         self.stopped.next = self.receive_control.stopped.val()
             | self.control_control.stopped.val()
             | self.event_control.stopped.val()

@@ -51,6 +51,7 @@ block! {
         in_table: DFF<Bit>,
         in_pending: DFF<Bit>,
         accessed: DFF<Bits<6>>,
+        listed: DFF<Bit>,
         reads: DFF<Bit>,
         writes: DFF<Bit>,
         rdata_reg: DFF<Bits<32>>,
@@ -61,7 +62,6 @@ block! {
         cleared: Signal<Local, Bits<6>>,
         sent: Signal<Local, Bits<6>>,
         still: Signal<Local, Bits<6>>,
-        entry: Signal<Local, Bits<3>>,
         again: Signal<Local, Bits<6>>,
         chosen: Signal<Local, Bits<6>>,
         o: Signal<Local, Beat>,
@@ -77,7 +77,7 @@ impl Logic for Interrupts {
     fn update(&mut self) {
         dff_setup!(
             self, clock, masks, pending, tick, due, turn, vector, state, sending, sweep, t, value, rdata_reg, at, word,
-            in_table, in_pending, accessed, reads, writes, ack_reg
+            in_table, in_pending, accessed, listed, reads, writes, ack_reg
         );
         self.vectors.read_clock.next = self.clock.val();
         self.vectors.write_clock.next = self.clock.val();
@@ -90,12 +90,12 @@ impl Logic for Interrupts {
         self.in_pending.d.next = self.address.val().get_bits::<4>(12) == self.p_pending.val();
         // the table has six entries of 16 bytes; what lies behind reads as zero
         self.accessed.d.next = 0.into();
-        if self.address.val().get_bits::<5>(7) == 0 {
+        if self.in_table.d.val() & (self.address.val().get_bits::<5>(7) == 0) {
             self.accessed.d.next = self.c_one.val() << self.address.val().get_bits::<3>(4);
         }
+        self.listed.d.next = self.accessed.d.val().any();
         self.mine.next = self.in_table.d.val() | self.in_pending.d.val();
         self.wants.next = (self.in_table.q.val() | self.in_pending.q.val()) & !self.ack_reg.q.val();
-        self.entry.next = self.at.q.val().get_bits::<3>(4);
         self.vectors.read_address.next = bit_cast::<5, 5>(self.at.q.val().get_bits::<5>(2));
         self.vectors.write_address.next = self.at.q.val().get_bits::<5>(2);
         self.vectors.write_data.next = self.word.q.val();
@@ -104,14 +104,14 @@ impl Logic for Interrupts {
         self.rdata_reg.d.next = 0.into();
         if self.wants.val() & self.writes.q.val() & (self.state.q.val() != 7) {
             self.ack_reg.d.next = true;
-            if self.in_table.q.val() & self.accessed.q.val().any() {
+            if self.listed.q.val() {
                 if self.at.q.val().get_bits::<2>(2) == 3 {
                     self.masks.d.next = self.masks.q.val() & !self.accessed.q.val();
                     if self.word.q.val().get_bit(0) {
                         self.masks.d.next = self.masks.q.val() | self.accessed.q.val();
                     }
                 } else {
-                    self.vectors.write_enable.next = !self.entry.val().get_bit(2) | !self.entry.val().get_bit(1);
+                    self.vectors.write_enable.next = true;
                 }
             }
         }
@@ -187,7 +187,7 @@ impl Logic for Interrupts {
                     if self.at.q.val().get_bits::<10>(2) == 0 {
                         self.rdata_reg.d.next = bit_cast::<32, 6>(self.pending.q.val());
                     }
-                } else if self.accessed.q.val().any() {
+                } else if self.listed.q.val() {
                     if self.at.q.val().get_bits::<2>(2) != 3 {
                         self.rdata_reg.d.next = self.vectors.read_data.val();
                     } else if (self.masks.q.val() & self.accessed.q.val()).any() {

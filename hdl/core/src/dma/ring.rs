@@ -41,8 +41,7 @@ block! {
         next: DFF<Bits<128>>,
         next_valid: DFF<Bit>,
         more: DFF<Bit>,
-        loaded: DFF<Bit>,
-        load: Signal<Local, Bit>,
+        load: DFF<Bit>,
         half: DFF<Bit>,
         low: DFF<Bits<64>>,
         asking: DFF<Bit>,
@@ -73,7 +72,7 @@ impl Logic for Ring {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
-            self, clock, fetched, ahead, arrived, used, since, next, next_valid, more, loaded, half, low, asking,
+            self, clock, fetched, ahead, arrived, used, since, next, next_valid, more, load, half, low, asking,
             request, count, error_reg, open, most, ring, over, space, settled
         );
         clock!(self, clock, fifo);
@@ -155,13 +154,12 @@ impl Logic for Ring {
             }
         }
         self.more.d.next = self.arrived.q.val() != self.used.q.val();
-        self.load.next = self.more.q.val() & self.fifo.valid.val() & !self.next_valid.q.val() & !self.loaded.q.val();
-        self.loaded.d.next = self.load.val();
-        self.fifo.read.next = self.load.val();
+        self.load.d.next = self.more.q.val() & self.fifo.valid.val() & !self.next_valid.q.val() & !self.load.q.val();
+        self.fifo.read.next = self.load.q.val();
         if self.take.val() {
             self.next_valid.d.next = false;
         }
-        if self.load.val() {
+        if self.load.q.val() {
             self.next.d.next = self.fifo.data_out.val();
             self.next_valid.d.next = true;
             self.used.d.next = self.used.q.val() + 1;
@@ -175,6 +173,7 @@ impl Logic for Ring {
             self.arrived.d.next = 0.into();
             self.used.d.next = 0.into();
             self.more.d.next = false;
+            self.load.d.next = false;
             self.next_valid.d.next = false;
             self.since.d.next = 0.into();
             self.settled.d.next = 0.into();
@@ -185,6 +184,7 @@ impl Logic for Ring {
             self.arrived.d.next = 0.into();
             self.used.d.next = 0.into();
             self.more.d.next = false;
+            self.load.d.next = false;
             self.next_valid.d.next = false;
             self.since.d.next = 0.into();
             self.ahead.d.next = 0.into();

@@ -114,6 +114,7 @@ block! {
         header: Signal<Local, Bits<17>>,
         brief: Signal<Local, Bit>,
         covered: Signal<Local, Bits<8>>,
+        again: Signal<Local, Bit>,
         is_ipos: Signal<Local, Bit>,
         m: Signal<Local, Meta>,
         tuple: Signal<Local, Bits<97>>,
@@ -225,6 +226,9 @@ impl Logic for Fields {
             self.c.next = self.be.val().get_bits::<16>(48);
             self.f.next = self.be.val().get_bits::<8>(0);
         }
+        // The beat behind those that hold an ipOS header: `v` is zero again. What else looks at `v` in this cycle finds a 2, and
+        // writes fields that are written again before anybody asks for them.
+        self.again.next = (self.k.q.val() == 2) & self.ipos.q.val();
         self.is_ipos.next = self.be.val().get_bits::<16>(16) == self.ethertype.val();
         // 6 or more
         self.enough.next = (self.k.q.val().get_bits::<2>(3) != 0) | (self.k.q.val().get_bits::<2>(1) == 3);
@@ -238,6 +242,10 @@ impl Logic for Fields {
             self.kd.d.next = self.k.q.val();
             self.vd.d.next = self.v.q.val();
             self.longd.d.next = self.long.q.val();
+            if self.again.val() {
+                self.vd.d.next = 0.into();
+                self.longd.d.next = 0.into();
+            }
             self.headd.d.next = self.head.val();
             self.portd.d.next = self.port.val();
             self.sent.d.next = (self.sent.q.val() | self.finish.val()) & !self.last.val();
@@ -316,11 +324,13 @@ impl Logic for Fields {
         if self.fire.val() & (self.long.q.val() != self.c_long.val()) {
             self.long.d.next = self.long.q.val() + 1;
         }
-        if self.fire.val() & (self.last.val() | ((self.k.q.val() == 1) & self.is_ipos.val())) {
-            self.v.d.next = 0.into();
-            self.long.d.next = 0.into();
+        if self.fire.val() & self.again.val() {
+            self.v.d.next = 1.into();
+            self.long.d.next = 1.into();
         }
         if self.fire.val() & self.last.val() {
+            self.v.d.next = 0.into();
+            self.long.d.next = 0.into();
             self.k.d.next = 0.into();
         }
 

@@ -50,6 +50,7 @@ block! {
         pub bus_wdata: Signal<Out, Bits<32>>,
         pub bus_write: Signal<Out, Bit>,
         pub bus_read: Signal<Out, Bit>,
+        /// Zero but with `bus_ack`.
         pub bus_rdata: Signal<In, Bits<32>>,
         pub bus_ack: Signal<In, Bit>,
         /// Strobes from the queues: causes 7 and 8 of `DmaError`.
@@ -123,10 +124,7 @@ impl Logic for Engine {
         self.reads.d.next = self.complete.read.val() & self.others.val();
         self.bus_write.next = self.writes.q.val();
         self.bus_read.next = self.reads.q.val();
-        self.complete.rdata.next = self.bus_rdata.val();
-        if self.ours.val() {
-            self.complete.rdata.next = self.errors.rdata.val();
-        }
+        self.complete.rdata.next = self.bus_rdata.val() | self.errors.rdata.val();
         self.complete.ack.next = self.bus_ack.val() | self.ours.val();
         self.errors.master.next = self.cfg_master.val();
         self.errors.mps.next = self.cfg_mps.val();

@@ -98,7 +98,10 @@ impl Logic for Errors {
                 self.r.next = self.r.val() | self.count[i].value.val();
             }
         }
-        self.rdata_reg.d.next = self.r.val();
+        self.rdata_reg.d.next = 0.into();
+        if self.acts.q.val() {
+            self.rdata_reg.d.next = self.r.val();
+        }
         self.ack_reg.d.next = self.acts.q.val();
         self.sticky.d.next = self.sticky.q.val() | self.causes.val();
         self.raised.d.next = (self.causes.val() & !self.sticky.q.val()).any();

@@ -89,6 +89,7 @@ block! {
         faulty: DFF<Bit>,
         was_short: DFF<Bit>,
         bytes_early: DFF<Bits<16>>,
+        counts: DFF<Bit>,
         // 3
         outcome_reg: DFF<Bits<4>>,
         outcome_strobe: DFF<Bit>,
@@ -169,6 +170,7 @@ impl Logic for Dispatch {
             faulty,
             was_short,
             bytes_early,
+            counts,
             outcome_reg,
             outcome_strobe,
             hit_reg,
@@ -283,7 +285,9 @@ impl Logic for Dispatch {
             (self.to_host.q.val() & self.host_overflow.val()) | (self.to_control.q.val() & self.control_overflow.val());
         self.kept.next = !self.faulty.q.val() & !self.over.val();
         self.keep.next = self.kept.val();
-        if self.ended.q.val() & (self.to_host.q.val() | self.to_control.q.val()) & self.kept.val() {
+        // a cycle late: no frame for the host is one beat
+        self.counts.d.next = self.ended.q.val() & (self.to_host.q.val() | self.to_control.q.val()) & self.kept.val();
+        if self.counts.q.val() {
             self.sequence.d.next = self.sequence.q.val() + self.c_one.val();
         }
         self.l3.next = self.detail2.q.val().l3;
@@ -365,6 +369,7 @@ impl Logic for Dispatch {
             self.host_put.d.next = false;
             self.control_put.d.next = false;
             self.sequence.d.next = 0.into();
+            self.counts.d.next = false;
             self.ended.d.next = false;
             self.outcome_strobe.d.next = false;
             self.hit_reg.d.next = false;

@@ -118,8 +118,6 @@ module entries (
   logic select1_q;
   logic forget1_d;
   logic forget1_q;
-  logic [71:0] word2_d;
-  logic [71:0] word2_q;
   logic busy2_d;
   logic busy2_q;
   logic [13:0] place2_d;
@@ -128,10 +126,26 @@ module entries (
   logic [15:0] bytes2_q;
   logic hit2_d;
   logic hit2_q;
-  logic seen2_d;
-  logic seen2_q;
+  logic clear2_d;
+  logic clear2_q;
   logic select2_d;
   logic select2_q;
+  logic forget2_d;
+  logic forget2_q;
+  logic [71:0] word3_d;
+  logic [71:0] word3_q;
+  logic busy3_d;
+  logic busy3_q;
+  logic [13:0] place3_d;
+  logic [13:0] place3_q;
+  logic [15:0] bytes3_d;
+  logic [15:0] bytes3_q;
+  logic hit3_d;
+  logic hit3_q;
+  logic seen3_d;
+  logic seen3_q;
+  logic select3_d;
+  logic select3_q;
   logic [71:0] latched_d;
   logic [71:0] latched_q;
   logic done_reg_d;
@@ -163,13 +177,20 @@ module entries (
     clear1_q = 1'h0;
     select1_q = 1'h0;
     forget1_q = 1'h0;
-    word2_q = 72'h0;
     busy2_q = 1'h0;
     place2_q = 14'h0;
     bytes2_q = 16'h0;
     hit2_q = 1'h0;
-    seen2_q = 1'h0;
+    clear2_q = 1'h0;
     select2_q = 1'h0;
+    forget2_q = 1'h0;
+    word3_q = 72'h0;
+    busy3_q = 1'h0;
+    place3_q = 14'h0;
+    bytes3_q = 16'h0;
+    hit3_q = 1'h0;
+    seen3_q = 1'h0;
+    select3_q = 1'h0;
     latched_q = 72'h0;
     done_reg_q = 1'h0;
     event_reg_q = 32'h0;
@@ -198,13 +219,20 @@ module entries (
     clear1_q <= clear1_d;
     select1_q <= select1_d;
     forget1_q <= forget1_d;
-    word2_q <= word2_d;
     busy2_q <= busy2_d;
     place2_q <= place2_d;
     bytes2_q <= bytes2_d;
     hit2_q <= hit2_d;
-    seen2_q <= seen2_d;
+    clear2_q <= clear2_d;
     select2_q <= select2_d;
+    forget2_q <= forget2_d;
+    word3_q <= word3_d;
+    busy3_q <= busy3_d;
+    place3_q <= place3_d;
+    bytes3_q <= bytes3_d;
+    hit3_q <= hit3_d;
+    seen3_q <= seen3_d;
+    select3_q <= select3_d;
     latched_q <= latched_d;
     done_reg_q <= done_reg_d;
     event_reg_q <= event_reg_d;
@@ -269,13 +297,20 @@ module entries (
     clear1_d = clear1_q;
     select1_d = select1_q;
     forget1_d = forget1_q;
-    word2_d = word2_q;
     busy2_d = busy2_q;
     place2_d = place2_q;
     bytes2_d = bytes2_q;
     hit2_d = hit2_q;
-    seen2_d = seen2_q;
+    clear2_d = clear2_q;
     select2_d = select2_q;
+    forget2_d = forget2_q;
+    word3_d = word3_q;
+    busy3_d = busy3_q;
+    place3_d = place3_q;
+    bytes3_d = bytes3_q;
+    hit3_d = hit3_q;
+    seen3_d = seen3_q;
+    select3_d = select3_q;
     latched_d = latched_q;
     done_reg_d = done_reg_q;
     event_reg_d = event_reg_q;
@@ -336,8 +371,17 @@ module entries (
       place_select_d = select_place;
       drop_seen_d = forget;
     end
+    busy2_d = busy1_q;
+    place2_d = place1_q;
+    bytes2_d = bytes1_q;
+    hit2_d = hit1_q;
+    clear2_d = clear1_q;
+    select2_d = select1_q;
+    forget2_d = forget1_q;
+    event_reg_d = ({20'h0, place1_q[11:0]} | ({30'h0, place1_q[13:12]} << 16)) | ({24'h0, flags1_q} << 24);
+    event_strobe_d = hit1_q & (flags1_q[2:0] != 3'h0);
     read = 72'h0;
-    select_bank = c_bank << place1_q[13:12];
+    select_bank = c_bank << place2_q[13:12];
     if (select_bank[0]) begin
       read = ram_0_read_data;
     end
@@ -350,66 +394,64 @@ module entries (
     if (select_bank[3]) begin
       read = ram_3_read_data;
     end
-    word2_d = read;
-    seen2_d = hit1_q | (read[71] & (~forget1_q));
-    busy2_d = busy1_q;
-    place2_d = place1_q;
-    bytes2_d = 16'h0;
-    if (hit1_q) begin
-      bytes2_d = bytes1_q;
-    end
-    if (clear1_q) begin
-      word2_d = 72'h0;
-      seen2_d = 1'h0;
-    end
-    hit2_d = hit1_q;
-    select2_d = select1_q;
-    event_reg_d = ({20'h0, place1_q[11:0]} | ({30'h0, place1_q[13:12]} << 16)) | ({24'h0, flags1_q} << 24);
-    event_strobe_d = hit1_q & (flags1_q[2:0] != 3'h0);
-    one = 72'h0;
+    word3_d = read;
+    seen3_d = hit2_q | (read[71] & (~forget2_q));
+    busy3_d = busy2_q;
+    place3_d = place2_q;
+    bytes3_d = 16'h0;
     if (hit2_q) begin
+      bytes3_d = bytes2_q;
+    end
+    if (clear2_q) begin
+      word3_d = 72'h0;
+      seen3_d = 1'h0;
+    end
+    hit3_d = hit2_q;
+    select3_d = select2_q;
+    one = 72'h0;
+    if (hit3_q) begin
       one = 72'h1;
     end
-    packets = (word2_q + one) & c_packets;
-    bytes = ((word2_q >> 31) & c_bytes) + {56'h0, bytes2_q};
+    packets = (word3_q + one) & c_packets;
+    bytes = ((word3_q >> 31) & c_bytes) + {56'h0, bytes3_q};
     counted = packets | ((bytes & c_bytes) << 31);
-    write = (counted & ~(72'h1 << 71)) | ({71'h0, seen2_q} << 71);
-    if (select2_q) begin
-      latched_d = word2_q;
+    write = (counted & ~(72'h1 << 71)) | ({71'h0, seen3_q} << 71);
+    if (select3_q) begin
+      latched_d = word3_q;
     end
-    done_reg_d = select2_q;
-    write_bank = c_bank << place2_q[13:12];
-    ram_0_read_address = place[3:0];
-    ram_0_write_address = place2_q[3:0];
+    done_reg_d = select3_q;
+    write_bank = c_bank << place3_q[13:12];
+    ram_0_read_address = place1_q[3:0];
+    ram_0_write_address = place3_q[3:0];
     ram_0_write_data = write;
-    ram_0_write_enable = busy2_q & write_bank[0];
+    ram_0_write_enable = busy3_q & write_bank[0];
     if (sweep) begin
       ram_0_write_address = sweep_slot[3:0];
       ram_0_write_data = 72'h0;
       ram_0_write_enable = 1'h1;
     end
-    ram_1_read_address = place[3:0];
-    ram_1_write_address = place2_q[3:0];
+    ram_1_read_address = place1_q[3:0];
+    ram_1_write_address = place3_q[3:0];
     ram_1_write_data = write;
-    ram_1_write_enable = busy2_q & write_bank[1];
+    ram_1_write_enable = busy3_q & write_bank[1];
     if (sweep) begin
       ram_1_write_address = sweep_slot[3:0];
       ram_1_write_data = 72'h0;
       ram_1_write_enable = 1'h1;
     end
-    ram_2_read_address = place[3:0];
-    ram_2_write_address = place2_q[3:0];
+    ram_2_read_address = place1_q[3:0];
+    ram_2_write_address = place3_q[3:0];
     ram_2_write_data = write;
-    ram_2_write_enable = busy2_q & write_bank[2];
+    ram_2_write_enable = busy3_q & write_bank[2];
     if (sweep) begin
       ram_2_write_address = sweep_slot[3:0];
       ram_2_write_data = 72'h0;
       ram_2_write_enable = 1'h1;
     end
-    ram_3_read_address = place[3:0];
-    ram_3_write_address = place2_q[3:0];
+    ram_3_read_address = place1_q[3:0];
+    ram_3_write_address = place3_q[3:0];
     ram_3_write_data = write;
-    ram_3_write_enable = busy2_q & write_bank[3];
+    ram_3_write_enable = busy3_q & write_bank[3];
     if (sweep) begin
       ram_3_write_address = sweep_slot[3:0];
       ram_3_write_data = 72'h0;
@@ -426,6 +468,9 @@ module entries (
       wait_select_d = 1'h0;
       busy1_d = 1'h0;
       busy2_d = 1'h0;
+      busy3_d = 1'h0;
+      hit2_d = 1'h0;
+      hit3_d = 1'h0;
       hit1_d = 1'h0;
       event_strobe_d = 1'h0;
       done_reg_d = 1'h0;

@@ -2221,6 +2221,7 @@ module pcie_engine_send (
     input  logic [4:0] fc_infinite,
     input  logic [68:0] p_beat,
     input  logic [11:0] p_credits,
+    input  logic [11:0] p_coming,
     input  logic p_valid,
     output logic p_ready,
     input  logic [68:0] n_beat,
@@ -2269,6 +2270,8 @@ module pcie_engine_send (
   logic has_cpld_q;
   logic [11:0] left_pd_d;
   logic [11:0] left_pd_q;
+  logic has_pd_d;
+  logic has_pd_q;
   logic n_behind_d;
   logic n_behind_q;
   logic c_behind_d;
@@ -2297,6 +2300,7 @@ module pcie_engine_send (
     has_cplh_q = 1'h0;
     has_cpld_q = 1'h0;
     left_pd_q = 12'h0;
+    has_pd_q = 1'h0;
     n_behind_q = 1'h0;
     c_behind_q = 1'h0;
     n_seen_q = 1'h0;
@@ -2318,6 +2322,7 @@ module pcie_engine_send (
     has_cplh_q <= has_cplh_d;
     has_cpld_q <= has_cpld_d;
     left_pd_q <= left_pd_d;
+    has_pd_q <= has_pd_d;
     n_behind_q <= n_behind_d;
     c_behind_q <= c_behind_d;
     n_seen_q <= n_seen_d;
@@ -2339,6 +2344,7 @@ module pcie_engine_send (
     has_cplh_d = has_cplh_q;
     has_cpld_d = has_cpld_q;
     left_pd_d = left_pd_q;
+    has_pd_d = has_pd_q;
     n_behind_d = n_behind_q;
     c_behind_d = c_behind_q;
     n_seen_d = n_seen_q;
@@ -2359,8 +2365,9 @@ module pcie_engine_send (
     has_nph_d = (room_nph <= c_half) | fc_infinite[2];
     has_cplh_d = (room_cplh <= c_half) | fc_infinite[3];
     has_cpld_d = (room_cpld <= c_half_data) | fc_infinite[4];
-    room_pd = left_pd_q - p_credits;
-    p_ok = ((p_valid & master) & has_ph_q) & ((~room_pd[11]) | fc_infinite[1]);
+    room_pd = left_pd_q - p_coming;
+    has_pd_d = (~room_pd[11]) | fc_infinite[1];
+    p_ok = ((p_valid & master) & has_ph_q) & has_pd_q;
     n_ok = (n_valid & master) & has_nph_q;
     c_ok = (c_valid & has_cplh_q) & (has_cpld_q | (~c_data));
     if ((n_valid & (~n_seen_q)) & (owner_q != 2'h2)) begin
@@ -2446,6 +2453,7 @@ module pcie_engine_send (
       used_cplh_d = 8'h0;
       used_cpld_d = 12'h0;
       has_ph_d = 1'h0;
+      has_pd_d = 1'h0;
       has_nph_d = 1'h0;
       has_cplh_d = 1'h0;
       has_cpld_d = 1'h0;
@@ -2654,6 +2662,7 @@ module pcie_engine (
   logic [4:0] send_fc_infinite;
   logic [68:0] send_p_beat;
   logic [11:0] send_p_credits;
+  logic [11:0] send_p_coming;
   logic send_p_valid;
   logic send_p_ready;
   logic [68:0] send_n_beat;
@@ -2845,6 +2854,7 @@ module pcie_engine (
       .fc_infinite(send_fc_infinite),
       .p_beat(send_p_beat),
       .p_credits(send_p_credits),
+      .p_coming(send_p_coming),
       .p_valid(send_p_valid),
       .p_ready(send_p_ready),
       .n_beat(send_n_beat),
@@ -2978,6 +2988,7 @@ module pcie_engine (
     writer_m_ready = written_s_ready;
     send_p_beat = written_m_beat;
     send_p_credits = written_m_meta;
+    send_p_coming = writer_m_credits;
     send_p_valid = written_m_valid;
     written_m_ready = send_p_ready;
     send_n_beat = reader_m_beat;

@@ -14,6 +14,7 @@ module pcie_send (
     input  logic [4:0] fc_infinite,
     input  logic [68:0] p_beat,
     input  logic [11:0] p_credits,
+    input  logic [11:0] p_coming,
     input  logic p_valid,
     output logic p_ready,
     input  logic [68:0] n_beat,
@@ -62,6 +63,8 @@ module pcie_send (
   logic has_cpld_q;
   logic [11:0] left_pd_d;
   logic [11:0] left_pd_q;
+  logic has_pd_d;
+  logic has_pd_q;
   logic n_behind_d;
   logic n_behind_q;
   logic c_behind_d;
@@ -90,6 +93,7 @@ module pcie_send (
     has_cplh_q = 1'h0;
     has_cpld_q = 1'h0;
     left_pd_q = 12'h0;
+    has_pd_q = 1'h0;
     n_behind_q = 1'h0;
     c_behind_q = 1'h0;
     n_seen_q = 1'h0;
@@ -111,6 +115,7 @@ module pcie_send (
     has_cplh_q <= has_cplh_d;
     has_cpld_q <= has_cpld_d;
     left_pd_q <= left_pd_d;
+    has_pd_q <= has_pd_d;
     n_behind_q <= n_behind_d;
     c_behind_q <= c_behind_d;
     n_seen_q <= n_seen_d;
@@ -132,6 +137,7 @@ module pcie_send (
     has_cplh_d = has_cplh_q;
     has_cpld_d = has_cpld_q;
     left_pd_d = left_pd_q;
+    has_pd_d = has_pd_q;
     n_behind_d = n_behind_q;
     c_behind_d = c_behind_q;
     n_seen_d = n_seen_q;
@@ -152,8 +158,9 @@ module pcie_send (
     has_nph_d = (room_nph <= c_half) | fc_infinite[2];
     has_cplh_d = (room_cplh <= c_half) | fc_infinite[3];
     has_cpld_d = (room_cpld <= c_half_data) | fc_infinite[4];
-    room_pd = left_pd_q - p_credits;
-    p_ok = ((p_valid & master) & has_ph_q) & ((~room_pd[11]) | fc_infinite[1]);
+    room_pd = left_pd_q - p_coming;
+    has_pd_d = (~room_pd[11]) | fc_infinite[1];
+    p_ok = ((p_valid & master) & has_ph_q) & has_pd_q;
     n_ok = (n_valid & master) & has_nph_q;
     c_ok = (c_valid & has_cplh_q) & (has_cpld_q | (~c_data));
     if ((n_valid & (~n_seen_q)) & (owner_q != 2'h2)) begin
@@ -239,6 +246,7 @@ module pcie_send (
       used_cplh_d = 8'h0;
       used_cpld_d = 12'h0;
       has_ph_d = 1'h0;
+      has_pd_d = 1'h0;
       has_nph_d = 1'h0;
       has_cplh_d = 1'h0;
       has_cpld_d = 1'h0;

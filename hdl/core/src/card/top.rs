@@ -430,8 +430,9 @@ impl Logic for Card {
         self.front_send_frames.next = self.front_sends.held.val();
         self.front_sends.s_beat.next = self.front_host_in.beat.val();
         self.front_sends.s_checksum.next = self.front_send_checksum.val();
-        self.front_sends.s_valid.next = self.front_send_tvalid.val() & !self.hold.q.val();
-        self.front_send_tready.next = self.front_sends.s_ready.val() & !self.hold.q.val();
+        // these are not ready from the reset's second cycle on
+        self.front_sends.s_valid.next = self.front_send_tvalid.val();
+        self.front_send_tready.next = self.front_sends.s_ready.val();
         self.back_host_in.tdata.next = self.back_send_tdata.val();
         self.back_host_in.tkeep.next = self.back_send_tkeep.val();
         self.back_host_in.tlast.next = self.back_send_tlast.val();
@@ -440,8 +441,8 @@ impl Logic for Card {
         self.back_send_frames.next = self.back_sends.held.val();
         self.back_sends.s_beat.next = self.back_host_in.beat.val();
         self.back_sends.s_checksum.next = self.back_send_checksum.val();
-        self.back_sends.s_valid.next = self.back_send_tvalid.val() & !self.hold.q.val();
-        self.back_send_tready.next = self.back_sends.s_ready.val() & !self.hold.q.val();
+        self.back_sends.s_valid.next = self.back_send_tvalid.val();
+        self.back_send_tready.next = self.back_sends.s_ready.val();
         self.back_arbiter.a_beat.next = self.forward.m_beat.val();
         self.back_arbiter.a_meta.next = 0.into();
         self.back_arbiter.a_valid.next = self.forward.m_valid.val();

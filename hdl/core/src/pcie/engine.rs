@@ -200,6 +200,7 @@ impl Logic for Engine {
         self.writer.m_ready.next = self.written.s_ready.val();
         self.send.p_beat.next = self.written.m_beat.val();
         self.send.p_credits.next = self.written.m_meta.val();
+        self.send.p_coming.next = self.writer.m_credits.val();
         self.send.p_valid.next = self.written.m_valid.val();
         self.written.m_ready.next = self.send.p_ready.val();
         self.send.n_beat.next = self.reader.m_beat.val();

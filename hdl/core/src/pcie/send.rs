@@ -20,6 +20,8 @@ block! {
         pub fc_infinite: Signal<In, Bits<5>>,
         pub p_beat: Signal<In, Beat>,
         pub p_credits: Signal<In, Bits<12>>,
+        /// Of a write that arrives with the next cycle; where it is the next one's already, the one that waits needs no more.
+        pub p_coming: Signal<In, Bits<12>>,
         pub p_valid: Signal<In, Bit>,
         pub p_ready: Signal<Out, Bit>,
         pub n_beat: Signal<In, Beat>,
@@ -43,6 +45,7 @@ block! {
         has_cplh: DFF<Bit>,
         has_cpld: DFF<Bit>,
         left_pd: DFF<Bits<12>>,
+        has_pd: DFF<Bit>,
         // a write stood there first
         n_behind: DFF<Bit>,
         c_behind: DFF<Bit>,
@@ -75,7 +78,7 @@ impl Logic for Send {
     fn update(&mut self) {
         dff_setup!(
             self, clock, used_ph, used_pd, used_nph, used_cplh, used_cpld, has_ph, has_nph, has_cplh, has_cpld,
-            left_pd, n_behind, c_behind, n_seen, c_seen, owner, read_last, out, full
+            left_pd, has_pd, n_behind, c_behind, n_seen, c_seen, owner, read_last, out, full
         );
         self.go.next = self.m_ready.val() | !self.full.q.val();
         self.m_beat.next = self.out.q.val();
@@ -92,11 +95,9 @@ impl Logic for Send {
         self.has_nph.d.next = (self.room_nph.val() <= self.c_half.val()) | self.fc_infinite.val().get_bit(2);
         self.has_cplh.d.next = (self.room_cplh.val() <= self.c_half.val()) | self.fc_infinite.val().get_bit(3);
         self.has_cpld.d.next = (self.room_cpld.val() <= self.c_half_data.val()) | self.fc_infinite.val().get_bit(4);
-        self.room_pd.next = self.left_pd.q.val() - self.p_credits.val();
-        self.p_ok.next = self.p_valid.val()
-            & self.master.val()
-            & self.has_ph.q.val()
-            & (!self.room_pd.val().get_bit(11) | self.fc_infinite.val().get_bit(1));
+        self.room_pd.next = self.left_pd.q.val() - self.p_coming.val();
+        self.has_pd.d.next = !self.room_pd.val().get_bit(11) | self.fc_infinite.val().get_bit(1);
+        self.p_ok.next = self.p_valid.val() & self.master.val() & self.has_ph.q.val() & self.has_pd.q.val();
         self.n_ok.next = self.n_valid.val() & self.master.val() & self.has_nph.q.val();
         self.c_ok.next = self.c_valid.val() & self.has_cplh.q.val() & (self.has_cpld.q.val() | !self.c_data.val());
 
@@ -189,6 +190,7 @@ impl Logic for Send {
             self.used_cplh.d.next = 0.into();
             self.used_cpld.d.next = 0.into();
             self.has_ph.d.next = false;
+            self.has_pd.d.next = false;
             self.has_nph.d.next = false;
             self.has_cplh.d.next = false;
             self.has_cpld.d.next = false;

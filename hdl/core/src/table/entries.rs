@@ -48,7 +48,7 @@ block! {
         flags_front: DFF<Bits<8>>,
         flags_back: DFF<Bits<8>>,
         drop_seen: DFF<Bit>,
-        // 1: read; 2: changed
+        // 1: its place; 2: read; 3: changed
         busy1: DFF<Bit>,
         place1: DFF<Bits<14>>,
         bytes1: DFF<Bits<16>>,
@@ -57,13 +57,20 @@ block! {
         clear1: DFF<Bit>,
         select1: DFF<Bit>,
         forget1: DFF<Bit>,
-        word2: DFF<Bits<72>>,
         busy2: DFF<Bit>,
         place2: DFF<Bits<14>>,
         bytes2: DFF<Bits<16>>,
         hit2: DFF<Bit>,
-        seen2: DFF<Bit>,
+        clear2: DFF<Bit>,
         select2: DFF<Bit>,
+        forget2: DFF<Bit>,
+        word3: DFF<Bits<72>>,
+        busy3: DFF<Bit>,
+        place3: DFF<Bits<14>>,
+        bytes3: DFF<Bits<16>>,
+        hit3: DFF<Bit>,
+        seen3: DFF<Bit>,
+        select3: DFF<Bit>,
         latched: DFF<Bits<72>>,
         done_reg: DFF<Bit>,
         event_reg: DFF<Bits<32>>,
@@ -111,19 +118,26 @@ impl<const AW: usize> Logic for Entries<AW> {
             clear1,
             select1,
             forget1,
-            word2,
             busy2,
             place2,
             bytes2,
             hit2,
-            seen2,
+            clear2,
             select2,
+            forget2,
+            word3,
+            busy3,
+            place3,
+            bytes3,
+            hit3,
+            seen3,
+            select3,
             latched,
             done_reg,
             event_reg,
             event_strobe
         );
-        // 0: one of the four, when nothing is under way: a slot is never read before its last change is written
+        // 0: one of the four, when the last one is two steps ahead: it has written its slot when this one reads
         self.go.next = !self.busy1.q.val() & !self.busy2.q.val();
         self.place.next = self.place_select.q.val();
         self.busy1.d.next = false;
@@ -181,53 +195,62 @@ impl<const AW: usize> Logic for Entries<AW> {
             self.drop_seen.d.next = self.forget.val();
         }
 
-        // 1: the word of its bank
-        self.read.next = 0.into();
-        self.select_bank.next = self.c_bank.val() << self.place1.q.val().get_bits::<2>(12);
-        for b in 0..4 {
-            if self.select_bank.val().get_bit(b) {
-                self.read.next = self.ram[b].read_data.val();
-            }
-        }
-        self.word2.d.next = self.read.val();
-        self.seen2.d.next = self.hit1.q.val() | (self.read.val().get_bit(71) & !self.forget1.q.val());
+        // 1: the memories read
         self.busy2.d.next = self.busy1.q.val();
         self.place2.d.next = self.place1.q.val();
-        self.bytes2.d.next = 0.into();
-        if self.hit1.q.val() {
-            self.bytes2.d.next = self.bytes1.q.val();
-        }
-        if self.clear1.q.val() {
-            self.word2.d.next = 0.into();
-            self.seen2.d.next = false;
-        }
+        self.bytes2.d.next = self.bytes1.q.val();
         self.hit2.d.next = self.hit1.q.val();
+        self.clear2.d.next = self.clear1.q.val();
         self.select2.d.next = self.select1.q.val();
+        self.forget2.d.next = self.forget1.q.val();
         self.event_reg.d.next = (bit_cast::<32, 12>(self.place1.q.val().get_bits::<12>(0)))
             | (bit_cast::<32, 2>(self.place1.q.val().get_bits::<2>(12)) << 16)
             | (bit_cast::<32, 8>(self.flags1.q.val()) << 24);
         self.event_strobe.d.next = self.hit1.q.val() & (self.flags1.q.val().get_bits::<3>(0) != 0);
 
-        // 2: counted, by nothing unless it was hit, and written back
-        self.one.next = 0.into();
+        // 2: the word of its bank
+        self.read.next = 0.into();
+        self.select_bank.next = self.c_bank.val() << self.place2.q.val().get_bits::<2>(12);
+        for b in 0..4 {
+            if self.select_bank.val().get_bit(b) {
+                self.read.next = self.ram[b].read_data.val();
+            }
+        }
+        self.word3.d.next = self.read.val();
+        self.seen3.d.next = self.hit2.q.val() | (self.read.val().get_bit(71) & !self.forget2.q.val());
+        self.busy3.d.next = self.busy2.q.val();
+        self.place3.d.next = self.place2.q.val();
+        self.bytes3.d.next = 0.into();
         if self.hit2.q.val() {
+            self.bytes3.d.next = self.bytes2.q.val();
+        }
+        if self.clear2.q.val() {
+            self.word3.d.next = 0.into();
+            self.seen3.d.next = false;
+        }
+        self.hit3.d.next = self.hit2.q.val();
+        self.select3.d.next = self.select2.q.val();
+
+        // 3: counted, by nothing unless it was hit, and written back
+        self.one.next = 0.into();
+        if self.hit3.q.val() {
             self.one.next = 1.into();
         }
-        self.packets.next = (self.word2.q.val() + self.one.val()) & self.c_packets.val();
-        self.bytes.next = ((self.word2.q.val() >> 31) & self.c_bytes.val()) + bit_cast::<72, 16>(self.bytes2.q.val());
+        self.packets.next = (self.word3.q.val() + self.one.val()) & self.c_packets.val();
+        self.bytes.next = ((self.word3.q.val() >> 31) & self.c_bytes.val()) + bit_cast::<72, 16>(self.bytes3.q.val());
         self.counted.next = self.packets.val() | ((self.bytes.val() & self.c_bytes.val()) << 31);
-        self.write.next = self.counted.val().replace_bit(71, self.seen2.q.val());
-        if self.select2.q.val() {
-            self.latched.d.next = self.word2.q.val();
+        self.write.next = self.counted.val().replace_bit(71, self.seen3.q.val());
+        if self.select3.q.val() {
+            self.latched.d.next = self.word3.q.val();
         }
-        self.done_reg.d.next = self.select2.q.val();
-        self.write_bank.next = self.c_bank.val() << self.place2.q.val().get_bits::<2>(12);
+        self.done_reg.d.next = self.select3.q.val();
+        self.write_bank.next = self.c_bank.val() << self.place3.q.val().get_bits::<2>(12);
         for b in 0..4 {
             self.ram[b].clock.next = self.clock.val();
-            self.ram[b].read_address.next = bit_cast::<AW, 14>(self.place.val());
-            self.ram[b].write_address.next = bit_cast::<AW, 14>(self.place2.q.val());
+            self.ram[b].read_address.next = bit_cast::<AW, 14>(self.place1.q.val());
+            self.ram[b].write_address.next = bit_cast::<AW, 14>(self.place3.q.val());
             self.ram[b].write_data.next = self.write.val();
-            self.ram[b].write_enable.next = self.busy2.q.val() & self.write_bank.val().get_bit(b);
+            self.ram[b].write_enable.next = self.busy3.q.val() & self.write_bank.val().get_bit(b);
             if self.sweep.val() {
                 self.ram[b].write_address.next = bit_cast::<AW, 12>(self.sweep_slot.val());
                 self.ram[b].write_data.next = 0.into();
@@ -245,6 +268,9 @@ impl<const AW: usize> Logic for Entries<AW> {
             self.wait_select.d.next = false;
             self.busy1.d.next = false;
             self.busy2.d.next = false;
+            self.busy3.d.next = false;
+            self.hit2.d.next = false;
+            self.hit3.d.next = false;
             self.hit1.d.next = false;
             self.event_strobe.d.next = false;
             self.done_reg.d.next = false;

@@ -430,7 +430,7 @@ impl Logic for Card {
         self.front_send_frames.next = self.front_sends.held.val();
         self.front_sends.s_beat.next = self.front_host_in.beat.val();
         self.front_sends.s_checksum.next = self.front_send_checksum.val();
-        // these are not ready from the reset's second cycle on
+        // their buffers hold these back from the second cycle of `hold` on
         self.front_sends.s_valid.next = self.front_send_tvalid.val();
         self.front_send_tready.next = self.front_sends.s_ready.val();
         self.back_host_in.tdata.next = self.back_send_tdata.val();

@@ -20,7 +20,8 @@ block! {
         pub fc_infinite: Signal<In, Bits<5>>,
         pub p_beat: Signal<In, Beat>,
         pub p_credits: Signal<In, Bits<12>>,
-        /// Of a write that arrives with the next cycle; where it is the next one's already, the one that waits needs no more.
+        /// Of the write whose beats enter the slice before this port. While a write of two beats waits in it, these are the next one's
+        /// already: it has one unit, so what fits the next one fits it.
         pub p_coming: Signal<In, Bits<12>>,
         pub p_valid: Signal<In, Bit>,
         pub p_ready: Signal<Out, Bit>,

@@ -27,7 +27,7 @@ pub fn traffic(card: &mut dyn DmaDevice, frames: u32, seed: u64) -> Found {
     // the limit of time is each frame's: a simulated card on a busy machine needs long for all
     let (mut arrived, mut done) = (0, false);
     while !done {
-        (arrived, done) = wait(card, "carrying frames", |card| {
+        (arrived, done) = wait(card, "carrying the next frame", |card| {
             fired |= card.interrupts()?;
             let done = flows.step(card)?.is_some();
             let now: u64 = flows.sides.iter().map(|s| u64::from(s.received)).sum();

@@ -81,6 +81,7 @@ fn fuzz_corpus() {
         for file in std::fs::read_dir(target.expect("entry").path()).expect("one directory a target") {
             let bytes = std::fs::read(file.expect("entry").path()).expect("file");
             exercise::block(&bytes);
+            exercise::options(&bytes);
             exercise::packet(&bytes);
             for ethertype in [ethernet::IPOS, ethernet::IPOS_EXPERIMENTAL] {
                 exercise::control(&bytes, ethertype);

@@ -8,6 +8,7 @@
 //! * [`ethernet`], [`ipv4`], [`tcp`], [`udp`]: what clients send.
 //! * [`ipos`]: the header that all ipOS packets share (source figure 11b).
 //! * [`connection`], [`tcb`]: the packet that moves an endpoint (11c, 11d).
+//! * [`options`]: the socket options that travel beside it.
 //! * [`ext`], [`trailer`]: this project's extensions and their authentication.
 //! * [`control`]: whole back-side frames; the place to start for a host.
 //!
@@ -40,6 +41,7 @@ pub mod ethernet;
 pub mod ext;
 pub mod ipos;
 pub mod ipv4;
+pub mod options;
 pub mod tcb;
 pub mod tcp;
 pub mod trailer;

@@ -4,6 +4,7 @@
 
 use ipos_abi::wire::connection::Repr::Tcp;
 use ipos_abi::wire::control::{self, Message, Received};
+use ipos_abi::wire::options::{self, Options};
 use ipos_abi::wire::{checksum, ethernet, ext, ipos, ipv4, tcb, tcp, udp};
 
 /// A back-side frame and all that it holds.
@@ -53,6 +54,21 @@ pub fn block(bytes: &[u8]) {
         assert_eq!(repr.emit(&mut out), Ok(tcb::LEN));
         assert_eq!(tcb::Repr::parse(&tcb::Packet::new_checked(out).expect("whole")), Ok(repr));
     }
+}
+
+/// A list of socket options.
+pub fn options(bytes: &[u8]) {
+    let Ok(list) = Options::parse(bytes) else { return };
+    let mut out = [0xee; options::MAX_LEN];
+    let n = list.emit(&mut out).expect("what was read can be written");
+    assert_eq!(n, list.buffer_len());
+    if list.unknown() == 0 {
+        assert_eq!(out[..n], *bytes);
+    } else {
+        assert!(n + 2 * usize::from(list.unknown()) <= bytes.len(), "what was skipped was there");
+    }
+    let again = Options::parse(&out[..n]).expect("its own output");
+    assert!(again.iter().eq(list.iter()));
 }
 
 /// An IP packet and the segment or datagram in it.

@@ -4,11 +4,11 @@
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use ipos_abi::wire::tcb::State;
+use ipos_abi::wire::options::Options;
 use ipos_abi::wire::{Mac, ethernet};
 use ipos_device::Device;
 use ipos_migrate::protocol::{Endpoint, Flow, MoveId, PeerId, Protocol, Reason, Tcb};
-use ipos_migrate::socket::{self, Blank, Live, Prepared, RestoreError, replayed_fin};
+use ipos_migrate::socket::{self, Blank, Live, Prepared, RestoreError};
 use ipos_nic::Forward;
 use tokio::sync::mpsc::OwnedPermit;
 use tokio::sync::mpsc::error::TrySendError;
@@ -49,7 +49,7 @@ impl Incoming {
         self.prepared = Some(match endpoint {
             Endpoint::Tcp(tcb) => {
                 let blank = self.blank.take().map_or_else(|| Blank::new(service), Ok)?;
-                Built::Tcp(blank.fill(&tcb, client, &receive, send)?, tcb)
+                Built::Tcp(blank.fill(&tcb, &Options::default(), client, &receive, send)?, tcb)
             }
             Endpoint::Udp => Built::Udp(socket::connect_udp(client, service)?),
         });
@@ -169,9 +169,7 @@ impl<D: Device> Runner<D> {
                         tracing::error!(node = self.config.name, ?flow, "a committed connection is lost: {e}");
                     }
                 }
-                if tcb.state == State::CloseWait {
-                    self.replay_fin(id.peer, flow, &tcb)?;
-                }
+                self.replay(id.peer, flow, &tcb)?;
             }
             Built::Udp(fd) => {
                 (times.speaks, times.delivered) = (times.committed, Instant::now());
@@ -188,17 +186,19 @@ impl<D: Device> Runner<D> {
         Ok(())
     }
 
-    fn replay_fin(&mut self, from: PeerId, flow: Flow, tcb: &Tcb) -> Result<(), NodeError> {
+    /// What the client said to the old owner, and this one is to answer.
+    fn replay(&mut self, from: PeerId, flow: Flow, tcb: &Tcb) -> Result<(), NodeError> {
+        let Some(packet) = socket::replay(tcb, flow.client, flow.service) else { return Ok(()) };
         let link = ethernet::Repr {
             dst: Mac(self.config.front_mac),
             src: Mac(self.config.peers[from.0].back_mac),
             vlan: None,
             ethertype: ethernet::IPV4,
         };
-        match to_kernel(&replayed_fin(tcb, flow.client, flow.service), link) {
+        match to_kernel(&packet, link) {
             Ok(frame) => self.deliver(&frame),
             Err(e) => {
-                tracing::error!("the client's FIN can't be replayed: {e}");
+                tracing::error!("a segment of the client can't be replayed: {e}");
                 Ok(())
             }
         }

@@ -15,7 +15,8 @@ use super::sys::{self, RepairQueue, RepairWindow, TcpInfo};
 use crate::protocol::Flow;
 use crate::protocol::Protocol::{Tcp, Udp};
 use crate::transfer::ready_room;
-use ipos_abi::wire::tcb::{Congestion, Negotiated, Options, Repr as Tcb, State};
+use ipos_abi::wire::options::Options;
+use ipos_abi::wire::tcb::{self, Congestion, Negotiated, Repr as Tcb, State};
 
 /// Readings of a socket that keeps changing before it is given up.
 const READINGS: u32 = 8;
@@ -28,6 +29,8 @@ pub struct Frozen {
     pub since: Instant,
     /// The control block; epoch, digest and state length are not the socket's and zero.
     pub tcb: Tcb,
+    /// Socket options that the control block has no room for.
+    pub options: Options,
     /// The peer of the connection.
     pub client: SocketAddrV4,
     /// The address that the connection answers as.
@@ -178,9 +181,20 @@ pub fn freeze(
 ) -> Result<Frozen, FreezeFailed> {
     let Inspection { flow: Flow { client, service: server, .. }, ref chosen, .. } = *seen;
     match try_freeze(fd.as_fd(), chosen, copied, room, fence) {
-        Ok((since, (tcb, receive, send))) => Ok(Frozen { fd, since, tcb, client, server, receive, send }),
+        Ok((since, (tcb, receive, send))) => {
+            Ok(Frozen { fd, since, tcb, options: Options::default(), client, server, receive, send })
+        }
         Err(error) => Err(FreezeFailed { fd, error }),
     }
+}
+
+/// Sends the acknowledgement that the kernel delays. The new owner's kernel would not know that one is due, and a client
+/// that waits for it before it sends more (RFC 896) would wait for its retransmission time-out instead.
+fn acknowledge(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let quick: i32 = sys::get_tcp(fd, libc::TCP_QUICKACK)?;
+    sys::set_tcp(fd, libc::TCP_QUICKACK, &1i32)?;
+    // a thawed socket goes on delaying as it did
+    if quick == 0 { sys::set_tcp(fd, libc::TCP_QUICKACK, &quick) } else { Ok(()) }
 }
 
 type Dump = (Tcb, Vec<u8>, Vec<u8>);
@@ -193,6 +207,7 @@ fn try_freeze(
     fence: impl FnOnce(),
 ) -> Result<(Instant, Dump), FreezeError> {
     passing(fd)?;
+    acknowledge(fd).reading("TCP_QUICKACK")?;
     let since = Instant::now();
     sys::set_repair(fd, true).map_err(FreezeError::Repair)?;
     fence();
@@ -293,7 +308,7 @@ fn chosen(fd: BorrowedFd<'_>) -> Result<Tcb, FreezeError> {
         keepalive_interval: seconds(socket.tcp_keepalive_interval(), "TCP_KEEPINTVL")?,
         keepalive_count: socket.tcp_keepalive_retries().reading("TCP_KEEPCNT")?.min(255) as u8,
         keepalive_on: socket.keepalive().reading("SO_KEEPALIVE")?,
-        options: Options {
+        options: tcb::Options {
             no_delay: socket.tcp_nodelay().reading("TCP_NODELAY")?,
             cork: socket.tcp_cork().reading("TCP_CORK")?,
             linger: linger.is_some(),

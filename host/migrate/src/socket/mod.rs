@@ -14,8 +14,8 @@
 mod copy;
 mod diag;
 mod error;
-mod fin;
 mod freeze;
+mod replay;
 mod restore;
 mod sys;
 mod udp;
@@ -23,8 +23,8 @@ mod udp;
 pub use copy::{Copied, copy};
 pub use diag::{Diag, Known};
 pub use error::{FreezeError, FreezeFailed, RestoreError};
-pub use fin::replayed_fin;
 pub use freeze::{Frozen, Inspection, Room, freeze, inspect};
+pub use replay::replay;
 pub use restore::{Blank, Live, Prepared};
 pub use udp::{connect_udp, drain_udp};
 

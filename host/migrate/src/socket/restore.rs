@@ -11,6 +11,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use super::CONGESTION;
 use super::error::{RestoreError, What};
 use super::sys::{self, RepairOption, RepairQueue, RepairWindow};
+use ipos_abi::wire::options::Options;
 use ipos_abi::wire::tcb::Repr as Tcb;
 
 /// The largest value that `TCP_MAXSEG` takes (`MAX_TCP_WINDOW`); loopback's MSS is above it.
@@ -72,10 +73,11 @@ impl Blank {
         Ok(Blank(socket))
     }
 
-    /// Builds the connection in repair mode. `send` begins with the unacknowledged bytes, as [`super::Frozen::send`] does.
+    /// Builds the connection in repair mode. `options`: those that the control block has no room for. `send` begins with the unacknowledged bytes, as [`super::Frozen::send`] does.
     pub fn fill(
         self,
         tcb: &Tcb,
+        _options: &Options,
         client: SocketAddrV4,
         receive: &[u8],
         send: Vec<u8>,
@@ -105,6 +107,9 @@ impl Blank {
             rcv_wup: tcb.rcv_wup,
         };
         sys::set_tcp(fd, libc::TCP_REPAIR_WINDOW, &window).doing("TCP_REPAIR_WINDOW")?;
+        // the kernel computed its segment size before it knew the largest window: one above the window leaves by a
+        // timer only, every 200 ms. Setting IP options, none here, has it compute again (tcp_sync_mss).
+        sys::set::<[u8]>(fd, libc::IPPROTO_IP, libc::IP_OPTIONS, &[]).doing("IP_OPTIONS")?;
         Ok(Prepared { fd: socket.into(), tcb: *tcb, send, sent })
     }
 }

@@ -97,12 +97,7 @@ fn a_served_card_is_tested_by_others_and_ends_with_ctrl_c() {
         .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    for _ in 0..1000 {
-        if socket.exists() {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    assert!(ipos_lab::ready::listens(&socket, &mut serving));
     let card = format!("vfio-user:{path}");
     assert!(text(&["selftest", &card, "--frames", "50"]).ends_with("the card is good\n"));
     assert!(text(&["stats", &card]).contains("DropHostFull"));

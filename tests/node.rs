@@ -10,6 +10,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use ipos_lab::net::{BACK_IF, FRONT_IF, KERNEL_FAR_IF, Net, SERVICE};
+use ipos_lab::ready::listens;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -59,8 +60,9 @@ impl Servers {
             if card.is_none() {
                 let mut command = ipos(&["card", "serve", "--front", FRONT_IF, "--back", BACK_IF, "--socket"]);
                 command.arg(&socket).stderr(Stdio::null());
-                servers._cards.push(Process(server.card.run(|| command.spawn()).unwrap()));
-                appears(&socket);
+                let mut card = Process(server.card.run(|| command.spawn()).unwrap());
+                assert!(listens(&socket, &mut card.0), "no card");
+                servers._cards.push(card);
             }
             let config =
                 servers.config(i, card.map_or_else(|| format!("vfio-user:{}", socket.display()), str::to_owned));
@@ -73,7 +75,8 @@ impl Servers {
             servers.nodes.push(Process(server.kernel.run(|| command.spawn()).unwrap()));
         }
         for i in 0..2 {
-            appears(&servers.socket(i));
+            let socket = servers.socket(i);
+            assert!(listens(&socket, &mut servers.nodes[i].0), "no node at {}", socket.display());
         }
         servers
     }
@@ -161,16 +164,6 @@ async fn echo(mut stream: ipos::Stream) {
             },
         }
     }
-}
-
-fn appears(path: &std::path::Path) {
-    for _ in 0..6000 {
-        if path.exists() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    panic!("{} does not appear", path.display());
 }
 
 fn expect(client: &mut TcpStream, text: &str) {

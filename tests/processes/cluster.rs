@@ -13,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ipos_lab::net::{BACK_IF, FRONT_IF, KERNEL_FAR_IF, Net, SERVICE};
+use ipos_lab::ready::listens;
 use ipos_sim::fault::Faults;
 use ipos_sim::wire::netns::Netns;
 use nix::sys::signal::{Signal, kill};
@@ -173,8 +174,8 @@ impl Cluster {
         command
             .args(["card", "serve", "--card", &kind, "--front", FRONT_IF, "--back", BACK_IF, "--socket"])
             .arg(&socket);
-        let card = Process::spawn(command.stderr(Stdio::null()), &self.net.servers[own].card);
-        assert!(until(|| socket.exists()), "no card");
+        let mut card = Process::spawn(command.stderr(Stdio::null()), &self.net.servers[own].card);
+        assert!(listens(&socket, &mut card.0), "no card");
         card
     }
 
@@ -204,8 +205,9 @@ impl Cluster {
         let _ = fs::remove_file(&socket);
         let mut command = Command::new(env!("CARGO_BIN_EXE_ipos"));
         command.args(["node", "--config"]).arg(&file).envs(environment);
-        let node = Process::spawn(command.stderr(fs::File::create(self.file(own, "log")).unwrap()), &server.kernel);
-        assert!(until(|| socket.exists()), "no node");
+        let log = fs::File::create(self.file(own, "log")).unwrap();
+        let mut node = Process::spawn(command.stderr(log), &server.kernel);
+        assert!(listens(&socket, &mut node.0), "no node");
         node
     }
 

@@ -7,20 +7,24 @@ mod formal;
 mod header;
 mod lint;
 mod mutants;
+mod repeat;
+mod test;
 mod tools;
 mod vm;
 
 use anyhow::{Context, Result, bail};
 use std::env;
-use std::io::{BufRead, BufReader};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 
 const HELP: &str = "\
 cargo xtask <command>
 
   setup [--no-install]   install what the project needs: pinned wheels into target/tools, Debian packages by name
   demo [ARGS]            the main job: a live connection moves between two servers through simulated cards
-  test [ARGS]            all tests; ARGS go to `cargo test`
+  test [ARGS]            all tests, to the end, then the names of those that failed; ARGS go to `cargo test`
+  repeat [--times N] [--busy N] [NAME]...
+                         the test programs that run servers, N times [20] beside N busy loops [4]; all, or those whose name
+                         contains NAME; logs of failures in target/repeat
   gen [--check]          write every generated file, or say which are stale
   lint                   the gates for the generated Verilog: Verilator -Wall, Yosys
   test-vm [--card CARD] [--frames N]
@@ -36,7 +40,7 @@ cargo xtask <command>
                          size and speed of blocks by place and route; without --block, writes docs/timing.md
   ci                     what CI runs, in its order
 
-demo, test, soak, lint, formal, cocotb, coverage, bench, fmax and ci run setup first; --no-install makes them refuse instead of installing.
+demo, test, repeat, soak, lint, formal, cocotb, coverage, bench, fmax and ci run setup first; --no-install makes them refuse instead of installing.
 ";
 
 fn main() -> ExitCode {
@@ -69,7 +73,11 @@ fn run() -> Result<ExitCode> {
         }
         "test" => {
             tools::setup(install)?;
-            test(&args)?;
+            test::test(cargo(&[]), &args)?;
+        }
+        "repeat" => {
+            tools::setup(install)?;
+            repeat::repeat(&args)?;
         }
         "gen" => generate(&args)?,
         "lint" => {
@@ -112,38 +120,11 @@ fn run() -> Result<ExitCode> {
             formal::formal(&[])?;
             formal::formal(&["--mutants".to_owned()])?;
             cocotb::cocotb(&[], install)?;
-            test(&args)?;
+            test::test(cargo(&[]), &args)?;
         }
         other => bail!("unknown command `{other}`; `cargo xtask help` lists them"),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Runs all tests, shows what cargo prints, and ends with the sum over all its test programs.
-fn test(args: &[String]) -> Result<()> {
-    let chosen = args.iter().any(|a| a == "-p" || a == "--package");
-    let scope: &[&str] = if chosen { &["test"] } else { &["test", "--workspace"] };
-    let mut child = cargo(scope).args(args).stdout(Stdio::piped()).spawn()?;
-    let (mut passed, mut failed) = (0u64, 0u64);
-    for line in BufReader::new(child.stdout.take().expect("it is piped")).lines() {
-        let line = line?;
-        println!("{line}");
-        // test result: ok. 3 passed; 0 failed; …
-        if let Some(result) = line.strip_prefix("test result: ") {
-            let count = |what: &str| {
-                let before = result.split(what).next().unwrap_or_default().trim_end();
-                before.rsplit(' ').next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0)
-            };
-            passed += count("passed");
-            failed += count("failed;");
-        }
-    }
-    let status = child.wait()?;
-    println!("\n{passed} passed, {failed} failed");
-    if !status.success() {
-        bail!("cargo test: {status}");
-    }
-    Ok(())
 }
 
 fn soak(args: &[String]) -> Result<()> {

@@ -5,10 +5,11 @@ mod rig;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::Command;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use rig::program::{Program, example};
-use rig::{ADDRESS, Rig, expect, runtime};
+use rig::{ADDRESS, PORT, Rig, expect, run, runtime};
 
 fn pair(rig: &Rig, name: &str) -> [Program; 2] {
     [0, 1].map(|server| {
@@ -30,6 +31,26 @@ fn wait_moved(rig: &Rig, server: usize, count: u64) {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
     panic!("{} of {count} moves", moved(rig, server));
+}
+
+/// The rig is under test here: a node that answers late must not be offered what nobody takes yet.
+#[test]
+fn a_program_has_started_when_its_node_knows_of_it() {
+    let mut rig = Rig::new(1);
+    run(rig.close(0));
+    let port = format!(":{PORT:04X} 00000000:0000 0A");
+    rig.serve_late(0, async move {
+        // of the runtime's thread, in the server's namespace
+        while !std::fs::read_to_string("/proc/thread-self/net/tcp").unwrap().contains(&port) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // longer than it takes to see that the kernel has the port
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    });
+    let mut command = Command::new(example("echo"));
+    command.arg(ADDRESS.to_string());
+    let _program = Program::start(&rig, 0, command);
+    assert!(rig.cluster.nodes[0].listens(PORT));
 }
 
 #[test]

@@ -228,6 +228,12 @@ impl NodeHandle {
         self.take(Protocol::Udp, port)
     }
 
+    /// Whether somebody takes connections to a TCP port that move here.
+    #[must_use]
+    pub fn listens(&self, port: u16) -> bool {
+        self.0.listeners.get(Protocol::Tcp, port).is_some_and(|listener| !listener.is_closed())
+    }
+
     fn take(&self, protocol: Protocol, port: u16) -> Result<mpsc::Receiver<Arrival>, NodeError> {
         let (arrivals, receiver) = mpsc::channel(BACKLOG);
         self.0.listeners.insert(protocol, port, arrivals);

@@ -8,7 +8,7 @@ mod initrd;
 mod packages;
 
 use anyhow::{Context, Result, bail, ensure};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -63,15 +63,17 @@ pub fn test(args: &[String], install: bool) -> Result<ExitCode> {
     initrd::write(&packages, &built.join("ipos"), &script(&frames), &initrd)?;
 
     let socket = dir.join(format!("card-{}.sock", std::process::id()));
+    let log = dir.join("server.log");
     let server = Command::new(built.join("ipos"))
         .args(["-v", "card", "serve", "--once", "--card", &card, "--socket"])
         .arg(&socket)
-        .stderr(File::create(dir.join("server.log"))?)
+        .stderr(File::create(&log)?)
         .spawn()
         .context("starting the card")?;
     let mut server = Reaped(server);
     let end = Instant::now() + LIMIT;
-    while !socket.exists() {
+    // the socket is there before it listens
+    while !fs::read_to_string(&log)?.contains("answers on") {
         ensure!(
             server.0.try_wait()?.is_none() && Instant::now() < end,
             "the server has ended: see target/vm/server.log"

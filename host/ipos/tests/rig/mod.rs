@@ -55,6 +55,11 @@ impl Rig {
 
     /// Opens a node's socket.
     pub fn serve(&mut self, server: usize) {
+        self.serve_late(server, std::future::ready(()));
+    }
+
+    /// The same, with nobody who answers before `late` is ready.
+    pub fn serve_late(&mut self, server: usize, late: impl Future<Output = ()> + Send + 'static) {
         let (path, node) = (self.socket(server), self.cluster.nodes[server].clone());
         let names = (0..self.cluster.nodes.len()).map(name);
         let info = NodeInfo { name: name(server), peers: names.filter(|n| *n != name(server)).collect() };
@@ -62,6 +67,7 @@ impl Rig {
         let serving = self.runtimes[server].spawn(async move {
             let server = Server::new(Gate::bind(&path, 0o666).unwrap(), node, info).unwrap();
             ready.send(()).unwrap();
+            late.await;
             server.run().await;
         });
         is_ready.recv().unwrap();

@@ -25,7 +25,8 @@ pub fn example(name: &str) -> PathBuf {
 }
 
 impl Program {
-    /// Runs a program in a server's network namespace, with no capability at all, and waits until it listens.
+    /// Runs a program in a server's network namespace, with no capability at all, and waits until the node knows that it listens:
+    /// the kernel does before.
     pub fn start(rig: &Rig, server: usize, mut command: Command) -> Self {
         command.env("IPOS_SOCKET", rig.socket(server)).stdin(Stdio::null());
         // SAFETY: system calls alone between fork and exec; nothing allocates.
@@ -38,11 +39,11 @@ impl Program {
                 Ok(())
             });
         }
-        let program = Program(rig.cluster.kernels[server].run(|| command.spawn()).unwrap());
-        let listens = format!(":{:04X} 00000000:0000 0A", PORT);
+        let mut program = Program(rig.cluster.kernels[server].run(|| command.spawn()).unwrap());
         for _ in 0..2000 {
-            let sockets = std::fs::read_to_string(format!("/proc/{}/net/tcp", program.0.id())).unwrap_or_default();
-            if sockets.contains(&listens) {
+            let ended = program.0.try_wait().unwrap();
+            assert!(ended.is_none(), "{command:?}: {ended:?}");
+            if rig.cluster.nodes[server].listens(PORT) {
                 let status = std::fs::read_to_string(format!("/proc/{}/status", program.0.id())).unwrap();
                 assert!(status.contains("CapEff:\t0000000000000000"), "{status}");
                 return program;

@@ -7,13 +7,15 @@
 mod support;
 
 use std::ffi::{c_char, c_int};
+use std::future::poll_fn;
 use std::os::fd::{AsFd, AsRawFd};
+use std::pin::Pin;
 use std::ptr;
 use std::time::Duration;
 
 use ipos::{Node, Origin};
 use support::{error, fail, runtime, slice, text};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 
 /// Where connections come from. Not to be copied; `ipos_listener_close` frees it.
 #[derive(Debug)]
@@ -111,14 +113,11 @@ pub unsafe extern "C" fn ipos_read(stream: *mut Stream, bytes: *mut u8, length: 
         return 0;
     }
     let Ok(runtime) = runtime() else { return fail(-1, "no runtime") };
-    // read elsewhere and copied: the caller's memory may never have been written
-    let mut read = Vec::new();
-    match runtime.block_on((&mut *stream).take(length as u64).read_buf(&mut read)) {
-        Ok(n) => {
-            // SAFETY: the caller has room for `length` bytes, and no more were taken.
-            unsafe { ptr::copy_nonoverlapping(read.as_ptr(), bytes, n) };
-            n as i64
-        }
+    // SAFETY: the caller has room for `length` bytes, which may never have been written.
+    let room = unsafe { std::slice::from_raw_parts_mut(bytes.cast(), length.min(isize::MAX as usize)) };
+    let mut room = ReadBuf::uninit(room);
+    match runtime.block_on(poll_fn(|cx| Pin::new(&mut *stream).poll_read(cx, &mut room))) {
+        Ok(()) => room.filled().len() as i64,
         Err(e) => fail(-1, e),
     }
 }

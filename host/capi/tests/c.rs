@@ -3,8 +3,13 @@
 #[path = "../../ipos/tests/rig/mod.rs"]
 mod rig;
 
+use std::ffi::CString;
+use std::io::Write;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use rig::program::Program;
 use rig::{ADDRESS, Rig, expect, runtime};
@@ -48,6 +53,41 @@ fn the_c_example_counts_on_wherever_it_is() {
     expect(&mut client, b"move a\nfive\n", b"5 five\n");
     let moved = |server: usize| runtime().block_on(rig.cluster.nodes[server].stats()).unwrap().moved_in;
     assert_eq!((moved(0), moved(1)), (1, 1));
+}
+
+#[test]
+fn one_read_takes_all_that_waits_and_touches_nothing_else() {
+    const SENT: usize = 32 << 10;
+    let rig = Rig::new(1);
+    let socket = CString::new(rig.socket(0).as_os_str().as_bytes()).unwrap();
+    let address = CString::new(ADDRESS.to_string()).unwrap();
+    // SAFETY: two strings.
+    let listen = || unsafe { ipos_c::ipos_listen(socket.as_ptr(), address.as_ptr()) } as usize;
+    let listener = rig.cluster.kernels[0].run(|| Ok(listen())).unwrap() as *mut ipos_c::Listener;
+    assert!(!listener.is_null());
+    let mut client = rig.connect();
+    client.write_all(&[7; SENT]).unwrap();
+    // acknowledged: the server's kernel has it
+    let unacknowledged = || {
+        let mut bytes: libc::c_int = 0;
+        // SAFETY: an integer that outlives the call.
+        assert_eq!(unsafe { libc::ioctl(client.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) }, 0);
+        bytes
+    };
+    while unacknowledged() > 0 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let mut bytes = vec![0xaa; 2 * SENT];
+    // SAFETY: the listener is open; the memory is as long as said.
+    unsafe {
+        let stream = ipos_c::ipos_accept(listener);
+        assert!(!stream.is_null());
+        assert_eq!(ipos_c::ipos_read(stream, bytes.as_mut_ptr(), bytes.len()), SENT as i64);
+        assert_eq!(ipos_c::ipos_read(stream, bytes.as_mut_ptr(), 0), 0);
+        ipos_c::ipos_close(stream);
+        ipos_c::ipos_listener_close(listener);
+    }
+    assert!(bytes[..SENT].iter().all(|b| *b == 7) && bytes[SENT..].iter().all(|b| *b == 0xaa));
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! A TCP connection of an application.
 
 use std::future::Future;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::{Shutdown, SocketAddr, SocketAddrV4, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use rustix::net::RecvFlags;
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
@@ -179,12 +180,21 @@ impl Rest {
     }
 }
 
-fn poll_read(io: &AsyncFd<TcpStream>, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+/// Reads into memory that need not be initialised, and only as much of it as there are bytes.
+fn poll_read(io: &AsyncFd<TcpStream>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
     loop {
         let mut guard = ready!(io.poll_read_ready(cx))?;
-        match guard.try_io(|io| io.get_ref().read(into)) {
+        // SAFETY: nothing but bytes that the kernel has read is written there.
+        let room = unsafe { into.unfilled_mut() };
+        match guard.try_io(|io| Ok(rustix::net::recv(io.get_ref(), room, RecvFlags::empty())?.1)) {
             Ok(Err(e)) if e.kind() == io::ErrorKind::Interrupted => {}
-            Ok(result) => return Poll::Ready(result),
+            Ok(Ok(read)) => {
+                // SAFETY: the kernel has written so many.
+                unsafe { into.assume_init(read) };
+                into.advance(read);
+                return Poll::Ready(Ok(()));
+            }
+            Ok(Err(e)) => return Poll::Ready(Err(e)),
             // not ready after all
             Err(_) => {}
         }
@@ -205,15 +215,16 @@ fn poll_write(io: &AsyncFd<TcpStream>, cx: &mut Context<'_>, bytes: &[u8]) -> Po
 impl AsyncRead for Stream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.rest.unread.is_empty() {
-            let read = ready!(poll_read(&this.io, cx, buf.initialize_unfilled()))?;
-            buf.advance(read);
-        } else {
-            let bytes = this.rest.unread.rest();
-            let read = bytes.len().min(buf.remaining());
-            buf.put_slice(&bytes[..read]);
-            this.rest.unread.consume(read);
+        if buf.remaining() == 0 {
+            return Poll::Ready(Ok(()));
         }
+        if this.rest.unread.is_empty() {
+            return poll_read(&this.io, cx, buf);
+        }
+        let bytes = this.rest.unread.rest();
+        let read = bytes.len().min(buf.remaining());
+        buf.put_slice(&bytes[..read]);
+        this.rest.unread.consume(read);
         Poll::Ready(Ok(()))
     }
 }
@@ -222,8 +233,10 @@ impl AsyncBufRead for Stream {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let Stream { io, rest } = self.get_mut();
         if rest.unread.is_empty() {
-            let read = poll_read(io, cx, rest.unread.space(CHUNK));
-            rest.unread.filled(if let Poll::Ready(Ok(n)) = read { n } else { 0 });
+            let mut space = ReadBuf::new(rest.unread.space(CHUNK));
+            let read = poll_read(io, cx, &mut space);
+            let length = space.filled().len();
+            rest.unread.filled(length);
             ready!(read)?;
         }
         Poll::Ready(Ok(rest.unread.rest()))

@@ -122,7 +122,9 @@ fn programs() -> Result<Vec<Program>> {
     let mut programs = Vec::new();
     for line in String::from_utf8_lossy(&output.stdout).lines() {
         let Ok(message) = serde_json::from_str::<Value>(line) else { continue };
-        let Some((package, directory)) = message["package_id"].as_str().and_then(|id| packages.get(id)) else { continue };
+        let Some((package, directory)) = message["package_id"].as_str().and_then(|id| packages.get(id)) else {
+            continue;
+        };
         if message["profile"]["test"] == true
             && let (Some(path), Some(target)) = (message["executable"].as_str(), message["target"]["name"].as_str())
         {

@@ -1,7 +1,6 @@
 //! `cargo xtask gen`, the C side: `host/include/ipos.h` from the library's source.
 
-use anyhow::{Context, Result, bail};
-use std::fs;
+use anyhow::Result;
 
 use crate::tools;
 
@@ -13,11 +12,5 @@ pub fn generate(check: bool) -> Result<()> {
     let generated = cbindgen::Builder::new().with_src(source.join("src/lib.rs")).with_config(config).generate()?;
     let mut text = Vec::new();
     generated.write(&mut text);
-    if check {
-        if fs::read(&header).is_ok_and(|have| have == text) {
-            return Ok(());
-        }
-        bail!("{} is stale: run `cargo xtask gen`", header.display());
-    }
-    fs::write(&header, text).with_context(|| format!("writing {}", header.display()))
+    tools::keep(&header, &text, check)
 }

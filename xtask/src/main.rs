@@ -139,7 +139,10 @@ fn soak(args: &[String]) -> Result<()> {
 
 fn generate(args: &[String]) -> Result<()> {
     tools::run(cargo(&["run", "--quiet", "--package", "ipos-hdl", "--bin", "ipos-gen", "--"]).args(args))?;
-    header::generate(args.iter().any(|a| a == "--check"))
+    let check = args.iter().any(|a| a == "--check");
+    header::generate(check)?;
+    let page = tools::workspace().join("docs/socket-options.md");
+    tools::keep(&page, ipos_migrate::socket::options_page().as_bytes(), check)
 }
 
 fn cargo(args: &[&str]) -> Command {

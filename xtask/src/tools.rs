@@ -101,6 +101,17 @@ fn wheels(install: bool) -> Result<()> {
     fs::write(&stamp, wanted).with_context(|| format!("writing {}", stamp.display()))
 }
 
+/// Writes a generated file, or with `check` says whether it is as it is generated now.
+pub fn keep(file: &Path, text: &[u8], check: bool) -> Result<()> {
+    if !check {
+        return fs::write(file, text).with_context(|| format!("writing {}", file.display()));
+    }
+    if fs::read(file).is_ok_and(|have| have == text) {
+        return Ok(());
+    }
+    bail!("{} is stale: run `cargo xtask gen`", file.display());
+}
+
 /// Runs a command to its end; an error names the command and its status.
 pub fn run(command: &mut Command) -> Result<()> {
     let line = format!("{command:?}");

@@ -9,9 +9,11 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use ipos_abi::wire::options::Options;
+use ipos_abi::wire::options::{Kind, Options};
 use ipos_abi::wire::tcb::State;
-use ipos_migrate::socket::{self, Blank, Diag, FreezeError, FreezeFailed, Frozen, RestoreError, inspect, replay};
+use ipos_migrate::socket::{
+    self, Blank, Diag, Fate, FreezeError, FreezeFailed, Frozen, OPTIONS, RestoreError, inspect, replay,
+};
 use nix::sched::{CloneFlags, unshare};
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
@@ -117,8 +119,15 @@ fn freeze(fd: OwnedFd, fence: impl FnOnce()) -> Result<Frozen, FreezeFailed> {
     }
 }
 
-/// Closes a frozen socket and builds it again.
+/// Closes a frozen socket and builds it again. Reads of the new one wait for a while.
 fn rebuild(frozen: Frozen) -> TcpStream {
+    let stream = rebuild_as_it_was(frozen);
+    stream.set_nonblocking(false).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream
+}
+
+fn rebuild_as_it_was(frozen: Frozen) -> TcpStream {
     let (tcb, options, client, server) = (frozen.tcb, frozen.options, frozen.client, frozen.server);
     let (receive, send) = (frozen.receive.clone(), frozen.send.clone());
     frozen.close_silently();
@@ -130,10 +139,7 @@ fn rebuild(frozen: Frozen) -> TcpStream {
         let raw = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(libc::IPPROTO_RAW))).unwrap();
         assert_eq!(raw.send_to(&packet, &SockAddr::from(server)).unwrap(), packet.len());
     }
-    let stream = TcpStream::from(live.fd);
-    stream.set_nonblocking(false).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    stream
+    live.fd.into()
 }
 
 fn read(socket: &mut TcpStream, length: usize) -> Vec<u8> {
@@ -322,27 +328,22 @@ fn the_kernel_tells_whether_a_connection_still_exists() {
     });
 }
 
-/// An option of the TCP level.
-fn tcp_option(socket: &TcpStream, option: i32) -> i32 {
-    let (mut value, mut length) = (0i32, 4);
+/// An option as the kernel tells it.
+fn option(socket: &TcpStream, level: i32, number: i32) -> Vec<u8> {
+    let (mut value, mut length) = (vec![0u8; 64], 64);
+    let fd = std::os::fd::AsRawFd::as_raw_fd(socket);
     // SAFETY: `value` has `length` bytes.
-    let r = unsafe {
-        libc::getsockopt(
-            std::os::fd::AsRawFd::as_raw_fd(socket),
-            libc::IPPROTO_TCP,
-            option,
-            (&raw mut value).cast(),
-            &raw mut length,
-        )
-    };
-    assert_eq!(r, 0, "{}", std::io::Error::last_os_error());
+    let r = unsafe { libc::getsockopt(fd, level, number, value.as_mut_ptr().cast(), &raw mut length) };
+    assert_eq!(r, 0, "{level} {number}: {}", std::io::Error::last_os_error());
+    value.truncate(length as usize);
     value
 }
 
-fn set_tcp_option(socket: &impl std::os::fd::AsRawFd, option: i32, value: i32) {
-    // SAFETY: `value` has 4 bytes.
-    let r = unsafe { libc::setsockopt(socket.as_raw_fd(), libc::IPPROTO_TCP, option, (&raw const value).cast(), 4) };
-    assert_eq!(r, 0, "{}", std::io::Error::last_os_error());
+fn set_option(socket: &TcpStream, level: i32, number: i32, value: &[u8]) -> std::io::Result<()> {
+    let fd = std::os::fd::AsRawFd::as_raw_fd(socket);
+    // SAFETY: `value` has so many bytes.
+    let r = unsafe { libc::setsockopt(fd, level, number, value.as_ptr().cast(), value.len() as u32) };
+    if r == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
 }
 
 /// A client whose small writes wait for acknowledgements, and its server, which has one to send and delays it.
@@ -350,7 +351,7 @@ fn unacknowledged() -> (TcpStream, TcpStream) {
     // a client that is not acknowledged does not help itself within the test's patience; Linux 6.11 can be told so
     let _ = std::fs::write("/proc/sys/net/ipv4/tcp_rto_min_us", "60000000");
     let (mut client, server) = pair();
-    set_tcp_option(&server, libc::TCP_QUICKACK, 0);
+    set_option(&server, libc::IPPROTO_TCP, libc::TCP_QUICKACK, &0i32.to_ne_bytes()).unwrap();
     client.write_all(b"a").unwrap();
     client.write_all(b"b").unwrap();
     (client, server)
@@ -397,13 +398,181 @@ fn segments_fit_into_a_small_window_after_a_move() {
         // the server learns the window
         server.write_all(&data[..5_000]).unwrap();
         assert_eq!(read(&mut client, 5_000), data[..5_000]);
-        let before = tcp_option(&server, libc::TCP_MAXSEG);
+        let before = option(&server, libc::IPPROTO_TCP, libc::TCP_MAXSEG);
         let frozen = freeze(server.into(), || ()).unwrap();
         assert!(frozen.tcb.max_window < 1460 && frozen.tcb.mss == 1460, "{:?}", frozen.tcb);
         let mut server = rebuild(frozen);
-        assert_eq!(tcp_option(&server, libc::TCP_MAXSEG), before);
+        assert_eq!(option(&server, libc::IPPROTO_TCP, libc::TCP_MAXSEG), before);
         server.write_all(&data[5_000..]).unwrap();
         assert_eq!(read(&mut client, 5_000), data[5_000..]);
+    });
+}
+
+/// A value that an application could choose, unlike that of a new socket: a number of 4 bytes, but for some.
+fn choice(kind: Kind) -> Vec<u8> {
+    let number: u32 = match kind {
+        // set by the sizes, which the control block has
+        Kind::BufferLock => 3,
+        Kind::Priority => 5,
+        Kind::Mark => 0x1234,
+        Kind::ReceiveLow => 3_000,
+        Kind::PacingRate => return 5_000_000_000u64.to_ne_bytes().to_vec(),
+        // Linux rounds to its clock's ticks
+        Kind::ReceiveTimeout => return [3i64, 400_000].map(i64::to_ne_bytes).concat(),
+        Kind::SendTimeout => return [4i64, 600_000].map(i64::to_ne_bytes).concat(),
+        Kind::BusyPoll => 50,
+        Kind::Rehash => 0,
+        Kind::PeekOffset => 2,
+        Kind::SynCount => 3,
+        Kind::Linger2 => -1i32 as u32,
+        Kind::WindowClamp => 20_000,
+        Kind::QuickAck => 0,
+        Kind::UnsentLow => 16_384,
+        Kind::SendDelay => 1_000,
+        Kind::RtoMax => 5_000,
+        Kind::RtoMin => 100_000,
+        Kind::AckDelayMax => 80_000,
+        Kind::MtuDiscovery => 3,
+        Kind::MinTtl => 60,
+        Kind::PreferBusyPoll
+        | Kind::ZeroCopy
+        | Kind::ReusePort
+        | Kind::DontRoute
+        | Kind::SelectErrors
+        | Kind::ThinLinear
+        | Kind::InQueue
+        | Kind::ReceiveErrors
+        | Kind::Transparent => 1,
+    };
+    number.to_ne_bytes().to_vec()
+}
+
+/// Each option that the table calls carried is set, and read before the move, after it and after another one. `list` says which.
+fn carried(list: bool) {
+    let (mut client, mut server) = pair();
+    let fresh = TcpStream::from(Socket::new(Domain::IPV4, Type::STREAM, None).unwrap());
+    let number = |n: i32| n.to_ne_bytes().to_vec();
+    let block = [
+        (libc::SOL_SOCKET, libc::SO_KEEPALIVE, number(1)),
+        (libc::SOL_SOCKET, libc::SO_LINGER, [number(1), number(7)].concat()),
+        (libc::IPPROTO_TCP, libc::TCP_NODELAY, number(1)),
+        (libc::IPPROTO_TCP, libc::TCP_CORK, number(1)),
+        (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE, number(500)),
+        (libc::IPPROTO_TCP, libc::TCP_KEEPINTVL, number(40)),
+        (libc::IPPROTO_TCP, libc::TCP_KEEPCNT, number(4)),
+        (libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT, number(31_000)),
+        (libc::IPPROTO_TCP, libc::TCP_CONGESTION, b"reno".to_vec()),
+        (libc::IPPROTO_IP, libc::IP_TOS, number(0x48)),
+        (libc::IPPROTO_IP, libc::IP_TTL, number(99)),
+    ];
+    // by itself each: corks and windows apart, options don't meddle with each other
+    let listed = OPTIONS.iter().filter_map(|o| match o.fate {
+        Fate::Listed(Kind::BufferLock) => None,
+        Fate::Listed(kind) => Some((o.level, o.number, choice(kind))),
+        _ => None,
+    });
+    let mut chosen: Vec<_> = if list { listed.collect() } else { block.into() };
+    if list {
+        SockRef::from(&server).set_send_buffer_size(40_000).unwrap();
+        SockRef::from(&server).set_recv_buffer_size(50_000).unwrap();
+    }
+    chosen.retain(|(level, number, value)| match set_option(&server, *level, *number, value) {
+        // some want more than a user namespace gives
+        Err(e) if e.raw_os_error() == Some(libc::EPERM) => false,
+        set => {
+            set.unwrap_or_else(|e| panic!("{level} {number}: {e}"));
+            let (now, new) = (option(&server, *level, *number), option(&fresh, *level, *number));
+            assert_ne!(now, new, "{level} {number} is no choice");
+            true
+        }
+    });
+    let mut numbers: Vec<_> = chosen.iter().map(|(level, number, _)| (*level, *number)).collect();
+    if list {
+        let sizes = [libc::SO_SNDBUF, libc::SO_RCVBUF, SO_BUF_LOCK];
+        numbers.extend(sizes.map(|n| (libc::SOL_SOCKET, n)));
+        assert_eq!(option(&server, libc::SOL_SOCKET, SO_BUF_LOCK), number(3));
+    }
+    let tell =
+        |server: &TcpStream| -> Vec<_> { numbers.iter().map(|(l, n)| (*l, *n, option(server, *l, *n))).collect() };
+    let before = tell(&server);
+    for _ in 0..2 {
+        server = rebuild_as_it_was(freeze(server.into(), || ()).unwrap());
+        assert_eq!(tell(&server), before);
+    }
+    client.write_all(b"alive").unwrap();
+    // a low mark lets a read wait for more
+    client.shutdown(Shutdown::Write).unwrap();
+    server.set_nonblocking(false).unwrap();
+    assert_eq!(read(&mut server, 5), b"alive");
+}
+
+const SO_BUF_LOCK: i32 = 72;
+
+#[test]
+fn options_of_the_control_block_are_those_of_the_origin() {
+    in_namespace("options_of_the_control_block_are_those_of_the_origin", || carried(false));
+}
+
+#[test]
+fn options_of_the_list_are_those_of_the_origin() {
+    in_namespace("options_of_the_list_are_those_of_the_origin", || carried(true));
+}
+
+#[test]
+fn what_nobody_chose_is_the_destinations_default() {
+    in_namespace("what_nobody_chose_is_the_destinations_default", || {
+        let (_client, server) = pair();
+        let frozen = freeze(server.into(), || ()).unwrap();
+        // the kernel's own, which it goes on changing
+        let own = [Kind::WindowClamp, Kind::QuickAck];
+        let chosen: Vec<_> = frozen.options.iter().filter(|(kind, _)| !own.contains(kind)).collect();
+        assert_eq!(chosen, []);
+        // a keepalive time of the system that no application could choose
+        let server = TcpStream::from(frozen.thaw().unwrap());
+        std::fs::write("/proc/sys/net/ipv4/tcp_keepalive_time", "100000").unwrap();
+        SockRef::from(&server).set_keepalive(true).unwrap();
+        rebuild(freeze(server.into(), || ()).unwrap());
+    });
+}
+
+#[test]
+fn a_peek_goes_on_where_it_was() {
+    in_namespace("a_peek_goes_on_where_it_was", || {
+        let (mut client, server) = pair();
+        client.write_all(b"abcdef").unwrap();
+        thread::sleep(QUIET);
+        let two = 2i32.to_ne_bytes();
+        if set_option(&server, libc::SOL_SOCKET, libc::SO_PEEK_OFF, &two).is_err() {
+            eprintln!("this kernel has no peek offset for TCP; it was not tried");
+            return;
+        }
+        let peek = |server: &TcpStream, length: usize| {
+            let mut got = vec![0; length];
+            assert_eq!(server.peek(&mut got).unwrap(), length);
+            got
+        };
+        assert_eq!(peek(&server, 1), b"c");
+        // nor does copying move it, nor a freeze that is undone
+        let seen = inspect(server.as_fd(), &mut Diag::open().unwrap()).unwrap();
+        let (_, [receive, _]) = socket::copy(server.as_fd(), seen.room()).unwrap().unwrap();
+        assert_eq!(receive, b"abcdef");
+        let server = TcpStream::from(freeze(server.into(), || ()).unwrap().thaw().unwrap());
+        let mut server = rebuild(freeze(server.into(), || ()).unwrap());
+        assert_eq!(peek(&server, 3), b"def");
+        assert_eq!(read(&mut server, 6), b"abcdef");
+    });
+}
+
+#[test]
+fn options_that_a_kernel_does_not_take_fail_the_move() {
+    in_namespace("options_that_a_kernel_does_not_take_fail_the_move", || {
+        let (_client, server) = pair();
+        let mut frozen = freeze(server.into(), || ()).unwrap();
+        frozen.options.set(Kind::SynCount, 200);
+        let (tcb, options, there, here) = (frozen.tcb, frozen.options, frozen.client, frozen.server);
+        frozen.close_silently();
+        let error = Blank::new(here).unwrap().fill(&tcb, &options, there, &[], Vec::new()).unwrap_err();
+        assert_eq!(error.to_string(), "TCP_SYNCNT: Invalid argument (os error 22)");
     });
 }
 
@@ -437,6 +606,21 @@ fn what_cannot_move_is_refused_and_lives_on() {
         // the urgent byte is still there
         let mut byte = [std::mem::MaybeUninit::uninit()];
         assert_eq!(SockRef::from(&fd.as_fd()).recv_out_of_band(&mut byte).unwrap(), 1);
+
+        let (_client, server) = pair();
+        // BPF "ret 0xffff": everything passes
+        SockRef::from(&server).attach_filter(&[SockFilter::new(0x06, 0, 0, 0xffff)]).unwrap();
+        let (fd, error) = refusal(server);
+        assert!(matches!(error, FreezeError::Option(what) if what.contains("SO_ATTACH_FILTER")), "{error}");
+        SockRef::from(&fd.as_fd()).detach_filter().unwrap();
+        let server = TcpStream::from(fd);
+        // a record of one address (RFC 791): type 7, 7 bytes, first free place 4; then the end
+        set_option(&server, libc::IPPROTO_IP, libc::IP_OPTIONS, &[7, 7, 4, 0, 0, 0, 0, 0]).unwrap();
+        let (fd, error) = refusal(server);
+        assert!(matches!(error, FreezeError::Option("IP_OPTIONS")), "{error}");
+        let server = TcpStream::from(fd);
+        set_option(&server, libc::IPPROTO_IP, libc::IP_OPTIONS, &[]).unwrap();
+        freeze(server.into(), || ()).unwrap();
 
         let (_client, server) = signed_pair();
         let (_, error) = refusal(server);

@@ -24,6 +24,9 @@ pub enum FreezeError {
     /// TCP MD5 (RFC 2385) or TCP-AO (RFC 5925).
     #[error("the socket signs its segments by {0}; keys don't move")]
     Signed(&'static str),
+    /// An option that can neither be carried nor done without.
+    #[error("the socket has {0}, which does not move; take it off before")]
+    Option(&'static str),
     /// Repair mode refused.
     #[error("TCP_REPAIR was refused: {0}; CAP_NET_ADMIN over the network namespace is needed")]
     Repair(io::Error),

@@ -5,12 +5,13 @@ use std::net::SocketAddrV4;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
-use socket2::{Protocol, SockRef};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::CONGESTION;
 use super::copy::Copied;
 use super::diag::Diag;
 use super::error::{FreezeError, FreezeFailed, What};
+use super::options;
 use super::sys::{self, RepairQueue, RepairWindow, TcpInfo};
 use crate::protocol::Flow;
 use crate::protocol::Protocol::{Tcp, Udp};
@@ -20,6 +21,10 @@ use ipos_abi::wire::tcb::{self, Congestion, Negotiated, Repr as Tcb, State};
 
 /// Readings of a socket that keeps changing before it is given up.
 const READINGS: u32 = 8;
+
+/// The longest `TCP_KEEPIDLE` and `TCP_KEEPINTVL`, seconds, and the largest `TCP_KEEPCNT` (linux/tcp.h).
+const MAX_KEEPALIVE: u64 = 32_767;
+const MAX_KEEPALIVE_COUNT: u32 = 127;
 
 /// A socket in repair mode, with everything that must travel.
 #[derive(Debug)]
@@ -111,6 +116,13 @@ fn check(fd: BorrowedFd<'_>, diag: &mut Diag) -> Result<(SocketAddrV4, SocketAdd
     if socket.out_of_band_inline().reading("SO_OOBINLINE")? {
         return Err(FreezeError::Urgent);
     }
+    if sys::has_filter(fd).reading("SO_GET_FILTER")? {
+        return Err(FreezeError::Option("a filter (SO_ATTACH_FILTER, SO_ATTACH_BPF)"));
+    }
+    // without any the kernel writes nothing
+    if sys::get::<[u8; 40]>(fd, libc::IPPROTO_IP, libc::IP_OPTIONS).reading("IP_OPTIONS")?[0] != 0 {
+        return Err(FreezeError::Option("IP_OPTIONS"));
+    }
     Ok((client, server))
 }
 
@@ -136,13 +148,20 @@ pub struct Inspection {
     pub queues: [u32; 2],
     /// The control block as far as the application has set it; who freezes need not read that again.
     chosen: Tcb,
+    /// The same of what has no room there.
+    options: Options,
 }
 
 impl Inspection {
     /// A UDP flow, of which nothing travels as a stream.
     #[must_use]
     pub fn udp(client: SocketAddrV4, service: SocketAddrV4) -> Self {
-        Inspection { flow: Flow { protocol: Udp, client, service }, queues: [0; 2], chosen: Tcb::default() }
+        Inspection {
+            flow: Flow { protocol: Udp, client, service },
+            queues: [0; 2],
+            chosen: Tcb::default(),
+            options: Options::default(),
+        }
     }
 
     /// Room for queues that are as long as these.
@@ -166,7 +185,9 @@ pub fn inspect(fd: BorrowedFd<'_>, diag: &mut Diag) -> Result<Inspection, Freeze
     let received = sys::count(fd, libc::FIONREAD as libc::c_ulong).reading("FIONREAD")?;
     let written = sys::count(fd, libc::TIOCOUTQ as libc::c_ulong).reading("TIOCOUTQ")?;
     let flow = Flow { protocol: Tcp, client, service };
-    Ok(Inspection { flow, queues: [received as u32, written as u32], chosen: chosen(fd)? })
+    let fresh = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).reading("options of a new socket")?;
+    let options = options::chosen(fd, fresh.as_fd())?;
+    Ok(Inspection { flow, queues: [received as u32, written as u32], chosen: chosen(fd)?, options })
 }
 
 /// Freezes a connection that was inspected. `copied`: what a [`copy`](super::copy) has of its queues, if there is one. The caller holds the client's packets and has drained the receive path;
@@ -179,10 +200,10 @@ pub fn freeze(
     room: Room,
     fence: impl FnOnce(),
 ) -> Result<Frozen, FreezeFailed> {
-    let Inspection { flow: Flow { client, service: server, .. }, ref chosen, .. } = *seen;
-    match try_freeze(fd.as_fd(), chosen, copied, room, fence) {
-        Ok((since, (tcb, receive, send))) => {
-            Ok(Frozen { fd, since, tcb, options: Options::default(), client, server, receive, send })
+    let Flow { client, service: server, .. } = seen.flow;
+    match try_freeze(fd.as_fd(), seen, copied, room, fence) {
+        Ok((since, (tcb, receive, send), options)) => {
+            Ok(Frozen { fd, since, tcb, options, client, server, receive, send })
         }
         Err(error) => Err(FreezeFailed { fd, error }),
     }
@@ -201,18 +222,20 @@ type Dump = (Tcb, Vec<u8>, Vec<u8>);
 
 fn try_freeze(
     fd: BorrowedFd<'_>,
-    chosen: &Tcb,
+    seen: &Inspection,
     copied: Option<&Copied>,
     room: Room,
     fence: impl FnOnce(),
-) -> Result<(Instant, Dump), FreezeError> {
+) -> Result<(Instant, Dump, Options), FreezeError> {
     passing(fd)?;
     acknowledge(fd).reading("TCP_QUICKACK")?;
+    let mut options = seen.options;
+    options::refresh(fd, &mut options)?;
     let since = Instant::now();
     sys::set_repair(fd, true).map_err(FreezeError::Repair)?;
     fence();
-    match dump(fd, chosen, copied, room) {
-        Ok(dumped) => Ok((since, dumped)),
+    match dump(fd, &seen.chosen, copied, room) {
+        Ok(dumped) => Ok((since, dumped, options)),
         Err(error) => {
             thaw(fd).reading("TCP_REPAIR off")?;
             Err(error)
@@ -284,7 +307,17 @@ pub(super) fn peek(
     }
     // one byte more than expected shows a queue that grew
     bytes.reserve(length + 1);
-    match sys::receive(fd, &mut bytes, libc::MSG_PEEK | libc::MSG_DONTWAIT) {
+    // with an offset the peek would begin there, and move it; before Linux 6.9 TCP has none
+    let offset: i32 = sys::get(fd, libc::SOL_SOCKET, libc::SO_PEEK_OFF).unwrap_or(-1);
+    let peek_from = |offset: i32| sys::set(fd, libc::SOL_SOCKET, libc::SO_PEEK_OFF, &offset).reading("SO_PEEK_OFF");
+    if offset >= 0 {
+        peek_from(-1)?;
+    }
+    let received = sys::receive(fd, &mut bytes, libc::MSG_PEEK | libc::MSG_DONTWAIT);
+    if offset >= 0 {
+        peek_from(offset)?;
+    }
+    match received {
         Ok(_) => {}
         Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
         Err(source) => return Err(FreezeError::Io { what: "a queue", source }),
@@ -298,15 +331,16 @@ fn chosen(fd: BorrowedFd<'_>) -> Result<Tcb, FreezeError> {
     let name = socket.tcp_congestion().reading("TCP_CONGESTION")?;
     let name = name.split(|b| *b == 0).next().unwrap_or_default();
     let congestion = CONGESTION.iter().find(|(_, n)| n.as_bytes() == name).map_or(Congestion::Other, |(c, _)| *c);
+    // the system's own may be longer than what a socket can be told
     let seconds = |d: io::Result<std::time::Duration>, what| -> Result<u16, FreezeError> {
-        Ok(u16::try_from(d.reading(what)?.as_secs()).unwrap_or(u16::MAX))
+        Ok(d.reading(what)?.as_secs().min(MAX_KEEPALIVE) as u16)
     };
     let linger = socket.linger().reading("SO_LINGER")?;
     Ok(Tcb {
         user_timeout: sys::get_tcp(fd, libc::TCP_USER_TIMEOUT).reading("TCP_USER_TIMEOUT")?,
         keepalive_idle: seconds(socket.tcp_keepalive_time(), "TCP_KEEPIDLE")?,
         keepalive_interval: seconds(socket.tcp_keepalive_interval(), "TCP_KEEPINTVL")?,
-        keepalive_count: socket.tcp_keepalive_retries().reading("TCP_KEEPCNT")?.min(255) as u8,
+        keepalive_count: socket.tcp_keepalive_retries().reading("TCP_KEEPCNT")?.min(MAX_KEEPALIVE_COUNT) as u8,
         keepalive_on: socket.keepalive().reading("SO_KEEPALIVE")?,
         options: tcb::Options {
             no_delay: socket.tcp_nodelay().reading("TCP_NODELAY")?,

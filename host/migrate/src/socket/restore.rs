@@ -6,12 +6,13 @@ use std::net::SocketAddrV4;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::CONGESTION;
 use super::error::{RestoreError, What};
+use super::options;
 use super::sys::{self, RepairOption, RepairQueue, RepairWindow};
-use ipos_abi::wire::options::Options;
+use ipos_abi::wire::options::{Kind, Options};
 use ipos_abi::wire::tcb::Repr as Tcb;
 
 /// The largest value that `TCP_MAXSEG` takes (`MAX_TCP_WINDOW`); loopback's MSS is above it.
@@ -26,6 +27,8 @@ pub struct Blank(Socket);
 pub struct Prepared {
     fd: OwnedFd,
     tcb: Tcb,
+    /// The buffers whose sizes the application has chosen, as `SO_BUF_LOCK` tells them.
+    locked: u32,
     /// The send queue, and how much of it the socket has.
     send: Vec<u8>,
     sent: usize,
@@ -77,7 +80,7 @@ impl Blank {
     pub fn fill(
         self,
         tcb: &Tcb,
-        _options: &Options,
+        options: &Options,
         client: SocketAddrV4,
         receive: &[u8],
         send: Vec<u8>,
@@ -96,6 +99,7 @@ impl Blank {
             .doing("connecting in repair mode (is the service address local here, and is the connection gone?)")?;
         negotiated(fd, tcb)?;
         chosen(&socket, tcb)?;
+        options::apply(fd, options)?;
         push(fd, RepairQueue::Receive, "receive", receive)?;
         push(fd, RepairQueue::Send, "send", &send[..sent])?;
         sys::select(fd, RepairQueue::None).doing("TCP_REPAIR_QUEUE")?;
@@ -110,7 +114,9 @@ impl Blank {
         // the kernel computed its segment size before it knew the largest window: one above the window leaves by a
         // timer only, every 200 ms. Setting IP options, none here, has it compute again (tcp_sync_mss).
         sys::set::<[u8]>(fd, libc::IPPROTO_IP, libc::IP_OPTIONS, &[]).doing("IP_OPTIONS")?;
-        Ok(Prepared { fd: socket.into(), tcb: *tcb, send, sent })
+        // other bits would be refused when it is too late
+        let locked = options.get(Kind::BufferLock).unwrap_or_default() as u32 & sys::BUFFERS_LOCKED;
+        Ok(Prepared { fd: socket.into(), tcb: *tcb, locked, send, sent })
     }
 }
 
@@ -118,19 +124,22 @@ impl Prepared {
     /// Makes the socket speak: from here on this server owns the connection. The window probe
     /// of repair-off tells the client at once.
     pub fn go_live(self) -> Result<Live, RestoreError> {
-        let Prepared { fd, tcb, send, mut sent } = self;
+        let Prepared { fd, tcb, locked, send, mut sent } = self;
         let socket = SockRef::from(&fd);
         sys::set_repair(fd.as_fd(), false).doing("TCP_REPAIR off")?;
         let since = Instant::now();
         // repair-off clears it, and a restarted listener could not bind its port
         socket.set_reuse_address(true).doing("SO_REUSEADDR")?;
         sent += write(fd.as_fd(), &send[sent..]).doing("writing the unsent data")?;
-        // the origin's size, or buffers grow with every move; then autotuning has them again
         if tcb.options.cork {
             socket.set_tcp_cork(true).doing("TCP_CORK")?;
         }
+        // the origin's size, or buffers grow with every move; then autotuning has again what the application did not choose
         set_buffer(fd.as_fd(), Buffer::Send, tcb.send_buffer as usize).doing("SO_SNDBUF")?;
-        sys::set(fd.as_fd(), libc::SOL_SOCKET, sys::SO_BUF_LOCK, &0u32).doing("SO_BUF_LOCK")?;
+        if locked & sys::RECEIVE_BUFFER_LOCKED != 0 {
+            set_buffer(fd.as_fd(), Buffer::Receive, tcb.receive_buffer as usize).doing("SO_RCVBUF")?;
+        }
+        sys::set(fd.as_fd(), libc::SOL_SOCKET, sys::SO_BUF_LOCK, &locked).doing("SO_BUF_LOCK")?;
         Ok(Live { fd, since, send, sent })
     }
 }
@@ -239,12 +248,19 @@ fn chosen(socket: &Socket, tcb: &Tcb) -> Result<(), RestoreError> {
         let timeout = Duration::from_millis(tcb.user_timeout.into());
         socket.set_tcp_user_timeout(Some(timeout)).doing("TCP_USER_TIMEOUT")?;
     }
+    for (option, value, name) in [
+        (libc::TCP_KEEPIDLE, tcb.keepalive_idle, "TCP_KEEPIDLE"),
+        (libc::TCP_KEEPINTVL, tcb.keepalive_interval, "TCP_KEEPINTVL"),
+        (libc::TCP_KEEPCNT, tcb.keepalive_count.into(), "TCP_KEEPCNT"),
+    ] {
+        let value = i32::from(value);
+        // a peer of the plain format may leave them out
+        if value != 0 && sys::get_tcp::<i32>(socket.as_fd(), option).doing(name)? != value {
+            sys::set_tcp(socket.as_fd(), option, &value).doing(name)?;
+        }
+    }
     if tcb.keepalive_on {
-        let keepalive = TcpKeepalive::new()
-            .with_time(Duration::from_secs(tcb.keepalive_idle.into()))
-            .with_interval(Duration::from_secs(tcb.keepalive_interval.into()))
-            .with_retries(tcb.keepalive_count.into());
-        socket.set_tcp_keepalive(&keepalive).doing("SO_KEEPALIVE")?;
+        socket.set_keepalive(true).doing("SO_KEEPALIVE")?;
     }
     Ok(())
 }

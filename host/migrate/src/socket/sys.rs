@@ -69,6 +69,9 @@ pub struct TcpInfo {
 
 /// `SO_BUF_LOCK` (asm-generic/socket.h, Linux 5.14); libc has no name for it.
 pub const SO_BUF_LOCK: c_int = 72;
+/// `SOCK_RCVBUF_LOCK` and `SOCK_BUF_LOCK_MASK` of `SO_BUF_LOCK` (linux/socket.h).
+pub const RECEIVE_BUFFER_LOCKED: u32 = 2;
+pub const BUFFERS_LOCKED: u32 = 3;
 /// `TCP_AO_INFO` (linux/tcp.h, Linux 6.7).
 pub const TCP_AO_INFO: c_int = 40;
 /// `TCPOPT_*` of `TCP_REPAIR_OPTIONS` (RFC 9293 section 3.2, RFC 7323, RFC 2018).
@@ -107,6 +110,27 @@ pub fn get<T: FromZeros + FromBytes + IntoBytes>(fd: BorrowedFd<'_>, level: c_in
     };
     check(r as isize)?;
     Ok(value)
+}
+
+/// Whether packets pass a filter before the socket has them (`SO_ATTACH_FILTER`, `SO_ATTACH_BPF`).
+pub fn has_filter(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    let mut instructions: socklen_t = 0;
+    // SAFETY: without a buffer the kernel tells the filter's length only.
+    let r = unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_GET_FILTER,
+            std::ptr::null_mut(),
+            &raw mut instructions,
+        )
+    };
+    match check(r as isize) {
+        Ok(_) => Ok(instructions > 0),
+        // one that was not made of classic instructions is not shown
+        Err(e) if e.raw_os_error() == Some(libc::EACCES) => Ok(true),
+        Err(e) => Err(e),
+    }
 }
 
 /// A TCP level option.

@@ -39,7 +39,7 @@ pub(super) fn refusal(error: &MoveError) -> Refusal {
             FreezeError::Ulp(_) => Unmovable::UpperLayer,
             FreezeError::Signed(_) => Unmovable::Signed,
             FreezeError::Moving(_) => Unmovable::Changing,
-            FreezeError::Repair(_) | FreezeError::Io { .. } => Unmovable::System,
+            FreezeError::Option(_) | FreezeError::Repair(_) | FreezeError::Io { .. } => Unmovable::System,
         }),
         MoveError::Start(StartError::UnknownService(_)) => unmovable(Unmovable::UnknownService),
         MoveError::Start(StartError::Busy) => unmovable(Unmovable::Moving),

@@ -4474,6 +4474,7 @@ module ipos_card_wide_classify_judge (
   localparam logic [4:0] r_vlan = 5'h4;
   logic inner;
   logic no_key;
+  logic [11:0] wanted;
   logic vlan_ok;
   logic [2:0] l3;
   logic [20:0] v;
@@ -4483,10 +4484,11 @@ module ipos_card_wide_classify_judge (
   always_comb begin
     inner = back & meta[3];
     no_key = ((((meta[24:22] != 3'h0) | meta[25]) | meta[29]) | meta[30]) | (meta[28:26] != 3'h0);
-    vlan_ok = ~meta[106];
+    wanted = 12'h0;
     if (vlan_enable) begin
-      vlan_ok = meta[106] & (12'(meta[122:107]) == vlan);
+      wanted = vlan;
     end
+    vlan_ok = 12'(meta[122:107]) == wanted;
     l3 = c_l3_ok;
     if (meta[24:22] != 3'h0) begin
       l3 = meta[24:22];

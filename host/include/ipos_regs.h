@@ -66,7 +66,7 @@
 #define IPOS_PORT_FRONT_MAC_LO 0x110u
 /* Front MAC address, bytes 0-1 in 15:0, byte 1 in 7:0; bit 31: promiscuous. */
 #define IPOS_PORT_FRONT_MAC_HI 0x114u
-/* VLAN that may hit on the front port: ID in 11:0, bit 31 set: that VLAN; clear: untagged frames. */
+/* VLAN that may hit on the front port: ID in 11:0, bit 31 set: that VLAN; clear, or ID 0: untagged and priority-tagged frames. */
 #define IPOS_PORT_FRONT_VLAN 0x118u
 /* Back MAC address, as FRONT_MAC_LO. */
 #define IPOS_PORT_BACK_MAC_LO 0x120u

@@ -231,8 +231,8 @@ impl ModelCard {
         if port == Port::Back && !info.decapsulated {
             return host(info, Reason::Back);
         }
-        // 10. VLAN match.
-        if config.vlan != info.vlan.map(|tci| tci & 0xfff) {
+        // 10. VLAN match; a tag with ID 0 has a priority alone.
+        if config.vlan != info.vlan.map_or(0, |tci| tci & 0xfff) {
             return host(info, Reason::Vlan);
         }
         // 11. Endpoint table.

@@ -84,7 +84,7 @@ blocks! {
         ETHERTYPE + 0x08 Rw, "EtherType of ipOS in 15:0, the same on every card and host. Resets to 0x0007.";
         FRONT_MAC_LO + 0x10 Rw, "Front MAC address, bytes 2-5, byte 5 in 7:0.";
         FRONT_MAC_HI + 0x14 Rw, "Front MAC address, bytes 0-1 in 15:0, byte 1 in 7:0; bit 31: promiscuous.";
-        FRONT_VLAN + 0x18 Rw, "VLAN that may hit on the front port: ID in 11:0, bit 31 set: that VLAN; clear: untagged frames.";
+        FRONT_VLAN + 0x18 Rw, "VLAN that may hit on the front port: ID in 11:0, bit 31 set: that VLAN; clear, or ID 0: untagged and priority-tagged frames.";
         BACK_MAC_LO + 0x20 Rw, "Back MAC address, as FRONT_MAC_LO.";
         BACK_MAC_HI + 0x24 Rw, "Back MAC address, as FRONT_MAC_HI.";
         BACK_VLAN + 0x28 Rw, "VLAN that may hit on the back port, as FRONT_VLAN.";

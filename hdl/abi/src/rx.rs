@@ -158,6 +158,14 @@ impl RxMeta {
     }
 }
 
+impl RxInfo {
+    /// The VLAN that the frame is of; `None`: untagged, or a tag with a priority alone (IEEE 802.1Q, table 9-2: VLAN ID 0).
+    #[must_use]
+    pub fn vlan_id(&self) -> Option<u16> {
+        self.vlan.map(|tci| tci & 0xfff).filter(|id| *id != 0)
+    }
+}
+
 impl From<RxInfo> for RxMeta {
     fn from(i: RxInfo) -> Self {
         let flag = |on: bool, bit: u32| if on { bit } else { 0 };
@@ -196,6 +204,8 @@ mod tests {
             port: Port::Back,
         };
         assert_eq!(RxMeta::from(info).info(), Ok(info));
+        assert_eq!(info.vlan_id(), Some(0x123));
+        assert_eq!(RxInfo { vlan: Some(0x6000), ..info }.vlan_id(), None);
         assert_eq!(RxMeta::from_words([0, 0, 0, 31]).info(), Err(UnknownFlags(31)));
         assert_eq!(size_of::<RxMeta>(), 16);
     }

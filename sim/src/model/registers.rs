@@ -20,8 +20,8 @@ const WORDS: usize = tables::COMMIT_NEIGHBOUR as usize / 4 + 1;
 pub(super) struct PortConfig {
     pub mac: [u8; 6],
     pub promiscuous: bool,
-    /// The VLAN that may hit; `None`: untagged frames may.
-    pub vlan: Option<u16>,
+    /// The VLAN that may hit; 0: untagged frames may.
+    pub vlan: u16,
 }
 
 /// An entry of the destination table.
@@ -187,7 +187,7 @@ impl Registers {
         PortConfig {
             mac: self.mac(lo, hi),
             promiscuous: self.word(hi) & ENABLE != 0,
-            vlan: (vlan & ENABLE != 0).then_some(vlan as u16 & 0xfff),
+            vlan: if vlan & ENABLE != 0 { vlan as u16 & 0xfff } else { 0 },
         }
     }
 

@@ -72,9 +72,9 @@ fn tags(rng: &mut StdRng, vlan: Option<u16>, frame: &mut Vec<u8>) {
     let tci: &[u16] = match (rng.random_range(0..32), vlan) {
         (0, _) => &[wrong],
         (1, Some(id)) => &[id ^ 1 << (wrong % 12)],
-        (2, _) => &[0],
-        (3, _) => &[vlan.unwrap_or(wrong), wrong],
-        (4, _) | (_, None) => &[],
+        (2..4, _) => &[0],
+        (4, _) => &[vlan.unwrap_or(wrong), wrong],
+        (5, _) | (_, None) => &[],
         (_, Some(id)) => &[id],
     };
     for id in tci {

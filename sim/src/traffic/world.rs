@@ -170,7 +170,9 @@ impl World {
             (port::FRONT_MAC_LO, port::FRONT_MAC_HI, port::FRONT_VLAN),
             (port::BACK_MAC_LO, port::BACK_MAC_HI, port::BACK_VLAN),
         ][which];
-        self.vlans[which] = rng.random_ratio(1, 3).then(|| rng.random_range(1..4095));
+        // ID 0 is that of untagged frames
+        self.vlans[which] =
+            rng.random_ratio(1, 3).then(|| if rng.random_ratio(1, 8) { 0 } else { rng.random_range(1..4095) });
         let (mac_low, mac_high) = mac_words(self.macs[which]);
         writes.push((low, mac_low));
         writes.push((high, mac_high | if rng.random_ratio(1, 5) { ENABLE } else { 0 }));

@@ -293,7 +293,7 @@ fn step_10_vlan_match() {
         &[
             ("off, untagged", plain.clone(), miss()),
             ("off, tagged", tag("0005"), vlan(5)),
-            ("off, priority tag", tag("e000"), vlan(0xe000)),
+            ("off, priority tag", tag("e000"), miss().tagged(0xe000)),
         ],
     );
     rig.write(&[(port::FRONT_VLAN, ENABLE | 0x105)]);
@@ -301,9 +301,19 @@ fn step_10_vlan_match() {
         Front,
         &[
             ("on, untagged", plain.clone(), host(Reason::Vlan, L3::Ok, L4::Valid, &plain)),
+            ("on, priority tag", tag("e000"), vlan(0xe000)),
             ("on, wrong", tag("0005"), vlan(5)),
             ("on, right", tag("0105"), miss().tagged(0x105)),
             ("on, right, with priority and DEI", tag("b105"), miss().tagged(0xb105)),
+        ],
+    );
+    rig.write(&[(port::FRONT_VLAN, ENABLE)]);
+    rig.check(
+        Front,
+        &[
+            ("on with ID 0, untagged", plain.clone(), miss()),
+            ("on with ID 0, priority tag", tag("e000"), miss().tagged(0xe000)),
+            ("on with ID 0, tagged", tag("0005"), vlan(5)),
         ],
     );
 }

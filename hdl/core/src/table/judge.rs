@@ -11,6 +11,7 @@ block! {
         pub back: Signal<In, Bit>,
         pub ip_ok: Signal<In, Bit>,
         pub ipos_ok: Signal<In, Bit>,
+        /// The port's VLAN; where it is not enabled, as with ID 0, untagged frames.
         pub vlan: Signal<In, Bits<12>>,
         pub vlan_enable: Signal<In, Bit>,
         /// Without what tables say: to the host, with no reason yet, when `asks`.
@@ -20,6 +21,7 @@ block! {
         pub asks: Signal<Out, Bit>,
         inner: Signal<Local, Bit>,
         no_key: Signal<Local, Bit>,
+        wanted: Signal<Local, Bits<12>>,
         vlan_ok: Signal<Local, Bit>,
         l3: Signal<Local, Bits<3>>,
         v: Signal<Local, Verdict>,
@@ -55,10 +57,12 @@ impl Logic for Judge {
             | self.meta.val().fragment
             | self.meta.val().other_protocol
             | (self.meta.val().late != 0);
-        self.vlan_ok.next = !self.meta.val().tagged;
+        self.wanted.next = 0.into();
         if self.vlan_enable.val() {
-            self.vlan_ok.next = self.meta.val().tagged & (self.meta.val().tci.get_bits::<12>(0) == self.vlan.val());
+            self.wanted.next = self.vlan.val();
         }
+        // an untagged frame's `tci` is zero, so is a priority tag's ID (IEEE 802.1Q, table 9-2)
+        self.vlan_ok.next = self.meta.val().tci.get_bits::<12>(0) == self.wanted.val();
         // step 7
         self.l3.next = self.c_l3_ok.val();
         if self.meta.val().early != 0 {

@@ -7,7 +7,7 @@ local ETHERTYPE, EXPERIMENTAL = 0x0007, 0x88b5
 local names = {
   ["header.kind"] = { [0x01] = "connection", [0x02] = "packet", [0x03] = "acknowledgement", [0x80] = "offer", [0x81] = "refusal", [0x82] = "release", [0x83] = "cancel", [0x84] = "data", [0x85] = "progress", [0x86] = "commit", [0x87] = "moved", [0x88] = "ready", [0x89] = "query", },
   ["header.protocol"] = { [0x01] = "TCP", [0x02] = "UDP", },
-  ["refusal.reason"] = { [0x00] = "other", [0x01] = "no listener", [0x02] = "no resources", [0x03] = "unknown version", [0x04] = "cancelled", [0x05] = "busy", [0x06] = "stale", [0x07] = "damaged", [0x08] = "unsupported", [0x09] = "lost", },
+  ["refusal.reason"] = { [0x00] = "other", [0x01] = "no listener", [0x02] = "no resources", [0x03] = "unknown version", [0x04] = "cancelled", [0x05] = "busy", [0x06] = "stale", [0x07] = "damaged", [0x08] = "unsupported", [0x09] = "lost", [0x0a] = "translated", },
   ["data.stream"] = { [0x00] = "receive queue", [0x01] = "send queue", [0x02] = "application state", },
   ["query.state"] = { [0x00] = "unknown", [0x01] = "prepared", [0x02] = "owner", [0x03] = "moved on", },
   ["tcb.state"] = { [0x01] = "ESTABLISHED", [0x08] = "CLOSE_WAIT", },
@@ -83,15 +83,23 @@ local headers = {
     { 8, 4, ProtoField.ipv4, "service_ip", nil, "Address of the service, as the client knows it" },
     { 12, 2, ProtoField.uint16, "service_port", base.DEC, "Port of the service" },
     { 14, 1, ProtoField.uint8, "flags", base.HEX, "Answer 0" },
+    { 15, 1, ProtoField.uint8, "body_len", base.DEC, "Bytes of the body; of data without those that they carry" },
   },
   offer = { title = "ipOS offer", len = 16,
     { 0, 4, ProtoField.uint32, "receive_len", base.DEC, "Receive queue, bytes, as of now" },
     { 4, 4, ProtoField.uint32, "send_len", base.DEC, "Send queue, bytes, as of now" },
     { 8, 4, ProtoField.uint32, "application_len", base.DEC, "Application state, bytes, as of now" },
     { 12, 1, ProtoField.uint8, "tcb_version", base.DEC, "Version of the TCP control block to come" },
+    { 13, 1, ProtoField.uint8, "format", base.DEC, "Highest format that the sender speaks" },
+    { 14, 2, ProtoField.uint16, "features", base.HEX, "What the sender can do: 0 socket options" },
   },
-  refusal = { title = "ipOS refusal", len = 4,
+  ready = { title = "ipOS ready", len = 4,
+    { 0, 1, ProtoField.uint8, "format", base.DEC, "Format of the move" },
+    { 2, 2, ProtoField.uint16, "features", base.HEX, "What both can do: 0 socket options" },
+  },
+  refusal = { title = "ipOS refusal", len = 12,
     { 0, 2, ProtoField.uint16, "reason", base.DEC, "Reason" },
+    { 4, 8, ProtoField.uint64, "known", base.DEC, "Last epoch that is known of the tuple; zero: none" },
   },
   data = { title = "ipOS data", len = 7,
     { 0, 1, ProtoField.uint8, "stream", base.DEC, "Stream: 0 receive queue, 1 send queue, 2 application state" },
@@ -104,8 +112,9 @@ local headers = {
     { 8, 4, ProtoField.uint32, "application", base.DEC, "Contiguous bytes of the application state" },
     { 12, 2, ProtoField.uint16, "credit", base.DEC, "Data packets that may be under way" },
   },
-  moved = { title = "ipOS moved", len = 4,
+  moved = { title = "ipOS moved", len = 12,
     { 0, 4, ProtoField.ipv4, "owner", nil, "Back-side address of the new owner" },
+    { 4, 8, ProtoField.uint64, "known", base.DEC, "Last epoch that the sender knows of the tuple; zero: none" },
   },
   query = { title = "ipOS query", len = 16,
     { 0, 1, ProtoField.uint8, "state", base.DEC, "State: 0 unknown, 1 prepared, 2 owner, 3 moved on" },
@@ -114,15 +123,20 @@ local headers = {
   },
   trailer = { title = "ipOS trailer", len = 28,
     { 0, 2, ProtoField.uint16, "magic", base.HEX, "0x6970" },
-    { 2, 1, ProtoField.uint8, "version", base.DEC, "Version, 1" },
-    { 3, 1, ProtoField.uint8, "length", base.DEC, "Bytes of the trailer" },
+    { 2, 1, ProtoField.uint8, "version", base.DEC, "Version, 2" },
+    { 3, 1, ProtoField.uint8, "length", base.DEC, "Bytes of the trailer, extras and tag included" },
     { 4, 8, ProtoField.uint64, "epoch", base.DEC, "Epoch of the move" },
-    { 12, 16, ProtoField.bytes, "tag", nil, "Keyed BLAKE3 from the ipOS header to here, first 16 bytes; zero without a key" },
+    { 12, 8, ProtoField.uint64, "from", base.HEX, "Nonce of the sender; zero: it has none" },
+    { 20, 8, ProtoField.uint64, "to", base.HEX, "Nonce of the receiver, as it told it; zero: none is known" },
+  },
+  trailer_tag = { title = "ipOS tag", len = 16,
+    { 0, 16, ProtoField.bytes, "tag", nil, "Keyed BLAKE3 of both back-side addresses and all from the ipOS header to here, first 16 bytes; zero without a key" },
   },
 }
 
 local bodies = {
   [0x80] = headers.offer,
+  [0x88] = headers.ready,
   [0x81] = headers.refusal,
   [0x84] = headers.data,
   [0x85] = headers.progress,
@@ -146,9 +160,11 @@ for name, header in pairs(headers) do
   end
 end
 local data_bytes = ProtoField.bytes("ip_os.data.bytes", "bytes")
+local extra = ProtoField.bytes("ip_os.trailer.extra", "extra")
 local checksum_ok = ProtoField.bool("ip_os.checksum_ok", "checksum is right")
 local truncated = ProtoField.string("ip_os.truncated", "truncated in")
 table.insert(all, data_bytes)
+table.insert(all, extra)
 table.insert(all, checksum_ok)
 table.insert(all, truncated)
 ipos.fields = all
@@ -179,11 +195,19 @@ local function body(kind, protocol, tvb, offset, tree)
     offset = show(headers.connection, tvb, offset, tree)
     if offset and protocol == 1 then offset = show(headers.tcb, tvb, offset, tree) end
   elseif kind >= 0x80 then
+    local head = offset
     offset = show(headers.ext, tvb, offset, tree)
-    if offset and bodies[kind] then
+    if offset then
       local start = offset
-      offset = show(bodies[kind], tvb, offset, tree)
-      if offset and bodies[kind] == headers.data then
+      -- a later format may have made the body longer
+      local known = bodies[kind] and show(bodies[kind], tvb, offset, tree)
+      if bodies[kind] and not known then return nil end
+      offset = start + tvb(head + 15, 1):uint()
+      if tvb:len() < offset then
+        tree:add(truncated, tvb(start), headers.ext.title)
+        return nil
+      end
+      if bodies[kind] == headers.data then
         local length = tvb(start + 5, 2):uint()
         if tvb:len() < offset + length then
           tree:add(truncated, tvb(start), headers.data.title)
@@ -195,6 +219,25 @@ local function body(kind, protocol, tvb, offset, tree)
     end
   end
   return offset
+end
+
+-- Fixed part, extras (kind 1, length 1, value), tag.
+local function trailer(tvb, offset, tree)
+  local start = offset
+  offset = show(headers.trailer, tvb, offset, tree)
+  if not offset then return nil end
+  local covered = start + tvb(start + 3, 1):uint() - headers.trailer_tag.len
+  if covered < offset or tvb:len() < covered then
+    tree:add(truncated, tvb(start), headers.trailer.title)
+    return nil
+  end
+  while offset + 2 <= covered do
+    local length = tvb(offset + 1, 1):uint()
+    if offset + 2 + length > covered then break end
+    tree:add(extra, tvb(offset, 2 + length))
+    offset = offset + 2 + length
+  end
+  return show(headers.trailer_tag, tvb, covered, tree)
 end
 
 function ipos.dissector(tvb, pinfo, tree)
@@ -219,7 +262,7 @@ function ipos.dissector(tvb, pinfo, tree)
   if not offset then return tvb:len() end
   root:add(checksum_ok, tvb(14, 2), valid(tvb, offset))
   if tvb:len() >= offset + 2 and tvb(offset, 2):uint() == MAGIC then
-    offset = show(headers.trailer, tvb, offset, root) or tvb:len()
+    offset = trailer(tvb, offset, root) or tvb:len()
   end
   root:set_len(offset)
   return offset

@@ -54,9 +54,10 @@ fn tshark(name: &str, frames: &[Vec<u8>], fields: &[&str]) -> Option<Vec<String>
     }
 }
 
-/// What tshark must show for each vector, behind the fields that all have.
+/// What tshark must show for each vector.
 const EXPECTED: &[(&str, &str)] = &[
     ("TCP_CONNECTION", "0x01|1|1700000000000007|8080|1000|0"),
+    ("TCP_CONNECTION_OPTIONS", "0x01|1|1700000000000007|8080|1000|0"),
     ("TCP_CONNECTION_PLAIN", "0x01|1||8080|1000|0"),
     ("UDP_CONNECTION", "0x01|1|1700000000000007|8080"),
     ("UDP_CONNECTION_PLAIN", "0x01|1||8080"),
@@ -72,6 +73,7 @@ const EXPECTED: &[(&str, &str)] = &[
     ("CANCEL", "0x83|1|1700000000000007"),
     ("DATA", "0x84|1|1700000000000007||||||61626364"),
     ("DATA_UDP", "0x84|1|1700000000000007||||||61626364"),
+    ("DATA_NONE", "0x84|1|1700000000000007"),
     ("PROGRESS", "0x85|1|1700000000000007|||||||64"),
     ("COMMIT", "0x86|1|1700000000000007"),
     ("COMMIT_ANSWER", "0x86|1|1700000000000007"),
@@ -95,6 +97,18 @@ const FIELDS: [&str; 14] = [
     "tcp.dstport",
     "udp.dstport",
 ];
+
+/// What a trailer has beyond its epoch.
+#[test]
+fn tshark_reads_nonces_and_extras() {
+    let names = ["TCP_CONNECTION_OPTIONS", "OFFER", "ACK_PLAIN"];
+    let bytes: Vec<_> = names.iter().map(|name| common::vector(name)).collect();
+    let fields = ["ip_os.trailer.from", "ip_os.trailer.to", "ip_os.trailer.extra", "ip_os.offer.features"];
+    let Some(lines) = tshark("nonces", &bytes, &fields) else { return };
+    let from = "0x0102030405060708";
+    let options = format!("{from}|0x1122334455667788|0103aabbcc,7f00");
+    assert_eq!(lines, [options, format!("{from}|0x0000000000000000||0x0001"), String::new()]);
+}
 
 #[test]
 fn tshark_reads_every_vector() {

@@ -4,7 +4,8 @@
 mod common;
 
 use common::exercise;
-use common::{emit, ethertype, frame, key, vector, vectors};
+use common::{PATH, emit, ethertype, frame, key, vector, vectors};
+use ipos_abi::wire::trailer::Seal;
 use ipos_abi::wire::{control, ethernet, tcb};
 use proptest::prelude::*;
 
@@ -15,7 +16,8 @@ fn covered(name: &str, length: usize) -> std::ops::Range<usize> {
     match name {
         "TCP_PACKET" | "UDP_PACKET" => start..start + 16,
         _ if name.ends_with("PLAIN") => start..length,
-        _ => start..length - 28,
+        _ if name.ends_with("OPTIONS") => start..length - 51,
+        _ => start..length - 44,
     }
 }
 
@@ -28,7 +30,9 @@ fn every_truncation() {
                 continue;
             }
             // without their trailer, plain packets remain
-            "TCP_CONNECTION" | "UDP_CONNECTION" | "ACK" | "ACK_NO_KEY" | "ACK_UDP_VLAN" => bytes.len() - 28,
+            "TCP_CONNECTION" | "TCP_CONNECTION_OPTIONS" | "UDP_CONNECTION" | "ACK" | "ACK_NO_KEY" | "ACK_UDP_VLAN" => {
+                covered(name, bytes.len()).end
+            }
             _ => bytes.len(),
         };
         for n in 0..=bytes.len() {
@@ -56,7 +60,7 @@ fn every_single_bit_flip() {
                 && name != "DATA"
                 && let Some(received) = received
             {
-                assert!(received.verify(&key()).is_err(), "{name}: the tag misses bit {bit}");
+                assert!(received.verify(Seal { key: &key(), path: PATH }).is_err(), "{name}: the tag misses bit {bit}");
             }
         }
     }
@@ -68,7 +72,12 @@ fn a_flipped_tag_byte_is_found() {
     for i in good.len() - 16..good.len() {
         let mut bad = good.clone();
         bad[i] ^= 1;
-        assert!(control::parse(&bad, ethernet::IPOS).expect("well formed").verify(&key()).is_err());
+        assert!(
+            control::parse(&bad, ethernet::IPOS)
+                .expect("well formed")
+                .verify(Seal { key: &key(), path: PATH })
+                .is_err()
+        );
     }
 }
 
@@ -119,7 +128,7 @@ proptest! {
         bytes.resize(bytes.len() + padding, 0);
         let received = control::parse(&bytes, frame.link.ethertype).expect("valid");
         prop_assert_eq!(received.frame, frame);
-        prop_assert_eq!(received.verify(&key()).is_ok(), frame.message.epoch().is_some());
+        prop_assert_eq!(received.verify(Seal { key: &key(), path: PATH }).is_ok(), frame.trailer.is_some());
     }
 
     #[test]

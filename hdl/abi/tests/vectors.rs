@@ -2,12 +2,13 @@
 
 mod common;
 
-use common::{emit, ethertype, key, vector, vectors};
+use common::{PATH, emit, ethertype, key, vector, vectors};
 use core::net::{Ipv4Addr, SocketAddrV4};
 use ipos_abi::table::Protocol;
 use ipos_abi::wire::control::{self, AuthError, Frame, Message};
-use ipos_abi::wire::ext::{self, Body, Moved, Offer, Ownership, Progress, Reason, Stream};
-use ipos_abi::wire::{Error, Mac, connection, ethernet, tcb, tcp, trailer::Key, udp};
+use ipos_abi::wire::ext::{self, Body, Moved, Offer, Ownership, Progress, Ready, Reason, Stream};
+use ipos_abi::wire::trailer::{self, Key, Nonces, Path, Seal};
+use ipos_abi::wire::{Error, Mac, connection, ethernet, tcb, tcp, udp};
 
 const EPOCH: u64 = 1_700_000_000_000_007;
 const SERVICE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(203, 0, 113, 80), 8080);
@@ -59,33 +60,41 @@ fn meaning<'a>(name: &str, block: &'a [u8; tcb::LEN], inner: &'a [u8]) -> Frame<
     let ext = |answer, body| Message::Ext(ext::Repr { epoch: EPOCH, service: SERVICE, answer, body });
     let tcp = connection::Repr::Tcp { server: SERVICE, tcb: block };
     let udp = connection::Repr::Udp { server: SERVICE };
-    let epoch = Some(EPOCH);
     let message = match name {
-        "TCP_CONNECTION" => Message::Connection { epoch, info: tcp },
-        "TCP_CONNECTION_PLAIN" => Message::Connection { epoch: None, info: tcp },
-        "UDP_CONNECTION" => Message::Connection { epoch, info: udp },
-        "UDP_CONNECTION_PLAIN" => Message::Connection { epoch: None, info: udp },
+        "TCP_CONNECTION" | "TCP_CONNECTION_PLAIN" | "TCP_CONNECTION_OPTIONS" => Message::Connection(tcp),
+        "UDP_CONNECTION" | "UDP_CONNECTION_PLAIN" => Message::Connection(udp),
         "TCP_PACKET" | "UDP_PACKET" => Message::Packet(inner),
-        "ACK" | "ACK_NO_KEY" | "ACK_UDP_VLAN" => Message::Ack { epoch },
-        "ACK_PLAIN" => Message::Ack { epoch: None },
+        "ACK" | "ACK_NO_KEY" | "ACK_UDP_VLAN" | "ACK_PLAIN" => Message::Ack,
         "OFFER" => ext(
             false,
-            Body::Offer(Offer { receive_len: 240, send_len: 800, application_len: 5, tcb_version: tcb::VERSION }),
+            Body::Offer(Offer {
+                receive_len: 240,
+                send_len: 800,
+                application_len: 5,
+                tcb_version: tcb::VERSION,
+                format: 2,
+                features: 1,
+            }),
         ),
-        "REFUSAL" => ext(false, Body::Refusal(Reason::NoResources)),
+        "REFUSAL" => ext(false, Body::Refusal { reason: Reason::NoResources, known: EPOCH - 1 }),
         "RELEASE" => ext(false, Body::Release),
         "CANCEL" => ext(false, Body::Cancel),
+        "DATA_NONE" => ext(false, Body::Data { stream: Stream::Receive, offset: 0, bytes: b"" }),
         "DATA" | "DATA_UDP" => ext(false, Body::Data { stream: Stream::Send, offset: 1400, bytes: b"abcd" }),
         "PROGRESS" => ext(false, Body::Progress(Progress { receive: 240, send: 1404, application: 0, credit: 64 })),
         "COMMIT" => ext(false, Body::Commit),
         "COMMIT_ANSWER" => ext(true, Body::Commit),
-        "MOVED" => ext(false, Body::Moved(Moved { owner: Ipv4Addr::new(10, 0, 0, 3) })),
-        "READY" => ext(false, Body::Ready),
+        "MOVED" => ext(false, Body::Moved(Moved { owner: Ipv4Addr::new(10, 0, 0, 3), known: EPOCH })),
+        "READY" => ext(false, Body::Ready(Ready { format: 2, features: 1 })),
         "QUERY_ANSWER" => {
             ext(true, Body::Query { state: Ownership::Moved, owner: Ipv4Addr::new(10, 0, 0, 3), epoch: EPOCH + 1 })
         }
         other => panic!("vector {other} has no meaning here"),
     };
+    let plain = name.ends_with("PLAIN") || name.ends_with("PACKET");
+    let to = if name == "OFFER" { 0 } else { 0x1122_3344_5566_7788 };
+    let extras: &[u8] = if name.ends_with("OPTIONS") { &[1, 3, 0xaa, 0xbb, 0xcc, 0x7f, 0] } else { &[] };
+    let trailer = trailer::Repr { epoch: EPOCH, nonces: Nonces { from: 0x0102_0304_0506_0708, to }, extras };
     Frame {
         link: ethernet::Repr {
             dst: Mac([2, 0x42, 0, 0, 0, 2]),
@@ -97,6 +106,7 @@ fn meaning<'a>(name: &str, block: &'a [u8; tcb::LEN], inner: &'a [u8]) -> Frame<
         client: "192.0.2.1:49152".parse().expect("address"),
         owner: "10.0.0.2:80".parse().expect("address"),
         message,
+        trailer: (!plain).then_some(trailer),
     }
 }
 
@@ -134,18 +144,54 @@ fn tags_are_made_and_checked() {
             "ACK_NO_KEY" => Err(AuthError::Wrong),
             _ => Ok(()),
         };
-        assert_eq!(received.verify(&key()), expected, "{name}");
+        let (right, wrong) = (key(), Key::new([7; 32]));
+        assert_eq!(received.verify(Seal { key: &right, path: PATH }), expected, "{name}");
         // data of a TCP endpoint are nobody's
-        assert_eq!(received.verify(&Key::new([7; 32])).is_ok(), name == "DATA", "{name} under another key");
+        let nobodys = name == "DATA";
+        assert_eq!(received.verify(Seal { key: &wrong, path: PATH }).is_ok(), nobodys, "{name} under another key");
+        for path in [Path { from: PATH.to, ..PATH }, Path { to: PATH.from, ..PATH }] {
+            assert_eq!(received.verify(Seal { key: &right, path }).is_ok(), nobodys, "{name} between others");
+        }
+    }
+}
+
+#[test]
+fn later_formats_are_longer_and_are_read() {
+    for (name, original) in frames().into_iter().filter(|(_, b)| b[26] >= 0x80) {
+        let now = control::parse(&original, ethernet::IPOS).expect(name).frame;
+        let mut bytes = original.clone();
+        let end = 46 + usize::from(bytes[45]);
+        bytes.splice(end..end, [0xd5; 3]);
+        bytes[45] += 3;
+        let carried = if bytes[26] == 0x84 { usize::from(bytes[52]) } else { 0 };
+        // and so is its trailer
+        let tag = bytes.len() - trailer::TAG_LEN;
+        bytes.splice(tag..tag, [0x7e, 2, 1, 2]);
+        bytes[end + 3 + carried + 3] += 4;
+        bytes[28..30].fill(0);
+        let sum = ipos_abi::wire::checksum::checksum(&bytes[14..end + 3 + carried]);
+        bytes[28..30].copy_from_slice(&sum.to_be_bytes());
+        let later = control::parse(&bytes, ethernet::IPOS).unwrap_or_else(|e| panic!("{name}: {e}")).frame;
+        assert_eq!(later.message, now.message, "{name}");
+        let (trailer, before) = (later.trailer.expect(name), now.trailer.expect(name));
+        assert_eq!((trailer.epoch, trailer.nonces), (before.epoch, before.nonces), "{name}");
+        assert_eq!(trailer.extra(0x7e), Some(&[1, 2][..]), "{name}");
+        // what is shorter than this format is no body of it
+        if let Some(short) = bytes[45].checked_sub(4) {
+            bytes[45] = short;
+            let short = control::parse(&bytes, ethernet::IPOS);
+            assert!(matches!(short, Err(Error::Value { field: "body_len", .. })), "{name}: {short:?}");
+        }
     }
 }
 
 #[test]
 fn tag_is_keyed_blake3() {
     // From the BLAKE3 project's test vectors: keyed_hash of 0 and of 1 byte (0x00).
+    // Its inputs are 0, 1, … 250, 0, …: the first 8 bytes are the addresses.
     let key = Key::new(*b"whats the Elvish word for friend");
-    assert_eq!(key.tag(&[])[..4], [0x92, 0xb2, 0xb7, 0x56]);
-    assert_eq!(key.tag(&[0])[..4], [0x6d, 0x78, 0x78, 0xdf]);
+    let path = Path { from: Ipv4Addr::new(0, 1, 2, 3), to: Ipv4Addr::new(4, 5, 6, 7) };
+    assert_eq!(Seal { key: &key, path }.tag(&[])[..4], [0xbe, 0x2f, 0x54, 0x95]);
     assert_eq!(format!("{key:?}"), "Key(..)");
 }
 
@@ -270,11 +316,21 @@ fn wrong_fields_are_named() {
     other[46 + 11] ^= 1;
     assert!(matches!(control::parse(&other, ethernet::IPOS), Err(Error::Value { field: "epoch", .. })));
     let mut other = frame.clone();
-    other[46 + 2] = 2;
-    assert!(matches!(control::parse(&other, ethernet::IPOS), Err(Error::Version { found: 2, .. })));
+    other[46 + 2] = 1;
+    assert!(matches!(control::parse(&other, ethernet::IPOS), Err(Error::Version { found: 1, .. })));
+    // extras that end beyond the tag, a length that is no trailer's
+    for (length, expected) in [(45, "extras"), (43, "length")] {
+        let mut other = vector("COMMIT");
+        other.push(0);
+        other[46 + 3] = length;
+        match control::parse(&other, ethernet::IPOS) {
+            Err(Error::Value { field, .. }) => assert_eq!(field, expected),
+            other => panic!("{expected}: {other:?}"),
+        }
+    }
     assert!(matches!(
         control::parse(&frame[..46], ethernet::IPOS),
-        Err(Error::Truncated { header: "ipOS trailer", need: 60, have: 32 })
+        Err(Error::Truncated { header: "ipOS trailer", need: 76, have: 32 })
     ));
     // more data than a packet may carry, though the frame has it
     let mut data = vector("DATA");

@@ -4,11 +4,12 @@ use std::net::SocketAddrV4;
 
 use bytes::Bytes;
 use ipos_abi::wire::control::{self, AuthError, Frame};
-use ipos_abi::wire::ext::{Body, Moved, Offer, Progress, Repr as Ext};
-use ipos_abi::wire::trailer::Key;
+use ipos_abi::wire::ext::{Body, FORMAT, Moved, Offer, Progress, Ready, Repr as Ext};
+use ipos_abi::wire::options::{self, Options};
+use ipos_abi::wire::trailer::{self, Key, Path, Seal};
 use ipos_abi::wire::{Error, Mac, connection, ethernet, tcb};
 
-use crate::protocol::{Endpoint, Message, Protocol, Reason, Tcb};
+use crate::protocol::{Endpoint, Message, Nonces, Protocol, Reason, Tcb};
 
 /// A message and what travels beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +24,8 @@ pub struct Packet {
     pub service: Option<SocketAddrV4>,
     /// The epoch of the move.
     pub epoch: u64,
+    /// That it is no recording.
+    pub nonces: Nonces,
     /// What it says.
     pub message: Message,
 }
@@ -41,9 +44,26 @@ pub enum DecodeError {
     Unhandled(&'static str),
 }
 
-/// Writes a frame from `src` to `dst` into `buffer`, in place of what was there.
-pub fn encode(packet: &Packet, link: ethernet::Repr, key: Option<&Key>, buffer: &mut Vec<u8>) -> Result<(), Error> {
-    write(packet, Some(packet.epoch), link, key, buffer)
+/// Writes a frame into `buffer`, in place of what was there. `path`: from this node to the receiver.
+pub fn encode(
+    packet: &Packet,
+    link: ethernet::Repr,
+    path: Path,
+    key: Option<&Key>,
+    buffer: &mut Vec<u8>,
+) -> Result<(), Error> {
+    let mut extras = [0; 2 + options::MAX_LEN];
+    let extras = options_of(&packet.message, &mut extras)?;
+    let trailer = trailer::Repr { epoch: packet.epoch, nonces: packet.nonces, extras };
+    write(packet, Some(trailer), link, key.map(|key| Seal { key, path }), buffer)
+}
+
+/// The extra that carries a socket's options, written into `buffer`; most sockets need none.
+fn options_of<'a>(message: &Message, buffer: &'a mut [u8; 2 + options::MAX_LEN]) -> Result<&'a [u8], Error> {
+    let Message::Connection(Ok(Endpoint::Tcp(_, options))) = message else { return Ok(&[]) };
+    let length = options.emit(&mut buffer[2..])?;
+    buffer[..2].copy_from_slice(&[trailer::OPTIONS, length as u8]);
+    Ok(if length == 0 { &[] } else { &buffer[..2 + length] })
 }
 
 /// The same for a peer of the plain format: without trailer. It has no extensions.
@@ -53,9 +73,9 @@ pub fn encode_plain(packet: &Packet, link: ethernet::Repr, buffer: &mut Vec<u8>)
 
 fn write(
     packet: &Packet,
-    trailer: Option<u64>,
+    trailer: Option<trailer::Repr<'_>>,
     link: ethernet::Repr,
-    key: Option<&Key>,
+    seal: Option<Seal<'_>>,
     buffer: &mut Vec<u8>,
 ) -> Result<(), Error> {
     let mut block = [0; tcb::LEN];
@@ -65,22 +85,24 @@ fn write(
     let message = match &packet.message {
         Message::Connection(endpoint) => {
             let info = match endpoint {
-                Ok(Endpoint::Tcp(tcb)) => {
+                Ok(Endpoint::Tcp(tcb, _)) => {
                     tcb.emit(&mut block)?;
                     connection::Repr::Tcp { server: service, tcb: &block }
                 }
                 Ok(Endpoint::Udp) => connection::Repr::Udp { server: service },
                 Err(_) => return Err(Error::Value { header: "TCP control block", field: "version", found: 0 }),
             };
-            control::Message::Connection { epoch: trailer, info }
+            control::Message::Connection(info)
         }
-        Message::Acknowledge => control::Message::Ack { epoch: trailer },
-        Message::Offer { lengths: [receive_len, send_len, application_len] } => {
+        Message::Acknowledge => control::Message::Ack,
+        Message::Offer { lengths: [receive_len, send_len, application_len], features } => {
             let (receive_len, send_len, application_len) = (*receive_len, *send_len, *application_len);
-            ext(false, Body::Offer(Offer { receive_len, send_len, application_len, tcb_version: tcb::VERSION }))
+            let (tcb_version, format, features) = (tcb::VERSION, FORMAT, *features);
+            let offer = Offer { receive_len, send_len, application_len, tcb_version, format, features };
+            ext(false, Body::Offer(offer))
         }
-        Message::Ready => ext(false, Body::Ready),
-        Message::Refuse(reason) => ext(false, Body::Refusal(*reason)),
+        Message::Ready { features } => ext(false, Body::Ready(Ready { format: FORMAT, features: *features })),
+        Message::Refuse { reason, known } => ext(false, Body::Refusal { reason: *reason, known: *known }),
         Message::Data { stream, offset, bytes } => ext(false, Body::Data { stream: *stream, offset: *offset, bytes }),
         Message::Progress { contiguous: [receive, send, application], credit } => {
             let (receive, send, application, credit) = (*receive, *send, *application, *credit);
@@ -88,32 +110,32 @@ fn write(
         }
         Message::Cancel => ext(false, Body::Cancel),
         Message::Commit { answer } => ext(*answer, Body::Commit),
-        Message::Moved { owner, answer } => ext(*answer, Body::Moved(Moved { owner: *owner })),
+        Message::Moved { owner, known, answer } => ext(*answer, Body::Moved(Moved { owner: *owner, known: *known })),
         Message::Release { answer } => ext(*answer, Body::Release),
         Message::Query { state, owner, known, answer } => {
             ext(*answer, Body::Query { state: *state, owner: *owner, epoch: *known })
         }
     };
-    let frame = Frame { link, protocol: packet.protocol, client, owner, message };
+    let frame = Frame { link, protocol: packet.protocol, client, owner, message, trailer };
     buffer.clear();
     buffer.resize(frame.buffer_len(), 0);
-    frame.emit(buffer, key).map(drop)
+    frame.emit(buffer, seal).map(drop)
 }
 
-/// Reads a control frame and tells its sender's MAC address. With keys, a packet whose tag none of them makes
-/// is an error: while a key is replaced, the old and the new one are accepted.
-pub fn decode(frame: &[u8], ethertype: u16, keys: &[Key]) -> Result<(Mac, Packet), DecodeError> {
+/// Reads a control frame and tells its sender's MAC address. With keys, a packet whose tag none of them makes for this
+/// path, from its sender to this node, is an error: while a key is replaced, the old and the new one are accepted.
+pub fn decode(frame: &[u8], ethertype: u16, keys: &[Key], path: Path) -> Result<(Mac, Packet), DecodeError> {
     let received = control::parse(frame, ethertype)?;
     let mut verdict = Ok(());
     for key in keys {
-        verdict = received.verify(key);
+        verdict = received.verify(Seal { key, path });
         if verdict.is_ok() {
             break;
         }
     }
     verdict?;
-    let epoch = received.frame.message.epoch().ok_or(DecodeError::Unhandled("a plain packet, without epoch,"))?;
-    read(&received.frame, epoch)
+    let trailer = received.frame.trailer.ok_or(DecodeError::Unhandled("a plain packet, without epoch,"))?;
+    read(&received.frame, &trailer)
 }
 
 /// Reads a control frame of a peer of the plain format. Nothing authenticates it, and its epoch is zero.
@@ -121,25 +143,29 @@ pub fn decode_plain(frame: &[u8], ethertype: u16) -> Result<(Mac, Packet), Decod
     let received = control::parse(frame, ethertype)?;
     match received.frame.message {
         control::Message::Ext(_) => Err(DecodeError::Unhandled("an extension of a plain peer")),
-        _ => read(&received.frame, 0),
+        _ => read(&received.frame, &trailer::Repr::default()),
     }
 }
 
-fn read(frame: &Frame<'_>, epoch: u64) -> Result<(Mac, Packet), DecodeError> {
-    let Frame { link, protocol, client, owner, message } = *frame;
+fn read(frame: &Frame<'_>, trailer: &trailer::Repr<'_>) -> Result<(Mac, Packet), DecodeError> {
+    let Frame { link, protocol, client, owner, message, .. } = *frame;
+    let (epoch, nonces) = (trailer.epoch, trailer.nonces);
     let (service, message) = match message {
-        control::Message::Connection { info, .. } => {
+        control::Message::Connection(info) => {
             let endpoint = match info {
-                connection::Repr::Tcp { tcb: block, .. } => control_block(block).map(Endpoint::Tcp),
+                connection::Repr::Tcp { tcb: block, .. } => control_block(block).and_then(|tcb| {
+                    let options = trailer.extra(trailer::OPTIONS).map_or(Ok(Options::default()), Options::parse);
+                    Ok(Endpoint::Tcp(tcb, Box::new(options.map_err(|_| Reason::Damaged)?)))
+                }),
                 connection::Repr::Udp { .. } => Ok(Endpoint::Udp),
             };
             (Some(info.server()), Message::Connection(endpoint))
         }
         control::Message::Packet(_) => return Err(DecodeError::Unhandled("a forwarded packet as control")),
-        control::Message::Ack { .. } => (None, Message::Acknowledge),
+        control::Message::Ack => (None, Message::Acknowledge),
         control::Message::Ext(ext) => (Some(ext.service), extension(&ext)),
     };
-    Ok((link.src, Packet { protocol, client, owner, service, epoch, message }))
+    Ok((link.src, Packet { protocol, client, owner, service, epoch, nonces, message }))
 }
 
 fn control_block(block: &[u8; tcb::LEN]) -> Result<Box<Tcb>, Reason> {
@@ -154,14 +180,16 @@ fn control_block(block: &[u8; tcb::LEN]) -> Result<Box<Tcb>, Reason> {
 fn extension(ext: &Ext<'_>) -> Message {
     let answer = ext.answer;
     match ext.body {
-        Body::Offer(o) => Message::Offer { lengths: [o.receive_len, o.send_len, o.application_len] },
-        Body::Ready => Message::Ready,
-        Body::Refusal(reason) => Message::Refuse(reason),
+        Body::Offer(o) => {
+            Message::Offer { lengths: [o.receive_len, o.send_len, o.application_len], features: o.features }
+        }
+        Body::Ready(r) => Message::Ready { features: r.features },
+        Body::Refusal { reason, known } => Message::Refuse { reason, known },
         Body::Cancel => Message::Cancel,
         Body::Data { stream, offset, bytes } => Message::Data { stream, offset, bytes: Bytes::copy_from_slice(bytes) },
         Body::Progress(p) => Message::Progress { contiguous: [p.receive, p.send, p.application], credit: p.credit },
         Body::Commit => Message::Commit { answer },
-        Body::Moved(m) => Message::Moved { owner: m.owner, answer },
+        Body::Moved(m) => Message::Moved { owner: m.owner, known: m.known, answer },
         Body::Release => Message::Release { answer },
         Body::Query { state, owner, epoch: known } => Message::Query { state, owner, known, answer },
     }

@@ -6,6 +6,8 @@
 //!     └─────────────┴──────────────────────────┴────────────────┴────────▶ Refused ──linger──▶ (gone)
 //! ```
 //!
+//! It begins when the source has answered 88, by which it has proved that it is there: `offers` stand before that.
+//!
 //! From a peer of the plain format 01 comes without an offer, and 03 is the last word: the connection is live when it is built.
 //!
 //! The socket says nothing before `Live`. `Prepared` waits for the source's word: it may have
@@ -15,7 +17,10 @@
 use std::collections::VecDeque;
 use std::net::SocketAddrV4;
 
-use crate::protocol::{Action, DOUBT_TRIES, Endpoint, Flow, LINGER, Message, MoveId, Ownership, Reason, Retry, Time};
+use crate::offers::Offer;
+use crate::protocol::{
+    Action, DOUBT_TRIES, Endpoint, Flow, LINGER, Message, MoveId, Nonces, Ownership, Reason, Retry, Time,
+};
 use crate::source::Keep;
 use crate::transfer::Receiver;
 
@@ -41,10 +46,12 @@ pub(crate) struct Destination {
     id: MoveId,
     pub flow: Flow,
     owner: SocketAddrV4,
+    /// This node's and the source's.
+    nonces: Nonces,
     phase: Phase,
     retry: Retry,
     /// Of the streams, as offered.
-    lengths: [u32; 3],
+    pub lengths: [u32; 3],
     limit: usize,
     /// From a peer of the plain format: what its 01 says, until there is room.
     plain: Option<Option<Endpoint>>,
@@ -53,46 +60,28 @@ pub(crate) struct Destination {
 type Out = VecDeque<Action>;
 
 impl Destination {
-    pub fn offered(
-        id: MoveId,
-        flow: Flow,
-        owner: SocketAddrV4,
-        lengths: [u32; 3],
-        limit: usize,
-        now: Time,
-        out: &mut Out,
-    ) -> Self {
-        let mut d = Destination {
-            id,
-            flow,
-            owner,
-            phase: Phase::Reserving,
-            retry: Retry::start(now),
-            lengths,
-            limit,
-            plain: None,
-        };
-        if lengths.iter().map(|l| *l as usize).sum::<usize>() > limit {
-            d.refuse(Reason::NoResources, now, out);
-        } else {
-            out.push_back(Action::Reserve { id, flow, lengths });
-        }
-        d
-    }
-
-    /// Refuses an offer without asking the shell.
-    pub fn refused(id: MoveId, flow: Flow, owner: SocketAddrV4, reason: Reason, now: Time, out: &mut Out) -> Self {
+    /// The source of an offer means it.
+    pub fn confirmed(id: MoveId, offer: Offer, limit: usize, now: Time, out: &mut Out) -> Self {
+        let Offer { flow, owner, lengths, nonces, .. } = offer;
+        out.push_back(Action::Reserve { id, flow, lengths });
         let (phase, retry) = (Phase::Reserving, Retry::start(now));
-        let mut d = Destination { id, flow, owner, phase, retry, lengths: [0; 3], limit: 0, plain: None };
-        d.refuse(reason, now, out);
-        d
+        Destination { id, flow, owner, nonces, phase, retry, lengths, limit, plain: None }
     }
 
     /// A connection of a peer of the plain format, which has neither queues nor state.
     pub fn plain(id: MoveId, flow: Flow, owner: SocketAddrV4, endpoint: Endpoint, now: Time, out: &mut Out) -> Self {
         let (phase, retry, lengths) = (Phase::Reserving, Retry::start(now), [0; 3]);
         out.push_back(Action::Reserve { id, flow, lengths });
-        Destination { id, flow, owner, phase, retry, lengths, limit: 0, plain: Some(Some(endpoint)) }
+        let nonces = Nonces::default();
+        Destination { id, flow, owner, nonces, phase, retry, lengths, limit: 0, plain: Some(Some(endpoint)) }
+    }
+
+    /// Whether a message repeats this node's nonce; an offer comes before it can.
+    pub fn is_told(&self, nonces: Nonces, message: &Message) -> bool {
+        match message {
+            Message::Offer { .. } => nonces.from == self.nonces.to,
+            _ => nonces.to == self.nonces.from,
+        }
     }
 
     /// Whether something of the flow is reserved here, without being owned.
@@ -120,9 +109,10 @@ impl Destination {
                 out.push_back(Action::Prepare { id: self.id, flow: self.flow, endpoint, streams: Default::default() });
             }
             (Ok(()), None) => {
-                let receiver = Box::new(Receiver::new(self.limit, self.lengths));
+                let mut receiver = Box::new(Receiver::new(self.limit, self.lengths));
+                let report = receiver.report();
                 self.phase = Phase::Reserved { endpoint: None, receiver, until: now + LINGER };
-                self.send(Message::Ready, out);
+                self.send(report, out);
             }
             (Err(reason), _) => self.refuse(reason, now, out),
         }
@@ -155,10 +145,10 @@ impl Destination {
         match (&mut self.phase, message) {
             (Phase::Refused { reason, until }, m) => {
                 // an answer to an answer would go on for ever
-                if !matches!(m, Message::Refuse(_) | Message::Commit { answer: true }) {
+                if !matches!(m, Message::Refuse { .. } | Message::Commit { answer: true }) {
                     let reason = *reason;
                     *until = now + LINGER;
-                    self.send(Message::Refuse(reason), out);
+                    self.send(Message::Refuse { reason, known: 0 }, out);
                 }
             }
             (Phase::Live { until }, Message::Commit { answer: false }) => {
@@ -167,7 +157,6 @@ impl Destination {
             }
             (Phase::Live { .. }, _) => {}
             (_, Message::Cancel) => self.abandon(Reason::Cancelled, now, out),
-            (Phase::Reserved { .. }, Message::Offer { .. }) => self.send(Message::Ready, out),
             (Phase::Reserved { .. }, Message::Connection(Err(reason))) => self.abandon(reason, now, out),
             (Phase::Reserved { endpoint, until, .. }, Message::Connection(Ok(received))) => {
                 *until = now + LINGER;
@@ -190,7 +179,7 @@ impl Destination {
                     self.send(report, out);
                 }
             }
-            (Phase::Prepared, Message::Connection(_) | Message::Data { .. } | Message::Offer { .. }) => {
+            (Phase::Prepared, Message::Connection(_) | Message::Data { .. }) => {
                 self.send(Message::Acknowledge, out);
             }
             (Phase::Prepared, Message::Commit { answer: false }) => {
@@ -230,7 +219,7 @@ impl Destination {
     fn complete(&mut self, now: Time, out: &mut Out) {
         let Phase::Reserved { endpoint: Some(endpoint), receiver, .. } = &mut self.phase else { return };
         let lengths = match endpoint {
-            Endpoint::Tcp(tcb) => [tcb.receive_queue_len(), tcb.send_queue_len(), tcb.application_len],
+            Endpoint::Tcp(tcb, _) => [tcb.receive_queue_len(), tcb.send_queue_len(), tcb.application_len],
             Endpoint::Udp => self.lengths,
         };
         let contiguous = receiver.contiguous();
@@ -241,7 +230,7 @@ impl Destination {
         let (streams, digest) = receiver.take();
         // the 6 bytes that travel of a UDP endpoint have no room for a digest
         let same = match &endpoint {
-            Endpoint::Tcp(tcb) => tcb.epoch == self.id.epoch && digest == tcb.digest,
+            Endpoint::Tcp(tcb, _) => tcb.epoch == self.id.epoch && digest == tcb.digest,
             Endpoint::Udp => true,
         };
         if contiguous != lengths || !same {
@@ -260,11 +249,11 @@ impl Destination {
         self.phase = Phase::Refused { reason, until: now + LINGER };
         // the plain format has no word for it
         if self.plain.is_none() {
-            self.send(Message::Refuse(reason), out);
+            self.send(Message::Refuse { reason, known: 0 }, out);
         }
     }
 
     fn send(&self, message: Message, out: &mut Out) {
-        out.push_back(Action::Send { id: self.id, flow: self.flow, owner: self.owner, message });
+        out.push_back(Action::Send { id: self.id, flow: self.flow, owner: self.owner, nonces: self.nonces, message });
     }
 }

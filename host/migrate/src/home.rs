@@ -3,19 +3,27 @@
 //! A home believes the highest epoch. It hears of owners by 0x87 and of ends by 0x82, each repeated
 //! until it is answered. After a restart, or when an owner is silent, it asks by 0x89: first the owner that
 //! it believes in, then everybody, until one owns the flow or nobody knows it.
+//!
+//! 0x87 and 0x82 may be recordings. Before the home acts on one it asks the node that is named by 0x89, with a nonce that it can
+//! make again from the answer, so that nothing is kept of what is not true. That goes for the end of an ownership that the home
+//! knows, too: after clocks were set back the same epoch may come again.
 
 use std::collections::BTreeMap;
 use std::mem::discriminant;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use crate::migrator::{Migrator, Timer};
-use crate::protocol::{Action, COMMIT_TRIES, Flow, KNOWN, Message, MoveId, Ownership, PeerId, Reason, Retry, Time};
+use crate::protocol::{
+    Action, COMMIT_TRIES, Flow, Ignored, KNOWN, Message, MoveId, Nonces, Ownership, PeerId, Reason, Retry, Time,
+};
 
 /// Something that the home must acknowledge: where a connection went, or that it is gone.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Notice {
     flow: Flow,
     message: Message,
+    /// What the answer must repeat.
+    nonce: u64,
     retry: Retry,
 }
 
@@ -23,6 +31,8 @@ pub(crate) struct Notice {
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Search {
     asked: Vec<PeerId>,
+    /// What the answers of this round must repeat.
+    nonce: u64,
     /// Of this round; a new one begins with each retry.
     answers: BTreeMap<PeerId, Ownership>,
     retry: Retry,
@@ -76,11 +86,10 @@ impl Migrator {
         let Some(home) = home.filter(|h| !self.config.plain.contains(h)) else { return };
         let id = MoveId { peer: home, client: flow.client, epoch };
         if alive {
-            self.notify(id, flow, Message::Moved { owner: self.config.back_ip, answer: false }, now);
+            self.notify(id, flow, self.is_here(epoch), now);
         } else {
-            let owner = SocketAddrV4::new(self.config.back_ip, flow.service.port());
             // repeated by nobody: the home's next audit finds out, too
-            self.out.push_back(Action::Send { id, flow, owner, message: Message::Refuse(Reason::Lost) });
+            self.say(id, flow, Nonces::default(), Message::Refuse { reason: Reason::Lost, known: epoch });
         }
     }
 
@@ -116,10 +125,13 @@ impl Migrator {
         if let Some(Some(home)) = self.home(flow.service)
             && home != id.peer
         {
-            let id = MoveId { peer: home, ..id };
-            let message = Message::Moved { owner: self.config.back_ip, answer: false };
-            self.notify(id, flow, message, now);
+            self.notify(MoveId { peer: home, ..id }, flow, self.is_here(id.epoch), now);
         }
+    }
+
+    /// What the home is told of an arrival.
+    fn is_here(&self, epoch: u64) -> Message {
+        Message::Moved { owner: self.config.back_ip, known: epoch, answer: false }
     }
 
     /// The connection has become the peer's.
@@ -186,35 +198,29 @@ impl Migrator {
         self.out.push_back(Action::Lost(flow));
     }
 
-    /// A message about a move that is not known here.
-    pub(crate) fn about(&mut self, id: MoveId, flow: Flow, message: Message, now: Time) {
-        let owner = SocketAddrV4::new(self.config.peers[id.peer.0], flow.service.port());
+    /// A message about a move that is not known here. It may be a recording: an answer repeats the nonce of its sender, so that only
+    /// somebody who waits for it believes it.
+    pub(crate) fn about(&mut self, id: MoveId, flow: Flow, nonces: Nonces, message: Message, now: Time) {
+        let known = self.known(&flow).unwrap_or(0);
         let answer = match message {
-            Message::Moved { answer: true, .. } | Message::Release { answer: true } => {
-                // an answer to the one is none to the other, which has the same number
-                if self.notices.get(&id).is_some_and(|n| discriminant(&n.message) == discriminant(&message)) {
-                    self.unnotify(id);
+            Message::Moved { answer: true, known, .. } => return self.noted(id, flow, nonces, &message, known, now),
+            Message::Release { answer: true } => return self.noted(id, flow, nonces, &message, 0, now),
+            Message::Moved { owner, answer: false, .. } => {
+                if self.is_home(flow.service) == Some(true) && known < id.epoch {
+                    return self.verify(flow, owner, id.epoch, now);
                 }
-                return;
-            }
-            Message::Moved { owner, answer: false } => {
-                self.moved(id, flow, owner);
-                Message::Moved { owner, answer: true }
+                Message::Moved { owner, known, answer: true }
             }
             Message::Release { answer: false } => {
-                // an older epoch is about an ownership that has ended by a move
-                if self.is_home(flow.service) == Some(true) && self.known(&flow).is_none_or(|known| known <= id.epoch) {
-                    // with neither, the packets of a new connection may already come here
-                    if self.away.contains_key(&flow) || self.searches.contains_key(&flow) {
-                        self.out.push_back(Action::Forget(flow));
-                    }
-                    self.settled(flow);
-                    self.end(flow, id.epoch, now);
+                // without either there is nothing to forget
+                let open = self.away.contains_key(&flow) || self.searches.contains_key(&flow);
+                if self.is_home(flow.service) == Some(true) && open && known <= id.epoch {
+                    return self.verify(flow, self.config.peers[id.peer.0], id.epoch, now);
                 }
                 Message::Release { answer: true }
             }
             Message::Query { state: Ownership::Prepared, answer: false, .. }
-            | Message::Ready
+            | Message::Ready { .. }
             | Message::Progress { .. }
             | Message::Acknowledge => {
                 // the destination waits for more; where a connection went is the record of its commit
@@ -224,18 +230,79 @@ impl Migrator {
                 }
             }
             Message::Query { answer: false, .. } => self.knowledge(&flow),
-            Message::Query { state, known, answer: true, .. } => return self.found(id.peer, flow, state, known, now),
-            // it came, and may be gone by now; or it never did
-            Message::Commit { answer: false } if self.known(&flow).is_some_and(|known| known >= id.epoch) => {
-                Message::Commit { answer: true }
+            Message::Query { state, known, answer: true, .. } => {
+                return self.found(id.peer, flow, nonces.to, state, known, now);
             }
-            Message::Commit { answer: false } => Message::Refuse(Reason::Lost),
-            Message::Connection(_) | Message::Data { .. } | Message::Cancel => Message::Refuse(Reason::Cancelled),
-            // an owner that restarted has found no socket
-            Message::Refuse(Reason::Lost) => return self.lost_by(flow, id, now),
-            Message::Offer { .. } | Message::Refuse(_) | Message::Commit { answer: true } => return,
+            // it came, and may be gone by now; or it never did
+            Message::Commit { answer: false } if known >= id.epoch => Message::Commit { answer: true },
+            Message::Commit { answer: false } => Message::Refuse { reason: Reason::Lost, known },
+            Message::Connection(_) | Message::Data { .. } | Message::Cancel => {
+                Message::Refuse { reason: Reason::Cancelled, known }
+            }
+            // an owner that restarted has found no socket; what it says begins a search, at the home alone
+            Message::Refuse { reason: Reason::Lost, .. } => {
+                if self.is_home(flow.service) == Some(true) {
+                    self.lost_by(flow, id, now);
+                }
+                return;
+            }
+            Message::Offer { .. } | Message::Refuse { .. } | Message::Commit { answer: true } => return,
         };
-        self.out.push_back(Action::Send { id, flow, owner, message: answer });
+        self.say(id, flow, Nonces { from: 0, to: nonces.from }, answer);
+    }
+
+    /// An answer to a notice.
+    fn noted(&mut self, id: MoveId, flow: Flow, nonces: Nonces, answer: &Message, known: u64, now: Time) {
+        // an answer to the one is none to the other, which has the same number
+        let to = |n: &Notice| discriminant(&n.message) == discriminant(answer) && n.nonce == nonces.to;
+        if !self.notices.get(&id).is_some_and(to) {
+            return;
+        }
+        self.unnotify(id);
+        // the home knows an ownership of later: this one is the truth, and says so under a higher epoch
+        if known > id.epoch && self.here.get(&flow) == Some(&id.epoch) {
+            self.epoch = self.epoch.max(known);
+            let epoch = self.next_epoch(0, &flow);
+            self.here.insert(flow, epoch);
+            self.notify(MoveId { epoch, ..id }, flow, self.is_here(epoch), now);
+        }
+    }
+
+    /// Home: asks the node that is said to own a flow, or to have owned it, as of an epoch.
+    fn verify(&mut self, flow: Flow, named: Ipv4Addr, epoch: u64, now: Time) {
+        let Some(peer) = self.config.peers.iter().position(|p| *p == named).map(PeerId) else {
+            tracing::warn!(%named, ?flow, "told of an owner that is no peer");
+            return;
+        };
+        if !self.config.plain.contains(&peer) {
+            let nonce = self.config.secret.question(peer, &flow, epoch, now);
+            self.question(peer, flow, nonce);
+        }
+    }
+
+    /// Asks a peer what it is to a flow.
+    fn question(&mut self, peer: PeerId, flow: Flow, nonce: u64) {
+        let known = self.away.get(&flow).map_or(0, |(_, epoch)| *epoch);
+        let id = MoveId { peer, client: flow.client, epoch: known };
+        let owner = self.config.back_ip;
+        let message = Message::Query { state: Ownership::Unknown, owner, known, answer: false };
+        self.say(id, flow, Nonces { from: nonce, to: 0 }, message);
+    }
+
+    /// The owner at `epoch`, the last one, no longer has the connection.
+    fn released_at(&mut self, flow: Flow, epoch: u64, now: Time) {
+        // with neither, the packets of a new connection may already come here
+        if self.away.contains_key(&flow) || self.searches.contains_key(&flow) {
+            self.out.push_back(Action::Forget(flow));
+        }
+        self.settled(flow);
+        self.end(flow, epoch, now);
+    }
+
+    /// Sends a message about a flow that is here, or is asked about from here.
+    fn say(&mut self, id: MoveId, flow: Flow, nonces: Nonces, message: Message) {
+        let owner = SocketAddrV4::new(self.config.back_ip, flow.service.port());
+        self.out.push_back(Action::Send { id, flow, owner, nonces, message });
     }
 
     /// What this node is to a flow.
@@ -254,22 +321,16 @@ impl Migrator {
     }
 
     /// Home: a connection lives elsewhere now.
-    fn moved(&mut self, id: MoveId, flow: Flow, owner: Ipv4Addr) {
-        let Some(to) = self.config.peers.iter().position(|p| *p == owner).map(PeerId) else {
-            tracing::warn!(%owner, ?flow, "told of an owner that is no peer");
-            return;
-        };
-        if self.is_home(flow.service) == Some(true) && self.known(&flow).is_none_or(|known| known < id.epoch) {
-            self.settled(flow);
-            self.here.remove(&flow);
-            self.place(flow, to, id.epoch);
-            self.out.push_back(Action::Repoint { flow, to });
-        }
+    fn moved(&mut self, flow: Flow, to: PeerId, epoch: u64) {
+        self.settled(flow);
+        self.here.remove(&flow);
+        self.place(flow, to, epoch);
+        self.out.push_back(Action::Repoint { flow, to });
     }
 
     fn search(&mut self, flow: Flow, believed: Option<PeerId>, now: Time) {
         let asked = believed.map_or_else(|| self.speaking(), |peer| vec![peer]);
-        self.searches.insert(flow, Search { asked, answers: BTreeMap::new(), retry: Retry::start(now) });
+        self.searches.insert(flow, Search { asked, nonce: 0, answers: BTreeMap::new(), retry: Retry::start(now) });
         self.ask(flow);
     }
 
@@ -280,23 +341,28 @@ impl Migrator {
 
     /// Begins a round.
     fn ask(&mut self, flow: Flow) {
+        let nonce = self.draw();
         let Some(search) = self.searches.get_mut(&flow) else { return };
         search.answers.clear();
-        let known = self.away.get(&flow).map_or(0, |(_, epoch)| *epoch);
-        let owner = SocketAddrV4::new(self.config.back_ip, flow.service.port());
-        for peer in &search.asked {
-            let id = MoveId { peer: *peer, client: flow.client, epoch: known };
-            let message = Message::Query { state: Ownership::Unknown, owner: *owner.ip(), known, answer: false };
-            self.out.push_back(Action::Send { id, flow, owner, message });
+        search.nonce = nonce;
+        let (at, asked) = (search.retry.at, search.asked.clone());
+        for peer in asked {
+            self.question(peer, flow, nonce);
         }
-        self.timers.set(Timer::Search(flow), Some(search.retry.at));
+        self.timers.set(Timer::Search(flow), Some(at));
     }
 
     /// A peer has said what it is to a flow.
-    fn found(&mut self, peer: PeerId, flow: Flow, state: Ownership, epoch: u64, now: Time) {
+    fn found(&mut self, peer: PeerId, flow: Flow, nonce: u64, state: Ownership, epoch: u64, now: Time) {
+        if self.config.secret.is_answered(nonce, peer, &flow, epoch, now) {
+            return self.verified(peer, flow, state, epoch, now);
+        }
         let known = self.away.get(&flow).map_or(0, |(_, epoch)| *epoch);
         let asked_at_most = self.speaking().len();
-        let Some(search) = self.searches.get_mut(&flow).filter(|s| s.asked.contains(&peer)) else { return };
+        let of_round = |s: &&mut Search| s.asked.contains(&peer) && nonce == s.nonce;
+        let Some(search) = self.searches.get_mut(&flow).filter(of_round) else {
+            return self.ignore(peer, Ignored::Nonce);
+        };
         if state == Ownership::Owner && epoch >= known {
             let before = self.owner(&flow);
             self.place(flow, peer, epoch);
@@ -319,6 +385,22 @@ impl Migrator {
         // else it is moving: the next round or a notice tells where
     }
 
+    /// A peer confirms what 0x87 or 0x82 has said of it.
+    fn verified(&mut self, peer: PeerId, flow: Flow, state: Ownership, epoch: u64, now: Time) {
+        if self.is_home(flow.service) != Some(true) {
+            return;
+        }
+        let later = self.known(&flow).is_none_or(|known| known < epoch);
+        match state {
+            Ownership::Owner if later => self.moved(flow, peer, epoch),
+            Ownership::Unknown if later || self.away.get(&flow) == Some(&(peer, epoch)) => {
+                self.released_at(flow, epoch, now);
+            }
+            // else it is no news, or the connection goes on and the next notice tells where
+            _ => {}
+        }
+    }
+
     pub(crate) fn search_due(&mut self, flow: Flow, now: Time) {
         let Some(search) = self.searches.get_mut(&flow) else { return };
         match search.retry.due(now, COMMIT_TRIES) {
@@ -338,7 +420,7 @@ impl Migrator {
         if self.config.plain.contains(&id.peer) {
             return;
         }
-        let notice = Notice { flow, message, retry: Retry::start(now) };
+        let notice = Notice { flow, message, nonce: self.draw(), retry: Retry::start(now) };
         self.timers.set(Timer::Notice(id), Some(notice.retry.at));
         self.tell(id, &notice);
         self.notices.insert(id, notice);
@@ -363,7 +445,6 @@ impl Migrator {
     }
 
     fn tell(&mut self, id: MoveId, notice: &Notice) {
-        let owner = SocketAddrV4::new(self.config.back_ip, notice.flow.service.port());
-        self.out.push_back(Action::Send { id, flow: notice.flow, owner, message: notice.message.clone() });
+        self.say(id, notice.flow, Nonces { from: notice.nonce, to: 0 }, notice.message.clone());
     }
 }

@@ -8,9 +8,12 @@ use bytes::Bytes;
 use crate::codec::Packet;
 use crate::destination::Destination;
 use crate::home::{Notice, Search};
+use crate::offers::{Offer, Offers};
 use crate::protocol::{
-    Action, Endpoint, Failure, Flow, Message, MoveId, Ownership, PeerId, Protocol, REPLAY, Reason, Time,
+    Action, EPOCHS, Endpoint, Failure, Flow, Ignored, Message, MoveId, Nonces, Ownership, PeerId, Protocol, Reason,
+    Time, features,
 };
+use crate::secret::Secret;
 use crate::source::{Keep, Source};
 use crate::timers::Timers;
 
@@ -38,10 +41,16 @@ pub struct Config {
     pub move_bytes: usize,
     /// Queues of so many bytes are sent ahead of the freeze as far as they have come.
     pub ahead_bytes: usize,
-    /// The real-time clock when the node started, in microseconds. Offers from before that belong to an earlier
-    /// life, whose end took its connections with it: repeated, they would bring back an old state.
-    pub born: u64,
+    /// What moves from and to here can do beyond the format: [`features`].
+    pub features: u16,
+    /// New in each life of the node.
+    pub secret: Secret,
 }
+
+/// Moves to this node that are not over, and a peer's part of them: half.
+const PENDING: usize = 4096;
+/// Their streams, in moves of the greatest length; a peer's part is half, too.
+const PENDING_MOVES: usize = 16;
 
 /// Why a move could not begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,6 +67,11 @@ pub enum StartError {
          once"
     )]
     Plain,
+    /// All epochs are used up: some node's clock or journal is wrong by millennia.
+    #[error(
+        "the connection's epoch can't be counted up any more: a clock or a journal of the cluster is wrong by millennia"
+    )]
+    Epoch,
     /// Too much data.
     #[error("{length} bytes of queues and state; a move carries at most {limit}")]
     TooLong {
@@ -86,6 +100,8 @@ pub struct Migrator {
     pub(crate) config: Config,
     pub(crate) sources: BTreeMap<MoveId, Source>,
     pub(crate) destinations: BTreeMap<MoveId, Destination>,
+    /// Moves to this node that were asked about and have not begun.
+    pub(crate) offers: Offers,
     /// The moves of each flow, as source or as destination.
     pub(crate) flows: BTreeSet<(Flow, MoveId)>,
     pub(crate) notices: BTreeMap<MoveId, Notice>,
@@ -97,10 +113,10 @@ pub struct Migrator {
     pub(crate) ended: BTreeMap<Flow, u64>,
     /// Home: questions about owners.
     pub(crate) searches: BTreeMap<Flow, Search>,
-    /// The newest epoch that each peer offered.
-    newest: BTreeMap<PeerId, u64>,
     /// The highest epoch that was given or seen.
     pub(crate) epoch: u64,
+    /// Nonces made so far.
+    drawn: u64,
     pub(crate) timers: Timers<Timer>,
     pub(crate) out: VecDeque<Action>,
 }
@@ -119,8 +135,9 @@ impl Migrator {
             here: BTreeMap::new(),
             ended: BTreeMap::new(),
             searches: BTreeMap::new(),
-            newest: BTreeMap::new(),
+            offers: Offers::new(),
             epoch: 0,
+            drawn: 0,
             timers: Timers::new(),
             out: VecDeque::new(),
         }
@@ -134,7 +151,20 @@ impl Migrator {
     /// When [`Migrator::tick`] wants to be called, at the latest.
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
-        self.timers.earliest()
+        self.timers.earliest().into_iter().chain(self.offers.deadline()).min()
+    }
+
+    /// A nonce that was never used.
+    pub(crate) fn draw(&mut self) -> u64 {
+        self.drawn += 1;
+        self.config.secret.nonce(self.drawn)
+    }
+
+    /// The epoch of the next ownership of a flow.
+    pub(crate) fn next_epoch(&mut self, wall: u64, flow: &Flow) -> u64 {
+        let least = self.epoch.max(self.known(flow).unwrap_or(0)) + 1;
+        self.epoch = wall.clamp(least, least.max(EPOCHS - 1));
+        self.epoch
     }
 
     /// Begins a move of a connection that lives here. `wall` is the real-time clock in
@@ -155,7 +185,6 @@ impl Migrator {
         if self.is_busy(&flow) {
             return Err(StartError::Busy);
         }
-        // never one of an earlier life, even if the clock stood still
         let plain = self.config.plain.contains(&peer);
         // a plain home does not hear where its connection goes on to
         let astray = self.home(flow.service).flatten().is_some_and(|h| h != peer && self.config.plain.contains(&h));
@@ -166,14 +195,17 @@ impl Migrator {
         if plain && self.awaiting(peer, flow.protocol, flow.client, owner).is_some() {
             return Err(StartError::Busy);
         }
-        self.epoch = wall.max(self.epoch + 1).max(self.config.born + 1);
-        let id = MoveId { peer, client: flow.client, epoch: self.epoch };
+        let id = MoveId { peer, client: flow.client, epoch: self.next_epoch(wall, &flow) };
+        if id.epoch >= EPOCHS {
+            return Err(StartError::Epoch);
+        }
         let source = if plain {
             Source::start_plain(id, flow, owner, now, &mut self.out)
         } else {
             let queues = lengths[..2].iter().map(|l| *l as usize).sum::<usize>();
             let ahead = flow.protocol == Protocol::Tcp && queues >= self.config.ahead_bytes;
-            Source::start(id, flow, owner, lengths, ahead, now, &mut self.out)
+            let (nonce, features) = (self.draw(), self.config.features);
+            Source::start(id, flow, owner, nonce, lengths, features, ahead, now, &mut self.out)
         };
         self.sources.insert(id, source);
         self.flows.insert((flow, id));
@@ -237,13 +269,33 @@ impl Migrator {
         }
     }
 
+    /// The answer to [`Action::Ask`].
+    pub fn asked(&mut self, id: MoveId, result: Result<(), Reason>) {
+        let Some(offer) = self.offers.asked(id) else { return };
+        offer.wanted = true;
+        let Offer { flow, owner, nonces, features, .. } = *offer;
+        match result {
+            Ok(()) => self.ready(id, flow, owner, nonces, features),
+            Err(reason) => {
+                self.offers.remove(id, nonces.to);
+                self.refuse(id, flow, owner, nonces, reason);
+            }
+        }
+    }
+
     /// A message from a peer.
     pub fn receive(&mut self, peer: PeerId, packet: Packet, now: Time) {
         if self.config.plain.contains(&peer) {
             return self.receive_plain(peer, packet, now);
         }
-        let Packet { protocol, client, owner, service, epoch, message } = packet;
+        let Packet { protocol, client, owner, service, epoch, nonces, message } = packet;
         let id = MoveId { peer, client, epoch };
+        if epoch >= EPOCHS || message.known() >= EPOCHS {
+            return self.ignore(peer, Ignored::Epoch);
+        }
+        if ![self.config.back_ip, self.config.peers[peer.0]].contains(owner.ip()) {
+            return self.ignore(peer, Ignored::Owner);
+        }
         // what is said of a flow is not said of a move, though the numbers may be the same
         let of_flow = match &message {
             Message::Moved { .. } | Message::Release { .. } | Message::Query { answer: true, .. } => true,
@@ -251,12 +303,18 @@ impl Migrator {
             _ => false,
         };
         if let (true, Some(service)) = (of_flow, service) {
-            self.about(id, Flow { protocol, client, service }, message, now);
+            self.about(id, Flow { protocol, client, service }, nonces, message, now);
         } else if let Some(source) = self.sources.get_mut(&id) {
+            if !source.is_told(nonces) {
+                return self.ignore(peer, Ignored::Nonce);
+            }
             let (flow, was_committed) = (source.flow, source.is_committed());
-            let keep = source.message(&message, now, &mut self.out);
+            if let Some(known) = source.is_behind(&message) {
+                return self.renew(id, flow, known, now);
+            }
+            let keep = source.message(&message, nonces, now, &mut self.out);
             self.settle_source(id, keep);
-            if was_committed && message == Message::Refuse(Reason::Lost) {
+            if was_committed && matches!(message, Message::Refuse { reason: Reason::Lost, .. }) {
                 self.lost_by(flow, id, now);
             }
         } else if let Some(destination) = self.destinations.get_mut(&id) {
@@ -265,6 +323,9 @@ impl Migrator {
                 // data of TCP are believed for their digest, and of UDP there is none
                 return;
             }
+            if !destination.is_told(nonces, &message) {
+                return self.ignore(peer, Ignored::Nonce);
+            }
             let live = destination.message(message, now, &mut self.out);
             self.settle_destination(id, Keep::Yes);
             if live {
@@ -272,16 +333,38 @@ impl Migrator {
             }
         } else if let Some(service) = service {
             let flow = Flow { protocol, client, service };
-            match message {
-                Message::Offer { lengths } => self.offered(id, flow, owner, lengths, now),
-                message => self.about(id, flow, message, now),
+            match (message, self.offers.get(id, nonces.from)) {
+                (Message::Offer { .. }, Some(offer)) => {
+                    let Offer { flow, owner, nonces, features, .. } = *offer;
+                    self.ready(id, flow, owner, nonces, features);
+                }
+                (Message::Offer { lengths, features }, None) => {
+                    self.offered(id, flow, owner, lengths, features, nonces.from, now);
+                }
+                (Message::Data { bytes, .. }, Some(offer)) if bytes.is_empty() && flow == offer.flow => {
+                    if nonces.to != offer.nonces.from {
+                        return self.ignore(peer, Ignored::Nonce);
+                    }
+                    self.confirmed(id, nonces.from, now);
+                }
+                (message, offer) => {
+                    if offer.is_some() && message == Message::Cancel {
+                        self.offers.remove(id, nonces.from);
+                    }
+                    self.about(id, flow, nonces, message, now);
+                }
             }
         }
         // an acknowledgement that nobody waits for names no service: its sender asks again by 0x89
     }
 
+    pub(crate) fn ignore(&mut self, peer: PeerId, why: Ignored) {
+        self.out.push_back(Action::Ignored { peer, why });
+    }
+
     /// Time has passed.
     pub fn tick(&mut self, now: Time) {
+        self.offers.tick(now);
         while let Some(timer) = self.timers.expired(now) {
             match timer {
                 Timer::Source(id) => {
@@ -340,7 +423,92 @@ impl Migrator {
         })
     }
 
-    fn offered(&mut self, id: MoveId, flow: Flow, owner: SocketAddrV4, lengths: [u32; 3], now: Time) {
+    /// The destination knows a later epoch of the flow than the source had.
+    fn renew(&mut self, old: MoveId, flow: Flow, known: u64, now: Time) {
+        let Some(mut source) = self.sources.remove(&old) else { return };
+        self.flows.remove(&(flow, old));
+        self.timers.set(Timer::Source(old), None);
+        self.epoch = self.epoch.max(known);
+        let new = MoveId { epoch: self.next_epoch(0, &flow), ..old };
+        self.out.push_back(Action::Renew { old, new });
+        source.renew(new, self.draw(), now, &mut self.out);
+        self.sources.insert(new, source);
+        self.flows.insert((flow, new));
+        self.settle_source(new, Keep::Yes);
+    }
+
+    /// Why this node would not take a flow, as far as the core knows.
+    fn refusal(&self, id: MoveId, flow: &Flow, lengths: [u32; 3]) -> Option<Reason> {
+        let pending = || self.destinations.iter().filter(|(_, d)| d.is_pending());
+        let of_peer = || pending().filter(|(other, _)| other.peer == id.peer);
+        let bytes = |lengths: [u32; 3]| lengths.iter().map(|l| *l as usize).sum::<usize>();
+        let most = PENDING_MOVES * self.config.move_bytes;
+        // after a restart the home holds for an owner that it does not know yet
+        let unknown = self.searches.contains_key(flow) && self.owner(flow).is_none();
+        if self.home(flow.service).is_none() {
+            Some(Reason::NoListener)
+        } else if self.known(flow).is_some_and(|known| known >= id.epoch) {
+            Some(Reason::Stale)
+        } else if unknown || self.moves_of(flow).iter().any(|other| self.is_in_the_way(*other, id)) {
+            Some(Reason::Busy)
+        } else if bytes(lengths) > self.config.move_bytes
+            || pending().count() >= PENDING
+            || of_peer().count() >= PENDING / 2
+            || pending().map(|(_, d)| bytes(d.lengths)).sum::<usize>() + bytes(lengths) > most
+            || of_peer().map(|(_, d)| bytes(d.lengths)).sum::<usize>() + bytes(lengths) > most / 2
+        {
+            Some(Reason::NoResources)
+        } else {
+            None
+        }
+    }
+
+    /// Whether a move keeps another one of its flow from beginning. The same peer can offer only what it owns, so an earlier move
+    /// from it has failed.
+    fn is_in_the_way(&self, other: MoveId, id: MoveId) -> bool {
+        let earlier = other.peer == id.peer && other.epoch < id.epoch;
+        self.sources.get(&other).is_some_and(Source::owns)
+            || self.destinations.get(&other).is_some_and(|d| d.is_pending() && !earlier)
+    }
+
+    /// It may be a recording: nothing is done but to remember the answer.
+    #[allow(clippy::too_many_arguments)] // what an offer says
+    fn offered(
+        &mut self,
+        id: MoveId,
+        flow: Flow,
+        owner: SocketAddrV4,
+        lengths: [u32; 3],
+        features: u16,
+        theirs: u64,
+        now: Time,
+    ) {
+        let to = theirs;
+        if let Some(reason) = self.refusal(id, &flow, lengths) {
+            return self.refuse(id, flow, owner, Nonces { from: 0, to }, reason);
+        }
+        let features = features & self.config.features & features::ALL;
+        let offer = Offer { flow, owner, lengths, features, nonces: Nonces { from: self.draw(), to }, wanted: false };
+        self.offers.insert(id, offer, now);
+        self.out.push_back(Action::Ask { id, flow, lengths });
+    }
+
+    fn ready(&mut self, id: MoveId, flow: Flow, owner: SocketAddrV4, nonces: Nonces, features: u16) {
+        self.out.push_back(Action::Send { id, flow, owner, nonces, message: Message::Ready { features } });
+    }
+
+    fn refuse(&mut self, id: MoveId, flow: Flow, owner: SocketAddrV4, nonces: Nonces, reason: Reason) {
+        let known = self.known(&flow).unwrap_or(0);
+        self.out.push_back(Action::Send { id, flow, owner, nonces, message: Message::Refuse { reason, known } });
+    }
+
+    /// The source has answered 88: it is there, and its offer is no recording.
+    fn confirmed(&mut self, id: MoveId, theirs: u64, now: Time) {
+        let Some(offer) = self.offers.remove(id, theirs) else { return };
+        let Offer { flow, owner, lengths, nonces, .. } = offer;
+        if let Some(reason) = self.refusal(id, &flow, lengths) {
+            return self.refuse(id, flow, owner, nonces, reason);
+        }
         for other in self.moves_of(&flow).into_iter().filter(|o| o.peer == id.peer && o.epoch < id.epoch) {
             // the peer can offer only what it owns: an earlier move to it has succeeded
             if self.sources.get(&other).is_some_and(Source::is_committed) {
@@ -353,25 +521,7 @@ impl Migrator {
                 self.settle_destination(other, Keep::Yes);
             }
         }
-        let newest = self.newest.entry(id.peer).or_default();
-        *newest = id.epoch.max(*newest);
-        let replay = id.epoch <= self.config.born || id.epoch.saturating_add(REPLAY) < *newest;
-        // after a restart the home holds for an owner that it does not know yet
-        let unknown = self.searches.contains_key(&flow) && self.owner(&flow).is_none();
-        let refusal = if self.home(flow.service).is_none() {
-            Some(Reason::NoListener)
-        } else if replay || self.known(&flow).is_some_and(|known| known >= id.epoch) {
-            Some(Reason::Stale)
-        } else if unknown || self.is_busy(&flow) {
-            Some(Reason::Busy)
-        } else {
-            None
-        };
-        let (limit, out) = (self.config.move_bytes, &mut self.out);
-        let destination = match refusal {
-            Some(reason) => Destination::refused(id, flow, owner, reason, now, out),
-            None => Destination::offered(id, flow, owner, lengths, limit, now, out),
-        };
+        let destination = Destination::confirmed(id, offer, self.config.move_bytes, now, &mut self.out);
         self.destinations.insert(id, destination);
         self.flows.insert((flow, id));
         self.settle_destination(id, Keep::Yes);

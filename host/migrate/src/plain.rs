@@ -8,7 +8,7 @@ use std::net::SocketAddrV4;
 use crate::codec::Packet;
 use crate::destination::Destination;
 use crate::migrator::Migrator;
-use crate::protocol::{Action, Endpoint, Flow, Message, MoveId, PeerId, Protocol, Time};
+use crate::protocol::{Action, Endpoint, Flow, Message, MoveId, Nonces, PeerId, Protocol, Time};
 use crate::source::{Keep, Source};
 
 impl Migrator {
@@ -33,7 +33,7 @@ impl Migrator {
                 if let Some(id) = self.awaiting(peer, protocol, client, owner)
                     && let Some(source) = self.sources.get_mut(&id)
                 {
-                    let keep = source.message(&Message::Acknowledge, now, &mut self.out);
+                    let keep = source.message(&Message::Acknowledge, Nonces::default(), now, &mut self.out);
                     self.settle_source(id, keep);
                 }
             }
@@ -49,7 +49,8 @@ impl Migrator {
         // a repetition, however late: the move itself may be forgotten by now
         if let Some(epoch) = self.here.get(&flow).copied() {
             let id = MoveId { peer, client: flow.client, epoch };
-            self.out.push_back(Action::Send { id, flow, owner, message: Message::Acknowledge });
+            let nonces = Nonces::default();
+            self.out.push_back(Action::Send { id, flow, owner, nonces, message: Message::Acknowledge });
             return;
         }
         for id in self.moves_of(&flow).into_iter().filter(|id| id.peer == peer) {
@@ -64,15 +65,16 @@ impl Migrator {
             }
         }
         let bare = match &endpoint {
-            Endpoint::Tcp(tcb) => tcb.receive_queue_len() == 0 && tcb.send_queue_len() == 0 && tcb.application_len == 0,
+            Endpoint::Tcp(tcb, _) => {
+                tcb.receive_queue_len() == 0 && tcb.send_queue_len() == 0 && tcb.application_len == 0
+            }
             Endpoint::Udp => true,
         };
         if !bare || self.home(flow.service).is_none() || self.is_busy(&flow) {
             tracing::warn!(?flow, bare, "a plain peer's connection can't be taken");
             return;
         }
-        self.epoch = self.epoch.max(self.config.born).max(self.known(&flow).unwrap_or(0)) + 1;
-        let id = MoveId { peer, client: flow.client, epoch: self.epoch };
+        let id = MoveId { peer, client: flow.client, epoch: self.next_epoch(0, &flow) };
         self.destinations.insert(id, Destination::plain(id, flow, owner, endpoint, now, &mut self.out));
         self.flows.insert((flow, id));
         self.settle_destination(id, Keep::Yes);

@@ -10,8 +10,10 @@ use bytes::Bytes;
 use ipos_abi::table::FlowKey;
 pub use ipos_abi::table::Protocol;
 use ipos_abi::wire::ext::MAX_DATA;
-pub use ipos_abi::wire::ext::{Ownership, Reason, Stream};
+pub use ipos_abi::wire::ext::{Ownership, Reason, Stream, features};
+use ipos_abi::wire::options::Options;
 pub use ipos_abi::wire::tcb::Repr as Tcb;
+pub use ipos_abi::wire::trailer::Nonces;
 
 /// Time since any fixed moment. The core only compares and adds.
 pub type Time = Duration;
@@ -63,27 +65,37 @@ pub const STREAMS: [Stream; 3] = [Stream::Receive, Stream::Send, Stream::Applica
 /// What the new owner builds a socket from, beside the streams.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
-    /// The control block.
-    Tcp(Box<Tcb>),
+    /// The control block, and what it has no room for.
+    Tcp(Box<Tcb>, Box<Options>),
     /// Addresses are all that there is of a UDP endpoint. The offer's lengths are those of its streams.
     Udp,
 }
 
-/// What nodes tell each other. Protocol, client, epoch and service travel beside it.
+/// What nodes tell each other. Protocol, client, epoch, service and nonces travel beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Message {
     /// 0x80: will you take this connection? Lengths in bytes, before freezing: estimates, but for UDP.
     Offer {
         /// Lengths of the three streams.
         lengths: [u32; 3],
+        /// What the source can do: [`features`].
+        features: u16,
     },
-    /// 0x88: yes, and what arrives for it is held from now on.
-    Ready,
+    /// 0x88: yes. Nothing has changed there yet.
+    Ready {
+        /// What both can do.
+        features: u16,
+    },
     /// 0x81: no.
-    Refuse(Reason),
+    Refuse {
+        /// Why.
+        reason: Reason,
+        /// The last epoch that is known of the flow; zero: none.
+        known: u64,
+    },
     /// 0x01: the endpoint, a control block with epoch and digest; received, it may be one that can't be read.
     Connection(Result<Endpoint, Reason>),
-    /// 0x84: a piece of a stream.
+    /// 0x84: a piece of a stream. Without bytes it answers 88: from now on what arrives for the flow is held there.
     Data {
         /// Which stream.
         stream: Stream,
@@ -112,6 +124,8 @@ pub enum Message {
     Moved {
         /// Back-side address of its owner.
         owner: Ipv4Addr,
+        /// The last epoch that the sender knows.
+        known: u64,
         /// It is the answer.
         answer: bool,
     },
@@ -132,6 +146,16 @@ pub enum Message {
         /// It is the answer.
         answer: bool,
     },
+}
+
+impl Message {
+    /// The epoch that it tells beside its own; zero: none.
+    pub(crate) fn known(&self) -> u64 {
+        match self {
+            Message::Refuse { known, .. } | Message::Moved { known, .. } | Message::Query { known, .. } => *known,
+            _ => 0,
+        }
+    }
 }
 
 /// Why a move failed at its source.
@@ -171,8 +195,17 @@ pub enum Action {
         flow: Flow,
         /// The owner to be, on the back-side network: the destination of the ipOS header.
         owner: SocketAddrV4,
+        /// That it is no recording.
+        nonces: Nonces,
         /// What to say.
         message: Message,
+    },
+    /// Source: the move goes on under another epoch, since the destination knows a later one than it had.
+    Renew {
+        /// As it was.
+        old: MoveId,
+        /// As it is.
+        new: MoveId,
     },
     /// Source: read what the queues have now, while the connection lives on. Answered by
     /// [`copied`](crate::Migrator::copied).
@@ -189,8 +222,17 @@ pub enum Action {
     /// Source: thaw the socket if it is frozen, deliver what was held, tell the application.
     /// After [`Failure::Unconfirmed`] and [`Failure::Lost`] there is nothing left to thaw.
     Failed(MoveId, Failure),
-    /// Destination: is there a listener, are there resources? If so, hold what arrives for the flow.
-    /// Answered by [`reserved`](crate::Migrator::reserved).
+    /// Destination: is there a listener, are there resources, is the flow unknown to the kernel? Nothing may change yet: the offer
+    /// may be a recording. Answered by [`asked`](crate::Migrator::asked).
+    Ask {
+        /// The move.
+        id: MoveId,
+        /// The connection.
+        flow: Flow,
+        /// Estimated lengths of the streams.
+        lengths: [u32; 3],
+    },
+    /// Destination: the source means it. Take the resources, hold what arrives for the flow. Answered by [`reserved`](crate::Migrator::reserved).
     Reserve {
         /// The move.
         id: MoveId,
@@ -225,7 +267,29 @@ pub enum Action {
     Forget(Flow),
     /// The flow's owner died with it; remove its forward entry, so that the kernel resets the client.
     Lost(Flow),
+    /// A message was not believed.
+    Ignored {
+        /// Its sender.
+        peer: PeerId,
+        /// Why.
+        why: Ignored,
+    },
 }
+
+/// Why a message is not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Ignored {
+    /// It does not repeat the nonce that it should: a recording, or of an earlier life of its sender.
+    Nonce,
+    /// Its epoch is beyond [`EPOCHS`].
+    Epoch,
+    /// It names an owner that is neither this node nor its sender.
+    Owner,
+}
+
+/// Epochs are below this: no clock comes here, and the next one can always be made.
+pub const EPOCHS: u64 = 1 << 63;
 
 /// Bytes of stream in one data message, so that it fits into 1,500 with all headers.
 pub const DATA: usize = MAX_DATA;
@@ -245,6 +309,8 @@ pub const COMMIT_TRIES: u32 = 64;
 pub const HOLD: Duration = Duration::from_secs(2);
 /// Longest time that is taken to send ahead what the queues have, before the freeze: what is left then goes after it.
 pub const AHEAD: Duration = Duration::from_secs(2);
+/// Offers of one move under later epochs, because the destination knows more than the source.
+pub const RENEWALS: u8 = 4;
 /// A destination forgets an offer that nothing follows, and remembers how a move ended.
 pub const LINGER: Duration = Duration::from_secs(10);
 /// Questions of a destination in doubt, less than two minutes; then it drops what was prepared. The source
@@ -252,8 +318,6 @@ pub const LINGER: Duration = Duration::from_secs(10);
 pub const DOUBT_TRIES: u32 = 100;
 /// How long it is remembered where a connection went, or that it ended, after it has left.
 pub const KNOWN: Duration = Duration::from_secs(60);
-/// Offers whose epoch is this much (in microseconds) older than the newest of the peer are replays.
-pub const REPLAY: u64 = 60_000_000;
 
 /// A timer with backoff and a bound.
 #[derive(Clone, Copy, Debug, Hash)]

@@ -1,10 +1,13 @@
 //! The side that gives a connection away.
 //!
 //! ```text
-//! Offered ──ready──▶ (Copying ──85──▶) Freezing ──frozen──▶ Transferring ──03──▶ HandingOver ──▶ Committed ──86──▶ (done)
-//!    │ 81, time-out     │ gave up            │ 81, time-out, hold      │ gave up      └ time-out: (unconfirmed)
-//!    └──────────────────┴────────────────────┴─────────────────────────┴──▶ Cancelling ──81, time-out──▶ (gone)
+//! Offered ──88──▶ Confirming ──85──▶ (Copying ──85──▶) Freezing ──frozen──▶ Transferring ──03──▶ HandingOver ──▶ Committed ──86──▶ (done)
+//!    │ 81, time-out     │ 81, time-out           │ gave up        │ 81, time-out, hold      │ gave up      └ time-out: (unconfirmed)
+//!    └──────────────────┴────────────────────────┴────────────────┴─────────────────────────┴──▶ Cancelling ──81, time-out──▶ (gone)
 //! ```
+//!
+//! 88 brings the destination's nonce. Data without bytes carry it back, which proves that this node is there and its offer no
+//! recording; only then does the destination hold what arrives for the flow, and only after that is the connection frozen.
 //!
 //! To a peer of the plain format there is no offer, no cancel and no commit: it owns what it can build from 01, and says so by
 //! 03. So nothing is given up once 01 has been sent; what has not been acknowledged when the hold ends is handed over all the
@@ -18,10 +21,11 @@ use std::collections::VecDeque;
 use std::net::SocketAddrV4;
 
 use bytes::Bytes;
+use ipos_abi::wire::options::Options;
 
 use crate::protocol::{
-    AHEAD, Action, COMMIT_TRIES, Endpoint, Failure, Flow, HOLD, Message, MoveId, Ownership, Protocol, Reason, Retry,
-    TRIES, Time,
+    AHEAD, Action, COMMIT_TRIES, Endpoint, Failure, Flow, HOLD, Message, MoveId, Nonces, Ownership, Protocol, RENEWALS,
+    Reason, Retry, Stream, TRIES, Time, features,
 };
 use crate::transfer::Sender;
 
@@ -29,6 +33,8 @@ use crate::transfer::Sender;
 enum Phase {
     /// Offer sent. Ends with ready, a refusal or silence.
     Offered,
+    /// Data without bytes sent. Ends with a report, a refusal or silence.
+    Confirming,
     /// The shell was asked for what the queues have, which goes ahead while the connection lives on. The freeze does not wait
     /// for it longer than `until`.
     Copying { until: Time },
@@ -51,7 +57,13 @@ pub(crate) struct Source {
     id: MoveId,
     pub flow: Flow,
     owner: SocketAddrV4,
+    /// This node's, and the destination's once it is known.
+    nonces: Nonces,
     lengths: [u32; 3],
+    /// What this side can do; from 88 on, what both can.
+    features: u16,
+    /// Offers under later epochs so far.
+    renewals: u8,
     phase: Phase,
     retry: Retry,
     /// Of a peer of the plain format: what 01 says, and whether 03 has come.
@@ -75,11 +87,14 @@ type Out = VecDeque<Action>;
 
 impl Source {
     /// `ahead`: the queues are copied before the freeze.
+    #[allow(clippy::too_many_arguments)] // what a move is told of
     pub fn start(
         id: MoveId,
         flow: Flow,
         owner: SocketAddrV4,
+        nonce: u64,
         lengths: [u32; 3],
+        features: u16,
         ahead: bool,
         now: Time,
         out: &mut Out,
@@ -88,7 +103,10 @@ impl Source {
             id,
             flow,
             owner,
+            nonces: Nonces { from: nonce, to: 0 },
             lengths,
+            features,
+            renewals: 0,
             phase: Phase::Offered,
             retry: Retry::start(now),
             plain: None,
@@ -96,16 +114,41 @@ impl Source {
             spent: Default::default(),
             ahead,
         };
-        source.send(Message::Offer { lengths }, out);
+        source.offer(out);
         source
+    }
+
+    /// Offers the same connection under another epoch.
+    pub fn renew(&mut self, id: MoveId, nonce: u64, now: Time, out: &mut Out) {
+        (self.id, self.nonces, self.retry) = (id, Nonces { from: nonce, to: 0 }, Retry::start(now));
+        self.renewals += 1;
+        self.offer(out);
+    }
+
+    /// The epoch that an offer was refused for.
+    pub fn is_behind(&self, message: &Message) -> Option<u64> {
+        match (&self.phase, message) {
+            (Phase::Offered, Message::Refuse { reason: Reason::Stale, known })
+                if *known >= self.id.epoch && self.renewals < RENEWALS =>
+            {
+                Some(*known)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a message repeats this node's nonce.
+    pub fn is_told(&self, nonces: Nonces) -> bool {
+        nonces.to == self.nonces.from
     }
 
     /// To a peer of the plain format.
     pub fn start_plain(id: MoveId, flow: Flow, owner: SocketAddrV4, now: Time, out: &mut Out) -> Self {
         out.push_back(Action::Freeze(id));
         let (phase, retry, spent) = (Phase::Freezing, Retry::start(now), Default::default());
-        let plain = Some((None, false));
-        Source { id, flow, owner, lengths: [0; 3], phase, retry, plain, sender: None, spent, ahead: false }
+        let (plain, nonces, lengths) = (Some((None, false)), Nonces::default(), [0; 3]);
+        let (features, renewals, sender, ahead) = (0, 0, None, false);
+        Source { id, flow, owner, nonces, lengths, features, renewals, phase, retry, plain, sender, spent, ahead }
     }
 
     /// Whether an acknowledgement without epoch, of a peer of the plain format, may be this one's.
@@ -131,18 +174,28 @@ impl Source {
         }
     }
 
-    pub fn message(&mut self, message: &Message, now: Time, out: &mut Out) -> Keep {
+    pub fn message(&mut self, message: &Message, nonces: Nonces, now: Time, out: &mut Out) -> Keep {
         // a destination in doubt asks what its acknowledgement has led to
         let doubt = matches!(message, Message::Query { state: Ownership::Prepared, answer: false, .. });
         let message = if doubt { &Message::Acknowledge } else { message };
         match (&mut self.phase, message) {
-            (Phase::Offered, Message::Ready) if self.ahead => {
+            (Phase::Offered, Message::Ready { features }) => {
+                self.nonces.to = nonces.from;
+                self.features &= features;
+                self.phase = Phase::Confirming;
+                self.retry = Retry::start(now);
+                self.confirm(out);
+            }
+            (Phase::Confirming, Message::Progress { .. }) if self.ahead => {
                 self.phase = Phase::Copying { until: now + AHEAD };
                 self.retry = Retry::start(now);
                 out.push_back(Action::Copy(self.id));
             }
-            (Phase::Offered, Message::Ready) => self.freeze(out),
-            (Phase::Offered | Phase::Copying { .. } | Phase::Transferring { .. }, Message::Refuse(reason)) => {
+            (Phase::Confirming, Message::Progress { .. }) => self.freeze(out),
+            (
+                Phase::Offered | Phase::Confirming | Phase::Copying { .. } | Phase::Transferring { .. },
+                Message::Refuse { reason, .. },
+            ) => {
                 out.push_back(Action::Failed(self.id, Failure::Refused(*reason)));
                 return Keep::No;
             }
@@ -168,7 +221,7 @@ impl Source {
                 out.push_back(Action::Done(self.id));
                 return Keep::No;
             }
-            (Phase::Committed, Message::Refuse(Reason::Lost)) => {
+            (Phase::Committed, Message::Refuse { reason: Reason::Lost, .. }) => {
                 out.push_back(Action::Failed(self.id, Failure::Lost));
                 return Keep::No;
             }
@@ -178,9 +231,9 @@ impl Source {
             }
             // the destination has not heard of the commit yet
             (Phase::Committed, Message::Acknowledge) => self.send(Message::Commit { answer: false }, out),
-            (Phase::Cancelling, Message::Refuse(_)) => return Keep::No,
+            (Phase::Cancelling, Message::Refuse { .. }) => return Keep::No,
             // likewise of the cancel
-            (Phase::Cancelling, Message::Acknowledge | Message::Ready) => self.send(Message::Cancel, out),
+            (Phase::Cancelling, Message::Acknowledge) => self.send(Message::Cancel, out),
             _ => tracing::trace!(?self.id, ?message, "out of place, a repetition or late"),
         }
         Keep::Yes
@@ -207,9 +260,12 @@ impl Source {
         if self.plain.is_some() && streams.iter().any(|s| !s.is_empty()) {
             return self.give_up(Failure::Plain, now, out);
         }
-        if let Endpoint::Tcp(tcb) = &mut endpoint {
+        if let Endpoint::Tcp(tcb, options) = &mut endpoint {
             tcb.epoch = self.id.epoch;
             tcb.application_len = streams[2].len() as u32;
+            if self.features & features::OPTIONS == 0 {
+                **options = Options::default();
+            }
         }
         self.retry = Retry::start(now);
         self.sender.get_or_insert_with(|| Box::new(Sender::new(Default::default()))).extend(streams.map(Bytes::from));
@@ -294,7 +350,8 @@ impl Source {
         };
         match (due, &mut self.phase) {
             (Ok(false), _) => {}
-            (Ok(true), Phase::Offered) => self.send(Message::Offer { lengths: self.lengths }, out),
+            (Ok(true), Phase::Offered) => self.offer(out),
+            (Ok(true), Phase::Confirming) => self.confirm(out),
             (Ok(true), Phase::Transferring { .. } | Phase::Copying { .. }) => {
                 if let Phase::Transferring { said, .. } = &mut self.phase {
                     *said = false;
@@ -307,7 +364,9 @@ impl Source {
             (Ok(true), Phase::Committed) => self.commit(out),
             (Ok(true), Phase::Cancelling) => self.send(Message::Cancel, out),
             (Ok(true), Phase::Freezing | Phase::HandingOver) => {}
-            (Err(()), Phase::Offered) => return self.give_up(Failure::Silent("the offer"), now, out),
+            (Err(()), Phase::Offered | Phase::Confirming) => {
+                return self.give_up(Failure::Silent("the offer"), now, out);
+            }
             (Err(()), Phase::Transferring { .. } | Phase::Copying { .. }) => {
                 return self.give_up(Failure::Silent("the transfer"), now, out);
             }
@@ -344,7 +403,7 @@ impl Source {
         if std::mem::replace(said, true) {
             return;
         }
-        if let Endpoint::Tcp(tcb) = endpoint {
+        if let Endpoint::Tcp(tcb, _) = endpoint {
             tcb.digest = digest;
         }
         if let Some((said, _)) = &mut self.plain {
@@ -354,7 +413,16 @@ impl Source {
         self.send(connection, out);
     }
 
+    fn offer(&self, out: &mut Out) {
+        self.send(Message::Offer { lengths: self.lengths, features: self.features }, out);
+    }
+
+    /// Shows the destination its nonce.
+    fn confirm(&self, out: &mut Out) {
+        self.send(Message::Data { stream: Stream::Receive, offset: 0, bytes: Bytes::new() }, out);
+    }
+
     fn send(&self, message: Message, out: &mut Out) {
-        out.push_back(Action::Send { id: self.id, flow: self.flow, owner: self.owner, message });
+        out.push_back(Action::Send { id: self.id, flow: self.flow, owner: self.owner, nonces: self.nonces, message });
     }
 }

@@ -35,6 +35,11 @@ impl<K: Copy + Ord> Timers<K> {
         self.queue.first().map(|(at, _)| *at)
     }
 
+    /// What expires then.
+    pub fn first(&self) -> Option<K> {
+        self.queue.first().map(|(_, key)| *key)
+    }
+
     /// Takes one timer that has expired.
     pub fn expired(&mut self, now: Time) -> Option<K> {
         let (at, key) = *self.queue.first()?;

@@ -6,11 +6,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
-use ipos_abi::wire::trailer::Key;
+use ipos_abi::wire::trailer::{Key, Path};
 use ipos_abi::wire::{Mac, ethernet};
 use ipos_migrate::codec::{Packet, decode, encode};
-use ipos_migrate::protocol::{Action, Endpoint, Failure, Flow, Message, MoveId, PeerId, Protocol, Reason, Stream, Tcb};
-use ipos_migrate::{Config, Migrator, Service, StartError};
+use ipos_migrate::protocol::{
+    Action, EPOCHS, Endpoint, Failure, Flow, Ignored, Message, MoveId, Nonces, Ownership, PeerId, Protocol, Reason,
+    Stream, Tcb,
+};
+use ipos_migrate::{Config, Migrator, Secret, Service, StartError};
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
 
@@ -61,27 +64,29 @@ struct World {
     wire: BTreeMap<(Duration, u64), (usize, usize, Vec<u8>)>,
     sent: u64,
     moving: Option<usize>,
+    /// What the nodes' real-time clocks show.
+    clocks: [Duration; NODES],
     ended: HashMap<&'static str, u32>,
     key: Key,
 }
 
+/// A node in one of its lives.
+fn core(n: usize, life: u8) -> Migrator {
+    Migrator::new(Config {
+        back_ip: back(n),
+        peers: (0..NODES).filter(|o| *o != n).map(back).collect(),
+        plain: BTreeSet::new(),
+        services: vec![Service { address: SERVICE, home: (n != HOME).then(|| peer_of(n, HOME)) }],
+        move_bytes: 1 << 20,
+        ahead_bytes: 10_000,
+        features: 0,
+        secret: Secret::new([n as u8 + 16 * life; 32]),
+    })
+}
+
 impl World {
     fn new(seed: u64, faults: Faults) -> Self {
-        let nodes = (0..NODES)
-            .map(|n| Node {
-                core: Migrator::new(Config {
-                    back_ip: back(n),
-                    peers: (0..NODES).filter(|o| *o != n).map(back).collect(),
-                    plain: BTreeSet::new(),
-                    services: vec![Service { address: SERVICE, home: (n != HOME).then(|| peer_of(n, HOME)) }],
-                    move_bytes: 1 << 20,
-                    ahead_bytes: 10_000,
-                    born: 0,
-                }),
-                owns: n == HOME,
-                prepared: false,
-            })
-            .collect();
+        let nodes = (0..NODES).map(|n| Node { core: core(n, 0), owns: n == HOME, prepared: false }).collect();
         World {
             rng: StdRng::seed_from_u64(seed),
             seed,
@@ -93,6 +98,7 @@ impl World {
             wire: BTreeMap::new(),
             sent: 0,
             moving: None,
+            clocks: [Duration::from_secs(7_200); NODES],
             ended: HashMap::new(),
             key: Key::new([7; 32]),
         }
@@ -111,7 +117,8 @@ impl World {
             ethertype: ethernet::IPOS,
         };
         let mut frame = Vec::new();
-        encode(packet, link, Some(&self.key), &mut frame).unwrap();
+        let path = Path { from: back(from), to: back(to) };
+        encode(packet, link, path, Some(&self.key), &mut frame).unwrap();
         let copies =
             u32::from(!self.rng.random_bool(self.faults.loss)) + u32::from(self.rng.random_bool(self.faults.repeat));
         for _ in 0..copies {
@@ -127,9 +134,10 @@ impl World {
             let now = self.now;
             let node = &mut self.nodes[n];
             match action {
-                Action::Send { id, flow, owner, message } => {
+                Action::Send { id, flow, owner, nonces, message } => {
                     let Flow { protocol, client, service } = flow;
-                    let packet = Packet { protocol, client, owner, service: Some(service), epoch: id.epoch, message };
+                    let (service, epoch) = (Some(service), id.epoch);
+                    let packet = Packet { protocol, client, owner, service, epoch, nonces, message };
                     self.send(n, id, &packet);
                 }
                 Action::Copy(id) if fails => node.core.give_up(id, Failure::Local, now),
@@ -162,7 +170,7 @@ impl World {
                         write_seq: self.truth[1].len() as u32,
                         ..Tcb::default()
                     };
-                    node.core.frozen(id, Endpoint::Tcp(Box::new(tcb)), rest, now);
+                    node.core.frozen(id, Endpoint::Tcp(Box::new(tcb), Box::default()), rest, now);
                 }
                 Action::HandOver(id) if fails => node.core.give_up(id, Failure::Local, now),
                 Action::HandOver(id) => {
@@ -179,6 +187,16 @@ impl World {
                     self.moving = None;
                     *self.ended.entry("failed").or_default() += 1;
                 }
+                Action::Ask { id, flow, .. } => {
+                    assert_eq!(flow, FLOW);
+                    node.core.asked(id, if node.owns || fails { Err(Reason::Busy) } else { Ok(()) });
+                }
+                Action::Renew { old, new } => {
+                    assert!(new.epoch > old.epoch, "seed {}", self.seed);
+                    *self.ended.entry("behind").or_default() += 1;
+                }
+                // the networks here repeat and delay
+                Action::Ignored { why, .. } => assert_eq!(why, Ignored::Nonce, "seed {}", self.seed),
                 Action::Reserve { id, flow, .. } => {
                     assert_eq!(flow, FLOW);
                     assert!(!node.owns, "seed {}: offered to its owner", self.seed);
@@ -213,7 +231,13 @@ impl World {
         self.now = self.now.max(next);
         if frame == Some(next) {
             let (_, (from, to, bytes)) = self.wire.pop_first().unwrap();
-            let (mac, packet) = decode(&bytes, ethernet::IPOS, std::slice::from_ref(&self.key)).unwrap();
+            let (mac, packet) = decode(
+                &bytes,
+                ethernet::IPOS,
+                std::slice::from_ref(&self.key),
+                Path { from: back(from), to: back(to) },
+            )
+            .unwrap();
             assert_eq!(mac.0[5] as usize, from);
             self.nodes[to].core.receive(peer_of(to, from), packet, self.now);
             self.act(to);
@@ -235,7 +259,7 @@ impl World {
             // while a commit's answer is under way the new owner may already move on
             let Some(owner) = self.nodes.iter().position(|n| n.owns) else { panic!("seed {}: no owner", self.seed) };
             let to = (owner + self.rng.random_range(1..NODES)) % NODES;
-            let wall = self.now.as_micros() as u64;
+            let wall = (self.clocks[owner] + self.now).as_micros() as u64;
             let lengths = [self.rng.random_range(0..20_000), 2, 3];
             let started = self.nodes[owner].core.start(self.now, wall, peer_of(owner, to), FLOW, lengths);
             assert!(started.is_ok(), "seed {}: {started:?}", self.seed);
@@ -271,6 +295,42 @@ fn every_move_completes_and_needs_no_timer_on_a_good_network() {
             assert!(world.step(begin + Duration::from_millis(90)), "seed {seed}: waited for a timer");
         }
     }
+}
+
+/// One an hour ahead, one an hour behind, one set back between two moves and started again without a journal.
+#[test]
+fn clocks_that_disagree_and_step_back_keep_nobody_from_moving() {
+    let hour = Duration::from_secs(3_600);
+    let mut behind = 0;
+    for seed in 0..100 {
+        let faults = Faults { loss: 0.0, repeat: 0.1, delay: Duration::from_millis(1), local: 0.0 };
+        let mut world = World::new(seed, faults);
+        world.clocks = [2 * hour, Duration::ZERO, hour];
+        let mut moves = 0;
+        for life in 1..8 {
+            world.run_moves(3);
+            moves += 3;
+            let forgetful = 1 + seed as usize % 2;
+            if !world.nodes[forgetful].owns {
+                world.clocks[forgetful] = world.clocks[forgetful].saturating_sub(hour);
+                world.nodes[forgetful].core = core(forgetful, life);
+            }
+        }
+        // it ends; its home starts again with another clock, and a client uses its port again while others remember it
+        let owner = world.nodes.iter().position(|n| n.owns).unwrap();
+        let now = world.now;
+        world.nodes[owner].core.released(FLOW, now);
+        world.nodes[owner].owns = false;
+        world.act(owner);
+        let until = now + Duration::from_secs(30);
+        while world.step(until) {}
+        world.clocks[HOME] = Duration::ZERO;
+        world.nodes[HOME] = Node { core: core(HOME, 9), owns: true, prepared: false };
+        world.run_moves(4);
+        assert_eq!(world.ended["done"], moves + 4, "seed {seed}: {:?}", world.ended);
+        behind += world.ended.get("behind").copied().unwrap_or(0);
+    }
+    assert!(behind > 0, "nobody was behind, so nothing was tried");
 }
 
 #[test]
@@ -331,118 +391,117 @@ fn what_cannot_start_says_why() {
     assert_eq!(core.start(now, 1, PeerId(1), FLOW, [0; 3]), Err(StartError::Busy));
 }
 
-#[test]
-fn a_control_block_that_can_not_be_read_is_refused() {
-    let mut world = World::new(1, Faults { loss: 0.0, repeat: 0.0, delay: Duration::ZERO, local: 0.0 });
-    let now = world.now;
-    let core = &mut world.nodes[1].core;
-    let packet = |message| Packet {
-        protocol: Protocol::Tcp,
-        client: CLIENT,
-        owner: SocketAddrV4::new(back(1), 80),
-        service: Some(SERVICE),
-        epoch: 5,
-        message,
-    };
-    let home = peer_of(1, HOME);
-    core.receive(home, packet(Message::Offer { lengths: [0; 3] }), now);
-    let Some(Action::Reserve { id, .. }) = core.action() else { panic!() };
-    core.reserved(id, Ok(()), now);
-    assert!(matches!(core.action(), Some(Action::Send { message: Message::Ready, .. })));
-    core.receive(home, packet(Message::Connection(Err(Reason::UnknownVersion))), now);
-    assert_eq!(core.action(), Some(Action::Abandon(id)));
-    let refused = core.action();
-    assert!(
-        matches!(refused, Some(Action::Send { message: Message::Refuse(Reason::UnknownVersion), .. })),
-        "{refused:?}"
-    );
-}
+/// The nonce of the other side, in every test that speaks for it.
+const THEIRS: u64 = 0x7e1e;
 
-/// The only message that a core wants to send now.
-fn sent(core: &mut Migrator) -> Message {
+/// The only message that a core wants to send now, and its nonces.
+fn sent(core: &mut Migrator) -> (Message, Nonces) {
     match (core.action(), core.action()) {
-        (Some(Action::Send { message, .. }), None) => message,
+        (Some(Action::Send { message, nonces, .. }), None) => (message, nonces),
         other => panic!("{other:?}"),
     }
 }
 
-/// A message about [`FLOW`].
-fn packet(owner: SocketAddrV4, epoch: u64, message: Message) -> Packet {
-    Packet { protocol: Protocol::Tcp, client: CLIENT, owner, service: Some(SERVICE), epoch, message }
+/// A message about [`FLOW`] that repeats a nonce.
+fn packet(owner: SocketAddrV4, epoch: u64, to: u64, message: Message) -> Packet {
+    let nonces = Nonces { from: THEIRS, to };
+    Packet { protocol: Protocol::Tcp, client: CLIENT, owner, service: Some(SERVICE), epoch, nonces, message }
+}
+
+fn node(n: usize) -> (Migrator, Duration) {
+    let mut world = World::new(1, Faults { loss: 0.0, repeat: 0.0, delay: Duration::ZERO, local: 0.0 });
+    (world.nodes.remove(n).core, world.now)
+}
+
+/// Nothing but what answers 88.
+fn confirmation() -> Message {
+    Message::Data { stream: Stream::Receive, offset: 0, bytes: Default::default() }
+}
+
+/// Node 1 as the destination of a move of its home, reserved; its nonce.
+fn reserved(protocol: Protocol, lengths: [u32; 3]) -> (Migrator, MoveId, u64, Duration) {
+    let (mut core, now) = node(1);
+    let (home, owner) = (peer_of(1, HOME), SocketAddrV4::new(back(1), 80));
+    let packet = |to, message| Packet { protocol, ..packet(owner, 5, to, message) };
+    core.receive(home, packet(0, Message::Offer { lengths, features: 0 }), now);
+    let Some(Action::Ask { id, .. }) = core.action() else { panic!() };
+    core.asked(id, Ok(()));
+    let (Message::Ready { .. }, Nonces { from: nonce, to: THEIRS }) = sent(&mut core) else { panic!() };
+    core.receive(home, packet(nonce, confirmation()), now);
+    assert!(matches!(core.action(), Some(Action::Reserve { id: of, .. }) if of == id));
+    core.reserved(id, Ok(()), now);
+    assert!(matches!(sent(&mut core), (Message::Progress { .. }, Nonces { to: THEIRS, .. })));
+    (core, id, nonce, now)
+}
+
+#[test]
+fn a_control_block_that_can_not_be_read_is_refused() {
+    let (mut core, id, nonce, now) = reserved(Protocol::Tcp, [0; 3]);
+    let owner = SocketAddrV4::new(back(1), 80);
+    let message = Message::Connection(Err(Reason::UnknownVersion));
+    core.receive(id.peer, packet(owner, 5, nonce, message), now);
+    assert_eq!(core.action(), Some(Action::Abandon(id)));
+    let (refused, _) = sent(&mut core);
+    assert!(matches!(refused, Message::Refuse { reason: Reason::UnknownVersion, .. }), "{refused:?}");
 }
 
 #[test]
 fn damaged_queues_are_refused() {
-    let mut world = World::new(1, Faults { loss: 0.0, repeat: 0.0, delay: Duration::ZERO, local: 0.0 });
-    let now = world.now;
-    let core = &mut world.nodes[1].core;
-    let home = peer_of(1, HOME);
-    let owner = SocketAddrV4::new(back(1), 80);
-    let packet = |message| packet(owner, 5, message);
-    core.receive(home, packet(Message::Offer { lengths: [0, 0, 4] }), now);
-    let Some(Action::Reserve { id, .. }) = core.action() else { panic!() };
-    core.reserved(id, Ok(()), now);
-    assert_eq!(sent(core), Message::Ready);
+    let (mut core, id, nonce, now) = reserved(Protocol::Tcp, [0, 0, 4]);
+    let packet = |message| packet(SocketAddrV4::new(back(1), 80), 5, nonce, message);
     // BLAKE3 of "good", of which another byte arrives
     let digest = ipos_abi::wire::tcb::digest([b"good".as_slice()]);
     let tcb = Tcb { epoch: 5, application_len: 4, digest, ..Tcb::default() };
-    core.receive(home, packet(Message::Connection(Ok(Endpoint::Tcp(Box::new(tcb))))), now);
+    core.receive(id.peer, packet(Message::Connection(Ok(Endpoint::Tcp(Box::new(tcb), Box::default())))), now);
     let data = Message::Data { stream: Stream::Application, offset: 0, bytes: b"goof"[..].into() };
-    core.receive(home, packet(data), now);
+    core.receive(id.peer, packet(data), now);
     assert_eq!(core.action(), Some(Action::Abandon(id)));
-    assert_eq!(sent(core), Message::Refuse(Reason::Damaged));
+    assert!(matches!(sent(&mut core).0, Message::Refuse { reason: Reason::Damaged, .. }));
 }
 
 #[test]
 fn data_of_tcp_are_not_believed_in_a_move_of_udp() {
-    let mut world = World::new(1, Faults { loss: 0.0, repeat: 0.0, delay: Duration::ZERO, local: 0.0 });
-    let now = world.now;
-    let core = &mut world.nodes[1].core;
-    let home = peer_of(1, HOME);
+    let (mut core, id, nonce, now) = reserved(Protocol::Udp, [0, 0, 4]);
     let owner = SocketAddrV4::new(back(1), 80);
-    let packet = |protocol, message| Packet { protocol, ..packet(owner, 5, message) };
-    core.receive(home, packet(Protocol::Udp, Message::Offer { lengths: [0, 0, 4] }), now);
-    let Some(Action::Reserve { id, .. }) = core.action() else { panic!() };
-    core.reserved(id, Ok(()), now);
-    assert_eq!(sent(core), Message::Ready);
-    core.receive(home, packet(Protocol::Udp, Message::Connection(Ok(Endpoint::Udp))), now);
+    let packet = |protocol, message| Packet { protocol, ..packet(owner, 5, nonce, message) };
+    core.receive(id.peer, packet(Protocol::Udp, Message::Connection(Ok(Endpoint::Udp))), now);
     let data = |bytes: &'static [u8]| Message::Data { stream: Stream::Application, offset: 0, bytes: bytes.into() };
     // nobody has signed this one
-    core.receive(home, packet(Protocol::Tcp, data(b"goof")), now);
+    core.receive(id.peer, packet(Protocol::Tcp, data(b"goof")), now);
     assert_eq!(core.action(), None);
-    core.receive(home, packet(Protocol::Udp, data(b"good")), now);
+    core.receive(id.peer, packet(Protocol::Udp, data(b"good")), now);
     let Some(Action::Prepare { streams, .. }) = core.action() else { panic!() };
     assert_eq!(streams[2], b"good");
 }
 
 #[test]
 fn after_the_commit_nothing_gives_the_connection_back() {
-    let mut world = World::new(1, Faults { loss: 0.0, repeat: 0.0, delay: Duration::ZERO, local: 0.0 });
-    let now = world.now;
-    let core = &mut world.nodes[HOME].core;
+    let (mut core, now) = node(HOME);
     let id = core.start(now, 5, PeerId(0), FLOW, [0; 3]).unwrap();
-    assert!(matches!(sent(core), Message::Offer { .. }));
+    let (Message::Offer { .. }, Nonces { from: nonce, to: 0 }) = sent(&mut core) else { panic!() };
     let owner = SocketAddrV4::new(back(1), 80);
-    let packet = |message| packet(owner, id.epoch, message);
-    core.receive(PeerId(0), packet(Message::Ready), now);
+    let packet = |message| packet(owner, id.epoch, nonce, message);
+    core.receive(PeerId(0), packet(Message::Ready { features: 0 }), now);
+    assert_eq!(sent(&mut core), (confirmation(), Nonces { from: nonce, to: THEIRS }));
+    core.receive(PeerId(0), packet(Message::Progress { contiguous: [0; 3], credit: 64 }), now);
     assert_eq!(core.action(), Some(Action::Freeze(id)));
-    core.frozen(id, Endpoint::Tcp(Box::default()), Default::default(), now);
-    assert!(matches!(sent(core), Message::Connection(Ok(_))));
+    core.frozen(id, Endpoint::Tcp(Box::default(), Box::default()), Default::default(), now);
+    assert!(matches!(sent(&mut core).0, Message::Connection(Ok(_))));
     core.receive(PeerId(0), packet(Message::Acknowledge), now);
     assert_eq!(core.action(), Some(Action::HandOver(id)));
     core.handed_over(id, now);
-    assert_eq!(sent(core), Message::Commit { answer: false });
+    assert_eq!(sent(&mut core).0, Message::Commit { answer: false });
 
     core.give_up(id, Failure::Local, now);
     assert_eq!(core.action(), None);
     // a destination that asks again is told again
     core.receive(PeerId(0), packet(Message::Acknowledge), now);
-    assert_eq!(sent(core), Message::Commit { answer: false });
+    assert_eq!(sent(&mut core).0, Message::Commit { answer: false });
     // a late refusal of something earlier changes nothing
-    core.receive(PeerId(0), packet(Message::Refuse(Reason::Cancelled)), now);
+    core.receive(PeerId(0), packet(Message::Refuse { reason: Reason::Cancelled, known: 0 }), now);
     assert_eq!(core.action(), None);
     // one that has lost it says so; whether another has it is asked
-    core.receive(PeerId(0), packet(Message::Refuse(Reason::Lost)), now);
+    core.receive(PeerId(0), packet(Message::Refuse { reason: Reason::Lost, known: 0 }), now);
     assert_eq!(core.action(), Some(Action::Failed(id, Failure::Lost)));
     for peer in [PeerId(0), PeerId(1)] {
         let asked = core.action();
@@ -452,4 +511,117 @@ fn after_the_commit_nothing_gives_the_connection_back() {
         );
     }
     assert_eq!(core.action(), None);
+}
+
+#[test]
+fn an_offer_alone_changes_nothing_and_its_answers_are_bounded() {
+    let (mut core, now) = node(1);
+    let (home, owner) = (peer_of(1, HOME), SocketAddrV4::new(back(1), 80));
+    let offer = |epoch| packet(owner, epoch, 0, Message::Offer { lengths: [1 << 19, 0, 0], features: 0 });
+    let mut nonces = BTreeSet::new();
+    for epoch in 1..=10_000 {
+        core.receive(home, offer(epoch), now);
+        let Some(Action::Ask { id, .. }) = core.action() else { panic!("{epoch}") };
+        core.asked(id, Ok(()));
+        nonces.insert(sent(&mut core).1.from);
+        // again: the same answer, and nobody is asked
+        core.receive(home, offer(epoch), now);
+        assert!(nonces.contains(&sent(&mut core).1.from), "{epoch}");
+    }
+    assert_eq!(nonces.len(), 10_000);
+    // the first ones are forgotten, the last one goes on
+    let last = *nonces.iter().next().unwrap();
+    core.receive(home, packet(owner, 1, last, confirmation()), now);
+    assert!(matches!(sent(&mut core).0, Message::Refuse { reason: Reason::Cancelled, .. }));
+    core.tick(now + ipos_migrate::protocol::LINGER);
+    assert_eq!((core.action(), core.deadline()), (None, None));
+}
+
+#[test]
+fn reservations_are_bounded_in_sum_and_per_peer() {
+    let (mut core, now) = node(1);
+    let owner = SocketAddrV4::new(back(1), 80);
+    let mut taken = BTreeMap::new();
+    for n in 0..20_u16 {
+        for peer in [PeerId(0), PeerId(1)] {
+            let client = SocketAddrV4::new(*CLIENT.ip(), 1000 + 2 * n + peer.0 as u16);
+            let message = Message::Offer { lengths: [1 << 20, 0, 0], features: 0 };
+            core.receive(peer, Packet { client, ..packet(owner, 5, 0, message) }, now);
+            match core.action() {
+                Some(Action::Ask { id, .. }) => core.asked(id, Ok(())),
+                Some(Action::Send { message: Message::Refuse { reason: Reason::NoResources, .. }, .. }) => continue,
+                other => panic!("{other:?}"),
+            }
+            let nonce = sent(&mut core).1.from;
+            core.receive(peer, Packet { client, ..packet(owner, 5, nonce, confirmation()) }, now);
+            let Some(Action::Reserve { id, .. }) = core.action() else { panic!() };
+            core.reserved(id, Ok(()), now);
+            sent(&mut core);
+            *taken.entry(peer).or_insert(0) += 1;
+        }
+    }
+    // 16 of the greatest length in sum, half of that for one peer
+    assert_eq!(taken, [(PeerId(0), 8), (PeerId(1), 8)].into());
+}
+
+#[test]
+fn who_is_behind_offers_again_under_a_higher_epoch_whatever_the_clocks_say() {
+    let hour = 3_600_000_000;
+    let (mut core, now) = node(HOME);
+    let old = core.start(now, 5, PeerId(0), FLOW, [0; 3]).unwrap();
+    let (_, Nonces { from: nonce, .. }) = sent(&mut core);
+    let owner = SocketAddrV4::new(back(1), 80);
+    let behind = |nonce, epoch| packet(owner, epoch, nonce, Message::Refuse { reason: Reason::Stale, known: hour });
+    core.receive(PeerId(0), behind(nonce, old.epoch), now);
+    let Some(Action::Renew { old: from, new }) = core.action() else { panic!() };
+    assert_eq!(from, old);
+    assert!(new.epoch > hour);
+    let (message, Nonces { from: again, to: 0 }) = sent(&mut core) else { panic!() };
+    assert!(matches!(message, Message::Offer { .. }) && again != nonce);
+    // what belongs to the old number is over
+    core.receive(PeerId(0), packet(owner, old.epoch, nonce, Message::Ready { features: 0 }), now);
+    assert!(!matches!(core.action(), Some(Action::Freeze(_))));
+    // an epoch that can't be counted up from is none
+    let edge = packet(owner, new.epoch, again, Message::Refuse { reason: Reason::Stale, known: EPOCHS });
+    core.receive(PeerId(0), edge, now);
+    assert_eq!(core.action(), Some(Action::Ignored { peer: PeerId(0), why: Ignored::Epoch }));
+    for epoch in [EPOCHS, u64::MAX] {
+        core.receive(PeerId(1), packet(owner, epoch, 0, Message::Offer { lengths: [0; 3], features: 0 }), now);
+        assert_eq!(core.action(), Some(Action::Ignored { peer: PeerId(1), why: Ignored::Epoch }));
+    }
+}
+
+#[test]
+fn a_claim_is_believed_of_the_node_that_it_names_alone() {
+    let (mut core, now) = node(HOME);
+    let at = |n| SocketAddrV4::new(back(n), 80);
+    let moved = |n, epoch| packet(at(n), epoch, 0, Message::Moved { owner: back(1), known: epoch, answer: false });
+    let says =
+        |n, state, known, to| packet(at(n), 0, to, Message::Query { state, owner: back(1), known, answer: true });
+    core.receive(peer_of(HOME, 2), moved(2, 7), now);
+    let Some(Action::Send { id, message: Message::Query { answer: false, .. }, nonces, .. }) = core.action() else {
+        panic!()
+    };
+    assert_eq!((id.peer, core.action(), core.owner(&FLOW)), (peer_of(HOME, 1), None, None));
+    // another node, another epoch, another answer, another number, another time
+    let (right, late) = (nonces.from, now + Duration::from_secs(33));
+    for (from, state, known, nonce, when) in [
+        (2, Ownership::Owner, 7, right, now),
+        (1, Ownership::Owner, 8, right, now),
+        (1, Ownership::Moved, 7, right, now),
+        (1, Ownership::Owner, 7, right ^ 1, now),
+        (1, Ownership::Owner, 7, right, late),
+    ] {
+        core.receive(peer_of(HOME, from), says(from, state, known, nonce), when);
+        assert!(!matches!(core.action(), Some(Action::Repoint { .. })), "{from} {state:?} {known}");
+        assert_eq!(core.owner(&FLOW), None);
+    }
+    core.receive(peer_of(HOME, 1), says(1, Ownership::Owner, 7, right), now);
+    assert_eq!(core.action(), Some(Action::Repoint { flow: FLOW, to: peer_of(HOME, 1) }));
+    // now the claim is answered, with the number of who made it
+    core.receive(peer_of(HOME, 1), moved(1, 7), now);
+    assert_eq!(
+        sent(&mut core),
+        (Message::Moved { owner: back(1), known: 7, answer: true }, Nonces { from: 0, to: THEIRS })
+    );
 }

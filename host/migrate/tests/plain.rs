@@ -3,13 +3,13 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
-use ipos_abi::wire::trailer::Key;
+use ipos_abi::wire::trailer::{Key, Path};
 use ipos_abi::wire::{Mac, ethernet};
 use ipos_migrate::codec::{Packet, decode, decode_plain, encode, encode_plain};
 use ipos_migrate::protocol::{
-    Action, Endpoint, Failure, Flow, HOLD, LINGER, Message, MoveId, PeerId, Protocol, Reason, Tcb, Time,
+    Action, Endpoint, Failure, Flow, HOLD, LINGER, Message, MoveId, Nonces, PeerId, Protocol, Reason, Tcb, Time,
 };
-use ipos_migrate::{Config, Migrator, Service, StartError};
+use ipos_migrate::{Config, Migrator, Secret, Service, StartError};
 
 const CLIENT: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 9), 40_000);
 const SERVICE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), 80);
@@ -28,7 +28,8 @@ fn node(home: Option<PeerId>) -> Migrator {
         services: vec![service(80), service(81)],
         move_bytes: 1 << 20,
         ahead_bytes: 10_000,
-        born: 0,
+        features: 0,
+        secret: Secret::new([0; 32]),
     })
 }
 
@@ -48,11 +49,12 @@ fn said(core: &mut Migrator) -> Vec<Message> {
 fn packet(message: Message, owner: u8) -> Packet {
     let owner = SocketAddrV4::new(Ipv4Addr::new(10, 1, 0, owner), 80);
     let service = (message != Message::Acknowledge).then_some(SERVICE);
-    Packet { protocol: Protocol::Tcp, client: CLIENT, owner, service, epoch: 0, message }
+    let nonces = Nonces::default();
+    Packet { protocol: Protocol::Tcp, client: CLIENT, owner, service, epoch: 0, nonces, message }
 }
 
 fn tcb() -> Endpoint {
-    Endpoint::Tcp(Box::new(Tcb { rcv_nxt: 7, copied_seq: 7, ..Tcb::default() }))
+    Endpoint::Tcp(Box::new(Tcb { rcv_nxt: 7, copied_seq: 7, ..Tcb::default() }), Box::default())
 }
 
 fn started() -> (Migrator, MoveId) {
@@ -66,6 +68,7 @@ fn started() -> (Migrator, MoveId) {
 fn packets_have_the_sizes_of_the_figures_and_no_epoch() {
     let link = ethernet::Repr { dst: Mac([2; 6]), src: Mac([4; 6]), vlan: None, ethertype: ethernet::IPOS };
     let (mut frame, key) = (Vec::new(), Key::new([7; 32]));
+    let path = Path { from: Ipv4Addr::new(10, 1, 0, 2), to: Ipv4Addr::new(10, 1, 0, 1) };
     for (protocol, message, bytes) in [
         (Protocol::Tcp, Message::Connection(Ok(tcb())), 176),
         (Protocol::Udp, Message::Connection(Ok(Endpoint::Udp)), 36),
@@ -77,14 +80,14 @@ fn packets_have_the_sizes_of_the_figures_and_no_epoch() {
         assert_eq!(frame.len(), bytes);
         assert_eq!(decode_plain(&frame, ethernet::IPOS).unwrap(), (link.src, packet.clone()));
         // it passes for nothing that a key could sign
-        assert!(decode(&frame, ethernet::IPOS, std::slice::from_ref(&key)).is_err());
-        assert!(decode(&frame, ethernet::IPOS, &[]).is_err());
+        assert!(decode(&frame, ethernet::IPOS, std::slice::from_ref(&key), path).is_err());
+        assert!(decode(&frame, ethernet::IPOS, &[], path).is_err());
         // one that has a trailer is read as if it had none
-        encode(&Packet { epoch: 9, ..packet.clone() }, link, Some(&key), &mut frame).unwrap();
-        assert_eq!(frame.len(), bytes + 28);
+        encode(&Packet { epoch: 9, ..packet.clone() }, link, path, Some(&key), &mut frame).unwrap();
+        assert_eq!(frame.len(), bytes + 44);
         assert_eq!(decode_plain(&frame, ethernet::IPOS).unwrap().1, packet);
     }
-    encode(&packet(Message::Ready, 2), link, None, &mut frame).unwrap();
+    encode(&packet(Message::Ready { features: 0 }, 2), link, path, None, &mut frame).unwrap();
     assert!(decode_plain(&frame, ethernet::IPOS).is_err());
 }
 
@@ -99,7 +102,7 @@ fn a_connection_goes_by_01_and_03_alone() {
     assert!(matches!(said(&mut core)[..], [Message::Connection(Ok(_))]));
     // another tuple's, and what plain peers don't say
     core.receive(PLAIN, packet(Message::Acknowledge, 3), again);
-    core.receive(PLAIN, packet(Message::Refuse(Reason::Other), 2), again);
+    core.receive(PLAIN, packet(Message::Refuse { reason: Reason::Other, known: 0 }, 2), again);
     core.receive(PLAIN, packet(Message::Commit { answer: true }, 2), again);
     assert_eq!(actions(&mut core), []);
     core.receive(PLAIN, packet(Message::Acknowledge, 2), again);
@@ -204,7 +207,7 @@ fn what_can_not_be_taken_is_not_acknowledged() {
     let mut queue = Tcb { rcv_nxt: 7, copied_seq: 7, ..Tcb::default() };
     queue.rcv_nxt += 1;
     let mut core = node(Some(PLAIN));
-    core.receive(PLAIN, packet(Message::Connection(Ok(Endpoint::Tcp(Box::new(queue)))), 1), NOW);
+    core.receive(PLAIN, packet(Message::Connection(Ok(Endpoint::Tcp(Box::new(queue), Box::default()))), 1), NOW);
     core.receive(PLAIN, packet(Message::Connection(Err(Reason::Damaged)), 1), NOW);
     assert_eq!(actions(&mut core), []);
     core.receive(PLAIN, packet(Message::Connection(Ok(tcb())), 1), NOW);

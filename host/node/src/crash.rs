@@ -49,9 +49,10 @@ pub(crate) fn name(action: &Action) -> &'static str {
     match action {
         Action::Send { message, .. } => match message {
             Message::Offer { .. } => "offer",
-            Message::Ready => "ready",
-            Message::Refuse(_) => "refusal",
+            Message::Ready { .. } => "ready",
+            Message::Refuse { .. } => "refusal",
             Message::Connection(_) => "connection",
+            Message::Data { bytes, .. } if bytes.is_empty() => "confirmation",
             Message::Data { .. } => "data",
             Message::Progress { .. } => "progress",
             Message::Acknowledge => "acknowledgement",
@@ -67,6 +68,9 @@ pub(crate) fn name(action: &Action) -> &'static str {
         Action::HandOver(_) => "hand-over",
         Action::Done(_) => "done",
         Action::Failed(..) => "failure",
+        Action::Renew { .. } => "renewal",
+        Action::Ignored { .. } => "disbelief",
+        Action::Ask { .. } => "question",
         Action::Reserve { .. } => "reserve",
         Action::Prepare { .. } => "prepare",
         Action::GoLive(_) => "go-live",

@@ -91,6 +91,8 @@ pub struct NodeStats {
     pub control_out: u64,
     /// Control packets dropped: malformed, from a stranger, or without a valid tag.
     pub control_bad: u64,
+    /// Control packets not believed: recordings, late ones, or of an earlier life of their sender or of this node.
+    pub control_stale: u64,
     /// Frames of clients that software passed on to the owner of their connection.
     pub passed_on: u64,
     /// Frames from the card that are not the kernel's: tagged, on the wrong port, or stray.

@@ -4,10 +4,9 @@
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use ipos_abi::wire::options::Options;
 use ipos_abi::wire::{Mac, ethernet};
 use ipos_device::Device;
-use ipos_migrate::protocol::{Endpoint, Flow, MoveId, PeerId, Protocol, Reason, Tcb};
+use ipos_migrate::protocol::{Endpoint, Flow, Ignored, MoveId, PeerId, Protocol, Reason, Tcb};
 use ipos_migrate::socket::{self, Blank, Live, Prepared, RestoreError};
 use ipos_nic::Forward;
 use tokio::sync::mpsc::OwnedPermit;
@@ -47,9 +46,9 @@ impl Incoming {
     fn fill(&mut self, endpoint: Endpoint, [receive, send, state]: [Vec<u8>; 3]) -> Result<(), RestoreError> {
         let Flow { client, service, .. } = self.flow;
         self.prepared = Some(match endpoint {
-            Endpoint::Tcp(tcb) => {
+            Endpoint::Tcp(tcb, options) => {
                 let blank = self.blank.take().map_or_else(|| Blank::new(service), Ok)?;
-                Built::Tcp(blank.fill(&tcb, &Options::default(), client, &receive, send)?, tcb)
+                Built::Tcp(blank.fill(&tcb, &options, client, &receive, send)?, tcb)
             }
             Endpoint::Udp => Built::Udp(socket::connect_udp(client, service)?),
         });
@@ -73,6 +72,28 @@ impl Finishing {
 }
 
 impl<D: Device> Runner<D> {
+    /// Nothing may change: the offer may be a recording.
+    pub fn ask(&mut self, id: MoveId, flow: Flow) {
+        let result = match self.inbox.listeners.get(flow.protocol, flow.service.port()) {
+            None => Err(Reason::NoListener),
+            Some(listener) if listener.is_closed() => Err(Reason::NoListener),
+            Some(listener) if listener.capacity() == 0 => Err(Reason::NoResources),
+            Some(_) if self.watch.is_alive(&flow) => Err(Reason::Busy),
+            Some(_) => Ok(()),
+        };
+        if let Err(reason) = result {
+            tracing::info!(node = self.config.name, ?flow, "refused: {}", reason.name());
+        }
+        self.core.asked(id, result);
+    }
+
+    /// A message was not believed.
+    pub fn ignored(&mut self, peer: PeerId, why: Ignored) {
+        let peer = &self.config.peers[peer.0].name;
+        tracing::debug!(node = self.config.name, peer, ?why, "a control packet was not believed");
+        self.stats.control_stale += 1;
+    }
+
     pub fn reserve(&mut self, id: MoveId, flow: Flow) -> Result<(), NodeError> {
         let result = self.try_reserve(id, flow);
         if let Err(reason) = result {

@@ -10,8 +10,8 @@ use ipos_abi::Port;
 use ipos_abi::table::NEIGHBOURS;
 use ipos_abi::wire::ipos;
 use ipos_device::{Device, Mtu};
-use ipos_migrate::protocol::PeerId;
-use ipos_migrate::{Config, Migrator, Service};
+use ipos_migrate::protocol::{PeerId, features};
+use ipos_migrate::{Config, Migrator, Secret, Service};
 use ipos_nic::{Nic, PortConfig};
 
 use crate::config::NodeConfig;
@@ -20,7 +20,7 @@ use crate::error::NodeError;
 use crate::handle::NodeHandle;
 use crate::journal::Journal;
 use crate::kernel::KernelPort;
-use crate::run::{Runner, wall};
+use crate::run::Runner;
 use crate::watch::Watch;
 
 /// A server's node.
@@ -98,6 +98,17 @@ fn open<D: Device>(device: D, config: &NodeConfig) -> Result<Nic<D>, NodeError> 
     Ok(nic)
 }
 
+/// What the nonces of this life are made from. The kernel's source is ready long before a node is.
+fn secret() -> Result<Secret, NodeError> {
+    let mut bytes = [0; 32];
+    match rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()) {
+        Ok(32) => Ok(Secret::new(bytes)),
+        Ok(_) => Err(io::ErrorKind::UnexpectedEof.into()),
+        Err(e) => Err(e.into()),
+    }
+    .map_err(|source| NodeError::Start { what: "get random bytes", source })
+}
+
 /// Checks the configuration and translates it for the core.
 fn core_config(config: &NodeConfig) -> Result<Config, NodeError> {
     let wrong = |problem| Err(NodeError::Config { name: config.name.clone(), problem });
@@ -127,6 +138,7 @@ fn core_config(config: &NodeConfig) -> Result<Config, NodeError> {
         services,
         move_bytes: config.move_bytes,
         ahead_bytes: AHEAD_BYTES,
-        born: wall(),
+        features: features::ALL,
+        secret: secret()?,
     })
 }

@@ -125,11 +125,12 @@ impl<D: Device> Runner<D> {
             let step = crash::name(&action);
             self.crash_if("before", step)?;
             match action {
-                Action::Send { id, flow, owner, message } => {
+                Action::Send { id, flow, owner, nonces, message } => {
                     let MoveId { peer, epoch, .. } = id;
                     let Flow { protocol, client, service } = flow;
                     let block = matches!(message, Message::Connection(_));
-                    let packet = Packet { protocol, client, owner, service: Some(service), epoch, message };
+                    let service = Some(service);
+                    let packet = Packet { protocol, client, owner, service, epoch, nonces, message };
                     self.send_control(peer, &packet)?;
                     if block && let Some(outgoing) = self.outgoing.get_mut(&id) {
                         outgoing.report.times.sent = Instant::now();
@@ -140,6 +141,14 @@ impl<D: Device> Runner<D> {
                 Action::HandOver(id) => self.hand_over(id)?,
                 Action::Done(id) => self.done(id)?,
                 Action::Failed(id, failure) => self.failed(id, failure)?,
+                Action::Renew { old, new } => {
+                    if let Some(mut outgoing) = self.outgoing.remove(&old) {
+                        outgoing.report.epoch = new.epoch;
+                        self.outgoing.insert(new, outgoing);
+                    }
+                }
+                Action::Ignored { peer, why } => self.ignored(peer, why),
+                Action::Ask { id, flow, .. } => self.ask(id, flow),
                 Action::Reserve { id, flow, .. } => self.reserve(id, flow)?,
                 Action::Prepare { id, flow, endpoint, streams } => self.prepare(id, flow, endpoint, streams),
                 Action::GoLive(id) => self.go_live(id)?,
@@ -246,10 +255,12 @@ impl<D: Device> Runner<D> {
                 frozen.send.extend(unsent);
                 let streams = [unread, std::mem::take(&mut frozen.send), std::mem::take(&mut outgoing.state)];
                 outgoing.report.queue_bytes = ahead + streams[0].len() + streams[1].len();
+                let options = Box::new(frozen.options);
                 outgoing.socket = Socket::Frozen(Box::new(frozen));
                 self.take_from_kernel(DRAIN, Some((flow, &tcb)))?;
                 let now = self.now();
-                self.core.frozen(id, Endpoint::Tcp(Box::new(tcb)), streams, now);
+                let endpoint = Endpoint::Tcp(Box::new(tcb), options);
+                self.core.frozen(id, endpoint, streams, now);
             }
             Err(failed) => {
                 outgoing.socket = Socket::Live(failed.fd);

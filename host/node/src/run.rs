@@ -10,7 +10,7 @@ use ipos::message::{Connection, Place};
 use ipos_abi::Port;
 use ipos_abi::rx::RxInfo;
 use ipos_abi::wire::tcp::Flags;
-use ipos_abi::wire::trailer::Key;
+use ipos_abi::wire::trailer::{Key, Path};
 use ipos_abi::wire::{Mac, ethernet};
 use ipos_device::{Device, Queue};
 use ipos_migrate::protocol::{Flow, MoveId, PeerId, Tcb};
@@ -19,7 +19,7 @@ use ipos_nic::{Nic, NicError, Table};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::config::NodeConfig;
+use crate::config::{NodeConfig, PeerConfig as Peer};
 use crate::crash::Crash;
 use crate::datagrams::Late;
 use crate::error::NodeError;
@@ -210,24 +210,24 @@ impl<D: Device> Runner<D> {
             }
             self.stats.control_in += 1;
             let sender = frame.get(6..12);
-            let plain = self.config.peers.iter().any(|p| p.plain && sender == Some(&p.back_mac));
+            let Some(peer) = self.config.peers.iter().position(|p| sender == Some(&p.back_mac)) else {
+                self.stats.control_bad += 1;
+                tracing::debug!(?sender, "a control packet from a stranger");
+                continue;
+            };
+            let Peer { plain, back_ip, .. } = self.config.peers[peer];
             let decoded = if plain {
                 codec::decode_plain(&frame, self.config.ethertype)
             } else {
-                codec::decode(&frame, self.config.ethertype, &self.keys)
+                let path = Path { from: back_ip, to: self.config.back_ip };
+                codec::decode(&frame, self.config.ethertype, &self.keys, path)
             };
             match decoded {
-                Ok((mac, packet)) => match self.config.peers.iter().position(|p| p.back_mac == mac.0) {
-                    Some(peer) => {
-                        let now = self.now();
-                        self.core.receive(PeerId(peer), packet, now);
-                        self.act()?;
-                    }
-                    None => {
-                        self.stats.control_bad += 1;
-                        tracing::debug!(%mac, "a control packet from a stranger");
-                    }
-                },
+                Ok((_, packet)) => {
+                    let now = self.now();
+                    self.core.receive(PeerId(peer), packet, now);
+                    self.act()?;
+                }
                 Err(e) => {
                     self.stats.control_bad += 1;
                     tracing::debug!("a control packet was dropped: {e}");
@@ -243,7 +243,8 @@ impl<D: Device> Runner<D> {
         let encoded = if self.config.peers[peer.0].plain {
             codec::encode_plain(packet, self.link(peer), &mut frame)
         } else {
-            codec::encode(packet, self.link(peer), self.keys.first(), &mut frame)
+            let path = Path { from: self.config.back_ip, to: self.config.peers[peer.0].back_ip };
+            codec::encode(packet, self.link(peer), path, self.keys.first(), &mut frame)
         };
         match encoded {
             Ok(()) => {

@@ -103,6 +103,12 @@ impl Watch {
         !matches!(kernel(&mut self.diag, self.udp, flow), Ok(None))
     }
 
+    /// Whether a TCP connection has a socket here that is more than a rest in TIME_WAIT, as far as the kernel tells.
+    pub fn is_alive(&mut self, flow: &Flow) -> bool {
+        flow.protocol == Protocol::Tcp
+            && kernel(&mut self.diag, self.udp, flow).ok().flatten().is_some_and(|k| k.state != Known::TIME_WAIT)
+    }
+
     /// Whether a SYN may begin a new connection: the one that moved here has no socket any more, or both ends closed it.
     pub fn is_over(&mut self, flow: &Flow) -> bool {
         match kernel(&mut self.diag, self.udp, flow) {

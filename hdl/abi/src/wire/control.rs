@@ -3,7 +3,7 @@
 //! [`parse`] takes lengths from the fixed sizes and, for type `0x02`, from the inner IP total
 //! length, never from the frame's length: the MAC pads short frames to 60 bytes.
 
-use super::trailer::{self, Key};
+use super::trailer::{self, Seal};
 use super::{Error, connection, ethernet, ext, ipos, ipv4, room};
 use crate::table::{FlowKey, Protocol};
 use core::net::SocketAddrV4;
@@ -13,20 +13,12 @@ use ipos::Type;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message<'a> {
     /// Type `0x01`: what the new owner needs to rebuild the endpoint.
-    Connection {
-        /// Epoch in the trailer; `None`: a plain packet without trailer.
-        epoch: Option<u64>,
-        /// The connection information.
-        info: connection::Repr<'a>,
-    },
+    Connection(connection::Repr<'a>),
     /// Type `0x02`: a client's IP packet, unchanged, without padding. Never authenticated.
     Packet(&'a [u8]),
     /// Type `0x03`: the endpoint is complete at the new owner.
-    Ack {
-        /// Epoch in the trailer; `None`: a plain packet without trailer.
-        epoch: Option<u64>,
-    },
-    /// Types from `0x80` on. These always have a trailer.
+    Ack,
+    /// Types from `0x80` on. These always have a trailer, of the same epoch.
     Ext(ext::Repr<'a>),
 }
 
@@ -35,29 +27,19 @@ impl Message<'_> {
     #[must_use]
     pub const fn kind(&self) -> Type {
         match self {
-            Message::Connection { .. } => Type::Connection,
+            Message::Connection(_) => Type::Connection,
             Message::Packet(_) => Type::Packet,
-            Message::Ack { .. } => Type::Ack,
+            Message::Ack => Type::Ack,
             Message::Ext(ext) => ext.body.kind(),
-        }
-    }
-
-    /// Epoch of the move, if the packet carries one; then it has a trailer.
-    #[must_use]
-    pub const fn epoch(&self) -> Option<u64> {
-        match self {
-            Message::Connection { epoch, .. } | Message::Ack { epoch } => *epoch,
-            Message::Packet(_) => None,
-            Message::Ext(ext) => Some(ext.epoch),
         }
     }
 
     /// Bytes behind the ipOS header, trailer not counted.
     fn body_len(&self) -> usize {
         match self {
-            Message::Connection { info, .. } => info.buffer_len(),
+            Message::Connection(info) => info.buffer_len(),
             Message::Packet(inner) => inner.len(),
-            Message::Ack { .. } => 0,
+            Message::Ack => 0,
             Message::Ext(ext) => ext.buffer_len(),
         }
     }
@@ -76,6 +58,8 @@ pub struct Frame<'a> {
     pub owner: SocketAddrV4,
     /// What it says.
     pub message: Message<'a>,
+    /// What is behind that; `None`: a packet of the plain format, or type `0x02`.
+    pub trailer: Option<trailer::Repr<'a>>,
 }
 
 /// A frame that [`parse`] found well formed, and what is needed to authenticate it.
@@ -83,7 +67,7 @@ pub struct Frame<'a> {
 pub struct Received<'a> {
     /// The frame.
     pub frame: Frame<'a>,
-    trailer: Option<trailer::Found<'a>>,
+    signed: Option<trailer::Found<'a>>,
 }
 
 /// Why a packet is not authentic.
@@ -93,18 +77,20 @@ pub enum AuthError {
     #[error("a cluster key is set, but the packet has no trailer; is its sender configured as plain?")]
     Missing,
     /// The tag is not the one that this key makes.
-    #[error("the packet's tag is not made with this cluster's key; do both servers have the same?")]
+    #[error(
+        "the packet's tag is not made with this cluster's key for these two servers; do both have the same key and addresses?"
+    )]
     Wrong,
 }
 
 impl Received<'_> {
     /// Checks the tag, where the packet has to have one: [`Frame::is_signed`]. Type `0x02` never has one: do not ask.
-    pub fn verify(&self, key: &Key) -> Result<(), AuthError> {
+    pub fn verify(&self, seal: Seal<'_>) -> Result<(), AuthError> {
         if !self.frame.is_signed() {
             return Ok(());
         }
-        let trailer = self.trailer.ok_or(AuthError::Missing)?;
-        if key.verify(trailer.covered, &trailer.tag) { Ok(()) } else { Err(AuthError::Wrong) }
+        let signed = self.signed.ok_or(AuthError::Missing)?;
+        if seal.verify(signed.covered, &signed.tag) { Ok(()) } else { Err(AuthError::Wrong) }
     }
 }
 
@@ -138,25 +124,25 @@ pub fn parse(bytes: &[u8], ethertype: u16) -> Result<Received<'_>, Error> {
     }
 
     let found = if repr.kind == Type::Packet { None } else { trailer::find(packet, end)? };
-    let epoch = found.map(|t| t.epoch);
+    let trailer = found.map(|t| t.repr);
     let message = match repr.kind {
-        Type::Connection => Message::Connection { epoch, info: connection::Repr::parse(repr.protocol, rest)? },
+        Type::Connection => Message::Connection(connection::Repr::parse(repr.protocol, rest)?),
         Type::Packet => Message::Packet(inner(repr.protocol, rest)?),
-        Type::Ack => Message::Ack { epoch },
+        Type::Ack => Message::Ack,
         kind => {
             let ext = ext::Repr::parse(kind, rest)?;
-            match epoch {
+            match trailer.map(|t| t.epoch) {
                 Some(epoch) if epoch == ext.epoch => Message::Ext(ext),
                 Some(found) => return Err(Error::Value { header: trailer::TITLE, field: "epoch", found }),
                 None => {
-                    let (need, have) = (end + trailer::LEN, packet.len());
+                    let (need, have) = (end + trailer::LEN + trailer::TAG_LEN, packet.len());
                     return Err(Error::Truncated { header: trailer::TITLE, need, have });
                 }
             }
         }
     };
     let ipos::Repr { client, owner, protocol, .. } = repr;
-    Ok(Received { frame: Frame { link, protocol, client, owner, message }, trailer: found })
+    Ok(Received { frame: Frame { link, protocol, client, owner, message, trailer }, signed: found })
 }
 
 /// The inner packet of type `0x02`, cut to its total length.
@@ -174,9 +160,9 @@ impl Frame<'_> {
     #[must_use]
     pub fn key(&self) -> Option<FlowKey> {
         let service = match self.message {
-            Message::Connection { info, .. } => info.server(),
+            Message::Connection(info) => info.server(),
             Message::Ext(ext) => ext.service,
-            Message::Packet(_) | Message::Ack { .. } => return None,
+            Message::Packet(_) | Message::Ack => return None,
         };
         Some(FlowKey {
             protocol: self.protocol,
@@ -188,30 +174,35 @@ impl Frame<'_> {
     }
 
     /// Whether the trailer's tag is made and checked. Not that of data of a TCP endpoint: the digest in the control block, which
-    /// is signed, covers them, so a forged one can make a move fail and nothing else. UDP has no digest.
+    /// is signed, covers them, so a forged one can make a move fail and nothing else. UDP has no digest, and no data at all are a
+    /// message of their own: the answer to ready.
     #[must_use]
     pub const fn is_signed(&self) -> bool {
-        let data = matches!(self.message, Message::Ext(ext::Repr { body: ext::Body::Data { .. }, .. }));
-        !(data && matches!(self.protocol, Protocol::Tcp))
+        match self.message {
+            Message::Ext(ext::Repr { body: ext::Body::Data { bytes, .. }, .. }) => {
+                bytes.is_empty() || matches!(self.protocol, Protocol::Udp)
+            }
+            _ => true,
+        }
     }
 
     /// Bytes of the frame, padding not counted.
     #[must_use]
     pub fn buffer_len(&self) -> usize {
-        let trailer = if self.message.epoch().is_some() { trailer::LEN } else { 0 };
+        let trailer = self.trailer.map_or(0, |t| t.buffer_len());
         self.link.buffer_len() + ipos::LEN + self.message.body_len() + trailer
     }
 
-    /// Writes the frame at the start of `buffer`; returns its length. Without a key, or where none is
+    /// Writes the frame at the start of `buffer`; returns its length. Without a seal, or where none is
     /// needed ([`Frame::is_signed`]), the trailer's tag is zero.
-    pub fn emit(&self, buffer: &mut [u8], key: Option<&Key>) -> Result<usize, Error> {
+    pub fn emit(&self, buffer: &mut [u8], seal: Option<Seal<'_>>) -> Result<usize, Error> {
         let need = self.buffer_len();
         let buffer = room(TITLE, buffer, need)?;
         let link_len = self.link.emit(buffer)?;
         let packet = &mut buffer[link_len..];
         let (body, end) = (&mut packet[ipos::LEN..], ipos::LEN + self.message.body_len());
         let covered = match self.message {
-            Message::Connection { info, .. } => {
+            Message::Connection(info) => {
                 if info.protocol() != self.protocol {
                     let found = self.protocol.ipos_code().into();
                     return Err(Error::Value { header: ipos::TITLE, field: "protocol", found });
@@ -227,7 +218,7 @@ impl Frame<'_> {
                 body.copy_from_slice(packet);
                 ipos::LEN
             }
-            Message::Ack { .. } => end,
+            Message::Ack => end,
             Message::Ext(ext) => {
                 ext.emit(body)?;
                 end
@@ -235,8 +226,8 @@ impl Frame<'_> {
         };
         let (client, owner, kind, protocol) = (self.client, self.owner, self.message.kind(), self.protocol);
         ipos::Repr { client, owner, kind, protocol }.emit(&mut packet[..covered])?;
-        if let Some(epoch) = self.message.epoch() {
-            trailer::emit(packet, end, epoch, key.filter(|_| self.is_signed()))?;
+        if let Some(trailer) = &self.trailer {
+            trailer::emit(packet, end, trailer, seal.filter(|_| self.is_signed()))?;
         }
         Ok(need)
     }

@@ -14,9 +14,11 @@ for name, header in pairs(headers) do
   end
 end
 local data_bytes = ProtoField.bytes("ip_os.data.bytes", "bytes")
+local extra = ProtoField.bytes("ip_os.trailer.extra", "extra")
 local checksum_ok = ProtoField.bool("ip_os.checksum_ok", "checksum is right")
 local truncated = ProtoField.string("ip_os.truncated", "truncated in")
 table.insert(all, data_bytes)
+table.insert(all, extra)
 table.insert(all, checksum_ok)
 table.insert(all, truncated)
 ipos.fields = all
@@ -47,11 +49,19 @@ local function body(kind, protocol, tvb, offset, tree)
     offset = show(headers.connection, tvb, offset, tree)
     if offset and protocol == 1 then offset = show(headers.tcb, tvb, offset, tree) end
   elseif kind >= 0x80 then
+    local head = offset
     offset = show(headers.ext, tvb, offset, tree)
-    if offset and bodies[kind] then
+    if offset then
       local start = offset
-      offset = show(bodies[kind], tvb, offset, tree)
-      if offset and bodies[kind] == headers.data then
+      -- a later format may have made the body longer
+      local known = bodies[kind] and show(bodies[kind], tvb, offset, tree)
+      if bodies[kind] and not known then return nil end
+      offset = start + tvb(head + 15, 1):uint()
+      if tvb:len() < offset then
+        tree:add(truncated, tvb(start), headers.ext.title)
+        return nil
+      end
+      if bodies[kind] == headers.data then
         local length = tvb(start + 5, 2):uint()
         if tvb:len() < offset + length then
           tree:add(truncated, tvb(start), headers.data.title)
@@ -63,6 +73,25 @@ local function body(kind, protocol, tvb, offset, tree)
     end
   end
   return offset
+end
+
+-- Fixed part, extras (kind 1, length 1, value), tag.
+local function trailer(tvb, offset, tree)
+  local start = offset
+  offset = show(headers.trailer, tvb, offset, tree)
+  if not offset then return nil end
+  local covered = start + tvb(start + 3, 1):uint() - headers.trailer_tag.len
+  if covered < offset or tvb:len() < covered then
+    tree:add(truncated, tvb(start), headers.trailer.title)
+    return nil
+  end
+  while offset + 2 <= covered do
+    local length = tvb(offset + 1, 1):uint()
+    if offset + 2 + length > covered then break end
+    tree:add(extra, tvb(offset, 2 + length))
+    offset = offset + 2 + length
+  end
+  return show(headers.trailer_tag, tvb, covered, tree)
 end
 
 function ipos.dissector(tvb, pinfo, tree)
@@ -87,7 +116,7 @@ function ipos.dissector(tvb, pinfo, tree)
   if not offset then return tvb:len() end
   root:add(checksum_ok, tvb(14, 2), valid(tvb, offset))
   if tvb:len() >= offset + 2 and tvb(offset, 2):uint() == MAGIC then
-    offset = show(headers.trailer, tvb, offset, root) or tvb:len()
+    offset = trailer(tvb, offset, root) or tvb:len()
   end
   root:set_len(offset)
   return offset

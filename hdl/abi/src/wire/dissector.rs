@@ -21,17 +21,20 @@ const HEADERS: &[(&str, &str, usize, &[Field])] = &[
     ("tcb", tcb::TITLE, tcb::LEN, tcb::FIELDS),
     ("ext", ext::TITLE, ext::LEN, ext::FIELDS),
     ("offer", ext::offer::TITLE, ext::offer::LEN, ext::offer::FIELDS),
+    ("ready", ext::ready::TITLE, ext::ready::LEN, ext::ready::FIELDS),
     ("refusal", ext::refusal::TITLE, ext::refusal::LEN, ext::refusal::FIELDS),
     ("data", ext::data::TITLE, ext::data::LEN, ext::data::FIELDS),
     ("progress", ext::progress::TITLE, ext::progress::LEN, ext::progress::FIELDS),
     ("moved", ext::moved::TITLE, ext::moved::LEN, ext::moved::FIELDS),
     ("query", ext::query::TITLE, ext::query::LEN, ext::query::FIELDS),
     ("trailer", trailer::TITLE, trailer::LEN, trailer::FIELDS),
+    ("trailer_tag", trailer::tag::TITLE, trailer::tag::LEN, trailer::tag::FIELDS),
 ];
 
 /// Header and body of the extensions that have one.
 const BODIES: &[(ipos::Type, &str)] = &[
     (ipos::Type::Offer, "offer"),
+    (ipos::Type::Ready, "ready"),
     (ipos::Type::Refusal, "refusal"),
     (ipos::Type::Data, "data"),
     (ipos::Type::Progress, "progress"),

@@ -1,20 +1,26 @@
 //! Extensions, types from `0x80` on: how a move is agreed on, its data carried and its end made safe.
 //!
-//! Behind the ipOS header each has the same 16 bytes (epoch, service, flags) and then its body. The
+//! Behind the ipOS header each has the same 16 bytes (epoch, service, flags, length of the body) and then its body. The
 //! service's address together with the header's client makes the tuple: two services of one client
 //! may move at the same time. Reserved bytes are sent as zero and not looked at.
 //!
 //! | type | body | bytes |
 //! |---|---|---|
-//! | offer | receive queue 4, send queue 4, application state 4, TCB version 1, reserved 3 | 16 |
-//! | ready, release, cancel, commit | – | 0 |
-//! | refusal | reason 2, reserved 2 | 4 |
+//! | offer | receive queue 4, send queue 4, application state 4, TCB version 1, format 1, features 2 | 16 |
+//! | ready | format 1, reserved 1, features 2 | 4 |
+//! | release, cancel, commit | – | 0 |
+//! | refusal | reason 2, reserved 2, epoch known of the tuple 8 | 12 |
 //! | data | stream 1, offset 4, length 2, bytes ≤ 1,400 | 7 + n |
 //! | progress | offsets of the three streams 4 each, credit 2, reserved 2 | 16 |
-//! | moved | back-side address of the new owner 4 | 4 |
+//! | moved | back-side address of the new owner 4, epoch known of the tuple 8 | 12 |
 //! | query | state 1, reserved 3, owner 4, epoch 8 | 16 |
 //!
-//! Commit, moved, release and query are answered by the same type with the answer flag set.
+//! Commit, moved, release and query are answered by the same type with the answer flag set. Data without bytes are the answer
+//! to ready.
+//!
+//! **Later formats** make bodies longer, never shorter: a receiver reads the part that it knows and skips the rest, by the
+//! length in the head (of data: without the bytes that they carry). A capability that a receiver has to know of has a bit among
+//! the features: the offer names what the sender can do, ready what both can, and nothing else is used in that move.
 
 use super::ipos::Type;
 use super::{Error, room};
@@ -29,9 +35,21 @@ header! {
     service_ip: Ipv4Addr as Ip @ 8, "Address of the service, as the client knows it";
     service_port: u16 as Dec @ 12, "Port of the service";
     flags: u8 as Hex @ 14, "Answer 0";
+    body_len: u8 as Dec @ 15, "Bytes of the body; of data without those that they carry";
 }
 
 const ANSWER: u8 = 1;
+
+/// The format of extensions and trailer that this code speaks.
+pub const FORMAT: u8 = 2;
+
+/// What a side of a move can do beyond the format, a bit each; unknown bits are not looked at.
+pub mod features {
+    /// The connection packet carries options of the socket that the control block has no room for: [`super::super::options`].
+    pub const OPTIONS: u16 = 1 << 0;
+    /// All that this code knows.
+    pub const ALL: u16 = OPTIONS;
+}
 
 /// Most bytes in one data packet.
 pub const MAX_DATA: usize = 1400;
@@ -48,17 +66,33 @@ pub mod offer {
         send_len: u32 as Dec @ 4, "Send queue, bytes, as of now";
         application_len: u32 as Dec @ 8, "Application state, bytes, as of now";
         tcb_version: u8 as Dec @ 12, "Version of the TCP control block to come";
+        format: u8 as Dec @ 13, "Highest format that the sender speaks";
+        features: u16 as Hex @ 14, "What the sender can do: 0 socket options";
+    }
+}
+
+/// What of an offer is agreed on.
+pub mod ready {
+    header! {
+        "ipOS ready", 4 bytes;
+        /// Body of a ready packet.
+        view Packet;
+        /// What the move uses.
+        pub struct Ready;
+        format: u8 as Dec @ 0, "Format of the move";
+        features: u16 as Hex @ 2, "What both can do: 0 socket options";
     }
 }
 
 /// Why a move does not happen.
 pub mod refusal {
     header! {
-        "ipOS refusal", 4 bytes;
+        "ipOS refusal", 12 bytes;
         /// Body of a refusal.
         view Packet;
         pub(super) struct Raw;
         reason: u16 as Dec @ 0, "Reason";
+        known: u64 as Dec @ 4, "Last epoch that is known of the tuple; zero: none";
     }
 }
 
@@ -93,12 +127,13 @@ pub mod progress {
 /// Where the endpoint is now.
 pub mod moved {
     header! {
-        "ipOS moved", 4 bytes;
+        "ipOS moved", 12 bytes;
         /// Body of a moved packet.
         view Packet;
         /// The new owner.
         pub struct Moved;
         owner: core::net::Ipv4Addr as Ip @ 0, "Back-side address of the new owner";
+        known: u64 as Dec @ 4, "Last epoch that the sender knows of the tuple; zero: none";
     }
 }
 
@@ -118,6 +153,7 @@ pub mod query {
 pub use moved::Moved;
 pub use offer::Offer;
 pub use progress::Progress;
+pub use ready::Ready;
 
 codes! {
     /// Why a move does not happen.
@@ -128,10 +164,11 @@ codes! {
         UnknownVersion = 3, "unknown version", "The TCP control block has a version that is not known here.";
         Cancelled = 4, "cancelled", "The answer to a cancel: nothing of this epoch is left.";
         Busy = 5, "busy", "The tuple is in another move.";
-        Stale = 6, "stale", "A later epoch of the tuple is known.";
+        Stale = 6, "stale", "A later epoch of the tuple is known, which the refusal tells.";
         Damaged = 7, "damaged", "Control block, queues or application state arrived damaged.";
         Unsupported = 8, "unsupported", "The endpoint's state or options can't be rebuilt here.";
         Lost = 9, "lost", "What was prepared is gone, by a restart or after too long in doubt.";
+        Translated = 10, "translated", "The server's firewall translates the tuple's addresses (NAT).";
     }
 }
 
@@ -159,10 +196,15 @@ codes! {
 pub enum Body<'a> {
     /// Old to new owner: will you take this endpoint?
     Offer(Offer),
-    /// New to old owner: yes; what arrives for the tuple is held.
-    Ready,
+    /// New to old owner: yes. Nothing has changed there yet: data without bytes answer it.
+    Ready(Ready),
     /// New to old owner: no, or not any more.
-    Refusal(Reason),
+    Refusal {
+        /// Why.
+        reason: Reason,
+        /// Last epoch that is known of the tuple; zero: none.
+        known: u64,
+    },
     /// Old to new owner: this epoch is given up. Answered by a refusal.
     Cancel,
     /// Old to new owner: a part of a stream, repeated until progress covers it.
@@ -200,8 +242,8 @@ impl Body<'_> {
     pub const fn kind(&self) -> Type {
         match self {
             Body::Offer(_) => Type::Offer,
-            Body::Ready => Type::Ready,
-            Body::Refusal(_) => Type::Refusal,
+            Body::Ready(_) => Type::Ready,
+            Body::Refusal { .. } => Type::Refusal,
             Body::Cancel => Type::Cancel,
             Body::Data { .. } => Type::Data,
             Body::Progress(_) => Type::Progress,
@@ -213,16 +255,17 @@ impl Body<'_> {
     }
 }
 
-/// Bytes of the fixed part of the body of a type; `None` if it is not an extension.
+/// Bytes of the body of a type in this format, of data without those that they carry; `None` if it is not an extension.
 const fn body_len(kind: Type) -> Option<usize> {
     Some(match kind {
         Type::Offer => offer::LEN,
+        Type::Ready => ready::LEN,
         Type::Refusal => refusal::LEN,
         Type::Data => data::LEN,
         Type::Progress => progress::LEN,
         Type::Moved => moved::LEN,
         Type::Query => query::LEN,
-        Type::Ready | Type::Release | Type::Cancel | Type::Commit => 0,
+        Type::Release | Type::Cancel | Type::Commit => 0,
         Type::Connection | Type::Packet | Type::Ack => return None,
     })
 }
@@ -244,10 +287,14 @@ impl<'a> Repr<'a> {
     /// Bytes that an extension of type `kind` has behind the ipOS header, which `bytes` begin
     /// with: what the ipOS checksum covers.
     pub fn measure(kind: Type, bytes: &[u8]) -> Result<usize, Error> {
-        let body = body_len(kind).ok_or(Error::Value { header: TITLE, field: "type", found: kind.code().into() })?;
+        let least = body_len(kind).ok_or(Error::Value { header: TITLE, field: "type", found: kind.code().into() })?;
         let truncated = |need| Error::Truncated { header: TITLE, need, have: bytes.len() };
-        let body = bytes.get(LEN..LEN + body).ok_or(truncated(LEN + body))?;
-        let mut need = LEN + body.len();
+        let told = Packet::new_fixed(bytes)?.body_len();
+        if usize::from(told) < least {
+            return Err(Error::Value { header: TITLE, field: "body_len", found: told.into() });
+        }
+        let mut need = LEN + usize::from(told);
+        let body = bytes.get(LEN..need).ok_or(truncated(need))?;
         if kind == Type::Data {
             let found = usize::from(data::Packet::new_fixed(body)?.length());
             if found > MAX_DATA {
@@ -263,18 +310,19 @@ impl<'a> Repr<'a> {
         let bytes = &bytes[..Self::measure(kind, bytes)?];
         let value = |header, field, found: u8| Error::Value { header, field, found: found.into() };
         let head = Raw::read(&Packet::new_fixed(bytes)?);
-        let rest = &bytes[LEN..];
+        let (rest, carried) = bytes[LEN..].split_at(head.body_len.into());
         let body = match kind {
             Type::Offer => Body::Offer(Offer::read(&offer::Packet::new_fixed(rest)?)),
-            Type::Ready => Body::Ready,
+            Type::Ready => Body::Ready(Ready::read(&ready::Packet::new_fixed(rest)?)),
             Type::Refusal => {
-                Body::Refusal(Reason::from_code(refusal::Packet::new_fixed(rest)?.reason()).unwrap_or(Reason::Other))
+                let p = refusal::Packet::new_fixed(rest)?;
+                Body::Refusal { reason: Reason::from_code(p.reason()).unwrap_or(Reason::Other), known: p.known() }
             }
             Type::Cancel => Body::Cancel,
             Type::Data => {
                 let p = data::Packet::new_fixed(rest)?;
                 let stream = Stream::from_code(p.stream()).ok_or(value(data::TITLE, "stream", p.stream()))?;
-                Body::Data { stream, offset: p.offset(), bytes: &rest[data::LEN..] }
+                Body::Data { stream, offset: p.offset(), bytes: carried }
             }
             Type::Progress => Body::Progress(Progress::read(&progress::Packet::new_fixed(rest)?)),
             Type::Commit => Body::Commit,
@@ -307,11 +355,13 @@ impl<'a> Repr<'a> {
         let need = self.buffer_len();
         let buffer = room(TITLE, buffer, need)?;
         let (service_ip, service_port) = (*self.service.ip(), self.service.port());
-        Raw { epoch: self.epoch, service_ip, service_port, flags: self.answer.into() }.write(buffer);
+        let body_len = body_len(self.body.kind()).unwrap_or(0) as u8;
+        Raw { epoch: self.epoch, service_ip, service_port, flags: self.answer.into(), body_len }.write(buffer);
         let rest = &mut buffer[LEN..];
         match self.body {
             Body::Offer(offer) => offer.write(rest),
-            Body::Refusal(reason) => refusal::Raw { reason: reason.code() }.write(rest),
+            Body::Ready(ready) => ready.write(rest),
+            Body::Refusal { reason, known } => refusal::Raw { reason: reason.code(), known }.write(rest),
             Body::Data { stream, offset, bytes } => {
                 let found = bytes.len();
                 if found > MAX_DATA {
@@ -325,7 +375,7 @@ impl<'a> Repr<'a> {
             Body::Query { state, owner, epoch } => {
                 query::Raw { state: state.code(), owner, owner_epoch: epoch }.write(rest);
             }
-            Body::Ready | Body::Cancel | Body::Commit | Body::Release => {}
+            Body::Cancel | Body::Commit | Body::Release => {}
         }
         Ok(need)
     }

@@ -37,7 +37,7 @@ codes! {
         Progress = 0x85, "progress", "New to old owner: contiguous bytes per stream, and credit.";
         Commit = 0x86, "commit", "Old to new owner: the endpoint is yours.";
         Moved = 0x87, "moved", "New owner to home: send the client's packets here.";
-        Ready = 0x88, "ready", "New to old owner: resources are there, packets are held.";
+        Ready = 0x88, "ready", "New to old owner: it would take the endpoint; nothing has changed there.";
         Query = 0x89, "query", "Either way: who owns this tuple, at which epoch?";
     }
 }

@@ -14,18 +14,19 @@
 //!
 //! ```
 //! use core::net::{Ipv4Addr, SocketAddrV4};
-//! use ipos_abi::{table::Protocol, wire::{Mac, control, ethernet}};
+//! use ipos_abi::{table::Protocol, wire::{Mac, control, ethernet, trailer}};
 //!
 //! let frame = control::Frame {
 //!     link: ethernet::Repr { dst: Mac([2; 6]), src: Mac([4; 6]), vlan: None, ethertype: ethernet::IPOS },
 //!     protocol: Protocol::Tcp,
 //!     client: SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 1), 49_152),
 //!     owner: SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 2), 80),
-//!     message: control::Message::Ack { epoch: Some(7) },
+//!     message: control::Message::Ack,
+//!     trailer: Some(trailer::Repr { epoch: 7, ..Default::default() }),
 //! };
-//! let mut buffer = [0; 64];
+//! let mut buffer = [0; 80];
 //! let n = frame.emit(&mut buffer, None)?;
-//! assert_eq!(n, 58);
+//! assert_eq!(n, 74);
 //! assert_eq!(control::parse(&buffer[..n], ethernet::IPOS)?.frame, frame);
 //! # Ok::<(), ipos_abi::wire::Error>(())
 //! ```

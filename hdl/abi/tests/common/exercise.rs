@@ -15,7 +15,7 @@ pub fn control(bytes: &[u8], ethertype: u16) -> Option<Received<'_>> {
     let received = control::parse(bytes, ethertype).ok()?;
     match received.frame.message {
         Message::Packet(inner) => packet(inner),
-        Message::Connection { info: Tcp { tcb, .. }, .. } => block(tcb),
+        Message::Connection(Tcp { tcb, .. }) => block(tcb),
         _ => {}
     }
     let mut again = vec![0xee; received.frame.buffer_len()];

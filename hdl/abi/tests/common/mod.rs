@@ -6,8 +6,8 @@ pub mod exercise;
 use core::net::{Ipv4Addr, SocketAddrV4};
 use ipos_abi::table::Protocol;
 use ipos_abi::wire::control::{Frame, Message};
-use ipos_abi::wire::ext::{self, Body, Moved, Offer, Ownership, Progress, Reason, Stream};
-use ipos_abi::wire::trailer::Key;
+use ipos_abi::wire::ext::{self, Body, Moved, Offer, Ownership, Progress, Ready, Reason, Stream};
+use ipos_abi::wire::trailer::{self, Key, Nonces, Path, Seal};
 use ipos_abi::wire::{Mac, connection, ethernet, ipv4, tcb, tcp, udp};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -16,6 +16,9 @@ use proptest::sample::select;
 pub fn key() -> Key {
     Key::new(core::array::from_fn(|i| i as u8))
 }
+
+/// Between whom the vectors go.
+pub const PATH: Path = Path { from: Ipv4Addr::new(10, 0, 0, 1), to: Ipv4Addr::new(10, 0, 0, 2) };
 
 /// All vectors, by name.
 pub fn vectors() -> Vec<(&'static str, Vec<u8>)> {
@@ -51,7 +54,7 @@ pub fn ethertype(name: &str) -> u16 {
 /// Writes a frame into a buffer that is too long and not clean.
 pub fn emit(frame: &Frame, key: Option<&Key>) -> Vec<u8> {
     let mut buffer = vec![0xee; frame.buffer_len() + 9];
-    let n = frame.emit(&mut buffer, key).expect("valid");
+    let n = frame.emit(&mut buffer, key.map(|key| Seal { key, path: PATH })).expect("valid");
     assert_eq!(n, frame.buffer_len());
     assert!(buffer[n..].iter().all(|b| *b == 0xee), "writes behind its end");
     buffer.truncate(n);
@@ -128,14 +131,17 @@ pub fn tcb() -> impl Strategy<Value = tcb::Repr> {
     )
 }
 
+/// A trailer: epoch, nonces, extras.
+type Trailer = (u64, (u64, u64), Vec<u8>);
+
 /// What the variable part of a [`Frame`] borrows from.
 #[derive(Clone, Debug)]
 pub enum Owned {
-    Connection(Option<u64>, SocketAddrV4, Box<[u8; tcb::LEN]>),
+    Connection(Option<Trailer>, SocketAddrV4, Box<[u8; tcb::LEN]>),
     Packet(Vec<u8>),
-    Ack(Option<u64>),
-    Ext(u64, SocketAddrV4, bool, Body<'static>),
-    Data(u64, SocketAddrV4, Stream, u32, Vec<u8>),
+    Ack(Option<Trailer>),
+    Ext(Trailer, SocketAddrV4, bool, Body<'static>),
+    Data(Trailer, SocketAddrV4, Stream, u32, Vec<u8>),
 }
 
 /// A frame and what it borrows.
@@ -152,25 +158,32 @@ impl OwnedFrame {
     /// The frame.
     pub fn frame(&self) -> Frame<'_> {
         let message = match &self.owned {
-            Owned::Connection(epoch, server, tcb) => Message::Connection {
-                epoch: *epoch,
-                info: match self.protocol {
-                    Protocol::Tcp => connection::Repr::Tcp { server: *server, tcb },
-                    Protocol::Udp => connection::Repr::Udp { server: *server },
-                },
-            },
+            Owned::Connection(_, server, tcb) => Message::Connection(match self.protocol {
+                Protocol::Tcp => connection::Repr::Tcp { server: *server, tcb },
+                Protocol::Udp => connection::Repr::Udp { server: *server },
+            }),
             Owned::Packet(inner) => Message::Packet(inner),
-            Owned::Ack(epoch) => Message::Ack { epoch: *epoch },
-            Owned::Ext(epoch, service, answer, body) => {
+            Owned::Ack(_) => Message::Ack,
+            Owned::Ext((epoch, ..), service, answer, body) => {
                 Message::Ext(ext::Repr { epoch: *epoch, service: *service, answer: *answer, body: *body })
             }
-            Owned::Data(epoch, service, stream, offset, bytes) => {
+            Owned::Data((epoch, ..), service, stream, offset, bytes) => {
                 let body = Body::Data { stream: *stream, offset: *offset, bytes };
                 Message::Ext(ext::Repr { epoch: *epoch, service: *service, answer: false, body })
             }
         };
+        let trailer = match &self.owned {
+            Owned::Connection(trailer, ..) | Owned::Ack(trailer) => trailer.as_ref(),
+            Owned::Packet(_) => None,
+            Owned::Ext(trailer, ..) | Owned::Data(trailer, ..) => Some(trailer),
+        };
+        let trailer = trailer.map(|(epoch, (from, to), extras)| trailer::Repr {
+            epoch: *epoch,
+            nonces: Nonces { from: *from, to: *to },
+            extras,
+        });
         let (link, protocol, client, owner) = (self.link, self.protocol, self.client, self.owner);
-        Frame { link, protocol, client, owner, message }
+        Frame { link, protocol, client, owner, message, trailer }
     }
 }
 
@@ -205,24 +218,41 @@ pub fn inner(protocol: Protocol, src: SocketAddrV4, dst: SocketAddrV4, ip_option
 
 fn body() -> impl Strategy<Value = Body<'static>> {
     prop_oneof![
-        any::<(u32, u32, u32, u8)>().prop_map(|(receive_len, send_len, application_len, tcb_version)| Body::Offer(
-            Offer { receive_len, send_len, application_len, tcb_version }
-        )),
-        select(Reason::ALL).prop_map(Body::Refusal),
+        any::<(u32, u32, u32, u8, u8, u16)>().prop_map(
+            |(receive_len, send_len, application_len, tcb_version, format, features)| Body::Offer(Offer {
+                receive_len,
+                send_len,
+                application_len,
+                tcb_version,
+                format,
+                features
+            })
+        ),
+        any::<(u8, u16)>().prop_map(|(format, features)| Body::Ready(Ready { format, features })),
+        (select(Reason::ALL), any::<u64>()).prop_map(|(reason, known)| Body::Refusal { reason, known }),
         any::<(u32, u32, u32, u16)>().prop_map(|(receive, send, application, credit)| Body::Progress(Progress {
             receive,
             send,
             application,
             credit
         })),
-        ip().prop_map(|owner| Body::Moved(Moved { owner })),
+        (ip(), any::<u64>()).prop_map(|(owner, known)| Body::Moved(Moved { owner, known })),
         (select(Ownership::ALL), ip(), any::<u64>()).prop_map(|(state, owner, epoch)| Body::Query {
             state,
             owner,
             epoch
         }),
-        select(&[Body::Ready, Body::Cancel, Body::Commit, Body::Release][..]),
+        select(&[Body::Cancel, Body::Commit, Body::Release][..]),
     ]
+}
+
+/// Any trailer.
+fn trailer() -> impl Strategy<Value = Trailer> {
+    let extra = (any::<u8>(), prop::collection::vec(any::<u8>(), 0..60));
+    let extras = prop::collection::vec(extra, 0..3).prop_map(|extras| {
+        extras.into_iter().flat_map(|(kind, value)| [vec![kind, value.len() as u8], value].concat()).collect()
+    });
+    (any::<u64>(), any::<(u64, u64)>(), extras)
 }
 
 /// Any valid back-side frame.
@@ -237,12 +267,12 @@ pub fn frame() -> impl Strategy<Value = OwnedFrame> {
         let payload = prop::collection::vec(any::<u8>(), 0..200);
         let data = prop::collection::vec(any::<u8>(), 0..=ext::MAX_DATA);
         prop_oneof![
-            (any::<Option<u64>>(), socket(), block).prop_map(|(e, s, t)| Owned::Connection(e, s, t)),
+            (prop::option::of(trailer()), socket(), block).prop_map(|(e, s, t)| Owned::Connection(e, s, t)),
             (socket(), options(), payload)
                 .prop_map(move |(dst, options, bytes)| Owned::Packet(inner(protocol, client, dst, &options, &bytes))),
-            any::<Option<u64>>().prop_map(Owned::Ack),
-            (any::<u64>(), socket(), any::<bool>(), body()).prop_map(|(e, s, a, b)| Owned::Ext(e, s, a, b)),
-            (any::<u64>(), socket(), select(Stream::ALL), any::<u32>(), data)
+            prop::option::of(trailer()).prop_map(Owned::Ack),
+            (trailer(), socket(), any::<bool>(), body()).prop_map(|(e, s, a, b)| Owned::Ext(e, s, a, b)),
+            (trailer(), socket(), select(Stream::ALL), any::<u32>(), data)
                 .prop_map(|(e, s, stream, offset, bytes)| Owned::Data(e, s, stream, offset, bytes)),
         ]
         .prop_map(move |owned| OwnedFrame { link, protocol, client, owner, owned })

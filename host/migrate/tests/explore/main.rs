@@ -141,3 +141,33 @@ fn peers_of_the_plain_format() {
     let b = Budget { moves: 2, packets: 2, loss: 1, early: 2, ordered: true, ..Budget::default() };
     explore("plain, there and back in order", 2, PlainTcp, b);
 }
+
+/// The attacker has every message that was ever sent, and no key.
+#[test]
+fn recordings_under_way_of_a_move() {
+    for kind in [Tcp, Udp] {
+        let b = Budget { moves: 1, packets: 1, attack: 2, ..Budget::default() };
+        explore("attacked", 2, kind, b);
+    }
+    let b = Budget { moves: 1, attack: 2, ..Budget::default() };
+    explore("attacked among three", 3, Tcp, b);
+    let b = Budget { moves: 2, attack: 1, audit: 1, ..Budget::default() };
+    explore("attacked in a chain", 3, Tcp, b);
+    let b = Budget { moves: 1, fail: 1, attack: 1, ..Budget::default() };
+    explore("attacked, and work fails", 2, Tcp, b);
+}
+
+#[test]
+fn recordings_of_a_connection_whose_port_is_used_again() {
+    for forget in [false, true] {
+        let again = Budget { close: 1, reuse: 1, forget, ..Budget::default() };
+        let b = Budget { moves: 1, attack: 5, late: true, ..again };
+        explore("a whole move again", 2, Tcp, b);
+        let b = Budget { moves: 2, attack: 2, late: true, ..again };
+        explore("another move attacked", 2, Tcp, b);
+        let b = Budget { moves: 2, attack: 2, late: true, ..again };
+        explore("a chain again", 3, Tcp, b);
+        let b = Budget { moves: 2, fail: 1, attack: 1, late: true, ..again };
+        explore("a move given up, again", 2, Tcp, b);
+    }
+}

@@ -1,11 +1,12 @@
 //! Every schedule: depth first over all choices, each state once.
 
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use ipos_migrate::protocol::Failure;
 
-use crate::world::{Client, Content, Entry, Frame, HOME, Note, RESTART, Socket, World, core, node_of, peer_of};
+use crate::world::{
+    BEGIN, Client, Content, Entry, Frame, HOME, Note, RESTART, Socket, World, core, node_of, peer_of, print,
+};
 
 /// One choice of the schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,9 @@ pub enum Step {
     Close,
     Audit,
     Kernel(usize),
+    /// A recorded message under the address of the first node to the second.
+    Attack(usize, usize, usize),
+    Reuse,
 }
 
 impl World {
@@ -64,6 +68,18 @@ impl World {
             if left.fail > 0 && node.outgoing.is_some() && !self.kind.is_plain() {
                 steps.push(Step::GiveUp(n));
             }
+        }
+        if left.attack > 0 && (!left.late || self.client.generation > 0) {
+            for (i, frame) in self.heard.values().enumerate() {
+                let pairs = (0..self.nodes.len()).flat_map(|a| (0..self.nodes.len()).map(move |b| (a, b)));
+                let pairs = pairs.filter(|(a, b)| a != b && World::is_authentic(frame, *a, *b));
+                steps.extend(pairs.map(|(a, b)| Step::Attack(i, a, b)));
+            }
+        }
+        // while the home has an entry, a SYN goes where that leads
+        let rests = earliest.is_none() && self.wire.is_empty() && worked && self.nodes[HOME].away.is_none();
+        if left.reuse > 0 && self.client.closed && rests {
+            steps.push(Step::Reuse);
         }
         if left.fail > 0 && !self.failing {
             steps.push(Step::Fail);
@@ -163,6 +179,20 @@ impl World {
                     self.kernel(n, byte);
                 }
             }
+            Step::Attack(i, from, to) => {
+                self.left.attack -= 1;
+                let recorded = self.heard.values().nth(i).cloned();
+                if self.left.attack == 0 {
+                    self.heard.clear();
+                }
+                if let Some(frame) = recorded {
+                    self.arrive(Frame { from, to, ..frame });
+                }
+            }
+            Step::Reuse => {
+                self.left.reuse -= 1;
+                self.reuse();
+            }
         }
         // else the order of the wire is no order
         if self.left.ordered {
@@ -185,6 +215,26 @@ impl World {
         }
     }
 
+    /// The client begins another connection of the same addresses. Its SYN ends what was left of the old one at the home.
+    fn reuse(&mut self) {
+        let generation = self.client.generation + 1;
+        self.client = Client { generation, ..Client::default() };
+        (self.died, self.dead_copy) = (false, None);
+        let count = self.nodes.len();
+        for (n, node) in self.nodes.iter_mut().enumerate() {
+            node.socket = (n == HOME).then_some(Socket { received: 0, generation, given: false, frozen: false });
+            node.quiet &= n != HOME;
+            if self.left.forget {
+                node.life += 1;
+                (node.core, node.noted) = (core(n, count, self.kind, node.life), None);
+                (node.entry, node.fenced, node.quiet, node.away) = (Entry::Miss, false, false, None);
+            }
+        }
+        if self.left.forget {
+            self.behind = self.now - BEGIN;
+        }
+    }
+
     /// The node's process ends and starts again. Sockets that it holds end with it, those of applications only if their server
     /// dies, too; the card's tables are emptied at the start.
     fn crash(&mut self, n: usize, server: bool) {
@@ -200,7 +250,8 @@ impl World {
         let gone: Vec<_> = held.chain(node.backlog.take()).chain(waiting.iter().copied().filter(|_| lost)).collect();
         self.died |= lost || (prepared.is_some() && !elsewhere);
         self.dead_copy = prepared.or(self.dead_copy);
-        (node.core, node.outgoing, node.reserved) = (core(n, count, self.kind, self.now), None, None);
+        node.life += 1;
+        (node.core, node.outgoing, node.reserved) = (core(n, count, self.kind, node.life), None, None);
         (node.entry, node.fenced, node.quiet, node.away, node.frozen_at) = (Entry::Miss, false, false, None, None);
         let now = self.now;
         match node.noted {
@@ -247,7 +298,7 @@ impl World {
     fn check_rest(&mut self, n: usize, owns: bool) {
         let (node, flow) = (&self.nodes[n], self.flow);
         let text = format!("{:?}", node.core);
-        let empty = ["sources", "destinations", "flows", "notices", "searches"];
+        let empty = ["sources", "destinations", "flows", "notices", "searches", "offers"];
         let moves = empty.iter().all(|of| text.contains(&format!(" {of}: {{}}")));
         // without the entry the node itself passes packets on
         let entry = node.entry == Entry::Miss || Some(node.entry) == node.away.map(Entry::To);
@@ -289,12 +340,6 @@ impl World {
         self.nodes[HOME].core.idle(self.flow, now);
         self.act(HOME);
     }
-}
-
-fn print(value: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// What a search has found.
@@ -362,6 +407,12 @@ impl World {
             Step::Deliver(i) => format!("deliver {}", frame(i)),
             Step::Repeat(i) => format!("repeat  {}", frame(i)),
             Step::Lose(i) => format!("lose    {}", frame(i)),
+            Step::Attack(i, a, b) => {
+                let recorded = self.heard.values().nth(i).map(|f| &f.content);
+                let Some(Content::Control(p)) = recorded else { return "attack".to_owned() };
+                let what = format!("{:?} epoch {}", p.message, p.epoch);
+                format!("attack  {a}->{b} {}", &what[..what.len().min(90)])
+            }
             Step::Timer(n) => format!("timer   {n} at {:?}", self.nodes[n].core.deadline()),
             other => format!("{other:?}"),
         }

@@ -14,12 +14,12 @@ impl World {
     pub fn act(&mut self, n: usize) {
         while let Some(action) = self.nodes[n].core.action() {
             match action {
-                Action::Send { id, flow, owner, message } => {
+                Action::Send { id, flow, owner, nonces, message } => {
                     // the wire format of an acknowledgement has no room for it
                     let service = (message != Message::Acknowledge).then_some(flow.service);
                     let Flow { protocol, client, .. } = flow;
                     let epoch = if self.kind.is_plain() { 0 } else { id.epoch };
-                    let packet = Packet { protocol, client, owner, service, epoch, message };
+                    let packet = Packet { protocol, client, owner, service, epoch, nonces, message };
                     self.put(Frame { from: n, to: node_of(n, id.peer), content: Content::Control(packet) });
                 }
                 Action::Copy(id) => self.copy(n, id),
@@ -31,22 +31,35 @@ impl World {
                     }
                 }
                 Action::Failed(id, failure) => self.failed(n, id, failure),
+                Action::Renew { old, new } => {
+                    if self.nodes[n].outgoing == Some(old) {
+                        self.nodes[n].outgoing = Some(new);
+                    }
+                }
+                Action::Ignored { .. } => {}
+                // the kernel has a socket of the flow: nothing of the kind can arrive
+                Action::Ask { id, .. } => {
+                    let busy = self.nodes[n].socket.is_some();
+                    self.nodes[n].core.asked(id, if busy { Err(Reason::Busy) } else { Ok(()) });
+                }
                 Action::Reserve { id, .. } => self.reserve(n, id),
                 Action::Prepare { id, streams, endpoint, .. } => {
                     let fails = std::mem::take(&mut self.failing);
                     let whole = streams[0].is_empty() || streams[0] == [COPIED, UNCOPIED];
                     self.rule(whole, "a queue is not what it was");
                     let received = match (self.kind.is_plain(), &endpoint, &streams[2][..]) {
-                        (true, Endpoint::Tcp(tcb), []) => Some(tcb.rcv_nxt as u16),
+                        (true, Endpoint::Tcp(tcb, _), []) => Some(tcb.rcv_nxt as u16),
                         // nothing travels: its applications know what they must from elsewhere
                         (true, Endpoint::Udp, []) => Some(self.client.acked),
-                        (false, _, state) => state.try_into().ok().map(u16::from_le_bytes),
+                        (false, _, [_, state @ ..]) => state.try_into().ok().map(u16::from_le_bytes),
                         _ => None,
                     };
+                    let generation = streams[2].first().copied().unwrap_or(self.client.generation);
                     self.rule(received.is_some(), "the application's state is not what it was");
                     let received = received.unwrap_or(0);
                     if !fails {
-                        self.nodes[n].prepared = Some((id, Socket { received, given: false, frozen: true }));
+                        self.nodes[n].prepared =
+                            Some((id, Socket { received, generation, given: false, frozen: true }));
                     }
                     let result = if fails { Err(Reason::Unsupported) } else { Ok(()) };
                     let now = self.now;
@@ -119,7 +132,8 @@ impl World {
         socket.frozen = true;
         node.frozen_at = Some(now);
         let (received, plain) = (socket.received, self.kind.is_plain());
-        let state = if plain { Vec::new() } else { received.to_le_bytes().to_vec() };
+        let [low, high] = received.to_le_bytes();
+        let state = if plain { Vec::new() } else { vec![socket.generation, low, high] };
         // a byte has come since
         let rest = if std::mem::take(&mut node.copied) { vec![UNCOPIED] } else { Vec::new() };
         let tcb = if plain {
@@ -128,7 +142,7 @@ impl World {
             Tcb { rcv_nxt: 2 * rest.len() as u32, ..Tcb::default() }
         };
         let endpoint = match self.flow.protocol {
-            Protocol::Tcp => Endpoint::Tcp(Box::new(tcb)),
+            Protocol::Tcp => Endpoint::Tcp(Box::new(tcb), Box::default()),
             Protocol::Udp => Endpoint::Udp,
         };
         node.core.frozen(id, endpoint, [rest, Vec::new(), state], now);
@@ -154,6 +168,7 @@ impl World {
     }
 
     fn failed(&mut self, n: usize, id: MoveId, failure: Failure) {
+        self.rule(!self.calm || self.client.closed, "a recording made a move fail");
         let node = &mut self.nodes[n];
         if node.outgoing == Some(id) {
             node.outgoing = None;
@@ -201,7 +216,10 @@ impl World {
         (node.reserved, node.fenced, node.away, node.quiet, node.entry) = (None, false, None, false, Entry::Miss);
         node.noted = Some(Note::Here(id.epoch));
         match prepared {
-            Some((prepared, socket)) if prepared == id => node.socket = Some(Socket { frozen: false, ..socket }),
+            Some((prepared, socket)) if prepared == id => {
+                node.socket = Some(Socket { frozen: false, ..socket });
+                self.rule(socket.generation == self.client.generation, "a connection of the past came back");
+            }
             _ => self.rule(false, "live without a socket"),
         }
         for held in hold {
@@ -227,9 +245,9 @@ impl World {
 
     /// An application at `n` wants its connection at `to`.
     pub fn start(&mut self, n: usize, peer: PeerId) {
-        let (now, wall) = (self.now, self.now.as_micros() as u64);
+        let (now, wall) = (self.now, (self.now - self.behind).as_micros() as u64);
         let ahead = u32::from(self.left.ahead > 0 && self.kind == Kind::Tcp);
-        let state = if self.kind.is_plain() { 0 } else { 2 };
+        let state = if self.kind.is_plain() { 0 } else { 3 };
         if let Ok(id) = self.nodes[n].core.start(now, wall, peer, self.flow, [ahead, 0, state]) {
             self.left.ahead = self.left.ahead.saturating_sub(1);
             let node = &mut self.nodes[n];

@@ -23,6 +23,10 @@ fn walk(seed: u64, deaths: bool) -> u64 {
         lag: up_to(3),
         audit: up_to(2),
         ahead: if seed % 2 == 1 { 6 } else { 0 },
+        attack: up_to(4),
+        late: false,
+        reuse: up_to(1),
+        forget: seed % 8 < 4,
         ordered: false,
     };
     let kind = if seed % 4 < 2 { Kind::Tcp } else { Kind::Udp };

@@ -2,17 +2,21 @@
 //! hold every message until the schedule delivers, repeats or drops it. Nothing here shares code
 //! with the protocol: sockets are a set of accepted bytes or datagrams, cards one entry.
 
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use ipos_migrate::codec::Packet;
 use ipos_migrate::protocol::{self, Flow, MoveId, PeerId, Protocol};
-use ipos_migrate::{Config, Migrator, Service};
+use ipos_migrate::{Config, Migrator, Secret, Service};
 
 /// The server whose front network carries the service's address.
 pub const HOME: usize = 0;
 pub const CLIENT: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 9), 40_000);
 pub const SERVICE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), 80);
+/// When a world begins, and a client that uses its port again: clocks step back for it, so that epochs come again.
+pub const BEGIN: Duration = Duration::from_secs(1);
 /// A process can't start in less, nor have begun as many moves, one each microsecond, as the clock does not show.
 pub const RESTART: Duration = Duration::from_millis(1);
 /// Client packets that a server holds before the move is given up.
@@ -44,6 +48,8 @@ pub enum Entry {
 pub struct Socket {
     /// The client's bytes that the kernel has accepted, or the datagrams that the application has read: a bit each.
     pub received: u16,
+    /// Which use of the client's port it belongs to.
+    pub generation: u8,
     /// The application has given it away to be moved.
     pub given: bool,
     pub frozen: bool,
@@ -67,6 +73,8 @@ pub enum Note {
 #[derive(Clone, Debug, Hash)]
 pub struct Node {
     pub core: Migrator,
+    /// How often the process has started again.
+    pub life: u8,
     pub entry: Entry,
     pub socket: Option<Socket>,
     pub prepared: Option<(MoveId, Socket)>,
@@ -90,6 +98,8 @@ pub struct Node {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Client {
+    /// How often it has used its port again.
+    pub generation: u8,
     /// Bytes that a server acknowledged, which the client has forgotten, or datagrams that were read: a bit each.
     pub acked: u16,
     /// UDP: datagrams sent, each once.
@@ -137,6 +147,14 @@ pub struct Budget {
     pub audit: u8,
     /// Moves whose queues go ahead of the freeze.
     pub ahead: u8,
+    /// Control messages ever sent that somebody without the key sends again, at any time, under any address.
+    pub attack: u8,
+    /// None of them before the port was used again.
+    pub late: bool,
+    /// Uses of the client's port for a new connection, when the old one is closed and all memory of it has expired.
+    pub reuse: u8,
+    /// Then all nodes have started again without what they wrote down, and their clocks have been set back.
+    pub forget: bool,
     /// Nothing overtakes on its way from one node to another; then no datagram may overtake another one.
     pub ordered: bool,
 }
@@ -168,6 +186,12 @@ pub struct World {
     pub now: Duration,
     pub nodes: Vec<Node>,
     pub wire: Vec<Frame>,
+    /// What an attacker has recorded, by its hash.
+    pub heard: BTreeMap<u64, Frame>,
+    /// Nothing but recordings can disturb.
+    pub calm: bool,
+    /// What the real-time clocks show is as much behind the time.
+    pub behind: Duration,
     pub client: Client,
     pub left: Budget,
     /// The next local work fails.
@@ -180,7 +204,8 @@ pub struct World {
     pub broken: Option<&'static str>,
 }
 
-pub fn core(node: usize, nodes: usize, kind: Kind, born: Duration) -> Migrator {
+/// The core of a node in one of its lives.
+pub fn core(node: usize, nodes: usize, kind: Kind, life: u8) -> Migrator {
     Migrator::new(Config {
         back_ip: back(node),
         peers: (0..nodes).filter(|o| *o != node).map(back).collect(),
@@ -188,7 +213,8 @@ pub fn core(node: usize, nodes: usize, kind: Kind, born: Duration) -> Migrator {
         services: vec![Service { address: SERVICE, home: (node != HOME).then(|| peer_of(node, HOME)) }],
         move_bytes: 1 << 20,
         ahead_bytes: 1,
-        born: born.as_micros() as u64,
+        features: 0,
+        secret: Secret::new([node as u8 | life << 4; 32]),
     })
 }
 
@@ -196,9 +222,10 @@ impl World {
     /// `nodes` servers; the connection begins at its home.
     pub fn new(nodes: usize, kind: Kind, left: Budget) -> Self {
         let node = |n| Node {
-            core: core(n, nodes, kind, Duration::ZERO),
+            core: core(n, nodes, kind, 0),
+            life: 0,
             entry: Entry::Miss,
-            socket: (n == HOME).then_some(Socket { received: 0, given: false, frozen: false }),
+            socket: (n == HOME).then_some(Socket { received: 0, generation: 0, given: false, frozen: false }),
             prepared: None,
             reserved: None,
             outgoing: None,
@@ -216,9 +243,14 @@ impl World {
         World {
             kind,
             flow: Flow { protocol, client: CLIENT, service: SERVICE },
-            now: Duration::from_secs(1),
+            now: BEGIN,
             nodes: (0..nodes).map(node).collect(),
             wire: Vec::new(),
+            heard: BTreeMap::new(),
+            calm: (left.loss, left.early, left.crash, left.restart, left.fail, left.lag) == (0, 0, 0, 0, 0, 0)
+                && left.packets <= HOLD as u8
+                && !kind.is_plain(),
+            behind: Duration::ZERO,
             client: Client::default(),
             left,
             failing: false,
@@ -265,7 +297,15 @@ impl World {
     }
 
     pub fn put(&mut self, frame: Frame) {
+        if self.left.attack > 0 && matches!(frame.content, Content::Control(_)) {
+            self.heard.insert(print(&frame), frame.clone());
+        }
         self.wire.push(frame);
+    }
+
+    /// Whether a recorded message passes as one from `from` to `to`: the tag covers both addresses.
+    pub fn is_authentic(frame: &Frame, from: usize, to: usize) -> bool {
+        (frame.from, frame.to) == (from, to)
     }
 
     /// A packet of the client has left a card for its host or another card.
@@ -366,10 +406,23 @@ impl World {
         let owns = |s: Socket| !(s.frozen && self.kind.is_plain());
         let owners = self.nodes.iter().filter(|n| n.socket.is_some_and(owns)).count();
         self.rule(owners <= 1, "two owners");
+        let moving = |id: MoveId, n| {
+            let source = &self.nodes[node_of(n, id.peer)];
+            source.outgoing.is_some_and(|o| o.epoch == id.epoch)
+        };
+        let held = self.nodes.iter().enumerate().any(|(n, x)| x.reserved.is_some_and(|id| !moving(id, n)));
+        self.rule(!self.calm || !held, "held for a recording");
         let acked = self.client.acked;
         let behind = self.nodes.iter().any(|n| n.socket.is_some_and(|s| !s.frozen && acked & !s.received != 0));
         let late = self.nodes.iter().any(|n| n.frozen_at.is_some_and(|at| self.now > at + protocol::HOLD + RESTART));
         self.rule(!late, "the client's packets are held for too long");
         self.rule(!behind, "the owner lacks what the client saw acknowledged or an application has read");
     }
+}
+
+/// A hash that is the same in each run.
+pub fn print(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }

@@ -24,7 +24,7 @@ use rtnetlink::{LinkUnspec, LinkVeth};
 
 pub const SERVICE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
 pub const PORT: u16 = 7000;
-const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 10);
+pub const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 10);
 
 pub struct Cluster {
     // before the interfaces that they send on

@@ -5,8 +5,10 @@
 mod common;
 mod ends;
 mod forged;
+mod later;
 mod mtu;
 mod plain;
+mod recorded;
 mod restart;
 mod tcp;
 mod udp;

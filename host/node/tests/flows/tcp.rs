@@ -22,12 +22,13 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::sync::mpsc::Receiver;
 
 use super::common::{Cluster, PORT, SERVICE};
+use super::later;
 
 pub const ADDRESS: SocketAddrV4 = SocketAddrV4::new(SERVICE, PORT);
 
-/// A card that a node borrows: it lives on when the node ends.
+/// A card that a node borrows: it lives on when the node ends. With the flag set, its node seems to speak a later format.
 #[derive(Clone)]
-pub struct Board(Arc<Mutex<SimDevice<ModelCard>>>);
+pub struct Board(Arc<Mutex<SimDevice<ModelCard>>>, Arc<AtomicBool>);
 
 impl Registers for Board {
     fn read32(&mut self, offset: u32) -> Result<u32, DeviceError> {
@@ -41,7 +42,9 @@ impl Registers for Board {
 
 impl Device for Board {
     fn transmit(&mut self, port: Port, frame: &[u8]) -> Result<bool, DeviceError> {
-        self.0.lock().unwrap().transmit(port, frame)
+        let later = self.1.load(Ordering::Relaxed) && port == Port::Back;
+        let rewritten = if later { later::rewrite(frame) } else { None };
+        self.0.lock().unwrap().transmit(port, rewritten.as_deref().unwrap_or(frame))
     }
 
     fn receive(&mut self, queue: Queue, frame: &mut Vec<u8>) -> Result<Option<RxMeta>, DeviceError> {
@@ -109,7 +112,7 @@ impl Bench {
     pub fn tweaked(count: usize, tweak: impl Fn(&mut NodeConfig) + 'static) -> Self {
         let (boards, state) = (Mutex::new(Vec::new()), State::new());
         let wrap = |_, device| {
-            let board = Board(Arc::new(Mutex::new(device)));
+            let board = Board(Arc::new(Mutex::new(device)), Arc::default());
             boards.lock().unwrap().push(board.clone());
             board
         };
@@ -163,6 +166,11 @@ impl Bench {
     /// The journal of a node.
     pub fn journal(&self, name: &str) -> PathBuf {
         self.state.0.join(format!("{name}.connections"))
+    }
+
+    /// From now on a node speaks a later format.
+    pub fn speak_later(&self, node: usize) {
+        self.boards[node].1.store(true, Ordering::Relaxed);
     }
 
     /// Ends a node; its card goes on.

@@ -1,0 +1,79 @@
+//! Offers that were answered and nothing has followed. All of them together are bounded, and an offer changes nothing else at this
+//! node: whoever repeats recorded ones makes the oldest answers be forgotten sooner, whose sources then ask again.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddrV4;
+
+use crate::protocol::{Flow, LINGER, MoveId, Nonces, Time};
+use crate::timers::Timers;
+
+/// Most answers that are remembered.
+pub(crate) const OFFERS: usize = 4096;
+
+/// An offer to this node.
+#[derive(Clone, Debug, Hash)]
+pub(crate) struct Offer {
+    pub flow: Flow,
+    pub owner: SocketAddrV4,
+    /// Of the streams, estimated.
+    pub lengths: [u32; 3],
+    /// What both sides can do.
+    pub features: u16,
+    /// This node's and the source's.
+    pub nonces: Nonces,
+    /// The shell would take it.
+    pub wanted: bool,
+}
+
+/// A move and its source's nonce: a recorded offer may have the numbers of one that is made now.
+type Key = (MoveId, u64);
+
+#[derive(Clone, Debug, Hash)]
+pub(crate) struct Offers {
+    offers: BTreeMap<Key, Offer>,
+    until: Timers<Key>,
+}
+
+impl Offers {
+    pub fn new() -> Self {
+        Offers { offers: BTreeMap::new(), until: Timers::new() }
+    }
+
+    /// The offer of a move by the source that has this nonce.
+    pub fn get(&self, id: MoveId, theirs: u64) -> Option<&Offer> {
+        self.offers.get(&(id, theirs))
+    }
+
+    /// The offer of a move that the shell was asked about.
+    pub fn asked(&mut self, id: MoveId) -> Option<&mut Offer> {
+        self.offers.range_mut((id, 0)..=(id, u64::MAX)).map(|(_, offer)| offer).find(|offer| !offer.wanted)
+    }
+
+    /// Remembers an offer for [`LINGER`], in place of the oldest if there are too many.
+    pub fn insert(&mut self, id: MoveId, offer: Offer, now: Time) {
+        if self.offers.len() >= OFFERS
+            && let Some((id, theirs)) = self.until.first()
+        {
+            self.remove(id, theirs);
+        }
+        let key = (id, offer.nonces.to);
+        self.offers.insert(key, offer);
+        self.until.set(key, Some(now + LINGER));
+    }
+
+    pub fn remove(&mut self, id: MoveId, theirs: u64) -> Option<Offer> {
+        self.until.set((id, theirs), None);
+        self.offers.remove(&(id, theirs))
+    }
+
+    pub fn deadline(&self) -> Option<Time> {
+        self.until.earliest()
+    }
+
+    /// Forgets what nothing has followed for too long.
+    pub fn tick(&mut self, now: Time) {
+        while let Some(key) = self.until.expired(now) {
+            self.offers.remove(&key);
+        }
+    }
+}

@@ -3,6 +3,7 @@
 
 mod application;
 mod client;
+mod clocks;
 mod cluster;
 mod crashes;
 mod crowd;

@@ -35,7 +35,6 @@ pub fn mutants() -> Result<()> {
     let mut missed = 0;
     for line in list.lines().filter(|l| !l.is_empty() && !l.starts_with('#')) {
         let (file, change) = line.split_once(": ").with_context(|| format!("mutants.txt: {line}"))?;
-        let change = change.replace("\\n", "\n");
         let (from, to) = change.split_once(" => ").with_context(|| format!("mutants.txt: {line}"))?;
         let path = root.join(file);
         let text = fs::read_to_string(&path)?;

@@ -204,8 +204,9 @@ impl Migrator {
         } else {
             let queues = lengths[..2].iter().map(|l| *l as usize).sum::<usize>();
             let ahead = flow.protocol == Protocol::Tcp && queues >= self.config.ahead_bytes;
-            let (nonce, features) = (self.draw(), self.config.features);
-            Source::start(id, flow, owner, nonce, lengths, features, ahead, now, &mut self.out)
+            let nonces = Nonces { from: self.draw(), to: 0 };
+            let offer = Offer { flow, owner, lengths, features: self.config.features, nonces };
+            Source::start(id, offer, ahead, now, &mut self.out)
         };
         self.sources.insert(id, source);
         self.flows.insert((flow, id));
@@ -272,13 +273,11 @@ impl Migrator {
     /// The answer to [`Action::Ask`].
     pub fn asked(&mut self, id: MoveId, result: Result<(), Reason>) {
         let Some(offer) = self.offers.asked(id) else { return };
-        offer.wanted = true;
-        let Offer { flow, owner, nonces, features, .. } = *offer;
         match result {
-            Ok(()) => self.ready(id, flow, owner, nonces, features),
+            Ok(()) => self.ready(id, offer),
             Err(reason) => {
-                self.offers.remove(id, nonces.to);
-                self.refuse(id, flow, owner, nonces, reason);
+                self.offers.remove(id, offer.nonces.to);
+                self.refuse(id, offer, reason);
             }
         }
     }
@@ -335,11 +334,12 @@ impl Migrator {
             let flow = Flow { protocol, client, service };
             match (message, self.offers.get(id, nonces.from)) {
                 (Message::Offer { .. }, Some(offer)) => {
-                    let Offer { flow, owner, nonces, features, .. } = *offer;
-                    self.ready(id, flow, owner, nonces, features);
+                    // the same nonce: the source may have the first answer already
+                    self.ready(id, offer);
                 }
                 (Message::Offer { lengths, features }, None) => {
-                    self.offered(id, flow, owner, lengths, features, nonces.from, now);
+                    let nonces = Nonces { from: 0, to: nonces.from };
+                    self.offered(id, Offer { flow, owner, lengths, features, nonces }, now);
                 }
                 (Message::Data { bytes, .. }, Some(offer)) if bytes.is_empty() && flow == offer.flow => {
                     if nonces.to != offer.nonces.from {
@@ -472,32 +472,23 @@ impl Migrator {
     }
 
     /// It may be a recording: nothing is done but to remember the answer.
-    #[allow(clippy::too_many_arguments)] // what an offer says
-    fn offered(
-        &mut self,
-        id: MoveId,
-        flow: Flow,
-        owner: SocketAddrV4,
-        lengths: [u32; 3],
-        features: u16,
-        theirs: u64,
-        now: Time,
-    ) {
-        let to = theirs;
+    fn offered(&mut self, id: MoveId, mut offer: Offer, now: Time) {
+        let Offer { flow, lengths, .. } = offer;
         if let Some(reason) = self.refusal(id, &flow, lengths) {
-            return self.refuse(id, flow, owner, Nonces { from: 0, to }, reason);
+            return self.refuse(id, offer, reason);
         }
-        let features = features & self.config.features & features::ALL;
-        let offer = Offer { flow, owner, lengths, features, nonces: Nonces { from: self.draw(), to }, wanted: false };
+        offer.features &= self.config.features & features::ALL;
+        offer.nonces.from = self.draw();
         self.offers.insert(id, offer, now);
         self.out.push_back(Action::Ask { id, flow, lengths });
     }
 
-    fn ready(&mut self, id: MoveId, flow: Flow, owner: SocketAddrV4, nonces: Nonces, features: u16) {
+    fn ready(&mut self, id: MoveId, offer: Offer) {
+        let Offer { flow, owner, nonces, features, .. } = offer;
         self.out.push_back(Action::Send { id, flow, owner, nonces, message: Message::Ready { features } });
     }
 
-    fn refuse(&mut self, id: MoveId, flow: Flow, owner: SocketAddrV4, nonces: Nonces, reason: Reason) {
+    fn refuse(&mut self, id: MoveId, Offer { flow, owner, nonces, .. }: Offer, reason: Reason) {
         let known = self.known(&flow).unwrap_or(0);
         self.out.push_back(Action::Send { id, flow, owner, nonces, message: Message::Refuse { reason, known } });
     }
@@ -505,9 +496,9 @@ impl Migrator {
     /// The source has answered 88: it is there, and its offer is no recording.
     fn confirmed(&mut self, id: MoveId, theirs: u64, now: Time) {
         let Some(offer) = self.offers.remove(id, theirs) else { return };
-        let Offer { flow, owner, lengths, nonces, .. } = offer;
+        let Offer { flow, lengths, .. } = offer;
         if let Some(reason) = self.refusal(id, &flow, lengths) {
-            return self.refuse(id, flow, owner, nonces, reason);
+            return self.refuse(id, offer, reason);
         }
         for other in self.moves_of(&flow).into_iter().filter(|o| o.peer == id.peer && o.epoch < id.epoch) {
             // the peer can offer only what it owns: an earlier move to it has succeeded

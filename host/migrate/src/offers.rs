@@ -10,19 +10,26 @@ use crate::timers::Timers;
 /// Most answers that are remembered.
 pub(crate) const OFFERS: usize = 4096;
 
-/// An offer to this node.
-#[derive(Clone, Debug, Hash)]
+/// What an offer says, at either end.
+#[derive(Clone, Copy, Debug, Hash)]
 pub(crate) struct Offer {
     pub flow: Flow,
+    /// The owner to be.
     pub owner: SocketAddrV4,
     /// Of the streams, estimated.
     pub lengths: [u32; 3],
-    /// What both sides can do.
+    /// What the source can do; at the destination, and at the source from 88 on, what both can.
     pub features: u16,
-    /// This node's and the source's.
+    /// This node's, and the other's as far as it is known.
     pub nonces: Nonces,
-    /// The shell would take it.
-    pub wanted: bool,
+}
+
+/// An offer to this node.
+#[derive(Clone, Debug, Hash)]
+struct Received {
+    offer: Offer,
+    /// The shell has said that it would take it.
+    wanted: bool,
 }
 
 /// A move and its source's nonce: a recorded offer may have the numbers of one that is made now.
@@ -30,7 +37,7 @@ type Key = (MoveId, u64);
 
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Offers {
-    offers: BTreeMap<Key, Offer>,
+    offers: BTreeMap<Key, Received>,
     until: Timers<Key>,
 }
 
@@ -40,13 +47,16 @@ impl Offers {
     }
 
     /// The offer of a move by the source that has this nonce.
-    pub fn get(&self, id: MoveId, theirs: u64) -> Option<&Offer> {
-        self.offers.get(&(id, theirs))
+    pub fn get(&self, id: MoveId, theirs: u64) -> Option<Offer> {
+        self.offers.get(&(id, theirs)).map(|received| received.offer)
     }
 
-    /// The offer of a move that the shell was asked about.
-    pub fn asked(&mut self, id: MoveId) -> Option<&mut Offer> {
-        self.offers.range_mut((id, 0)..=(id, u64::MAX)).map(|(_, offer)| offer).find(|offer| !offer.wanted)
+    /// The offer of a move that the shell was asked about, and would take.
+    pub fn asked(&mut self, id: MoveId) -> Option<Offer> {
+        let mut of_move = self.offers.range_mut((id, 0)..=(id, u64::MAX));
+        let (_, received) = of_move.find(|(_, received)| !received.wanted)?;
+        received.wanted = true;
+        Some(received.offer)
     }
 
     /// Remembers an offer for [`LINGER`], in place of the oldest if there are too many.
@@ -57,13 +67,13 @@ impl Offers {
             self.remove(id, theirs);
         }
         let key = (id, offer.nonces.to);
-        self.offers.insert(key, offer);
+        self.offers.insert(key, Received { offer, wanted: false });
         self.until.set(key, Some(now + LINGER));
     }
 
     pub fn remove(&mut self, id: MoveId, theirs: u64) -> Option<Offer> {
         self.until.set((id, theirs), None);
-        self.offers.remove(&(id, theirs))
+        self.offers.remove(&(id, theirs)).map(|received| received.offer)
     }
 
     pub fn deadline(&self) -> Option<Time> {

@@ -23,6 +23,7 @@ use std::net::SocketAddrV4;
 use bytes::Bytes;
 use ipos_abi::wire::options::Options;
 
+use crate::offers::Offer;
 use crate::protocol::{
     AHEAD, Action, COMMIT_TRIES, Endpoint, Failure, Flow, HOLD, Message, MoveId, Nonces, Ownership, Protocol, RENEWALS,
     Reason, Retry, Stream, TRIES, Time, features,
@@ -56,12 +57,7 @@ enum Phase {
 pub(crate) struct Source {
     id: MoveId,
     pub flow: Flow,
-    owner: SocketAddrV4,
-    /// This node's, and the destination's once it is known.
-    nonces: Nonces,
-    lengths: [u32; 3],
-    /// What this side can do; from 88 on, what both can.
-    features: u16,
+    offer: Offer,
     /// Offers under later epochs so far.
     renewals: u8,
     phase: Phase,
@@ -87,25 +83,11 @@ type Out = VecDeque<Action>;
 
 impl Source {
     /// `ahead`: the queues are copied before the freeze.
-    #[allow(clippy::too_many_arguments)] // what a move is told of
-    pub fn start(
-        id: MoveId,
-        flow: Flow,
-        owner: SocketAddrV4,
-        nonce: u64,
-        lengths: [u32; 3],
-        features: u16,
-        ahead: bool,
-        now: Time,
-        out: &mut Out,
-    ) -> Self {
+    pub fn start(id: MoveId, offer: Offer, ahead: bool, now: Time, out: &mut Out) -> Self {
         let source = Source {
             id,
-            flow,
-            owner,
-            nonces: Nonces { from: nonce, to: 0 },
-            lengths,
-            features,
+            flow: offer.flow,
+            offer,
             renewals: 0,
             phase: Phase::Offered,
             retry: Retry::start(now),
@@ -114,15 +96,15 @@ impl Source {
             spent: Default::default(),
             ahead,
         };
-        source.offer(out);
+        source.say_offer(out);
         source
     }
 
     /// Offers the same connection under another epoch.
     pub fn renew(&mut self, id: MoveId, nonce: u64, now: Time, out: &mut Out) {
-        (self.id, self.nonces, self.retry) = (id, Nonces { from: nonce, to: 0 }, Retry::start(now));
+        (self.id, self.offer.nonces, self.retry) = (id, Nonces { from: nonce, to: 0 }, Retry::start(now));
         self.renewals += 1;
-        self.offer(out);
+        self.say_offer(out);
     }
 
     /// The epoch that an offer was refused for.
@@ -139,21 +121,21 @@ impl Source {
 
     /// Whether a message repeats this node's nonce.
     pub fn is_told(&self, nonces: Nonces) -> bool {
-        nonces.to == self.nonces.from
+        nonces.to == self.offer.nonces.from
     }
 
     /// To a peer of the plain format.
     pub fn start_plain(id: MoveId, flow: Flow, owner: SocketAddrV4, now: Time, out: &mut Out) -> Self {
         out.push_back(Action::Freeze(id));
         let (phase, retry, spent) = (Phase::Freezing, Retry::start(now), Default::default());
-        let (plain, nonces, lengths) = (Some((None, false)), Nonces::default(), [0; 3]);
-        let (features, renewals, sender, ahead) = (0, 0, None, false);
-        Source { id, flow, owner, nonces, lengths, features, renewals, phase, retry, plain, sender, spent, ahead }
+        let (plain, renewals, sender, ahead) = (Some((None, false)), 0, None, false);
+        let offer = Offer { flow, owner, lengths: [0; 3], features: 0, nonces: Nonces::default() };
+        Source { id, flow, offer, renewals, phase, retry, plain, sender, spent, ahead }
     }
 
     /// Whether an acknowledgement without epoch, of a peer of the plain format, may be this one's.
     pub fn awaits(&self, protocol: Protocol, owner: SocketAddrV4) -> bool {
-        self.plain.is_some() && self.flow.protocol == protocol && self.owner == owner
+        self.plain.is_some() && self.flow.protocol == protocol && self.offer.owner == owner
     }
 
     pub fn is_committed(&self) -> bool {
@@ -180,8 +162,8 @@ impl Source {
         let message = if doubt { &Message::Acknowledge } else { message };
         match (&mut self.phase, message) {
             (Phase::Offered, Message::Ready { features }) => {
-                self.nonces.to = nonces.from;
-                self.features &= features;
+                self.offer.nonces.to = nonces.from;
+                self.offer.features &= features;
                 self.phase = Phase::Confirming;
                 self.retry = Retry::start(now);
                 self.confirm(out);
@@ -263,7 +245,7 @@ impl Source {
         if let Endpoint::Tcp(tcb, options) = &mut endpoint {
             tcb.epoch = self.id.epoch;
             tcb.application_len = streams[2].len() as u32;
-            if self.features & features::OPTIONS == 0 {
+            if self.offer.features & features::OPTIONS == 0 {
                 **options = Options::default();
             }
         }
@@ -350,7 +332,7 @@ impl Source {
         };
         match (due, &mut self.phase) {
             (Ok(false), _) => {}
-            (Ok(true), Phase::Offered) => self.offer(out),
+            (Ok(true), Phase::Offered) => self.say_offer(out),
             (Ok(true), Phase::Confirming) => self.confirm(out),
             (Ok(true), Phase::Transferring { .. } | Phase::Copying { .. }) => {
                 if let Phase::Transferring { said, .. } = &mut self.phase {
@@ -413,8 +395,9 @@ impl Source {
         self.send(connection, out);
     }
 
-    fn offer(&self, out: &mut Out) {
-        self.send(Message::Offer { lengths: self.lengths, features: self.features }, out);
+    fn say_offer(&self, out: &mut Out) {
+        let Offer { lengths, features, .. } = self.offer;
+        self.send(Message::Offer { lengths, features }, out);
     }
 
     /// Shows the destination its nonce.
@@ -423,6 +406,7 @@ impl Source {
     }
 
     fn send(&self, message: Message, out: &mut Out) {
-        out.push_back(Action::Send { id: self.id, flow: self.flow, owner: self.owner, nonces: self.nonces, message });
+        let Offer { flow, owner, nonces, .. } = self.offer;
+        out.push_back(Action::Send { id: self.id, flow, owner, nonces, message });
     }
 }

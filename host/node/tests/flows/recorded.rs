@@ -21,11 +21,14 @@ use tokio::sync::mpsc::Receiver;
 use super::{runtime, until};
 use crate::common::{CLIENT, Cluster, PORT, SERVICE, name};
 
+/// A frame of the control queue.
+type Frame = (Vec<u8>, RxMeta);
+
 /// What one card's control queue has brought its node, and what somebody puts there.
 #[derive(Clone, Default)]
 struct Tap {
-    heard: Arc<Mutex<Vec<(Vec<u8>, RxMeta)>>>,
-    again: Arc<Mutex<VecDeque<(Vec<u8>, RxMeta)>>>,
+    heard: Arc<Mutex<Vec<Frame>>>,
+    again: Arc<Mutex<VecDeque<Frame>>>,
 }
 
 impl Tap {

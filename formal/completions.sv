@@ -39,7 +39,7 @@
       assert (left_q >= 1 && left_q <= 4 && fv_beats <= 7 && upper_q == fv_beats[0] && !(taken_q && upper_q));
       if (taken_q && fv_beats == 0) assert (left_q == 1);
       else assert ({fv_beats[3:1] + left_q - {2'd0, taken_q}, 1'b0} == target[70:67]);
-      assert (target[76:71] == 0 && target[66:64] == 0 && target[3:0] == 0);
+      assert (target[77:71] == 0 && target[66:64] == 0 && target[3:0] == 0);
       assert ({2'd0, target[5:0]} + {1'b0, target[70:67], 3'd0} <= 8'd64);
       assert (fifo_level >= {2'd0, left_q});
     end

@@ -30,6 +30,12 @@
 #define IPOS_ENTRY_BYTES 0x10u
 /* Buffers begin at a multiple of this. */
 #define IPOS_BUFFER_ALIGN 0x8u
+/* Longest frame to send, in bytes without FCS. */
+#define IPOS_MAX_FRAME 0x800u
+/* Longest frame on the receive queue; longer ones are dropped. */
+#define IPOS_MAX_RECEIVED 0x2000u
+/* Longest frame on the control queue; longer ones are dropped. */
+#define IPOS_MAX_CONTROL 0x1000u
 /* Transmit descriptor flag: insert a checksum. */
 #define IPOS_CHECKSUM 0x1u
 /* Phase bit of a completion's flags. */
@@ -262,7 +268,7 @@ struct ipos_receive_descriptor {
 
 struct ipos_transmit_descriptor {
     uint64_t address; /* bus address of the frame, a multiple of IPOS_BUFFER_ALIGN, not zero */
-    uint16_t length;  /* bytes, 14 to 2,048 */
+    uint16_t length;  /* bytes, 14 to IPOS_MAX_FRAME */
     uint16_t flags;   /* IPOS_CHECKSUM, or zero */
     uint16_t start;   /* first byte that is summed */
     uint16_t offset;  /* place of the sum, counted from start */

@@ -19,10 +19,10 @@ mod registers;
 use std::collections::VecDeque;
 
 use ipos_abi::Port;
-use ipos_abi::queue::{Checksum, Event};
+use ipos_abi::queue::{Checksum, Event, MAX_CONTROL, MAX_FRAME, MAX_RECEIVED};
 use ipos_abi::rx::{L3, L4, Outcome, Reason, RxInfo, RxMeta};
 use ipos_abi::table::{Action, Protocol};
-use ipos_device::{MAX_FRAME, Queue};
+use ipos_device::Queue;
 
 use crate::card::Card;
 use ipv4::{Packet, sum};
@@ -136,7 +136,8 @@ impl ModelCard {
 
     fn deliver(&mut self, queue: Queue, frame: Vec<u8>, mut info: RxInfo) -> Outcome {
         let to = &mut self.queues[queue as usize];
-        if to.bytes + frame.len() > self.config.host_bytes[queue as usize] {
+        let longest = [MAX_RECEIVED, MAX_CONTROL][queue as usize];
+        if frame.len() > longest || to.bytes + frame.len() > self.config.host_bytes[queue as usize] {
             return Outcome::DropHostFull;
         }
         let sequence = &mut self.sequence[info.port as usize];

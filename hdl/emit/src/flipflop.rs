@@ -8,8 +8,8 @@ use rust_hdl_core::ast::Verilog;
 pub(crate) struct FlipFlop<'a> {
     /// Name of its clock input.
     pub clock: &'a str,
-    pub width: usize,
-    pub initial: Number,
+    width: usize,
+    initial: Number,
 }
 
 impl<'a> FlipFlop<'a> {
@@ -28,5 +28,11 @@ impl<'a> FlipFlop<'a> {
             return None;
         }
         Some(FlipFlop { clock: &clock.name, width: q.width, initial: Number::parse_verilog(initial)? })
+    }
+
+    /// Its first value, sized.
+    pub fn initial(&self) -> String {
+        // `sized` fits: the value came with this width, or is an enum's that has it
+        self.initial.sized(self.width).unwrap_or_else(|| format!("{}'h0", self.width))
     }
 }

@@ -93,12 +93,21 @@ impl Design {
         let mut registers = Registers::default();
         let mut instances = String::new();
         for (child, &id) in children.iter().zip(&module.children) {
+            let flipflop = FlipFlop::of(child);
             for port in child.ports().filter(|p| !(p.clock && p.is_input())) {
-                declare(&mut declarations, port.width, &flat(&format!("{}${}", child.name, port.name)));
+                let port_name = flat(&format!("{}${}", child.name, port.name));
+                match &flipflop {
+                    // an `initial` beside the `always_ff` would be a second driver (IEEE 1800-2017 9.2.2.4)
+                    Some(flipflop) if port.is_output() => {
+                        let port_name = format!("{port_name} = {}", flipflop.initial());
+                        declare(&mut declarations, port.width, &port_name);
+                    }
+                    _ => declare(&mut declarations, port.width, &port_name),
+                }
             }
-            if let Some(flipflop) = FlipFlop::of(child) {
+            if let Some(flipflop) = flipflop {
                 let clock = net(&kernel, &format!("{}${}", child.name, flipflop.clock));
-                registers.add(clock, &flat(&child.name), &flipflop);
+                registers.add(clock, &flat(&child.name));
                 continue;
             }
             let kind = self.module(tree, id, &format!("{name}_{}", flat(&child.name)))?;
@@ -211,25 +220,16 @@ fn foreign(module: &Module, code: &str) -> String {
 
 /// Registers of a module, by clock.
 #[derive(Default)]
-struct Registers {
-    initial: String,
-    updates: BTreeMap<String, String>,
-}
+struct Registers(BTreeMap<String, String>);
 
 impl Registers {
-    fn add(&mut self, clock: String, name: &str, flipflop: &FlipFlop) {
-        // `sized` fits: the value came with this width, or is an enum's that has it
-        let initial = flipflop.initial.sized(flipflop.width).unwrap_or_else(|| format!("{}'h0", flipflop.width));
-        writeln!(self.initial, "    {name}_q = {initial};").expect("writing to a String");
-        writeln!(self.updates.entry(clock).or_default(), "    {name}_q <= {name}_d;").expect("writing to a String");
+    fn add(&mut self, clock: String, name: &str) {
+        writeln!(self.0.entry(clock).or_default(), "    {name}_q <= {name}_d;").expect("writing to a String");
     }
 
     fn text(&self) -> String {
-        if self.initial.is_empty() {
-            return String::new();
-        }
-        let mut text = format!("\n  initial begin\n{}  end\n", self.initial);
-        for (clock, updates) in &self.updates {
+        let mut text = String::new();
+        for (clock, updates) in &self.0 {
             write!(text, "\n  always_ff @(posedge {clock}) begin\n{updates}  end\n").expect("writing to a String");
         }
         text

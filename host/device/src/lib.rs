@@ -20,6 +20,7 @@ use ipos_abi::rx::RxMeta;
 
 pub use dma::{DmaDevice, DmaMemory};
 pub use iova::Iovas;
+pub use ipos_abi::queue::MAX_FRAME;
 
 /// A queue from the card to the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,8 +72,6 @@ pub enum DeviceError {
     },
 }
 
-/// The longest frame, without FCS, that a card carries on any path, in bytes.
-pub const MAX_FRAME: usize = 2048;
 /// Size of BAR0 in bytes.
 pub const BAR0_SIZE: u32 = 0x1_0000;
 

@@ -1,7 +1,9 @@
 //! Frames both ways: contents, order, wraps, stalls, checksums, interrupts.
 
 use ipos_abi::Port;
-use ipos_abi::queue::{CHECKSUM, QueueId, Status, TransmitDescriptor};
+use ipos_abi::queue::{CHECKSUM, MAX_RECEIVED, QueueId, Status, TransmitDescriptor};
+use ipos_abi::regs::{queue, queues};
+use ipos_abi::rx::Outcome;
 use ipos_sim::pcie::rtl::Manners;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -74,6 +76,54 @@ fn frames_reach_host_memory_under_stalls() {
         let mut rig = driver::rtl(Manners { delay: 20, random: Some((seed() + u64::from(mps), 60)) });
         rig.configure(true, mps, mrrs);
         received(&mut rig, 4, 150);
+    }
+}
+
+/// Frames around the longest one, each into buffers a byte too small, exact, larger, and as large as a descriptor can say.
+#[test]
+fn the_longest_frames_come_whole_or_are_dropped_with_a_reason() {
+    let mut rng = StdRng::seed_from_u64(seed());
+    for rig in &mut driver::both() {
+        let mut ring = rig.queue(QueueId::Receive, 6);
+        let buffer = rig.allocate(MAX_RECEIVED, 8);
+        let (mut dropped, mut reads) = (0, 0);
+        for (mps, length) in (0..8).zip([1, 0, 2, 3].map(|less| MAX_RECEIVED - less).into_iter().cycle()) {
+            rig.configure(true, mps, 2);
+            for room in [length - 1, length, length + 1, 2 * length, 65_535, 65_536, u32::MAX as usize] {
+                rig.offer(&mut ring, buffer, room);
+                rig.ring(&ring);
+                let frame = frame(&mut rng, length);
+                rig.wire_in(Port::Front, &frame);
+                rig.settle();
+                // nothing shows outside while a frame of a thousand beats is discarded: a register read is something
+                let head = queue(QueueId::Receive as usize, queues::HEAD);
+                while rig.read32(head) != u32::from(ring.filled) {
+                    reads += 1;
+                    assert!(reads < 1_000, "{}: {length} bytes, room for {room}: no completion", rig.name);
+                    rig.settle();
+                }
+                if room < length {
+                    let c = rig.completion(&mut ring).expect("a completion for each descriptor");
+                    assert_eq!(c.status(), Some(Status::Length), "{}: {length} bytes, room for {room}", rig.name);
+                    ring.buffers.pop_front();
+                } else {
+                    let found = rig.receive(&mut ring).map(|r| r.1);
+                    assert!(found == Some(frame), "{}: {length} bytes, room for {room}, code {mps}", rig.name);
+                }
+            }
+        }
+        // longer ones leave the descriptor to the next frame
+        for length in [MAX_RECEIVED + 1, 2 * MAX_RECEIVED, 65_535, 65_536, 65_537, 65_536 + MAX_RECEIVED] {
+            rig.offer(&mut ring, buffer, u32::MAX as usize);
+            rig.ring(&ring);
+            let next = frame(&mut rng, 60);
+            rig.wire_in(Port::Front, &frame(&mut rng, length));
+            rig.wire_in(Port::Front, &next);
+            rig.settle();
+            dropped += 1;
+            assert_eq!(rig.receive(&mut ring).map(|r| r.1), Some(next), "{}: after {length} bytes", rig.name);
+            assert_eq!(rig.outcome(Port::Front, Outcome::DropHostFull), dropped, "{}: {length} bytes", rig.name);
+        }
     }
 }
 

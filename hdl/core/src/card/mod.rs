@@ -18,6 +18,7 @@ use crate::parse::Rx;
 use crate::route::{Dispatch, Forward, Rate};
 use crate::stream::{Arbiter, Beat, FrameFifo, FromAxis, SmallFifo, Through, ToAxis};
 use crate::table::{Classify, Detail, Verdict};
+use ipos_abi::queue::{MAX_CONTROL, MAX_RECEIVED};
 use rust_hdl_core::prelude::Bits;
 
 // what `top` takes from the module it stands in: here at 64 bits, in `wide` at 512
@@ -31,5 +32,11 @@ pub type Verdicts = SmallFifo<Verdict, 4, 5>;
 pub type Details = SmallFifo<Detail, 4, 5>;
 pub type ForwardBuffer = Through<Beat, 10, 11>;
 pub type Routes = crate::route::Routes<4, 5, 0>;
-pub type ReceiveBuffer = FrameFifo<Bits<128>, 10, 11>;
-pub type ControlBuffer = FrameFifo<Bits<128>, 9, 10>;
+pub type ReceiveBuffer = FrameFifo<Bits<128>, { log2(MAX_RECEIVED, WIDTH) }, { log2(MAX_RECEIVED, WIDTH) + 1 }>;
+pub type ControlBuffer = FrameFifo<Bits<128>, { log2(MAX_CONTROL, WIDTH) }, { log2(MAX_CONTROL, WIDTH) + 1 }>;
+
+/// log2 of the beats of `width` bits that hold `bytes`.
+pub(crate) const fn log2(bytes: usize, width: usize) -> usize {
+    assert!((8 * bytes / width).is_power_of_two());
+    (8 * bytes / width).ilog2() as usize
+}

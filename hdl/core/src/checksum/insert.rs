@@ -1,6 +1,7 @@
 //! The host's frames on their way to a wire: whole, and with the checksum that their descriptor asks for.
 use crate::parse::{ByteRev, LaneSum};
 use crate::stream::{Beat, FrameFifo, Slice};
+use ipos_abi::queue::MAX_FRAME;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -74,7 +75,7 @@ block! {
         words: Signal<Local, Bits<64>>,
         o: Signal<Local, Beat>,
         c_all: Constant<Bits<8>> = 0xffu64,
-        c_longest: Constant<Bits<9>> = 256u64,
+        c_longest: Constant<Bits<9>> = (MAX_FRAME / 8) as u64,
         c_low: Constant<Bits<17>> = 0xffffu64,
         c_ones: Constant<Bits<16>> = 0xffffu64,
         c_first: Constant<Bits<4>> = 1u64,

@@ -1,6 +1,7 @@
 //! Writes a queue's completions in order, up to four at a time into one line of 64 bytes.
 use super::{Settings, Target};
 use crate::stream::{Beat, SmallFifo};
+use ipos_abi::queue::LENGTH_BITS;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -71,7 +72,7 @@ impl Logic for Completions {
         self.index.next = self.count.q.val() & !(self.c_ones.val() << self.settings.val().size);
         self.lap.next = self.count.q.val() >> self.settings.val().size;
         self.to.next.address = self.settings.val().completions | (bit_cast::<64, 16>(self.index.val()) << 4);
-        self.to.next.length = bit_cast::<13, 3>(self.batch.val()) << 4;
+        self.to.next.length = bit_cast::<LENGTH_BITS, 3>(self.batch.val()) << 4;
         self.to.next.notify = true;
         self.to.next.vector = self.vector.val();
         self.next.d.next = self.to.val();

@@ -20,6 +20,7 @@ pub use receive::Receive;
 pub use ring::Ring;
 pub use transmit::Transmit;
 
+use ipos_abi::queue::LENGTH_BITS;
 use rust_hdl_core::prelude::*;
 
 /// Where a write goes: beside each of its beats.
@@ -27,7 +28,7 @@ use rust_hdl_core::prelude::*;
 pub struct Target {
     pub address: Bits<64>,
     /// In bytes.
-    pub length: Bits<13>,
+    pub length: Bits<LENGTH_BITS>,
     /// When it has been handed over, the interrupt of `vector` is due.
     pub notify: Bit,
     pub vector: Bits<3>,

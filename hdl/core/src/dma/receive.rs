@@ -1,7 +1,7 @@
 //! Frames to host memory: each into the buffer of the next descriptor, then its completion.
 use super::Target;
 use crate::stream::Beat;
-use ipos_abi::queue::{STATUS_SHIFT, Status};
+use ipos_abi::queue::{LENGTH_BITS, STATUS_SHIFT, Status};
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -50,7 +50,7 @@ impl Logic for Receive {
     fn update(&mut self) {
         dff_setup!(self, clock, state, t, bad, small, status, done, out);
         self.to.next.address = self.descriptor.val().get_bits::<64>(0);
-        self.to.next.length = bit_cast::<13, 16>(self.s_meta.val().get_bits::<16>(0));
+        self.to.next.length = bit_cast::<LENGTH_BITS, 16>(self.s_meta.val().get_bits::<16>(0));
         self.to.next.notify = false;
         self.to.next.vector = 0.into();
         self.ends.next = self.s_valid.val()

@@ -1,7 +1,7 @@
 //! Frames from host memory: several reads under way, frames in order, each with its completion.
 use super::Fetch;
 use crate::stream::{Beat, SmallFifo};
-use ipos_abi::queue::{STATUS_SHIFT, Status};
+use ipos_abi::queue::{MAX_FRAME, STATUS_SHIFT, Status};
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -72,7 +72,7 @@ block! {
         c_read: Constant<Bits<4>> = Status::Read as u64,
         c_shift: Constant<Bits<7>> = (96 + STATUS_SHIFT) as u64,
         c_least: Constant<Bits<16>> = 14u64,
-        c_most: Constant<Bits<16>> = 2_048u64,
+        c_most: Constant<Bits<16>> = MAX_FRAME as u64,
         c_room: Constant<Bits<11>> = 480u64,
     }
 }

@@ -1,6 +1,7 @@
 //! The transaction layer whole: TLP streams and the link's settings outside, the card's ports inside.
 use super::{Complete, Errors, Read, Receive, Send, Write};
 use crate::stream::{Beat, Slice, ToAxis};
+use ipos_abi::queue::LENGTH_BITS;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -31,7 +32,7 @@ block! {
         pub fc_infinite: Signal<In, Bits<5>>,
         /// Write port: address and length hold from the first beat to the last.
         pub write_address: Signal<In, Bits<64>>,
-        pub write_length: Signal<In, Bits<13>>,
+        pub write_length: Signal<In, Bits<LENGTH_BITS>>,
         pub write_beat: Signal<In, Beat>,
         pub write_valid: Signal<In, Bit>,
         pub write_ready: Signal<Out, Bit>,

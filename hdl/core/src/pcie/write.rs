@@ -1,6 +1,7 @@
 //! Posted writes: a stream of bytes to a bus address becomes memory write TLPs.
 use crate::parse::ByteRev;
 use crate::stream::Beat;
+use ipos_abi::queue::LENGTH_BITS;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -11,11 +12,12 @@ block! {
         pub clock: Signal<In, Clock>,
         pub reset: Signal<In, Bit>,
         pub id: Signal<In, Bits<16>>,
-        /// Max payload code: 128 bytes << code.
+        /// Max payload code: 128 bytes << code; the two reserved ones count as the least.
         pub mps: Signal<In, Bits<3>>,
-        /// Address and length hold from the first beat to the last. A multiple of 4, of 8 for more than 4 bytes.
+        /// Address and length hold from the first beat to the last. A multiple of 4, of 8 for more than 4 bytes; a length
+        /// of 1 or more, and the beats that it needs.
         pub address: Signal<In, Bits<64>>,
-        pub length: Signal<In, Bits<13>>,
+        pub length: Signal<In, Bits<LENGTH_BITS>>,
         pub s_beat: Signal<In, Beat>,
         pub s_valid: Signal<In, Bit>,
         pub s_ready: Signal<Out, Bit>,
@@ -30,7 +32,7 @@ block! {
         state: DFF<Bits<3>>,
         at: DFF<Bits<64>>,
         next_at: DFF<Bits<52>>,
-        left: DFF<Bits<13>>,
+        left: DFF<Bits<LENGTH_BITS>>,
         room: DFF<Bits<13>>,
         first: DFF<Bit>,
         waited: DFF<Bit>,
@@ -44,7 +46,7 @@ block! {
         first_be: DFF<Bits<4>>,
         credits: DFF<Bits<12>>,
         at2: DFF<Bits<64>>,
-        left2: DFF<Bits<13>>,
+        left2: DFF<Bits<LENGTH_BITS>>,
         size2: DFF<Bits<13>>,
         words2: DFF<Bits<11>>,
         last_be2: DFF<Bits<4>>,
@@ -82,6 +84,9 @@ impl Logic for Write {
 
         // how far it is to the next multiple of the maximum payload
         self.limit.next = self.c_128.val() << self.mps.val();
+        if self.mps.val() > 5 {
+            self.limit.next = self.c_128.val();
+        }
         self.offset.next =
             bit_cast::<13, 12>(self.at.q.val().get_bits::<12>(0)) & (self.limit.val() - self.c_one.val());
         self.ahead.next = bit_cast::<13, 12>(self.at.q.val().get_bits::<12>(0)) + self.size.q.val();
@@ -91,13 +96,13 @@ impl Logic for Write {
             self.at2.d.next = bit_cast::<64, 52>(self.next_at.q.val()) << 12;
         }
         self.next_at.d.next = self.at.q.val().get_bits::<52>(12) + self.c_page.val();
-        self.left2.d.next = self.left.q.val() - self.size.q.val();
+        self.left2.d.next = self.left.q.val() - bit_cast::<LENGTH_BITS, 13>(self.size.q.val());
         self.cap.next = self.limit.val();
         if self.first.q.val() {
             self.cap.next = self.room.q.val();
         }
-        self.size2.d.next = self.left2.q.val();
-        if self.cap.val() < self.left2.q.val() {
+        self.size2.d.next = bit_cast::<13, LENGTH_BITS>(self.left2.q.val());
+        if bit_cast::<LENGTH_BITS, 13>(self.cap.val()) < self.left2.q.val() {
             self.size2.d.next = self.cap.val();
         }
         // the measured size in words, and the bytes of its first and last one

@@ -1,5 +1,6 @@
 //! The host's frames on their way to a wire, as `checksum::Insert`.
 use super::{Beat, ByteRev, FrameFifo, Sum};
+use ipos_abi::queue::MAX_FRAME;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -54,7 +55,7 @@ block! {
         folded: Signal<Local, Bits<16>>,
         shift: Signal<Local, Bits<9>>,
         o: Signal<Local, Beat>,
-        c_longest: Constant<Bits<6>> = 32u64,
+        c_longest: Constant<Bits<6>> = (MAX_FRAME / 64) as u64,
         c_low: Constant<Bits<17>> = 0xffffu64,
         c_ones: Constant<Bits<16>> = 0xffffu64,
         c_word: Constant<Bits<512>> = 0xffffu64,

@@ -40,10 +40,11 @@ pub use slice::Slice;
 pub use sum::Sum;
 pub use top::Card;
 
-use crate::card::{Counter, Entries, Outcomes, Registers};
+use crate::card::{Counter, Entries, Outcomes, Registers, log2};
 use crate::route::Rate;
 use crate::stream::{Fifo, SmallFifo};
 use crate::table::{Classify, Detail, Verdict};
+use ipos_abi::queue::{MAX_CONTROL, MAX_RECEIVED};
 use rust_hdl_core::prelude::*;
 
 /// Sizes of the card at this width, as in `card`: the same bytes.
@@ -55,8 +56,8 @@ pub type SendUsed = Bits<7>;
 pub type Verdicts = Fifo<Verdict, 4, 5>;
 pub type Details = SmallFifo<Detail, 4, 5>;
 pub type ForwardBuffer = Fifo<Beat, 7, 8>;
-pub type ReceiveBuffer = FrameFifo<Bits<128>, 7, 8>;
-pub type ControlBuffer = FrameFifo<Bits<128>, 6, 7>;
+pub type ReceiveBuffer = FrameFifo<Bits<128>, { log2(MAX_RECEIVED, WIDTH) }, { log2(MAX_RECEIVED, WIDTH) + 1 }>;
+pub type ControlBuffer = FrameFifo<Bits<128>, { log2(MAX_CONTROL, WIDTH) }, { log2(MAX_CONTROL, WIDTH) + 1 }>;
 
 /// One beat of a frame: as [`crate::stream::Beat`], 64 bytes of it.
 #[derive(Copy, Clone, Debug, Default, PartialEq, LogicStruct)]

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use ipos_abi::ABI_VERSION;
 use ipos_abi::queue::{
-    BUFFER_ALIGN, CHECKSUM, DmaError, ENTRY_BYTES, ERROR_VECTOR, MAX_RING_BITS, MIN_RING_BITS, PHASE, QUEUES,
-    QueueError, QueueId, STATUS_SHIFT, Status, VECTORS,
+    BUFFER_ALIGN, CHECKSUM, DmaError, ENTRY_BYTES, ERROR_VECTOR, MAX_CONTROL, MAX_FRAME, MAX_RECEIVED, MAX_RING_BITS,
+    MIN_RING_BITS, PHASE, QUEUES, QueueError, QueueId, STATUS_SHIFT, Status, VECTORS,
 };
 use ipos_abi::regs::{Access, BLOCKS, ENABLE, MAGIC, MSIX_PENDING, MSIX_TABLE};
 use ipos_abi::rx::{L3, L4, Outcome, Reason};
@@ -54,6 +54,9 @@ const CONSTANTS: &[(&str, u64, &str)] = &[
     ("MAX_RING_BITS", MAX_RING_BITS as u64, "log2 of the entries of the largest ring."),
     ("ENTRY_BYTES", ENTRY_BYTES as u64, "Bytes of a descriptor or completion."),
     ("BUFFER_ALIGN", BUFFER_ALIGN, "Buffers begin at a multiple of this."),
+    ("MAX_FRAME", MAX_FRAME as u64, "Longest frame to send, in bytes without FCS."),
+    ("MAX_RECEIVED", MAX_RECEIVED as u64, "Longest frame on the receive queue; longer ones are dropped."),
+    ("MAX_CONTROL", MAX_CONTROL as u64, "Longest frame on the control queue; longer ones are dropped."),
     ("CHECKSUM", CHECKSUM as u64, "Transmit descriptor flag: insert a checksum."),
     ("PHASE", PHASE as u64, "Phase bit of a completion's flags."),
     ("STATUS_SHIFT", STATUS_SHIFT as u64, "Lowest bit of the status in a completion's flags."),
@@ -142,7 +145,7 @@ struct ipos_receive_descriptor {
 
 struct ipos_transmit_descriptor {
     uint64_t address; /* bus address of the frame, a multiple of IPOS_BUFFER_ALIGN, not zero */
-    uint16_t length;  /* bytes, 14 to 2,048 */
+    uint16_t length;  /* bytes, 14 to IPOS_MAX_FRAME */
     uint16_t flags;   /* IPOS_CHECKSUM, or zero */
     uint16_t start;   /* first byte that is summed */
     uint16_t offset;  /* place of the sum, counted from start */

@@ -204,6 +204,10 @@ impl<W: Wire> Wire for Fault<W> {
         self.inner.fd()
     }
 
+    fn lost(&self) -> u64 {
+        self.inner.lost()
+    }
+
     fn mtu(&self) -> Option<Mtu> {
         self.inner.mtu()
     }

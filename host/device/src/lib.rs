@@ -8,6 +8,8 @@
 mod dma;
 mod interrupts;
 mod iova;
+mod mtu;
+mod rate_limit;
 pub mod vfio;
 pub mod vfio_user;
 
@@ -21,6 +23,8 @@ use ipos_abi::rx::RxMeta;
 pub use dma::{DmaDevice, DmaMemory};
 pub use iova::Iovas;
 pub use ipos_abi::queue::MAX_FRAME;
+pub use mtu::{FRONT_MTU, IP_MTU, Mtu, MtuError, check_mtus};
+pub use rate_limit::RateLimit;
 
 /// A queue from the card to the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,7 +36,7 @@ pub enum Queue {
     Control = 1,
 }
 
-/// Why a device access failed.
+/// Why a device access failed: [`is_of_frame`](DeviceError::is_of_frame) tells one frame from the card.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
     /// The offset is not a multiple of four or lies outside BAR0.
@@ -72,6 +76,14 @@ pub enum DeviceError {
     },
 }
 
+impl DeviceError {
+    /// Whether it is one frame's fault: the card goes on with the next.
+    #[must_use]
+    pub fn is_of_frame(&self) -> bool {
+        matches!(self, DeviceError::FrameLength { .. })
+    }
+}
+
 /// Size of BAR0 in bytes.
 pub const BAR0_SIZE: u32 = 0x1_0000;
 
@@ -87,7 +99,8 @@ pub trait Registers: Send {
 /// A card that takes and gives whole frames, as its host sees it.
 pub trait Device: Registers {
     /// Queues a frame (no FCS, padding is the MAC's business) for a port.
-    /// `Ok(false)`: the transmit queue is full, try again after [`Device::poll`].
+    /// `Ok(false)`: the transmit queue is full, try again after [`Device::poll`]. A frame that no card carries is an error
+    /// [of that frame](DeviceError::is_of_frame).
     fn transmit(&mut self, port: Port, frame: &[u8]) -> Result<bool, DeviceError>;
 
     /// Takes the next frame of a queue into `frame` (cleared first). `Ok(None)`: the queue is empty.
@@ -111,15 +124,6 @@ pub trait Device: Registers {
     fn mtu(&self, _port: Port) -> Option<Mtu> {
         None
     }
-}
-
-/// The longest IP packet of a wire.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mtu {
-    /// The interface that has the setting.
-    pub interface: String,
-    /// Bytes behind the Ethernet header.
-    pub bytes: usize,
 }
 
 impl<D: Registers + ?Sized> Registers for Box<D> {

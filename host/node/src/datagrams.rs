@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use ipos_abi::wire::{Mac, ethernet};
-use ipos_device::Device;
+use ipos_device::{Device, IP_MTU};
 use ipos_migrate::protocol::{Endpoint, Flow, MoveId, PeerId};
 use ipos_migrate::socket::{FreezeError, drain_udp};
 
@@ -17,8 +17,6 @@ use crate::frame::{Transport, to_kernel};
 use crate::outgoing::Socket;
 use crate::run::Runner;
 
-/// The longest IP packet of the front network.
-pub(crate) const IP_MTU: usize = 1500;
 /// How late the kernel may be.
 const LATE: Duration = Duration::from_secs(2);
 

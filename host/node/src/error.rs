@@ -2,6 +2,7 @@
 
 use std::io;
 
+use ipos_device::MtuError;
 use ipos_migrate::StartError;
 use ipos_migrate::protocol::Failure;
 use ipos_migrate::socket::FreezeError;
@@ -18,19 +19,9 @@ pub enum NodeError {
         /// What is wrong and what to do.
         problem: String,
     },
-    /// The back-side network can't carry what the card makes of a full packet.
-    #[error(
-        "{interface} carries packets of {bytes} bytes, and a client's full packet needs {need} on the back-side network: \
-         `ip link set dev {interface} mtu {need}`, and the same on the switches between the servers"
-    )]
-    Mtu {
-        /// The interface that the card's back port is plugged into.
-        interface: String,
-        /// Its setting.
-        bytes: usize,
-        /// What it must be at least.
-        need: usize,
-    },
+    /// Packets would be lost for their length.
+    #[error(transparent)]
+    Mtu(#[from] MtuError),
     /// The cluster's keys can be replaced, not taken away.
     #[error("a node's keys can't be replaced by none: give at least one")]
     NoKeys,

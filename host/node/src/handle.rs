@@ -101,6 +101,10 @@ pub struct NodeStats {
     pub lost: u64,
     /// Frames dropped because the card's transmit queue stayed full.
     pub transmit_full: u64,
+    /// Frames dropped because they are longer than the card carries.
+    pub unsendable: u64,
+    /// Frames lost on the way to the server's kernel, whose interface was down, full, or set to shorter packets.
+    pub kernel_lost: u64,
     /// Connections now held for a move.
     pub holding: usize,
     /// Connections of this home that live elsewhere now.

@@ -8,14 +8,12 @@ use std::thread;
 
 use ipos_abi::Port;
 use ipos_abi::table::NEIGHBOURS;
-use ipos_abi::wire::ipos;
-use ipos_device::{Device, Mtu};
+use ipos_device::{Device, check_mtus};
 use ipos_migrate::protocol::{PeerId, features};
 use ipos_migrate::{Config, Migrator, Secret, Service};
 use ipos_nic::{Nic, PortConfig};
 
 use crate::config::NodeConfig;
-use crate::datagrams::IP_MTU;
 use crate::error::NodeError;
 use crate::handle::NodeHandle;
 use crate::journal::Journal;
@@ -54,7 +52,7 @@ impl Node {
                         .map_err(|source| NodeError::Start { what: "open sock_diag", source })?;
                     let journal = Journal::open(config.state_dir.as_deref(), &config.name)
                         .map_err(|source| NodeError::Start { what: "open its journal in state_dir", source })?;
-                    Ok((open(device, &config)?, watch, journal))
+                    Ok((open(device, &*kernel, &config)?, watch, journal))
                 });
             match opened {
                 Ok((nic, watch, journal)) => {
@@ -79,17 +77,11 @@ impl Node {
     }
 }
 
-/// What a full packet of the front network needs on the back-side network: encapsulation adds an ipOS header behind
-/// the Ethernet header, and another one of those.
-const BACK_MTU: usize = IP_MTU + ipos::LEN;
-
 /// Queues from which on it takes longer to send them than to ask twice.
 const AHEAD_BYTES: usize = 64 << 10;
 
-fn open<D: Device>(device: D, config: &NodeConfig) -> Result<Nic<D>, NodeError> {
-    if let Some(Mtu { interface, bytes }) = device.mtu(Port::Back).filter(|m| m.bytes < BACK_MTU) {
-        return Err(NodeError::Mtu { interface, bytes, need: BACK_MTU });
-    }
+fn open<D: Device>(device: D, kernel: &dyn KernelPort, config: &NodeConfig) -> Result<Nic<D>, NodeError> {
+    check_mtus(device.mtu(Port::Front), kernel.mtu(), device.mtu(Port::Back))?;
     let mut nic = Nic::open(device)?;
     for (port, mac) in [(Port::Front, config.front_mac), (Port::Back, config.back_mac)] {
         nic.set_port(port, &PortConfig { mac, promiscuous: false, vlan: None })?;

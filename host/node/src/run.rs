@@ -13,7 +13,7 @@ use ipos_abi::rx::RxInfo;
 use ipos_abi::wire::tcp::Flags;
 use ipos_abi::wire::trailer::{Key, Path};
 use ipos_abi::wire::{Mac, ethernet};
-use ipos_device::{Device, Queue};
+use ipos_device::{Device, FRONT_MTU, Queue, RateLimit};
 use ipos_migrate::protocol::{Flow, MoveId, PeerId, Tcb};
 use ipos_migrate::{Migrator, codec};
 use ipos_nic::{Nic, NicError, Table};
@@ -54,6 +54,16 @@ pub(crate) fn wall() -> u64 {
     now.saturating_add_signed(*AHEAD)
 }
 
+/// What became of a frame that was given to the card.
+#[derive(PartialEq, Eq)]
+enum Offered {
+    Taken,
+    /// The transmit queue has no room now.
+    Full,
+    /// No card carries it.
+    Unsendable,
+}
+
 /// What the loop works on. The parts of a move stand in `outgoing` and `incoming`.
 pub(crate) struct Runner<D> {
     pub config: NodeConfig,
@@ -82,6 +92,8 @@ pub(crate) struct Runner<D> {
     scratch: Vec<u8>,
     /// Something was given to the card since it was last polled.
     active: bool,
+    /// Of complaints about frames that no card carries.
+    too_long: RateLimit,
 }
 
 impl<D: Device> Runner<D> {
@@ -116,6 +128,7 @@ impl<D: Device> Runner<D> {
             waiting: VecDeque::new(),
             scratch: Vec::new(),
             active: false,
+            too_long: RateLimit::default(),
         }
     }
 
@@ -154,11 +167,15 @@ impl<D: Device> Runner<D> {
         self.begun.elapsed()
     }
 
-    /// Queues a frame for a port. `false`: dropped, because too many wait already.
+    /// Queues a frame for a port. `false`: dropped, because too many wait already or because no card carries it.
     pub fn transmit(&mut self, port: Port, frame: &[u8]) -> Result<bool, NodeError> {
         self.active = true;
-        if self.waiting.is_empty() && self.nic.device_mut().transmit(port, frame).map_err(NicError::from)? {
-            return Ok(true);
+        if self.waiting.is_empty() {
+            match self.offer(port, frame)? {
+                Offered::Taken => return Ok(true),
+                Offered::Unsendable => return Ok(false),
+                Offered::Full => {}
+            }
         }
         if self.waiting.len() >= TRANSMIT_WAITING {
             self.stats.transmit_full += 1;
@@ -168,13 +185,32 @@ impl<D: Device> Runner<D> {
         Ok(true)
     }
 
+    fn offer(&mut self, port: Port, frame: &[u8]) -> Result<Offered, NodeError> {
+        match self.nic.device_mut().transmit(port, frame) {
+            Ok(true) => Ok(Offered::Taken),
+            Ok(false) => Ok(Offered::Full),
+            Err(e) if e.is_of_frame() => {
+                self.stats.unsendable += 1;
+                if self.too_long.allows() {
+                    tracing::warn!(
+                        node = self.config.name,
+                        "to the {port:?} port: {e}; it is dropped (said once a minute). The MTU of the kernel's interface must not be \
+                         over {FRONT_MTU}, its segmentation and receive offloads off, at both ends (docs/operations.md)"
+                    );
+                }
+                Ok(Offered::Unsendable)
+            }
+            Err(e) => Err(NicError::from(e).into()),
+        }
+    }
+
     fn flush_waiting(&mut self) -> Result<(), NodeError> {
-        while let Some((port, frame)) = self.waiting.front() {
-            if !self.nic.device_mut().transmit(*port, frame).map_err(NicError::from)? {
+        while let Some((port, frame)) = self.waiting.pop_front() {
+            if self.offer(port, &frame)? == Offered::Full {
+                self.waiting.push_front((port, frame));
                 break;
             }
             self.active = true;
-            self.waiting.pop_front();
         }
         Ok(())
     }
@@ -200,8 +236,7 @@ impl<D: Device> Runner<D> {
         let address = SocketAddrV4::new(self.config.peers[owner.0].back_ip, inner.dst.port());
         match encapsulate(frame, inner, address, self.link(owner)) {
             Ok(packet) => {
-                self.transmit(Port::Back, &packet)?;
-                self.stats.passed_on += 1;
+                self.stats.passed_on += u64::from(self.transmit(Port::Back, &packet)?);
             }
             Err(e) => tracing::debug!("a held frame can't be encapsulated: {e}"),
         }
@@ -284,7 +319,7 @@ impl<D: Device> Runner<D> {
 
     fn ingress(&mut self, frame: &mut Vec<u8>, info: &RxInfo) -> Result<(), NodeError> {
         // the kernel's interface is untagged and on the front network
-        if info.vlan.is_some() || (info.port == Port::Back && !info.decapsulated) {
+        if info.vlan_id().is_some() || (info.port == Port::Back && !info.decapsulated) {
             self.stats.ignored += 1;
             return Ok(());
         }
@@ -371,8 +406,7 @@ impl<D: Device> Runner<D> {
                     continue;
                 }
             }
-            self.stats.from_kernel += 1;
-            self.transmit(Port::Front, frame)?;
+            self.stats.from_kernel += u64::from(self.transmit(Port::Front, frame)?);
         }
         Ok(true)
     }
@@ -393,7 +427,8 @@ impl<D: Device> Runner<D> {
                 Command::Stats { reply } => {
                     let entries = [Table::Forward, Table::Endpoint].map(|table| self.nic.load(table).0).iter().sum();
                     let (holding, forwarded) = (self.flows.holding(), self.flows.away());
-                    let stats = NodeStats { holding, forwarded, entries, ..self.stats };
+                    let kernel_lost = self.kernel.lost();
+                    let stats = NodeStats { holding, forwarded, entries, kernel_lost, ..self.stats };
                     // who asked may have gone
                     let _ = reply.send(stats);
                 }

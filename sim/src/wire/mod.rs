@@ -26,8 +26,8 @@ mod testing;
 
 /// A non-blocking source and sink of Ethernet frames, without FCS.
 pub trait Wire: Send {
-    /// Sends a frame. A wire that can't take it now loses it, as a wire does; an error means
-    /// that the wire itself is gone.
+    /// Sends a frame. A wire that can't take it now, or never for its length, loses it, as a wire does; an error means that
+    /// the wire itself is gone.
     fn send(&mut self, frame: &[u8]) -> io::Result<()>;
 
     /// Takes the next frame into `frame` (cleared first). `false`: nothing is there.
@@ -36,6 +36,11 @@ pub trait Wire: Send {
     /// A descriptor that becomes readable when a frame arrives.
     fn fd(&self) -> Option<RawFd> {
         None
+    }
+
+    /// Frames that were given to it and lost, as far as that is known.
+    fn lost(&self) -> u64 {
+        0
     }
 
     /// The longest IP packet that it carries, where an interface has a setting for that.
@@ -55,6 +60,10 @@ impl<W: Wire + ?Sized> Wire for Box<W> {
 
     fn fd(&self) -> Option<RawFd> {
         (**self).fd()
+    }
+
+    fn lost(&self) -> u64 {
+        (**self).lost()
     }
 
     fn mtu(&self) -> Option<Mtu> {

@@ -7,6 +7,8 @@
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
+use ipos_device::Mtu;
+
 use super::{checked, context};
 
 /// `ETHTOOL_S*` commands of linux/ethtool.h that take a 0/1 value. Checksum comes first: without
@@ -30,22 +32,49 @@ struct Value {
 /// Turns off checksum, segmentation and receive offloads of an interface of the calling
 /// thread's network namespace. An offload that the interface doesn't have is off already.
 pub fn disable(interface: &str) -> io::Result<()> {
-    // SAFETY: no pointers; the result is checked.
-    let fd = checked(unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) })?;
-    // SAFETY: a descriptor that was just opened and that nothing else owns.
-    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    switch(interface, false)
+}
+
+/// Turns them on, as they are on an interface that nobody has prepared.
+pub fn enable(interface: &str) -> io::Result<()> {
+    switch(interface, true)
+}
+
+fn switch(interface: &str, on: bool) -> io::Result<()> {
+    let socket = control()?;
     let mut request = ifreq(interface)?;
     for (command, name) in COMMANDS {
-        let mut value = Value { command, data: 0 };
+        let mut value = Value { command, data: on.into() };
         request.ifr_ifru.ifru_data = (&raw mut value).cast();
         // SAFETY: `request` names the interface and points at `value`; both outlive the call.
         match checked(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL, &raw mut request) }) {
             Ok(_) => {}
             Err(e) if e.raw_os_error() == Some(libc::EOPNOTSUPP) => {}
-            Err(e) => return Err(context(format_args!("turning off {name} offload of {interface}"), &e)),
+            Err(e) => {
+                let way = if on { "on" } else { "off" };
+                return Err(context(format_args!("turning {way} {name} offload of {interface}"), &e));
+            }
         }
     }
     Ok(())
+}
+
+/// The MTU of an interface of the network namespace that `socket` was made in.
+pub(super) fn mtu(socket: &OwnedFd, interface: &str) -> Option<Mtu> {
+    let mut request = ifreq(interface).ok()?;
+    // SAFETY: `request` names the interface and outlives the call.
+    checked(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFMTU, &raw mut request) }).ok()?;
+    // SAFETY: the kernel has just filled in this member of the union.
+    let bytes = unsafe { request.ifr_ifru.ifru_mtu };
+    Some(Mtu { interface: interface.to_owned(), bytes: usize::try_from(bytes).ok()? })
+}
+
+/// A socket for requests about interfaces of the calling thread's network namespace.
+pub(super) fn control() -> io::Result<OwnedFd> {
+    // SAFETY: no pointers; the result is checked.
+    let fd = checked(unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) })?;
+    // SAFETY: a descriptor that was just opened and that nothing else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// A request that names `interface`, all else zero.

@@ -7,9 +7,9 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
-use ipos_device::Mtu;
+use ipos_device::{Mtu, RateLimit};
 
-use super::offload::ifreq;
+use super::offload::{self, ifreq};
 use super::{Wire, checked, context};
 
 /// Longest frame that is taken from the kernel, VLAN tag included: more than any MTU used here,
@@ -29,6 +29,7 @@ pub struct Packet {
     socket: OwnedFd,
     name: String,
     lost: u64,
+    too_long: RateLimit,
     unfinished: bool,
 }
 
@@ -64,13 +65,7 @@ impl Packet {
         // SAFETY: a `sockaddr_ll` with its own length; it outlives the call.
         checked(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), size_of_val(&address) as u32) })
             .map_err(failed)?;
-        Ok(Packet { socket, name: interface.to_owned(), lost: 0, unfinished: false })
-    }
-
-    /// Frames that were not sent because the interface was down or its queue stayed full.
-    #[must_use]
-    pub fn lost(&self) -> u64 {
-        self.lost
+        Ok(Packet { socket, name: interface.to_owned(), lost: 0, too_long: RateLimit::default(), unfinished: false })
     }
 
     /// Frames that arrived and were not taken in time, since the last call.
@@ -131,20 +126,19 @@ impl Wire for Packet {
         match result {
             Ok(()) => Ok(()),
             Err(e) => match e.raw_os_error() {
-                // full, or a cable that is not plugged in
-                Some(libc::EAGAIN | libc::ENOBUFS | libc::ENETDOWN) => {
+                // full, or a cable that is not plugged in; too long, or shorter than a link header
+                Some(libc::EAGAIN | libc::ENOBUFS | libc::ENETDOWN | libc::EMSGSIZE | libc::EINVAL) => {
                     self.lost += 1;
+                    if e.raw_os_error() == Some(libc::EMSGSIZE) && self.too_long.allows() {
+                        tracing::warn!(
+                            "{}: a frame of {} bytes is too long for it and lost; its MTU would have to be {} (said once a minute)",
+                            self.name,
+                            frame.len(),
+                            frame.len().saturating_sub(14)
+                        );
+                    }
                     Ok(())
                 }
-                Some(libc::EMSGSIZE) => Err(context(
-                    format_args!(
-                        "{}: a frame of {} bytes is too long for it; set its MTU to at least {}",
-                        self.name,
-                        frame.len(),
-                        frame.len().saturating_sub(14)
-                    ),
-                    &e,
-                )),
                 _ => Err(context(format_args!("sending on {}", self.name), &e)),
             },
         }
@@ -191,13 +185,12 @@ impl Wire for Packet {
         Some(self.socket.as_raw_fd())
     }
 
+    fn lost(&self) -> u64 {
+        self.lost
+    }
+
     fn mtu(&self) -> Option<Mtu> {
-        let mut request = ifreq(&self.name).ok()?;
-        // SAFETY: `request` names the interface and outlives the call.
-        checked(unsafe { libc::ioctl(self.socket.as_raw_fd(), libc::SIOCGIFMTU, &raw mut request) }).ok()?;
-        // SAFETY: the kernel has just filled in this member of the union.
-        let bytes = unsafe { request.ifr_ifru.ifru_mtu };
-        Some(Mtu { interface: self.name.clone(), bytes: usize::try_from(bytes).ok()? })
+        offload::mtu(&self.socket, &self.name)
     }
 }
 
@@ -298,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interface_that_is_down_loses_and_one_that_is_missing_is_an_error() {
+    fn an_interface_that_is_down_or_too_narrow_loses_and_one_that_is_missing_is_an_error() {
         with_pair(|mut tap, mut packet| {
             set_up("t0", false)?;
             packet.send(&frame(0x88b5, 60))?;
@@ -307,8 +300,11 @@ mod tests {
             set_up("t0", true)?;
             packet.send(&frame(0x88b5, 61))?;
             expect(&mut tap, &frame(0x88b5, 61));
-            let too_long = packet.send(&frame(0x88b5, 1515)).unwrap_err().to_string();
-            assert!(too_long.contains("t0") && too_long.contains("at least 1501"), "{too_long}");
+            for (length, lost) in [(1514, 1), (1515, 2), (13, 3)] {
+                packet.send(&frame(0x88b5, length)[..length])?;
+                assert_eq!(packet.lost(), lost, "{length} bytes");
+            }
+            expect(&mut tap, &frame(0x88b5, 1514));
             for _ in 0..30_000 {
                 tap.send(&frame(0x88b5, 60))?;
             }

@@ -62,6 +62,10 @@ impl<W: Wire> Wire for Recorder<W> {
         self.inner.fd()
     }
 
+    fn lost(&self) -> u64 {
+        self.inner.lost()
+    }
+
     fn mtu(&self) -> Option<Mtu> {
         self.inner.mtu()
     }

@@ -5,20 +5,27 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 
-use super::offload::ifreq;
+use ipos_device::Mtu;
+
+use super::offload::{control, ifreq, mtu};
 use super::{Wire, checked, context};
 
 const DEVICE: &str = "/dev/net/tun";
 /// Longest frame that is taken from the kernel.
 const MAX: usize = 1 << 16;
 
-/// A TAP interface; it is gone when this is dropped.
+/// A TAP interface; it is gone when this is dropped, unless it is persistent.
 pub struct Tap {
     device: File,
+    /// For what the device has no request for.
+    control: OwnedFd,
+    /// It was there before.
+    persistent: bool,
     name: String,
+    lost: u64,
 }
 
 impl Tap {
@@ -40,7 +47,12 @@ impl Tap {
             };
             context(format_args!("making the TAP interface {interface}{advice}"), &e)
         })?;
-        Ok(Tap { device, name: interface.to_owned() })
+        // SAFETY: `request` outlives the call.
+        checked(unsafe { libc::ioctl(device.as_raw_fd(), libc::TUNGETIFF, &raw mut request) })
+            .map_err(|e| context(format_args!("asking about the TAP interface {interface}"), &e))?;
+        // SAFETY: the kernel has just filled in this member of the union.
+        let persistent = unsafe { request.ifr_ifru.ifru_flags } & libc::IFF_PERSIST as libc::c_short != 0;
+        Ok(Tap { device, control: control()?, persistent, name: interface.to_owned(), lost: 0 })
     }
 }
 
@@ -50,6 +62,7 @@ impl Wire for Tap {
             Ok(_) => Ok(()),
             // EIO: the interface is down; EINVAL: shorter than a link header
             Err(e) if matches!(e.raw_os_error(), Some(libc::EAGAIN | libc::EIO | libc::EINVAL | libc::ENOBUFS)) => {
+                self.lost += 1;
                 Ok(())
             }
             Err(e) => Err(context(format_args!("sending on {}", self.name), &e)),
@@ -70,6 +83,15 @@ impl Wire for Tap {
     fn fd(&self) -> Option<RawFd> {
         Some(self.device.as_raw_fd())
     }
+
+    fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// A new interface has no setting of its user yet.
+    fn mtu(&self) -> Option<Mtu> {
+        if self.persistent { mtu(&self.control, &self.name) } else { None }
+    }
 }
 
 #[cfg(test)]
@@ -85,6 +107,8 @@ mod tests {
             .run(|| {
                 let mut tap = Tap::open("t0")?;
                 tap.send(&[0; 60])?; // down: lost
+                assert_eq!(tap.lost(), 1);
+                assert_eq!(tap.mtu(), None);
                 set_up("t0", true)?;
                 let mut far = crate::wire::packet::Packet::open("t0")?;
                 let f = [[0xff; 6].as_slice(), &[2, 0, 0, 0, 0, 1, 0x88, 0xb5], &[7; 46]].concat();
@@ -92,6 +116,21 @@ mod tests {
                 expect(&mut tap, &f);
                 let busy = Tap::open("t0").err().unwrap().to_string();
                 assert!(busy.contains("another process"), "{busy}");
+                Ok(())
+            })
+            .unwrap();
+    }
+
+    #[test]
+    fn one_that_was_there_before_tells_its_mtu() {
+        Netns::new()
+            .unwrap()
+            .run(|| {
+                let made = Tap::open("t0")?;
+                // SAFETY: an integer argument; the descriptor is open.
+                checked(unsafe { libc::ioctl(made.device.as_raw_fd(), libc::TUNSETPERSIST, 1) })?;
+                drop(made);
+                assert_eq!(Tap::open("t0")?.mtu(), Some(Mtu { interface: "t0".to_owned(), bytes: 1500 }));
                 Ok(())
             })
             .unwrap();

@@ -7,6 +7,7 @@ use std::thread;
 
 use anyhow::Context;
 use ipos_abi::Port;
+use ipos_device::check_mtus;
 use ipos_sim::model::{ModelCard, ModelConfig};
 use ipos_sim::pcie::plant::Plant;
 use ipos_sim::pcie::rings::RingCard;
@@ -62,6 +63,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             plant.plug(port, wire(interface)?);
         }
     }
+    check_mtus(plant.mtu(Port::Front), None, plant.mtu(Port::Back))?;
     let (ended, end) = mpsc::channel();
     let gone = {
         let ended = ended.clone();

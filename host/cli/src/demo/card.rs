@@ -105,6 +105,14 @@ impl KernelPort for KernelWire {
     fn wait_fd(&self) -> RawFd {
         self.1
     }
+
+    fn lost(&self) -> u64 {
+        self.0.lost()
+    }
+
+    fn mtu(&self) -> Option<Mtu> {
+        self.0.mtu()
+    }
 }
 
 /// A wire that lets somebody know when it is gone, and with it the card that it was plugged into.
@@ -125,6 +133,10 @@ impl Wire for Watched {
 
     fn fd(&self) -> Option<RawFd> {
         self.inner.fd()
+    }
+
+    fn lost(&self) -> u64 {
+        self.inner.lost()
     }
 
     fn mtu(&self) -> Option<Mtu> {

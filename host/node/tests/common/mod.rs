@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 use ipos_abi::Port;
-use ipos_device::Device;
+use ipos_device::{Device, Mtu};
 use ipos_node::{KernelPort, Node, NodeConfig, NodeHandle, PeerConfig, ServiceConfig};
-use ipos_sim::card::SimDevice;
+use ipos_sim::card::{Card, SimDevice};
 use ipos_sim::model::{ModelCard, ModelConfig};
 use ipos_sim::wire::netns::Netns;
 use ipos_sim::wire::packet::Packet;
@@ -33,7 +33,8 @@ pub struct Cluster {
     pub kernels: Vec<Netns>,
     /// `a`, the home, then `b`, …
     pub nodes: Vec<NodeHandle>,
-    cards: Netns,
+    /// With the far ends of the interfaces.
+    pub cards: Netns,
 }
 
 pub fn name(node: usize) -> String {
@@ -63,11 +64,23 @@ impl Cluster {
         wrap: impl Fn(usize, SimDevice<ModelCard>) -> D,
         tweak: impl Fn(&mut NodeConfig),
     ) -> Self {
+        let card = || ModelCard::new(ModelConfig::default());
+        Self::of_cards(count, card, |client| Box::new(client), wrap, tweak)
+    }
+
+    /// As [`with`](Self::with), with cards of another make; `plug` may put something between the client and the front network.
+    pub fn of_cards<C: Card + 'static, D: Device + 'static>(
+        count: usize,
+        card: impl Fn() -> C,
+        plug: impl Fn(Packet) -> Box<dyn Wire>,
+        wrap: impl Fn(usize, SimDevice<C>) -> D,
+        tweak: impl Fn(&mut NodeConfig),
+    ) -> Self {
         let (client, cards) = (namespace(), namespace());
         veth(&client, "c0", &cards, "c0c", None);
         address(&client, "c0", CLIENT, 24);
         let kernels: Vec<_> = (0..count).map(|_| namespace()).collect();
-        let mut front: Vec<Box<dyn Wire>> = vec![Box::new(cards.run(|| Packet::open("c0c")).unwrap())];
+        let mut front: Vec<Box<dyn Wire>> = vec![plug(cards.run(|| Packet::open("c0c")).unwrap())];
         let mut back: Vec<Box<dyn Wire>> = Vec::new();
         let mut devices = Vec::new();
         for (i, kernel) in kernels.iter().enumerate() {
@@ -75,7 +88,7 @@ impl Cluster {
             address(kernel, "nic0", Ipv4Addr::new(10, 77, 0, i as u8 + 1), 24);
             // only the home answers ARP for the service
             address(kernel, if i == 0 { "nic0" } else { "lo" }, SERVICE, 32);
-            let mut device = SimDevice::new(ModelCard::new(ModelConfig::default()));
+            let mut device = SimDevice::new(card());
             for (port, hub) in [(Port::Front, &mut front), (Port::Back, &mut back)] {
                 let (ours, theirs) = memory::pair().unwrap();
                 device = device.with_wire(port, recorded(ours, i, port));
@@ -102,7 +115,7 @@ impl Cluster {
 }
 
 /// The far end of a server's interface.
-fn far(i: usize) -> String {
+pub fn far(i: usize) -> String {
     format!("nic{i}c")
 }
 
@@ -137,6 +150,14 @@ impl KernelPort for KernelWire {
 
     fn wait_fd(&self) -> RawFd {
         self.0.fd().unwrap()
+    }
+
+    fn lost(&self) -> u64 {
+        self.0.lost()
+    }
+
+    fn mtu(&self) -> Option<Mtu> {
+        self.0.mtu()
     }
 }
 
@@ -177,7 +198,7 @@ impl Drop for Hub {
     }
 }
 
-fn namespace() -> Netns {
+pub fn namespace() -> Netns {
     let ns = Netns::new().unwrap();
     let settings = [
         ("ipv6/conf/all/disable_ipv6", "1"),
@@ -201,7 +222,7 @@ fn namespace() -> Netns {
     ns
 }
 
-fn veth(a: &Netns, a_if: &str, b: &Netns, b_if: &str, mac: Option<[u8; 6]>) {
+pub fn veth(a: &Netns, a_if: &str, b: &Netns, b_if: &str, mac: Option<[u8; 6]>) {
     let far: LinkMessage = LinkUnspec::new_with_name(b_if).setns_by_fd(b.as_raw_fd()).build();
     let mut near = LinkVeth::new(a_if, b_if).set_info_data(InfoData::Veth(InfoVeth::Peer(far)));
     if let Some(mac) = mac {
@@ -221,15 +242,15 @@ fn up(ns: &Netns, interface: &str) {
     });
 }
 
-fn address(ns: &Netns, interface: &str, address: Ipv4Addr, prefix: u8) {
+pub fn address(ns: &Netns, interface: &str, address: Ipv4Addr, prefix: u8) {
     netlink(ns, async |handle| handle.address().add(index(interface), address.into(), prefix).execute().await);
 }
 
-fn index(interface: &str) -> u32 {
+pub fn index(interface: &str) -> u32 {
     nix::net::if_::if_nametoindex(interface).unwrap()
 }
 
-fn netlink(ns: &Netns, f: impl AsyncFnOnce(rtnetlink::Handle) -> Result<(), rtnetlink::Error> + Send) {
+pub fn netlink(ns: &Netns, f: impl AsyncFnOnce(rtnetlink::Handle) -> Result<(), rtnetlink::Error> + Send) {
     ns.run(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
         runtime.block_on(async {

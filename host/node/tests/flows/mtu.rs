@@ -1,4 +1,4 @@
-//! A back-side network that is too narrow is seen at the start.
+//! Interfaces whose MTU would make packets vanish are seen at the start.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -6,13 +6,13 @@ use std::os::fd::RawFd;
 
 use ipos_abi::Port;
 use ipos_abi::rx::RxMeta;
-use ipos_device::{Device, DeviceError, Mtu, Queue, Registers};
-use ipos_node::{KernelPort, Node, NodeConfig, NodeError};
+use ipos_device::{Device, DeviceError, Mtu, MtuError, Queue, Registers};
+use ipos_node::{KernelPort, Node, NodeConfig, NodeError, NodeHandle};
 use ipos_sim::card::SimDevice;
 use ipos_sim::model::{ModelCard, ModelConfig};
 
-/// A card whose back port is plugged into an interface.
-struct Plugged(SimDevice<ModelCard>, usize);
+/// A card whose ports are plugged into interfaces, and the MTUs of these.
+struct Plugged(SimDevice<ModelCard>, [Option<usize>; 2]);
 
 impl Registers for Plugged {
     fn read32(&mut self, offset: u32) -> Result<u32, DeviceError> {
@@ -42,11 +42,13 @@ impl Device for Plugged {
     }
 
     fn mtu(&self, port: Port) -> Option<Mtu> {
-        (port == Port::Back).then(|| Mtu { interface: "back7".to_owned(), bytes: self.1 })
+        let interface = ["front7", "back7"][port as usize].to_owned();
+        self.1[port as usize].map(|bytes| Mtu { interface, bytes })
     }
 }
 
-struct Nothing(io::PipeReader);
+/// A kernel's interface with an MTU and no frames.
+struct Nothing(io::PipeReader, Option<usize>);
 
 impl KernelPort for Nothing {
     fn deliver(&mut self, _: &[u8]) -> io::Result<()> {
@@ -60,35 +62,73 @@ impl KernelPort for Nothing {
     fn wait_fd(&self) -> RawFd {
         std::os::fd::AsRawFd::as_raw_fd(&self.0)
     }
+
+    fn mtu(&self) -> Option<Mtu> {
+        self.1.map(|bytes| Mtu { interface: "kernel7".to_owned(), bytes })
+    }
+}
+
+fn start(front: Option<usize>, kernel: Option<usize>, back: usize) -> Result<NodeHandle, NodeError> {
+    let config = NodeConfig {
+        name: "a".to_owned(),
+        back_ip: Ipv4Addr::new(10, 78, 0, 1),
+        front_mac: [2, 0, 0, 0, 0, 1],
+        back_mac: [2, 0, 0, 0, 1, 1],
+        ethertype: NodeConfig::ETHERTYPE,
+        peers: vec![],
+        services: vec![],
+        cluster_keys: vec![[7; 32]],
+        hold_bytes: NodeConfig::HOLD_BYTES,
+        move_bytes: NodeConfig::MOVE_BYTES,
+        idle: NodeConfig::IDLE,
+        state_dir: None,
+    };
+    let (reader, _writer) = io::pipe().unwrap();
+    let card = Plugged(SimDevice::new(ModelCard::new(ModelConfig::default())), [front, Some(back)]);
+    Node::spawn(card, Box::new(Nothing(reader, kernel)), config, || Ok(()))
 }
 
 #[test]
 fn a_narrow_back_network_is_refused_with_the_way_to_widen_it() {
     // 1,500 bytes of a client's packet behind another Ethernet and an ipOS header of 16: 30 bytes, less the 14 that an MTU does not count
-    for (bytes, enough) in [(1500, false), (1515, false), (1516, true), (9000, true)] {
-        let config = NodeConfig {
-            name: "a".to_owned(),
-            back_ip: Ipv4Addr::new(10, 78, 0, 1),
-            front_mac: [2, 0, 0, 0, 0, 1],
-            back_mac: [2, 0, 0, 0, 1, 1],
-            ethertype: NodeConfig::ETHERTYPE,
-            peers: vec![],
-            services: vec![],
-            cluster_keys: vec![[7; 32]],
-            hold_bytes: NodeConfig::HOLD_BYTES,
-            move_bytes: NodeConfig::MOVE_BYTES,
-            idle: NodeConfig::IDLE,
-            state_dir: None,
-        };
-        let (reader, _writer) = io::pipe().unwrap();
-        let card = Plugged(SimDevice::new(ModelCard::new(ModelConfig::default())), bytes);
-        let node = Node::spawn(card, Box::new(Nothing(reader)), config, || Ok(()));
-        if enough {
-            node.unwrap();
+    for (front, kernel, back, need) in [
+        (None, None, 1515, Some(1516)),
+        (None, None, 1516, None),
+        (None, None, 9000, None),
+        // no less than what a client behind a router may send
+        (Some(1400), None, 1515, Some(1516)),
+        (Some(1800), None, 1815, Some(1816)),
+        (Some(1800), Some(1500), 1815, Some(1816)),
+        (None, Some(1800), 1815, Some(1816)),
+        (Some(1800), Some(1800), 1816, None),
+    ] {
+        let Some(need) = need else {
+            start(front, kernel, back).unwrap();
             continue;
+        };
+        let error = start(front, kernel, back).unwrap_err();
+        assert!(matches!(error, NodeError::Mtu(MtuError::Narrow { .. })), "{error}");
+        assert!(error.to_string().contains(&format!("ip link set dev back7 mtu {need}")), "{error}");
+    }
+}
+
+#[test]
+fn packets_that_the_cards_do_not_carry_are_refused_with_the_way_to_shorten_them() {
+    // 2,048 bytes of a card's buffer, less the 30 in front of an encapsulated packet
+    for (front, kernel, cure) in [
+        (Some(2018), Some(2018), None),
+        (Some(2019), None, Some("front7 mtu 2018")),
+        (None, Some(2019), Some("kernel7 mtu 2018")),
+        (Some(9000), Some(9000), Some("front7 mtu 2018")),
+        (Some(1500), Some(1501), Some("kernel7 mtu 1500")),
+        (Some(1500), Some(1400), None),
+    ] {
+        match (start(front, kernel, 9000), cure) {
+            (Ok(_), None) => {}
+            (Err(error), Some(cure)) => {
+                assert!(error.to_string().contains(&format!("`ip link set dev {cure}`")), "{error}");
+            }
+            (other, cure) => panic!("{front:?} {kernel:?} {cure:?}: {other:?}"),
         }
-        let error = node.unwrap_err();
-        assert!(matches!(&error, NodeError::Mtu { need: 1516, .. }), "{error}");
-        assert!(error.to_string().contains("ip link set dev back7 mtu 1516"), "{error}");
     }
 }

@@ -1,7 +1,7 @@
 //! What the tests of TCP share: connections to the service, and a card that outlives its node.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddrV4, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
 use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -21,7 +21,7 @@ use rand::{RngCore, SeedableRng};
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::sync::mpsc::Receiver;
 
-use super::common::{Cluster, PORT, SERVICE};
+use super::common::{CLIENT, Cluster, PORT, SERVICE};
 use super::later;
 
 pub const ADDRESS: SocketAddrV4 = SocketAddrV4::new(SERVICE, PORT);
@@ -99,6 +99,8 @@ pub struct Bench {
     pub cluster: Cluster,
     pub arrivals: Vec<Receiver<Arrival>>,
     pub listener: TcpListener,
+    /// The client's.
+    pub address: Ipv4Addr,
     boards: Vec<Board>,
     state: State,
     tweak: Box<dyn Fn(&mut NodeConfig)>,
@@ -117,9 +119,15 @@ impl Bench {
             board
         };
         let cluster = Cluster::with(count, wrap, |config| configure(config, &state, &tweak));
+        Bench { boards: boards.into_inner().unwrap(), state, tweak: Box::new(tweak), ..Bench::over(cluster) }
+    }
+
+    /// Over a cluster whose nodes are not started anew.
+    pub fn over(cluster: Cluster) -> Self {
         let arrivals = cluster.nodes.iter().map(|n| n.listen(PORT).unwrap()).collect();
         let listener = cluster.kernels[0].run(|| TcpListener::bind(ADDRESS)).unwrap();
-        Bench { cluster, arrivals, listener, boards: boards.into_inner().unwrap(), state, tweak: Box::new(tweak) }
+        let (boards, state, tweak) = (Vec::new(), State::new(), Box::new(|_: &mut NodeConfig| ()));
+        Bench { cluster, arrivals, listener, address: CLIENT, boards, state, tweak }
     }
 
     pub fn connect(&self) -> (TcpStream, TcpStream) {
@@ -128,10 +136,11 @@ impl Bench {
 
     /// With the client's port; 0: any.
     pub fn connect_from(&self, port: u16) -> (TcpStream, TcpStream) {
+        let address = self.address;
         let connect = || {
             let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
             socket.set_reuse_address(true)?;
-            socket.bind(&SockAddr::from(SocketAddrV4::new([10, 77, 0, 10].into(), port)))?;
+            socket.bind(&SockAddr::from(SocketAddrV4::new(address, port)))?;
             socket.connect_timeout(&SockAddr::from(ADDRESS), Duration::from_secs(30))?;
             Ok(TcpStream::from(socket))
         };

@@ -40,6 +40,9 @@ pub struct NodeConfig {
     pub front_mac: [u8; 6],
     /// MAC address of the card's back port.
     pub back_mac: [u8; 6],
+    /// The VLAN of the clients' network on the card's front port, whose frames are tagged there; `None`: they are untagged. The
+    /// kernel's interface and the back port are untagged in either case.
+    pub front_vlan: Option<u16>,
     /// EtherType of ipOS, the same on every card (default `0x0007`).
     pub ethertype: u16,
     /// The other nodes; at most 16, the size of a card's neighbour table.

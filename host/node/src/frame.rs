@@ -143,6 +143,14 @@ pub(crate) fn to_kernel(packet: &[u8], link: ethernet::Repr) -> Result<Vec<u8>, 
     Ok(frame)
 }
 
+/// Puts an 802.1Q tag with this VLAN ID, priority 0, into a frame that has a whole link header.
+pub(crate) fn tag(frame: &mut Vec<u8>, id: u16) {
+    if frame.len() >= ethernet::LEN {
+        let tag = [ethernet::VLAN.to_be_bytes(), id.to_be_bytes()];
+        frame.splice(12..12, tag.into_iter().flatten());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;

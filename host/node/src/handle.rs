@@ -95,7 +95,7 @@ pub struct NodeStats {
     pub control_stale: u64,
     /// Frames of clients that software passed on to the owner of their connection.
     pub passed_on: u64,
-    /// Frames from the card that are not the kernel's: tagged, on the wrong port, or stray.
+    /// Frames from the card that are not the kernel's: of another VLAN, on the wrong port, or stray.
     pub ignored: u64,
     /// Connections that were lost between commit and going live.
     pub lost: u64,

@@ -83,8 +83,8 @@ const AHEAD_BYTES: usize = 64 << 10;
 fn open<D: Device>(device: D, kernel: &dyn KernelPort, config: &NodeConfig) -> Result<Nic<D>, NodeError> {
     check_mtus(device.mtu(Port::Front), kernel.mtu(), device.mtu(Port::Back))?;
     let mut nic = Nic::open(device)?;
-    for (port, mac) in [(Port::Front, config.front_mac), (Port::Back, config.back_mac)] {
-        nic.set_port(port, &PortConfig { mac, promiscuous: false, vlan: None })?;
+    for (port, mac, vlan) in [(Port::Front, config.front_mac, config.front_vlan), (Port::Back, config.back_mac, None)] {
+        nic.set_port(port, &PortConfig { mac, promiscuous: false, vlan })?;
     }
     nic.set_ethertype(config.ethertype)?;
     Ok(nic)
@@ -106,6 +106,13 @@ fn core_config(config: &NodeConfig) -> Result<Config, NodeError> {
     let wrong = |problem| Err(NodeError::Config { name: config.name.clone(), problem });
     if config.peers.len() > NEIGHBOURS {
         return wrong(format!("{} peers, a card knows at most {NEIGHBOURS} neighbours", config.peers.len()));
+    }
+    if let Some(id) = config.front_vlan
+        && !(1..=4094).contains(&id)
+    {
+        return wrong(format!(
+            "front_vlan is {id}: a VLAN has an ID from 1 to 4094; leave it out where clients' frames are untagged"
+        ));
     }
     let mut seen = HashSet::from([config.name.as_str()]);
     let mut macs = HashSet::from([config.back_mac]);

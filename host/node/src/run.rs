@@ -25,7 +25,7 @@ use crate::crash::Crash;
 use crate::datagrams::Late;
 use crate::error::NodeError;
 use crate::flows::Flows;
-use crate::frame::{Transport, encapsulate};
+use crate::frame::{Transport, encapsulate, tag};
 use crate::handle::{Command, Inbox, NodeStats};
 use crate::incoming::{Finishing, Incoming};
 use crate::journal::Journal;
@@ -247,8 +247,12 @@ impl<D: Device> Runner<D> {
     fn take_control(&mut self) -> Result<bool, NodeError> {
         let mut frame = Vec::new();
         for _ in 0..BATCH {
-            if self.nic.device_mut().receive(Queue::Control, &mut frame).map_err(NicError::from)?.is_none() {
+            let Some(meta) = self.nic.device_mut().receive(Queue::Control, &mut frame).map_err(NicError::from)? else {
                 return Ok(false);
+            };
+            if meta.info().is_ok_and(|info| !self.is_on_network(&info)) {
+                self.stats.ignored += 1;
+                continue;
             }
             self.stats.control_in += 1;
             let sender = frame.get(6..12);
@@ -317,9 +321,18 @@ impl<D: Device> Runner<D> {
         Ok(true)
     }
 
+    /// Whether a frame is of its port's VLAN; the card takes every tag out.
+    fn is_on_network(&self, info: &RxInfo) -> bool {
+        let vlan = match info.port {
+            Port::Front => self.config.front_vlan,
+            Port::Back => None,
+        };
+        info.vlan_id() == vlan
+    }
+
     fn ingress(&mut self, frame: &mut Vec<u8>, info: &RxInfo) -> Result<(), NodeError> {
-        // the kernel's interface is untagged and on the front network
-        if info.vlan_id().is_some() || (info.port == Port::Back && !info.decapsulated) {
+        // the kernel's interface is on the front network
+        if !self.is_on_network(info) || (info.port == Port::Back && !info.decapsulated) {
             self.stats.ignored += 1;
             return Ok(());
         }
@@ -405,6 +418,9 @@ impl<D: Device> Runner<D> {
                     self.stats.fenced += 1;
                     continue;
                 }
+            }
+            if let Some(id) = self.config.front_vlan {
+                tag(frame, id);
             }
             self.stats.from_kernel += u64::from(self.transmit(Port::Front, frame)?);
         }

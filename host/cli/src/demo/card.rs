@@ -264,6 +264,7 @@ fn config(servers: &[ServerNet], own: &ServerNet, key: Option<[u8; 32]>) -> Node
         back_ip: own.back_ip,
         front_mac: own.front_mac,
         back_mac: own.back_mac,
+        front_vlan: None,
         ethertype: NodeConfig::ETHERTYPE,
         peers: peers.map(peer).collect(),
         services: vec![service(HTTP_PORT), service(ECHO_PORT)],

@@ -102,6 +102,7 @@ pub struct Config {
     pub back_ip: Ipv4Addr,
     pub front_mac: Text<Hex<6>>,
     pub back_mac: Text<Hex<6>>,
+    pub front_vlan: Option<u16>,
     #[serde(default = "default_ethertype")]
     pub ethertype: u16,
     #[serde(default)]
@@ -205,6 +206,7 @@ impl Config {
             back_ip: self.back_ip,
             front_mac: self.front_mac.0.0,
             back_mac: self.back_mac.0.0,
+            front_vlan: self.front_vlan,
             ethertype: self.ethertype,
             peers: self.peers.iter().map(peer).collect(),
             services: self.services.iter().map(service).collect(),

@@ -126,6 +126,7 @@ fn config(count: usize, node: usize) -> NodeConfig {
         back_ip: back_ip(node),
         front_mac: front_mac(node),
         back_mac: back_mac(node),
+        front_vlan: None,
         ethertype: NodeConfig::ETHERTYPE,
         peers: (0..count).filter(|i| *i != node).map(peer).collect(),
         services: vec![ServiceConfig { address: SERVICE, port: PORT, home: name(0) }],

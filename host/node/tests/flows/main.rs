@@ -13,6 +13,7 @@ mod recorded;
 mod restart;
 mod tcp;
 mod udp;
+mod vlan;
 
 /// Waits until `f` says so; not for ever.
 async fn until(what: &str, mut f: impl AsyncFnMut() -> bool) {

@@ -69,11 +69,26 @@ impl KernelPort for Nothing {
 }
 
 fn start(front: Option<usize>, kernel: Option<usize>, back: usize) -> Result<NodeHandle, NodeError> {
-    let config = NodeConfig {
+    spawn(front, kernel, Some(back), |_| ())
+}
+
+/// A node with nothing around it.
+pub fn configured(tweak: impl Fn(&mut NodeConfig)) -> Result<NodeHandle, NodeError> {
+    spawn(None, None, None, tweak)
+}
+
+fn spawn(
+    front: Option<usize>,
+    kernel: Option<usize>,
+    back: Option<usize>,
+    tweak: impl Fn(&mut NodeConfig),
+) -> Result<NodeHandle, NodeError> {
+    let mut config = NodeConfig {
         name: "a".to_owned(),
         back_ip: Ipv4Addr::new(10, 78, 0, 1),
         front_mac: [2, 0, 0, 0, 0, 1],
         back_mac: [2, 0, 0, 0, 1, 1],
+        front_vlan: None,
         ethertype: NodeConfig::ETHERTYPE,
         peers: vec![],
         services: vec![],
@@ -83,8 +98,9 @@ fn start(front: Option<usize>, kernel: Option<usize>, back: usize) -> Result<Nod
         idle: NodeConfig::IDLE,
         state_dir: None,
     };
+    tweak(&mut config);
     let (reader, _writer) = io::pipe().unwrap();
-    let card = Plugged(SimDevice::new(ModelCard::new(ModelConfig::default())), [front, Some(back)]);
+    let card = Plugged(SimDevice::new(ModelCard::new(ModelConfig::default())), [front, back]);
     Node::spawn(card, Box::new(Nothing(reader, kernel)), config, || Ok(()))
 }
 

@@ -95,6 +95,10 @@ pub struct NodeStats {
     pub control_stale: u64,
     /// Frames of clients that software passed on to the owner of their connection.
     pub passed_on: u64,
+    /// Datagrams of clients that came in fragments and were complete.
+    pub reassembled: u64,
+    /// Fragments of clients that were dropped: overlapping or malformed ones, over the bounds, or without the rest for 30 s.
+    pub fragments_dropped: u64,
     /// Frames from the card that are not the kernel's: of another VLAN, on the wrong port, or stray.
     pub ignored: u64,
     /// Connections that were lost between commit and going live.

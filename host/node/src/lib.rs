@@ -16,6 +16,7 @@ mod crash;
 mod datagrams;
 mod error;
 mod flows;
+mod fragments;
 mod frame;
 mod handle;
 mod incoming;

@@ -25,6 +25,7 @@ use crate::crash::Crash;
 use crate::datagrams::Late;
 use crate::error::NodeError;
 use crate::flows::Flows;
+use crate::fragments::{Fragment, Fragments};
 use crate::frame::{Transport, encapsulate, tag};
 use crate::handle::{Command, Inbox, NodeStats};
 use crate::incoming::{Finishing, Incoming};
@@ -81,6 +82,7 @@ pub(crate) struct Runner<D> {
     pub urgent: Urgent,
     /// UDP flows that left a moment ago.
     pub late: Vec<Late>,
+    fragments: Fragments,
     keys: Vec<Key>,
     pub inbox: Inbox,
     begun: Instant,
@@ -122,6 +124,7 @@ impl<D: Device> Runner<D> {
             journal,
             urgent: Urgent::default(),
             late: Vec::new(),
+            fragments: Fragments::default(),
             inbox,
             begun: Instant::now(),
             look_again: Instant::now(),
@@ -336,14 +339,30 @@ impl<D: Device> Runner<D> {
             self.stats.ignored += 1;
             return Ok(());
         }
+        if let Some(inner) = Transport::parse(frame) {
+            return self.of_client(frame, inner, info.decapsulated);
+        }
+        // of a datagram for a service all or nothing goes on, and all of it the same way
+        match Fragment::parse(frame, info.decapsulated) {
+            Some(fragment) if self.config.services.iter().any(|s| s.address == fragment.dst()) => {
+                for (mut frame, inner) in self.fragments.add(std::mem::take(frame), fragment, Instant::now()) {
+                    self.of_client(&mut frame, inner, info.decapsulated)?;
+                }
+                Ok(())
+            }
+            _ => self.other(frame, info),
+        }
+    }
+
+    /// A segment or datagram of a client, or a part of one.
+    fn of_client(&mut self, frame: &mut Vec<u8>, inner: Transport, decapsulated: bool) -> Result<(), NodeError> {
         let limit = self.config.hold_bytes;
-        let Some(inner) = Transport::parse(frame) else { return self.other(frame, info) };
         let flow = inner.inbound();
         self.watch.segment(&flow, &inner);
         self.urgent.received(&flow, &inner);
         if let Some(special) = self.flows.get(&flow) {
             if let Some(hold) = &mut special.hold {
-                if hold.push(std::mem::take(frame), inner, info.decapsulated, limit) {
+                if hold.push(std::mem::take(frame), inner, decapsulated, limit) {
                     self.stats.held += 1;
                 } else {
                     self.stats.hold_overflow += 1;
@@ -354,14 +373,14 @@ impl<D: Device> Runner<D> {
             if let Some(away) = special.away {
                 // the card saw it before the forward entry was open
                 let from_owner = frame[6..12] == self.config.peers[away.owner.0].back_mac;
-                if info.decapsulated && from_owner {
+                if decapsulated && from_owner {
                     self.stats.ignored += 1;
                     return Ok(());
                 }
                 return self.pass_on(frame, &inner, away.owner);
             }
             // a SYN begins a new connection of the same addresses, at its home
-            if inner.has(Flags::SYN) && !info.decapsulated {
+            if inner.has(Flags::SYN) && !decapsulated {
                 special.quiet = None;
             } else if special.quiet.is_some() {
                 self.stats.ignored += 1;
@@ -443,8 +462,10 @@ impl<D: Device> Runner<D> {
                 Command::Stats { reply } => {
                     let entries = [Table::Forward, Table::Endpoint].map(|table| self.nic.load(table).0).iter().sum();
                     let (holding, forwarded) = (self.flows.holding(), self.flows.away());
-                    let kernel_lost = self.kernel.lost();
-                    let stats = NodeStats { holding, forwarded, entries, kernel_lost, ..self.stats };
+                    let (reassembled, fragments_dropped) = (self.fragments.reassembled, self.fragments.dropped);
+                    let (kernel_lost, stats) = (self.kernel.lost(), self.stats);
+                    let stats =
+                        NodeStats { holding, forwarded, entries, reassembled, fragments_dropped, kernel_lost, ..stats };
                     // who asked may have gone
                     let _ = reply.send(stats);
                 }
@@ -482,6 +503,7 @@ impl<D: Device> Runner<D> {
             return Ok(());
         }
         self.look_again = instant + PERIOD;
+        self.fragments.expire(instant);
         self.close_late(instant)?;
         for flow in self.flows.expire(instant) {
             self.nic.forward_remove(&flow.key())?;

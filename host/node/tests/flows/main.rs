@@ -5,6 +5,7 @@
 mod common;
 mod ends;
 mod forged;
+mod fragments;
 mod frames;
 mod later;
 mod mtu;

@@ -71,7 +71,7 @@ impl Bench {
 }
 
 /// A socket of the service; several may be bound to it.
-fn serve(client: Option<SocketAddrV4>) -> UdpSocket {
+pub fn serve(client: Option<SocketAddrV4>) -> UdpSocket {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
     socket.set_reuse_address(true).unwrap();
     socket.bind(&SockAddr::from(ADDRESS)).unwrap();

@@ -408,6 +408,28 @@ fn segments_fit_into_a_small_window_after_a_move() {
     });
 }
 
+#[test]
+fn a_client_of_tiny_segments_gets_them_after_a_move() {
+    in_namespace("a_client_of_tiny_segments_gets_them_after_a_move", || {
+        // 20 bytes of IP, 20 of TCP
+        set_mtu(100);
+        std::fs::write("/proc/sys/net/ipv4/route/min_adv_mss", "60").unwrap();
+        let (mut client, server) = pair();
+        // from here on only the client's own limit holds
+        set_mtu(1500);
+        let before = option(&server, libc::IPPROTO_TCP, libc::TCP_MAXSEG);
+        let mut server = server;
+        for _ in 0..2 {
+            let frozen = freeze(server.into(), || ()).unwrap();
+            assert_eq!(frozen.tcb.mss, 60);
+            server = rebuild(frozen);
+            assert_eq!(option(&server, libc::IPPROTO_TCP, libc::TCP_MAXSEG), before);
+            server.write_all(&[7; 500]).unwrap();
+            assert_eq!(read(&mut client, 500), [7; 500]);
+        }
+    });
+}
+
 /// A value that an application could choose, unlike that of a new socket: a number of 4 bytes, but for some.
 fn choice(kind: Kind) -> Vec<u8> {
     let number: u32 = match kind {

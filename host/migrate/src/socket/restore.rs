@@ -15,8 +15,9 @@ use super::sys::{self, RepairOption, RepairQueue, RepairWindow};
 use ipos_abi::wire::options::{Kind, Options};
 use ipos_abi::wire::tcb::Repr as Tcb;
 
-/// The largest value that `TCP_MAXSEG` takes (`MAX_TCP_WINDOW`); loopback's MSS is above it.
-const MAXSEG: u16 = 32767;
+/// What `TCP_MAXSEG` takes (`TCP_MIN_MSS`, `MAX_TCP_WINDOW`); a client's may be smaller, loopback's is larger. That it is set
+/// before connect matters, `TCP_REPAIR_OPTIONS` and the computation at the end put it right.
+const MAXSEG: std::ops::RangeInclusive<u16> = 88..=32767;
 
 /// A socket in repair mode, bound to the service's address: what can be done while the connection still lives elsewhere.
 #[derive(Debug)]
@@ -93,7 +94,7 @@ impl Blank {
         sequence(fd, RepairQueue::Send, tcb.snd_una)?;
         // before connect: the window's clamp is taken from the buffer, and the MSS would stay at 524
         buffers(fd, tcb, receive.len(), send.len())?;
-        socket.set_tcp_mss(u32::from(tcb.mss.min(MAXSEG))).doing("TCP_MAXSEG")?;
+        socket.set_tcp_mss(u32::from(tcb.mss.clamp(*MAXSEG.start(), *MAXSEG.end()))).doing("TCP_MAXSEG")?;
         socket
             .connect(&client.into())
             .doing("connecting in repair mode (is the service address local here, and is the connection gone?)")?;

@@ -89,4 +89,8 @@ pub enum Unmovable {
     Moving,
     /// The node lacks a privilege, or the kernel failed.
     System,
+    /// With a socket option that neither travels nor can be left behind.
+    Option,
+    /// Its server's firewall changes its addresses.
+    Translated,
 }

@@ -103,6 +103,9 @@ impl<D: Device> Runner<D> {
             Subject::Socket(fd) => socket::inspect(fd.as_fd(), self.watch.diag())?,
             Subject::Bare(flow) => Inspection::udp(flow.client, flow.service),
         };
+        if self.watch.is_translated(&seen.flow) {
+            return Err(FreezeError::Translated.into());
+        }
         let [receive, send] = seen.queues;
         let add = |queue: u32, buffer: &[u8]| queue.saturating_add(buffer.len().try_into().unwrap_or(u32::MAX));
         let lengths = [add(receive, &buffers.unread), add(send, &buffers.unsent), length as u32];

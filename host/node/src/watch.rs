@@ -2,6 +2,8 @@
 //!
 //! The application owns the descriptor, so the kernel is asked: soon and often once a FIN or RST has shown itself on
 //! the wire, else now and then. A UDP flow ends with its socket, or when nothing was said in it for as long.
+//!
+//! What comes and goes is also told to the kernel's connection tracking, on which this server's firewall relies.
 
 use std::collections::HashMap;
 use std::io;
@@ -9,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use ipos_abi::wire::tcp::Flags;
 use ipos_migrate::protocol::{Flow, Protocol};
-use ipos_migrate::socket::{Diag, Known};
+use ipos_migrate::socket::{Conntrack, Diag, Known};
 
 use crate::frame::Transport;
 
@@ -28,6 +30,7 @@ struct Living {
 
 pub(crate) struct Watch {
     diag: Diag,
+    conntrack: Conntrack,
     /// The kernel tells of UDP sockets, too.
     udp: bool,
     idle: Duration,
@@ -40,7 +43,7 @@ impl Watch {
     pub fn new(idle: Duration) -> io::Result<Self> {
         let mut diag = Diag::open()?;
         let udp = diag.finds_udp().unwrap_or(false);
-        Ok(Watch { diag, udp, idle, here: HashMap::new() })
+        Ok(Watch { diag, conntrack: Conntrack::default(), udp, idle, here: HashMap::new() })
     }
 
     /// For other questions.
@@ -48,7 +51,17 @@ impl Watch {
         &mut self.diag
     }
 
+    /// Whether this server's firewall gives a connection other addresses on the wire; if the kernel can't tell, it is taken not to.
+    pub fn is_translated(&mut self, flow: &Flow) -> bool {
+        let translated = self.conntrack.is_translated(flow);
+        translated.inspect_err(|e| tracing::warn!("asking connection tracking about {flow:?}: {e}")).unwrap_or(false)
+    }
+
+    /// To be told before the connection's first segment leaves from here.
     pub fn arrived(&mut self, flow: Flow) {
+        if let Err(e) = self.conntrack.arrives(&flow) {
+            tracing::warn!("connection tracking does not take {flow:?}, a firewall may cut it: {e}");
+        }
         self.here.insert(flow, Living { seen: false, ending: false, ask: Instant::now() + self.idle });
     }
 
@@ -58,6 +71,9 @@ impl Watch {
     }
 
     pub fn left(&mut self, flow: &Flow) {
+        if let Err(e) = self.conntrack.leaves(flow) {
+            tracing::warn!("connection tracking keeps {flow:?}, which is not here any more: {e}");
+        }
         self.here.remove(flow);
     }
 

@@ -24,6 +24,11 @@ pub enum FreezeError {
     /// TCP MD5 (RFC 2385) or TCP-AO (RFC 5925).
     #[error("the socket signs its segments by {0}; keys don't move")]
     Signed(&'static str),
+    /// The firewall of this server gives the connection other addresses on the wire.
+    #[error(
+        "the connection is translated here: this server's firewall changes its addresses (NAT), which no other server would do"
+    )]
+    Translated,
     /// An option that can neither be carried nor done without.
     #[error("the socket has {0}, which does not move; take it off before")]
     Option(&'static str),

@@ -11,6 +11,7 @@
 //!
 //! A UDP socket has no state but its addresses and the datagrams that wait: [`drain_udp`] and [`connect_udp`].
 
+mod conntrack;
 mod copy;
 mod diag;
 mod error;
@@ -21,6 +22,7 @@ mod restore;
 mod sys;
 mod udp;
 
+pub use conntrack::Conntrack;
 pub use copy::{Copied, copy};
 pub use diag::{Diag, Known};
 pub use error::{FreezeError, FreezeFailed, RestoreError};

@@ -103,7 +103,7 @@ fn a_served_card_is_tested_by_others_and_ends_with_ctrl_c() {
     assert!(text(&["stats", &card]).contains("DropHostFull"));
     let second = ipos(&["serve", "--socket", path]);
     assert_eq!(second.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&second.stderr).contains("in use by another card"));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("another process listens on"));
     let pid = nix::unistd::Pid::from_raw(serving.id() as i32);
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
     assert!(serving.wait().unwrap().success());
@@ -119,7 +119,7 @@ fn what_can_not_be_done_says_why() {
         (&["info", "0000:01:00.0", "--sim"], 2, "cannot be used with"),
         (&["regs", "--sim", "--dump", "--json"], 2, "cannot be used with"),
         (&["info", "vfio-user:/nonexistent/card"], 1, "no card answers on /nonexistent/card"),
-        (&["serve", "--socket", "/nonexistent/card"], 1, "listening on /nonexistent/card"),
+        (&["serve", "--socket", "/nonexistent/card"], 1, "can't listen there: /nonexistent/card.lock"),
         (&["serve", "--socket", "/tmp/card", "--front", "lo"], 2, "--back"),
         (&["serve", "--socket", "/tmp/card", "--front", "nonesuch", "--back", "nonesuch"], 1, "nonesuch"),
         (&["stats", "--sim", "--watch", "-1"], 2, "unexpected argument"),

@@ -1,14 +1,13 @@
 //! The Unix socket between applications and node, as both ends see it: packets of one message with at most one
 //! descriptor.
 
-use std::fs;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
+use ipos_socket::{ListenError, Listening};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
     SendFlags, SocketAddrUnix, SocketFlags, SocketType, sockopt,
@@ -155,42 +154,24 @@ fn packet(fd: &OwnedFd) -> rustix::io::Result<(Vec<u8>, usize, Vec<OwnedFd>)> {
 /// Where a node takes conversations.
 #[derive(Debug)]
 pub struct Gate {
+    // dropped in this order
+    _path: Listening,
     fd: AsyncFd<OwnedFd>,
-    path: PathBuf,
 }
 
 impl Gate {
     /// Makes the socket at `path` with the permissions `mode`, in place of one that a dead node left. Needs a tokio
     /// runtime.
-    pub fn bind(path: &Path, mode: u32) -> io::Result<Self> {
-        let (fd, address) = (socket()?, SocketAddrUnix::new(path)?);
-        match rustix::net::bind(&fd, &address) {
-            Err(rustix::io::Errno::ADDRINUSE) => {
-                if rustix::net::connect(socket()?, &address) != Err(rustix::io::Errno::CONNREFUSED) {
-                    return Err(io::Error::new(io::ErrorKind::AddrInUse, "a node listens there already"));
-                }
-                fs::remove_file(path)?;
-                rustix::net::bind(&fd, &address)?;
-            }
-            other => other?,
-        }
-        // nobody can connect before listen
-        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
-        rustix::net::listen(&fd, BACKLOG)?;
-        Ok(Gate { fd: register(fd)?, path: path.to_owned() })
+    pub fn bind(path: &Path, mode: u32) -> Result<Self, ListenError> {
+        let (fd, listening) = ipos_socket::take(path, SocketType::SEQPACKET, mode, BACKLOG)?;
+        let fd = register(fd).map_err(|source| ListenError::Io { path: path.to_owned(), source })?;
+        Ok(Gate { _path: listening, fd })
     }
 
-    /// The next conversation.
+    /// The next conversation. After an error, such as for want of descriptors, it still waits to be taken.
     pub async fn accept(&self) -> io::Result<Channel> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let accept = |fd: &OwnedFd| Ok(rustix::net::accept_with(fd, flags)?);
         Channel::new(self.fd.async_io(Interest::READABLE, accept).await?)
-    }
-}
-
-impl Drop for Gate {
-    fn drop(&mut self) {
-        // somebody may have removed it
-        let _ = fs::remove_file(&self.path);
     }
 }

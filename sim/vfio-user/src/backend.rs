@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::mem::size_of;
-use std::path::Path;
+use std::os::fd::OwnedFd;
 
 use ipos_abi::queue::{QueueId, VECTORS};
 use ipos_abi::regs::{MSIX_PENDING, MSIX_TABLE, queue, queues};
@@ -200,7 +200,7 @@ impl ServerBackend for Backend {
 }
 
 /// A listening server: what the function looks like to vfio-user.
-pub fn server(socket: &Path) -> Result<Server, vfio_user::Error> {
+pub fn server(socket: OwnedFd) -> Server {
     let regions = (0..VFIO_PCI_NUM_REGIONS).map(|index| {
         let size = match index {
             VFIO_PCI_BAR0_REGION_INDEX => u64::from(BAR0_SIZE),
@@ -216,5 +216,5 @@ pub fn server(socket: &Path) -> Result<Server, vfio_user::Error> {
         let count = if index == VFIO_PCI_MSIX_IRQ_INDEX { VECTORS as u32 } else { 0 };
         IrqInfo { index, flags: VFIO_IRQ_INFO_EVENTFD, count }
     });
-    Server::new(socket, true, irqs.collect(), regions.collect())
+    Server::from_owned_fd(socket, true, irqs.collect(), regions.collect())
 }

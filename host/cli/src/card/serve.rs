@@ -1,6 +1,5 @@
 //! `ipos card serve`: a simulated card in a process of its own.
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
@@ -79,6 +78,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             CardServer::new(&args.socket, plant, |bus| RtlFunction::new(None, Manners::default(), bus), gone)
         }
     }?;
+    // removed however this ends: the server may still wait for a client
+    let _path = server.path();
     eprintln!("A card ({}) answers on {}; Ctrl-C ends it.", args.card, args.socket.display());
     let (signalled, once) = (ended.clone(), args.once);
     thread::spawn(move || signals.wait().map(|signal| signalled.send(End::Signal(signal))));
@@ -93,15 +94,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     match end.recv()? {
         End::Signal(signal) => {
             tracing::info!("{signal}");
-            // its server still waits for a client, and ends with the process
-            fs::remove_file(&args.socket).context("removing the socket")
+            Ok(())
         }
         End::Served(result) => Ok(result?),
-        End::WireGone(e) => {
-            // another process may have made it anew
-            let _ = fs::remove_file(&args.socket);
-            Err(e).context("the card has stopped")
-        }
+        End::WireGone(e) => Err(e).context("the card has stopped"),
     }
 }
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::channel::Channel;
+use crate::channel::{Channel, ChannelError};
 use crate::error::Error;
-use crate::message::{Reply, Request};
+use crate::message::{MessageError, Reply, Request};
 use crate::node::unexpected;
-use crate::shared::{Shared, until};
+use crate::shared::{Shared, again, until};
 use crate::stream::{Origin, Stream};
 
 /// First and longest pause before a node that is gone is looked for again.
@@ -35,7 +35,7 @@ pub(crate) async fn attend(
                     let _ = first.send(Ok(()));
                 }
                 pause = PAUSE.0;
-                match converse(&shared, &channel, &arrivals).await {
+                match converse(&shared, &channel, port, &arrivals).await {
                     Ok(()) => return,
                     Err(e) => tracing::warn!("port {port}: nothing arrives until the node is found again: {e}"),
                 }
@@ -59,14 +59,18 @@ pub(crate) async fn attend(
 
 async fn begin(shared: &Shared, listening: &OwnedFd, port: u16) -> Result<Channel, Error> {
     let channel = shared.node.converse().await?;
-    channel.send(&Request::Listen { port }, Some(listening.as_fd())).await?;
-    match channel.receive().await?.0 {
+    match channel.ask(&Request::Listen { port }, Some(listening.as_fd())).await?.0 {
         Reply::Listening => Ok(channel),
         other => Err(unexpected(other)),
     }
 }
 
-async fn converse(shared: &Arc<Shared>, channel: &Channel, arrivals: &mpsc::Sender<Stream>) -> Result<(), Error> {
+async fn converse(
+    shared: &Arc<Shared>,
+    channel: &Channel,
+    port: u16,
+    arrivals: &mpsc::Sender<Stream>,
+) -> Result<(), Error> {
     let (mut unlisten, mut leave, mut live) =
         (shared.unlisten.subscribe(), shared.leave.subscribe(), shared.live.subscribe());
     let (mut unlistened, mut leaving, mut drained) = (false, false, false);
@@ -82,19 +86,27 @@ async fn converse(shared: &Arc<Shared>, channel: &Channel, arrivals: &mpsc::Send
                 drained = true;
                 channel.send(&Request::Drained, None).await?;
             }
-            received = channel.receive() => match received? {
-                (Reply::Arrived { client, server, state }, Some(fd)) => {
+            received = channel.receive() => match received {
+                Ok((Reply::Arrived { client, server, state }, Some(fd))) => {
+                    // a node that does not hear that may give it to another process
+                    channel.send(&Request::Taken, None).await?;
                     let stream = Stream::new(fd.into(), Origin::Arrived, (client, server), state, shared.clone());
                     let stream = stream.map_err(|source| Error::Io { what: "taking an arrival", source })?;
                     if arrivals.send(stream).await.is_err() {
                         return Ok(());
                     }
                 }
-                (Reply::Drain { target }, None) => {
+                Ok((Reply::Drain { target }, None)) => {
                     shared.leave.send_replace(Some(target));
                 }
-                (Reply::Unlistened, None) => return Ok(()),
-                (other, _) => return Err(unexpected(other)),
+                Ok((Reply::Replaced, None)) => {
+                    tracing::warn!("port {port}: what moves here goes to a server that was started later");
+                }
+                Ok((Reply::Listening, None)) => tracing::info!("port {port}: what moves here comes here again"),
+                Ok((Reply::Unlistened, None)) => return Ok(()),
+                Ok((other, _)) => return Err(unexpected(other)),
+                Err(ChannelError::Message(MessageError::NoRoom)) => again(channel, "an arrival").await?,
+                Err(e) => return Err(e.into()),
             },
         }
     }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use ipos_socket::{ListenError, Listening};
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags, SocketAddrUnix, SocketFlags, SocketType, sockopt,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType, sockopt,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -111,11 +111,27 @@ impl Channel {
         }
     }
 
+    /// Sends a message and takes the next one. A side that ends the conversation may have said why without having read all.
+    pub async fn ask<M: Serialize, A: DeserializeOwned>(
+        &self,
+        message: &M,
+        descriptor: Option<BorrowedFd<'_>>,
+    ) -> Result<(A, Option<OwnedFd>), ChannelError> {
+        match self.send(message, descriptor).await {
+            Ok(()) | Err(ChannelError::Ended) => self.receive().await,
+            Err(e) => Err(e),
+        }
+    }
+
     /// Takes the next message with the descriptor that came along; [`ChannelError::Ended`] if none follows. Dropping
     /// the future before it is ready takes nothing. After a [`ChannelError::Message`] the conversation can go on.
     pub async fn receive<M: DeserializeOwned>(&self) -> Result<(M, Option<OwnedFd>), ChannelError> {
-        let received = self.0.async_io(Interest::READABLE, |fd| Ok(packet(fd)?)).await;
-        let (bytes, length, mut descriptors) = match received {
+        let mut received = self.0.async_io(Interest::READABLE, |fd| Ok(packet(fd)?)).await;
+        if matches!(&received, Err(e) if e.kind() == io::ErrorKind::ConnectionReset) {
+            // the other side has gone without reading everything; what it said before that follows the error
+            received = packet(self.0.get_ref()).map_err(io::Error::from);
+        }
+        let Packet { bytes, length, mut descriptors, cut } = match received {
             Ok(packet) => packet,
             Err(e) if e.kind() == io::ErrorKind::ConnectionReset => return Err(ChannelError::Ended),
             Err(e) => return Err(e.into()),
@@ -126,6 +142,9 @@ impl Channel {
         if length > MESSAGE_BYTES {
             return Err(MessageError::Long(length).into());
         }
+        if cut {
+            return Err(MessageError::NoRoom.into());
+        }
         let message = decode(&bytes)?;
         if descriptors.len() > 1 {
             return Err(MessageError::Descriptors { found: descriptors.len(), expected: 1 }.into());
@@ -134,8 +153,18 @@ impl Channel {
     }
 }
 
-/// One packet: what of it may be a message, its real length, its descriptors.
-fn packet(fd: &OwnedFd) -> rustix::io::Result<(Vec<u8>, usize, Vec<OwnedFd>)> {
+/// One packet.
+struct Packet {
+    /// What of it may be a message.
+    bytes: Vec<u8>,
+    /// Its real length.
+    length: usize,
+    descriptors: Vec<OwnedFd>,
+    /// More descriptors came than found room (`MSG_CTRUNC`).
+    cut: bool,
+}
+
+fn packet(fd: &OwnedFd) -> rustix::io::Result<Packet> {
     let (_, length) = rustix::net::recv(fd, &mut [0u8; 0][..], RecvFlags::PEEK | RecvFlags::TRUNC)?;
     let mut bytes = vec![0; length.min(MESSAGE_BYTES)];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
@@ -148,7 +177,8 @@ fn packet(fd: &OwnedFd) -> rustix::io::Result<(Vec<u8>, usize, Vec<OwnedFd>)> {
             descriptors.extend(rights);
         }
     }
-    Ok((bytes, received.bytes.max(length), descriptors))
+    let cut = received.flags.contains(ReturnFlags::CTRUNC);
+    Ok(Packet { bytes, length: received.bytes.max(length), descriptors, cut })
 }
 
 /// Where a node takes conversations.

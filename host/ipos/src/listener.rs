@@ -1,10 +1,12 @@
 //! Where an application's connections come from.
 
 use std::future::Future;
-use std::net::{SocketAddr, SocketAddrV4, TcpListener as StdListener};
+use std::io;
+use std::net::{SocketAddr, SocketAddrV4, TcpListener as StdListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::net::SocketFlags;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -12,7 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::attend::attend;
 use crate::error::Error;
 use crate::node::Node;
-use crate::shared::{Shared, until};
+use crate::shared::{Shared, is_shortage, respite, until};
 use crate::stream::Stream;
 
 /// Connections that have arrived and wait for [`Listener::accept`]; more wait at the node.
@@ -38,7 +40,7 @@ impl Listener {
         let doing = |source| Error::Io { what: "taking over a listening socket", source };
         listener.set_nonblocking(true).map_err(doing)?;
         let SocketAddr::V4(address) = listener.local_addr().map_err(doing)? else {
-            return Err(doing(std::io::Error::new(std::io::ErrorKind::Unsupported, "only IPv4 connections can move")));
+            return Err(doing(io::Error::new(io::ErrorKind::Unsupported, "only IPv4 connections can move")));
         };
         let shown = listener.try_clone().map_err(doing)?;
         let tcp = TcpListener::from_std(listener).map_err(doing)?;
@@ -102,7 +104,7 @@ impl Listener {
                     None => {
                         // the node no longer sends, and no copy of the listening socket is left
                         open = false;
-                        self.close();
+                        self.close().await;
                         continue;
                     }
                 },
@@ -127,14 +129,19 @@ impl Listener {
     }
 
     /// Closes the listening socket after taking what clients have opened: the kernel would reset it.
-    fn close(&mut self) {
-        let Some(Ok(tcp)) = self.tcp.take().map(TcpListener::into_std) else { return };
-        while let Ok((socket, client)) = tcp.accept() {
-            let stream =
-                socket.set_nonblocking(true).and_then(|()| Stream::accepted(socket, client, self.shared.clone()));
-            match stream {
+    async fn close(&mut self) {
+        while let Some(tcp) = &self.tcp {
+            let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+            let accepted = rustix::net::accept_with(tcp, flags).map_err(io::Error::from).and_then(|fd| {
+                let socket = TcpStream::from(fd);
+                let client = socket.peer_addr()?;
+                Stream::accepted(socket, client, self.shared.clone())
+            });
+            match accepted {
                 // as if its move had failed: it is next in line
                 Ok(stream) => drop(self.shared.returned.send(stream)),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => self.tcp = None,
+                Err(e) if is_shortage(&e) => respite("a client").await,
                 Err(e) => tracing::warn!("a connection could not be taken: {e}"),
             }
         }
@@ -145,6 +152,12 @@ impl Listener {
 async fn accept(tcp: Option<&TcpListener>, shared: &Arc<Shared>) -> Result<Stream, Error> {
     let Some(tcp) = tcp else { return std::future::pending().await };
     let doing = |source| Error::Io { what: "accepting a connection", source };
-    let (socket, client) = tcp.accept().await.map_err(doing)?;
+    let (socket, client) = loop {
+        match tcp.accept().await {
+            // the client waits in the backlog
+            Err(e) if is_shortage(&e) => respite("a client").await,
+            accepted => break accepted.map_err(doing)?,
+        }
+    };
     Stream::accepted(socket.into_std().map_err(doing)?, client, shared.clone()).map_err(doing)
 }

@@ -1,5 +1,11 @@
 //! What applications and their node tell each other.
 //!
+//! A socket that is handed over is never the only one until the receiver has said that it has it: a process that is out of
+//! descriptors gets a message without its descriptor (`MSG_CTRUNC`), and the sender keeps its own for another time. A move:
+//! `Migrate` with the socket, [`Reply::Taken`], the application closes its own and says [`Request::Closed`], the move,
+//! [`Reply::Moved`] or [`Reply::Stayed`] with the socket, [`Request::Taken`]. An arrival: [`Reply::Arrived`] with the
+//! socket, [`Request::Taken`]. Who could not take a socket says [`Request::Again`] once it may.
+//!
 //! A conversation is one `SOCK_SEQPACKET` connection to the node's Unix socket, one message a packet, descriptors by
 //! `SCM_RIGHTS`. The application asks, the node answers, one request after the other; after [`Request::Listen`] the
 //! conversation belongs to that listener. Whoever is gone has ended it, and with it what it asked for.
@@ -15,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::refusal::Refusal;
 
 /// First byte of each message.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 /// Longest application state of a move, in bytes.
 pub const STATE_BYTES: usize = 64 << 10;
 /// Longest user-space buffer of a move, in bytes, each way.
@@ -28,17 +34,17 @@ pub const CONNECTIONS: usize = 1024;
 /// What an application asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
-    /// Connections to `port` that move here are this conversation's. With the listening socket, which shows that the
-    /// port is the application's; the node does not keep it.
+    /// Connections that move here to the address on which a socket listens are this conversation's. With that socket, which
+    /// shows that the address is the application's; the node does not keep it. Of several, the latest has them.
     Listen {
-        /// A TCP port.
+        /// Its TCP port.
         port: u16,
     },
     /// No more of them; those under way still come, then [`Reply::Unlistened`].
     Unlisten,
     /// All streams of this listener are gone.
     Drained,
-    /// Move a connection. With its socket, of which the application keeps no other descriptor.
+    /// Move a connection. With its socket.
     Migrate {
         /// Name of the peer; empty: any that takes it.
         target: String,
@@ -62,12 +68,18 @@ pub enum Request {
         /// How long to wait for the listeners, in seconds.
         seconds: u32,
     },
+    /// To [`Reply::Taken`]: the application has no descriptor of the socket any more.
+    Closed,
+    /// To [`Reply::Arrived`], and to [`Reply::Stayed`] with a socket: the application has it.
+    Taken,
+    /// To the same: there was no descriptor left for it. Send it again.
+    Again,
 }
 
 /// What a node says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
-    /// To [`Request::Listen`].
+    /// To [`Request::Listen`]. And later, when it had been [`Reply::Replaced`]: what arrives is this listener's again.
     Listening,
     /// To a listener: a connection that moved here, with its socket.
     Arrived {
@@ -87,7 +99,7 @@ pub enum Reply {
     Unlistened,
     /// To [`Request::Migrate`]: it is the other server's now.
     Moved(MoveReport),
-    /// To [`Request::Migrate`]: it did not move. With its socket, unless it is lost.
+    /// To [`Request::Migrate`]: it did not move. After [`Reply::Taken`] with its socket, unless that is lost.
     Stayed(Refusal),
     /// To [`Request::Info`].
     Info(NodeInfo),
@@ -107,6 +119,10 @@ pub enum Reply {
     },
     /// The request is refused.
     Refused(Refusal),
+    /// To [`Request::Migrate`]: the node has the socket.
+    Taken,
+    /// To a listener: another process of its user, or root's, listens on its address and has what arrives.
+    Replaced,
 }
 
 /// A move that succeeded.
@@ -181,6 +197,11 @@ pub enum MessageError {
         /// Descriptors that belong to it.
         expected: usize,
     },
+    /// The descriptor that came with it found no room in this process.
+    #[error(
+        "a descriptor came, and this process may not have another one: raise the limit of its open files (`ulimit -n`)"
+    )]
+    NoRoom,
 }
 
 /// A message as a packet.

@@ -6,13 +6,20 @@ use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::channel::{Channel, ChannelError};
 use crate::error::{Error, MoveFailed};
-use crate::message::{BUFFER_BYTES, MoveReport, Reply, Request, STATE_BYTES};
-use crate::shared::Shared;
+use crate::message::{BUFFER_BYTES, MessageError, MoveReport, Reply, Request, STATE_BYTES};
+use crate::node::unexpected;
+use crate::refusal::Refusal;
+use crate::shared::{Shared, again};
 use crate::stream::{Origin, Rest, Stream};
+
+/// How long to wait while this user has as many conversations as the node allows, and how often.
+const PATIENCE: (Duration, u32) = (Duration::from_millis(20), 500);
 
 /// The outcome of a move that has begun; see [`Stream::migrate`].
 #[derive(Debug)]
@@ -87,23 +94,49 @@ async fn carry(mut stream: Stream, target: String, state: Vec<u8>) -> Result<Mov
         unread: unread.rest().to_vec(),
         unsent: unsent.rest().to_vec(),
     };
-    let channel = match stream.shared().node.converse().await {
+    // until the node has the socket, the stream is whole
+    let channel = match offer(&stream, &request).await {
         Ok(channel) => channel,
         Err(error) => return Err(MoveFailed { stream: Some(stream), error }),
     };
-    let (socket, rest) = (stream.io.into_inner(), stream.rest);
-    if let Err(e) = channel.send(&request, Some(socket.as_fd())).await {
-        return Err(stayed(socket, rest, e.into()));
-    }
-    // the node's is the last one now
-    drop(socket);
+    let Stream { io, rest } = stream;
+    drop(io);
     let lost = |error| Err(MoveFailed { stream: None, error });
-    match channel.receive().await {
-        Ok((Reply::Moved(report), None)) => Ok(report),
-        Ok((Reply::Stayed(refusal), Some(fd))) => Err(stayed(fd.into(), rest, refusal.into())),
-        Ok((Reply::Stayed(refusal) | Reply::Refused(refusal), None)) => lost(refusal.into()),
-        Ok((other, _)) => lost(Error::Unexpected(format!("{other:?}"))),
-        Err(e) => lost(e.into()),
+    if let Err(e) = channel.send(&Request::Closed, None).await {
+        return lost(e.into());
+    }
+    loop {
+        return match channel.receive().await {
+            Ok((Reply::Moved(report), None)) => Ok(report),
+            Ok((Reply::Stayed(refusal), Some(fd))) => {
+                // a node that has gone meanwhile needs no telling
+                let _ = channel.send(&Request::Taken, None).await;
+                Err(stayed(fd.into(), rest, refusal.into()))
+            }
+            Ok((Reply::Stayed(refusal) | Reply::Refused(refusal), None)) => lost(refusal.into()),
+            Ok((other, _)) => lost(Error::Unexpected(format!("{other:?}"))),
+            Err(ChannelError::Message(MessageError::NoRoom)) => match again(&channel, "a stream that stays").await {
+                Ok(()) => continue,
+                Err(e) => lost(e.into()),
+            },
+            Err(e) => lost(e.into()),
+        };
+    }
+}
+
+/// Has the node take a stream's socket; the conversation in which it has said that it did.
+async fn offer(stream: &Stream, request: &Request) -> Result<Channel, Error> {
+    let (pause, tries) = PATIENCE;
+    let mut left = tries;
+    loop {
+        let channel = stream.shared().node.converse().await?;
+        match channel.ask(request, Some(stream.io.as_fd())).await?.0 {
+            Reply::Taken => return Ok(channel),
+            Reply::Refused(Refusal::Crowded) if left > 0 => left -= 1,
+            Reply::Stayed(refusal) => return Err(refusal.into()),
+            other => return Err(unexpected(other)),
+        }
+        tokio::time::sleep(pause).await;
     }
 }
 

@@ -8,6 +8,7 @@ use crate::channel::Channel;
 use crate::error::Error;
 use crate::listener::Listener;
 use crate::message::{Connection, NodeInfo, Reply, Request};
+use crate::shared::is_shortage;
 
 /// The node of this server. It holds the privileges that moves need; applications need none.
 #[derive(Clone, Debug)]
@@ -68,10 +69,10 @@ impl Node {
     /// The connections that the node treats specially: those that moved, and those that are moving.
     pub async fn connections(&self) -> Result<Vec<Connection>, Error> {
         let channel = self.converse().await?;
-        channel.send(&Request::Connections, None).await?;
+        let mut reply = channel.ask(&Request::Connections, None).await?.0;
         let mut all = Vec::new();
         loop {
-            match channel.receive().await?.0 {
+            match reply {
                 Reply::Connections { connections, more } => {
                     all.extend(connections);
                     if !more {
@@ -80,6 +81,7 @@ impl Node {
                 }
                 other => return Err(unexpected(other)),
             }
+            reply = channel.receive().await?.0;
         }
     }
 
@@ -94,14 +96,14 @@ impl Node {
 
     /// Begins a conversation.
     pub(crate) async fn converse(&self) -> Result<Channel, Error> {
-        let unreachable = |source| Error::Unreachable { path: self.path.to_path_buf(), source };
-        Channel::connect(&self.path).await.map_err(unreachable)
+        Channel::connect(&self.path).await.map_err(|source| match is_shortage(&source) {
+            true => Error::Io { what: "opening a conversation with the node", source },
+            false => Error::Unreachable { path: self.path.to_path_buf(), source },
+        })
     }
 
     async fn ask(&self, request: &Request) -> Result<Reply, Error> {
-        let channel = self.converse().await?;
-        channel.send(request, None).await?;
-        Ok(channel.receive().await?.0)
+        Ok(self.converse().await?.ask(request, None).await?.0)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Why a node did not do what it was asked to.
 
+use std::net::SocketAddrV4;
+
 use serde::{Deserialize, Serialize};
 
 /// Why a node refused. A connection that was to move is as it was before, except after [`Refusal::Lost`] and
@@ -62,6 +64,18 @@ pub enum Refusal {
     /// The node is stopping.
     #[error("the node has stopped; start it again")]
     Stopped,
+    /// A server of another user has what moves to this address.
+    #[error("another user's server takes the connections to {0} that move here")]
+    Held(SocketAddrV4),
+    /// There are too many conversations with the node.
+    #[error("this user, or all users, have as many conversations with the node as it allows; try again")]
+    Crowded,
+    /// A socket came without finding room in the node's process; the application has it still.
+    #[error("the node has no descriptor left to take a socket; try again, or raise the limit of its open files")]
+    NoDescriptors,
+    /// The application did not ask anything, or did not take an answer.
+    #[error("the node waited {0} s and ended the conversation")]
+    Silent(u64),
 }
 
 /// Kinds of connections that can't move.

@@ -27,6 +27,9 @@ fn all() -> Vec<(&'static str, Vec<u8>)> {
         ("request_stats", Request::Stats),
         ("request_connections", Request::Connections),
         ("request_drain", Request::Drain { target: "b".into(), seconds: u32::MAX }),
+        ("request_closed", Request::Closed),
+        ("request_taken", Request::Taken),
+        ("request_again", Request::Again),
     ];
     let replies = [
         ("reply_listening", Reply::Listening),
@@ -63,6 +66,12 @@ fn all() -> Vec<(&'static str, Vec<u8>)> {
         ("reply_refused", Reply::Refused(Refusal::NotListening(80))),
         ("reply_refused_malformed", Reply::Refused(Refusal::Malformed(text()))),
         ("reply_refused_stopped", Reply::Refused(Refusal::Stopped)),
+        ("reply_refused_held", Reply::Refused(Refusal::Held(service))),
+        ("reply_refused_crowded", Reply::Refused(Refusal::Crowded)),
+        ("reply_refused_descriptors", Reply::Refused(Refusal::NoDescriptors)),
+        ("reply_refused_silent", Reply::Refused(Refusal::Silent(10))),
+        ("reply_taken", Reply::Taken),
+        ("reply_replaced", Reply::Replaced),
     ];
     let requests = requests.iter().map(|(name, message)| (*name, encode(message).unwrap()));
     requests.chain(replies.iter().map(|(name, message)| (*name, encode(message).unwrap()))).collect()

@@ -196,7 +196,7 @@ fn a_port_is_only_given_to_who_listens_on_it_and_sockets_of_other_namespaces_sta
         let (reply, back) = channel.receive::<ipos::message::Reply>().await.unwrap();
         let ipos::message::Reply::Stayed(Refusal::Unmovable { kind, .. }) = reply else { panic!("{reply:?}") };
         assert_eq!(kind, Unmovable::Elsewhere);
-        assert!(back.is_some(), "the socket is handed back");
+        assert!(back.is_none(), "the node never said that it took the socket: it is here");
     });
 }
 

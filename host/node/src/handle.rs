@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, PoisonError, mpsc as sync_mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc as sync_mpsc};
 
 use ipos::message::Connection;
 use ipos_migrate::protocol::{Flow, Protocol};
@@ -161,20 +161,29 @@ pub(crate) enum Command {
     Shutdown,
 }
 
-/// Who takes connections to a port. Shared with the loop rather than sent to it: an offer that is made
+/// Who takes connections to an address. Shared with the loop rather than sent to it: an offer that is made
 /// after [`NodeHandle::listen`] has returned must find the listener.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Listeners(Arc<Mutex<ByPort>>);
+pub(crate) struct Listeners(Arc<Mutex<ByAddress>>);
 
-type ByPort = HashMap<(Protocol, u16), mpsc::Sender<Arrival>>;
+type ByAddress = HashMap<(Protocol, SocketAddrV4), mpsc::Sender<Arrival>>;
 
 impl Listeners {
-    fn insert(&self, protocol: Protocol, port: u16, arrivals: mpsc::Sender<Arrival>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((protocol, port), arrivals);
+    fn locked(&self) -> MutexGuard<'_, ByAddress> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn get(&self, protocol: Protocol, port: u16) -> Option<mpsc::Sender<Arrival>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&(protocol, port)).cloned()
+    fn insert(&self, protocol: Protocol, address: SocketAddrV4, arrivals: mpsc::Sender<Arrival>) {
+        let mut all = self.locked();
+        all.retain(|_, listener| !listener.is_closed());
+        all.insert((protocol, address), arrivals);
+    }
+
+    /// As the kernel chooses: who listens on the address itself, else who listens on all addresses.
+    pub fn get(&self, protocol: Protocol, service: SocketAddrV4) -> Option<mpsc::Sender<Arrival>> {
+        let all = self.locked();
+        let any = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, service.port());
+        [service, any].into_iter().filter_map(|a| all.get(&(protocol, a))).find(|l| !l.is_closed()).cloned()
     }
 }
 
@@ -226,27 +235,36 @@ impl NodeHandle {
         Ok((NodeHandle(Arc::new(Line { commands, wake, listeners })), inbox))
     }
 
-    /// Takes connections to `port` that move here; a second call replaces the first. When the
+    /// Takes connections to `port` of any address that move here; a second call replaces the first. When the
     /// receiver is dropped, connections to the port are refused.
     pub fn listen(&self, port: u16) -> Result<mpsc::Receiver<Arrival>, NodeError> {
-        self.take(Protocol::Tcp, port)
+        self.listen_on(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port))
+    }
+
+    /// The same for one address. Who listens on all addresses (0.0.0.0) gets what goes to those that nobody listens on.
+    pub fn listen_on(&self, address: SocketAddrV4) -> Result<mpsc::Receiver<Arrival>, NodeError> {
+        self.take(Protocol::Tcp, address)
     }
 
     /// The same for UDP: arrivals are sockets connected to their client. A socket here that serves the whole port must have
     /// set `SO_REUSEADDR`.
     pub fn listen_udp(&self, port: u16) -> Result<mpsc::Receiver<Arrival>, NodeError> {
-        self.take(Protocol::Udp, port)
+        self.take(Protocol::Udp, SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port))
     }
 
-    /// Whether somebody takes connections to a TCP port that move here.
+    /// Whether somebody takes connections to a TCP port, of whichever address, that move here.
     #[must_use]
     pub fn listens(&self, port: u16) -> bool {
-        self.0.listeners.get(Protocol::Tcp, port).is_some_and(|listener| !listener.is_closed())
+        let all = self.0.listeners.locked();
+        let takes = |(key, listener): (&(Protocol, SocketAddrV4), &mpsc::Sender<Arrival>)| {
+            key.0 == Protocol::Tcp && key.1.port() == port && !listener.is_closed()
+        };
+        all.iter().any(takes)
     }
 
-    fn take(&self, protocol: Protocol, port: u16) -> Result<mpsc::Receiver<Arrival>, NodeError> {
+    fn take(&self, protocol: Protocol, address: SocketAddrV4) -> Result<mpsc::Receiver<Arrival>, NodeError> {
         let (arrivals, receiver) = mpsc::channel(BACKLOG);
-        self.0.listeners.insert(protocol, port, arrivals);
+        self.0.listeners.insert(protocol, address, arrivals);
         // nobody takes connections for a node that has stopped
         self.0.send(Command::Nothing).map_err(|_| NodeError::Stopped)?;
         Ok(receiver)

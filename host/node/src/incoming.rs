@@ -74,7 +74,7 @@ impl Finishing {
 impl<D: Device> Runner<D> {
     /// Nothing may change: the offer may be a recording.
     pub fn ask(&mut self, id: MoveId, flow: Flow) {
-        let result = match self.inbox.listeners.get(flow.protocol, flow.service.port()) {
+        let result = match self.inbox.listeners.get(flow.protocol, flow.service) {
             None => Err(Reason::NoListener),
             Some(listener) if listener.is_closed() => Err(Reason::NoListener),
             Some(listener) if listener.capacity() == 0 => Err(Reason::NoResources),
@@ -106,7 +106,7 @@ impl<D: Device> Runner<D> {
 
     fn try_reserve(&mut self, id: MoveId, flow: Flow) -> Result<(), Reason> {
         let times = Landing::offered(Instant::now());
-        let listener = self.inbox.listeners.get(flow.protocol, flow.service.port()).ok_or(Reason::NoListener)?;
+        let listener = self.inbox.listeners.get(flow.protocol, flow.service).ok_or(Reason::NoListener)?;
         let permit = listener.try_reserve_owned().map_err(|e| match e {
             TrySendError::Full(_) => Reason::NoResources,
             TrySendError::Closed(_) => Reason::NoListener,
@@ -155,7 +155,7 @@ impl<D: Device> Runner<D> {
 
     /// Whether the application that took the offer is still there: without it the connection is better off where it is.
     fn is_awaited(&self, id: MoveId, flow: Flow) -> bool {
-        let listener = self.inbox.listeners.get(flow.protocol, flow.service.port());
+        let listener = self.inbox.listeners.get(flow.protocol, flow.service);
         let promised = self.incoming.get(&id).map(|incoming| &incoming.permit);
         listener
             .zip(promised)

@@ -37,5 +37,5 @@ pub use error::{MoveError, NodeError};
 pub use handle::{Arrival, Buffers, MoveFailed, MoveReport, NodeHandle, NodeStats};
 pub use kernel::KernelPort;
 pub use node::Node;
-pub use serve::Server;
+pub use serve::{Limits, Server};
 pub use times::{Departure, Landing};

@@ -3,7 +3,9 @@
 
 #[path = "../../../node/tests/common/mod.rs"]
 pub mod cluster;
+pub mod full;
 pub mod program;
+pub mod users;
 
 use std::future::Future;
 use std::io::{Read, Write};
@@ -16,7 +18,7 @@ use cluster::{Cluster, SERVICE, name};
 use ipos::channel::Gate;
 use ipos::message::NodeInfo;
 use ipos::{Listener, Node};
-use ipos_node::{NodeConfig, Server};
+use ipos_node::{Limits, NodeConfig, Server};
 use ipos_sim::wire::netns::Netns;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -29,6 +31,8 @@ pub struct Rig {
     // dropped in this order
     pub serving: Vec<Option<JoinHandle<()>>>,
     runtimes: Vec<Runtime>,
+    /// Of the nodes' conversations, from the next [`Rig::serve`] on.
+    pub limits: Limits,
     pub cluster: Cluster,
     directory: TempDir,
 }
@@ -41,7 +45,8 @@ impl Rig {
     pub fn with(count: usize, tweak: impl Fn(&mut NodeConfig)) -> Self {
         let cluster = Cluster::with(count, |_, device| device, tweak);
         let runtimes = cluster.kernels.iter().map(inside).collect();
-        let mut rig = Rig { serving: Vec::new(), runtimes, cluster, directory: tempfile::tempdir().unwrap() };
+        let (limits, directory) = (Limits::default(), tempfile::tempdir().unwrap());
+        let mut rig = Rig { serving: Vec::new(), runtimes, limits, cluster, directory };
         for i in 0..count {
             rig.serving.push(None);
             rig.serve(i);
@@ -63,9 +68,9 @@ impl Rig {
         let (path, node) = (self.socket(server), self.cluster.nodes[server].clone());
         let names = (0..self.cluster.nodes.len()).map(name);
         let info = NodeInfo { name: name(server), peers: names.filter(|n| *n != name(server)).collect() };
-        let (ready, is_ready) = std::sync::mpsc::channel();
+        let (limits, (ready, is_ready)) = (self.limits, std::sync::mpsc::channel());
         let serving = self.runtimes[server].spawn(async move {
-            let server = Server::new(Gate::bind(&path, 0o666).unwrap(), node, info).unwrap();
+            let server = Server::with_limits(Gate::bind(&path, 0o666).unwrap(), node, info, limits).unwrap();
             ready.send(()).unwrap();
             late.await;
             server.run().await;
@@ -93,6 +98,12 @@ impl Rig {
     pub async fn listen(&self, server: usize) -> Listener {
         let node = self.node(server);
         self.at(server, async move { node.listen(ADDRESS).await }).await.unwrap()
+    }
+
+    /// Why a second server of this test can't listen.
+    pub async fn listen_error(&self, server: usize) -> ipos::Error {
+        let node = self.node(server);
+        self.at(server, async move { node.listen("127.0.0.1:0".parse().unwrap()).await }).await.unwrap_err()
     }
 
     /// A client's connection.

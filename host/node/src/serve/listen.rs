@@ -7,7 +7,8 @@ use ipos::Refusal;
 use ipos::channel::{Channel, ChannelError};
 use ipos::message::{Reply, Request};
 
-use super::{Shared, malformed, socket};
+use super::bindings::Turn;
+use super::{Shared, malformed, out_of_place, socket};
 use crate::handle::Arrival;
 
 /// A listener that has streams.
@@ -26,50 +27,72 @@ impl Drop for Occupied<'_> {
     }
 }
 
-/// Passes on what arrives for `port` until the listener is gone or wants no more.
+/// Passes on what arrives for the address of the socket `shown` until the listener is gone or wants no more.
 pub(super) async fn attend(
     shared: &Arc<Shared>,
     channel: Channel,
     port: u16,
     shown: OwnedFd,
 ) -> Result<(), ChannelError> {
-    if !socket::listens(&shown, port, shared.namespace) {
+    let Some(found) = socket::listens(&shown, shared.namespace).filter(|s| s.address.port() == port) else {
         return channel.send(&Reply::Refused(Refusal::NotListening(port)), None).await;
-    }
+    };
     // or the port would stay open when the application is gone
     drop(shown);
-    let Ok(mut arrivals) = shared.node.listen(port) else {
-        return channel.send(&Reply::Refused(Refusal::Stopped), None).await;
+    let address = found.address;
+    let (mut claim, mut turns) = match shared.bindings.claim(&shared.node, channel.peer_user()?, found) {
+        Ok(claimed) => claimed,
+        Err(refusal) => return channel.send(&Reply::Refused(refusal), None).await,
     };
     channel.send(&Reply::Listening, None).await?;
-    tracing::info!("port {port}: listening");
+    tracing::info!("{address}: listening");
     let mut occupied = Some(Occupied::new(shared));
     let mut draining = shared.draining.subscribe();
     let (mut told, mut unlisten, mut over) = (false, false, false);
-    while !(unlisten && over) {
-        tokio::select! {
-            arrival = arrivals.recv(), if !over => match arrival {
-                Some(Arrival { fd, client, server, state, .. }) => {
-                    channel.send(&Reply::Arrived { client, server, state }, Some(fd.as_fd())).await?;
+    let (mut latest, mut turned) = (true, false);
+    while !(unlisten && over && claim.sent.is_none()) {
+        // before it is sent anything it knows that what arrives is its
+        if turned {
+            turned = false;
+            match claim.turn() {
+                Turn::Gone => {
+                    // whatever it has been sent, it has
+                    claim.sent = None;
+                    return channel.send(&Reply::Refused(Refusal::Held(address)), None).await;
                 }
+                turn if (turn == Turn::Latest) != latest => {
+                    latest = !latest;
+                    tracing::info!(
+                        "{address}: a listener {}",
+                        if latest { "has what arrives again" } else { "is replaced" }
+                    );
+                    channel.send(if latest { &Reply::Listening } else { &Reply::Replaced }, None).await?;
+                }
+                _ => {}
+            }
+        }
+        tokio::select! {
+            // its sender is as old as the claim
+            _ = turns.changed(), if !over => turned = true,
+            arrival = claim.next(), if latest && !over && claim.sent.is_none() => match arrival {
+                Some(arrival) => pass_on(&channel, claim.sent.insert(arrival)).await?,
                 // closed, and what had been promised a place has come
                 None => over = true,
             },
             target = asked(&mut draining), if !told => {
                 told = true;
-                arrivals.close();
+                claim.close();
                 channel.send(&Reply::Drain { target }, None).await?;
             }
             received = channel.receive() => match received {
+                Ok((Request::Taken, None)) if claim.sent.is_some() => claim.sent = None,
+                Ok((Request::Again, None)) if let Some(arrival) = &claim.sent => pass_on(&channel, arrival).await?,
                 Ok((Request::Unlisten, None)) => {
                     unlisten = true;
-                    arrivals.close();
+                    over |= claim.leave();
                 }
                 Ok((Request::Drained, None)) => occupied = None,
-                Ok(_) => {
-                    let refusal = Refusal::OutOfPlace("a request in a listener's conversation".to_owned());
-                    return channel.send(&Reply::Refused(refusal), None).await;
-                }
+                Ok(_) => return out_of_place(&channel, "a request in a listener's conversation").await,
                 Err(ChannelError::Ended) => break,
                 Err(ChannelError::Message(e)) => return malformed(&channel, e).await,
                 Err(e) => return Err(e),
@@ -77,8 +100,15 @@ pub(super) async fn attend(
         }
     }
     drop(occupied);
-    tracing::info!("port {port}: no longer listening");
+    tracing::info!("{address}: no longer listening");
     if over { channel.send(&Reply::Unlistened, None).await } else { Ok(()) }
+}
+
+/// Sends an arrival; the node keeps its descriptor until the application has one.
+async fn pass_on(channel: &Channel, arrival: &Arrival) -> Result<(), ChannelError> {
+    let Arrival { fd, client, server, state, .. } = arrival;
+    let reply = Reply::Arrived { client: *client, server: *server, state: state.clone() };
+    channel.send(&reply, Some(fd.as_fd())).await
 }
 
 /// Waits until the server is to be emptied.

@@ -2,11 +2,15 @@
 //! [`ipos::message`].
 //!
 //! A conversation is a task. Whatever comes in it is answered or ends it; what a process asked for ends with its
-//! conversation. Read next: `listen` for listeners, `moves` for moves.
+//! conversation. Read next: `listen` for listeners and `bindings` for who is one, `moves` for moves, `slots` for how many
+//! conversations there may be.
 
+mod bindings;
 mod listen;
 mod moves;
 mod refusal;
+mod seldom;
+mod slots;
 mod socket;
 
 use std::io;
@@ -17,14 +21,16 @@ use std::time::Duration;
 use ipos::Refusal;
 use ipos::channel::{Channel, ChannelError, Gate};
 use ipos::message::{CONNECTIONS, Connection, MessageError, NodeInfo, Reply, Request};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::handle::NodeHandle;
+use bindings::Bindings;
+use seldom::Seldom;
+pub use slots::Limits;
+use slots::{Slots, is_privileged};
 
-/// Conversations at once; more wait in the socket's backlog.
-const CONVERSATIONS: usize = 16384;
-/// Pause after a conversation could not be taken, for want of descriptors.
+/// Pause after a conversation could not be taken, for want of descriptors; it waits in the socket's backlog.
 const RESPITE: Duration = Duration::from_millis(100);
 
 /// Lets other processes use a node.
@@ -41,6 +47,8 @@ struct Shared {
     info: NodeInfo,
     /// Network namespace whose sockets may come (`SO_NETNS_COOKIE`).
     namespace: u64,
+    slots: Arc<Slots>,
+    bindings: Arc<Bindings>,
     /// Where everything is to go, once it is.
     draining: watch::Sender<Option<String>>,
     /// Listeners that have streams, as far as this node knows.
@@ -52,10 +60,17 @@ struct Shared {
 impl Server {
     /// Of a node, called in the network namespace where its connections live; `info` is what the node was configured as.
     pub fn new(gate: Gate, node: NodeHandle, info: NodeInfo) -> io::Result<Self> {
+        Self::with_limits(gate, node, info, Limits::default())
+    }
+
+    /// The same with other bounds of its conversations.
+    pub fn with_limits(gate: Gate, node: NodeHandle, info: NodeInfo, limits: Limits) -> io::Result<Self> {
         let shared = Shared {
             node,
             info,
             namespace: socket::own_namespace()?,
+            slots: Slots::new(limits),
+            bindings: Arc::default(),
             draining: watch::channel(None).0,
             occupied: watch::channel(0).0,
             turn: AtomicUsize::new(0),
@@ -66,22 +81,22 @@ impl Server {
     /// Takes conversations for ever; dropping the future ends them all.
     pub async fn run(self) {
         let mut tasks = JoinSet::new();
-        let places = Arc::new(Semaphore::new(CONVERSATIONS));
+        let mut scarce = Seldom::default();
         loop {
             while tasks.try_join_next().is_some() {}
-            let Ok(place) = places.clone().acquire_owned().await else { return };
             match self.gate.accept().await {
                 Ok(channel) => {
                     let shared = self.shared.clone();
                     tasks.spawn(async move {
-                        if let Err(e) = converse(&shared, channel).await {
+                        if let Err(e) = admit(&shared, channel).await {
                             tracing::debug!("a conversation ended: {e}");
                         }
-                        drop(place);
                     });
                 }
                 Err(e) => {
-                    tracing::warn!("a conversation could not be taken: {e}");
+                    if let Some(times) = scarce.now() {
+                        tracing::warn!("conversations wait, {times} tries failed to take one: {e}");
+                    }
                     tokio::time::sleep(RESPITE).await;
                 }
             }
@@ -89,9 +104,36 @@ impl Server {
     }
 }
 
-async fn converse(shared: &Arc<Shared>, channel: Channel) -> Result<(), ChannelError> {
+/// Begins a conversation, if there is room for one more.
+async fn admit(shared: &Arc<Shared>, channel: Channel) -> Result<(), ChannelError> {
+    match shared.slots.take(channel.peer_user()?) {
+        Some(slot) => converse(shared, channel, slot.reserved).await,
+        None => channel.send(&Reply::Refused(Refusal::Crowded), None).await,
+    }
+}
+
+/// What must happen within the time that a conversation may be silent.
+async fn soon<T>(
+    shared: &Shared,
+    channel: &Channel,
+    event: impl Future<Output = Result<T, ChannelError>>,
+) -> Result<T, ChannelError> {
+    let limit = shared.slots.limits.silence;
+    match tokio::time::timeout(limit, event).await {
+        Ok(result) => result,
+        Err(_) => {
+            tracing::info!("user {}: a conversation was silent for {limit:?} and is ended", channel.peer_user()?);
+            // there is room for it unless answers pile up
+            let refusal = Reply::Refused(Refusal::Silent(limit.as_secs()));
+            let _ = tokio::time::timeout(Duration::ZERO, channel.send(&refusal, None)).await;
+            Err(ChannelError::Ended)
+        }
+    }
+}
+
+async fn converse(shared: &Arc<Shared>, channel: Channel, reserved: bool) -> Result<(), ChannelError> {
     loop {
-        let (request, descriptor) = match channel.receive().await {
+        let (request, descriptor) = match soon(shared, &channel, channel.receive()).await {
             Ok(received) => received,
             Err(ChannelError::Ended) => return Ok(()),
             Err(ChannelError::Message(e)) => return malformed(&channel, e).await,
@@ -99,11 +141,11 @@ async fn converse(shared: &Arc<Shared>, channel: Channel) -> Result<(), ChannelE
         };
         tracing::trace!(?request);
         let reply = match (request, descriptor) {
+            (Request::Listen { .. } | Request::Migrate { .. }, Some(_)) if reserved => Reply::Refused(Refusal::Crowded),
             (Request::Listen { port }, Some(socket)) => return listen::attend(shared, channel, port, socket).await,
             (Request::Migrate { target, state, unread, unsent }, Some(socket)) => {
                 let buffers = crate::Buffers { unread, unsent };
-                let (reply, socket) = moves::migrate(shared, socket, buffers, state, &target).await;
-                channel.send(&reply, socket.as_ref().map(std::os::fd::AsFd::as_fd)).await?;
+                moves::attend(shared, &channel, socket, buffers, state, &target).await?;
                 continue;
             }
             (Request::Listen { .. } | Request::Migrate { .. }, None) => {
@@ -114,24 +156,42 @@ async fn converse(shared: &Arc<Shared>, channel: Channel) -> Result<(), ChannelE
             (Request::Stats, None) => stats(shared).await,
             (Request::Connections, None) => match shared.node.connections().await {
                 Ok(connections) => {
-                    list(&channel, connections).await?;
+                    soon(shared, &channel, list(&channel, connections)).await?;
                     continue;
                 }
                 Err(_) => Reply::Refused(Refusal::Stopped),
             },
-            (Request::Drain { target, seconds }, None) => drain(shared, &channel, target, seconds).await?,
-            (Request::Unlisten | Request::Drained, None) => {
-                Reply::Refused(Refusal::OutOfPlace("what only a listener says".to_owned()))
+            (Request::Drain { target, seconds }, None) => {
+                tokio::select! {
+                    reply = drain(shared, &channel, target, seconds) => reply?,
+                    // who asked has gone, or does not wait for the answer
+                    _ = channel.receive::<Request>() => return Ok(()),
+                }
+            }
+            (Request::Unlisten | Request::Drained | Request::Closed | Request::Taken | Request::Again, None) => {
+                Reply::Refused(Refusal::OutOfPlace("what only follows another request".to_owned()))
             }
         };
-        channel.send(&reply, None).await?;
+        soon(shared, &channel, channel.send(&reply, None)).await?;
     }
 }
 
 /// Says so and ends the conversation: what follows can't be trusted either.
 async fn malformed(channel: &Channel, error: MessageError) -> Result<(), ChannelError> {
-    channel.send(&Reply::Refused(Refusal::Malformed(error.to_string())), None).await?;
+    let refusal = match &error {
+        MessageError::NoRoom => {
+            tracing::warn!("a socket came and the node has no descriptor left for it: raise RLIMIT_NOFILE");
+            Refusal::NoDescriptors
+        }
+        _ => Refusal::Malformed(error.to_string()),
+    };
+    channel.send(&Reply::Refused(refusal), None).await?;
     Err(error.into())
+}
+
+/// Says so and ends the conversation.
+async fn out_of_place(channel: &Channel, what: &str) -> Result<(), ChannelError> {
+    channel.send(&Reply::Refused(Refusal::OutOfPlace(what.to_owned())), None).await
 }
 
 async fn stats(shared: &Shared) -> Reply {
@@ -155,8 +215,7 @@ async fn list(channel: &Channel, connections: Vec<Connection>) -> Result<(), Cha
 }
 
 async fn drain(shared: &Shared, channel: &Channel, target: String, seconds: u32) -> Result<Reply, ChannelError> {
-    let user = channel.peer_user()?;
-    if user != 0 && user != rustix::process::geteuid().as_raw() {
+    if !is_privileged(channel.peer_user()?) {
         return Ok(Reply::Refused(Refusal::NotPermitted("drain".to_owned())));
     }
     if !target.is_empty() && !shared.info.peers.contains(&target) {

@@ -1,36 +1,72 @@
 //! Moves that other processes ask for.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::Ordering;
 
-use ipos::message::{BUFFER_BYTES, Reply};
+use ipos::channel::{Channel, ChannelError};
+use ipos::message::{BUFFER_BYTES, Reply, Request};
 use ipos::{Refusal, Unmovable};
 use ipos_migrate::protocol::Failure;
 
 use super::refusal::{refusal, unknown_peer};
-use super::{Shared, socket};
+use super::{Shared, out_of_place, socket};
 use crate::error::MoveError;
 use crate::handle::Buffers;
 
+/// Takes a socket over, moves its connection, and gives it back if it stays. The other side keeps its descriptor until the
+/// node has one, and the node keeps its own until the other side has one again.
+pub(super) async fn attend(
+    shared: &Shared,
+    channel: &Channel,
+    socket: OwnedFd,
+    buffers: Buffers,
+    state: Vec<u8>,
+    target: &str,
+) -> Result<(), ChannelError> {
+    if let Some(refusal) = unfit(shared, &socket, &buffers) {
+        return channel.send(&Reply::Stayed(refusal), None).await;
+    }
+    channel.send(&Reply::Taken, None).await?;
+    // with a second descriptor in another process the connection would go on here, too
+    match channel.receive().await? {
+        (Request::Closed, None) => {}
+        _ => return out_of_place(channel, "anything but the word that the socket is closed").await,
+    }
+    let (reply, socket) = migrate(shared, socket, buffers, state, target).await;
+    loop {
+        channel.send(&reply, socket.as_ref().map(AsFd::as_fd)).await?;
+        if socket.is_none() {
+            return Ok(());
+        }
+        match channel.receive().await? {
+            (Request::Taken, None) => return Ok(()),
+            (Request::Again, None) => {}
+            _ => return out_of_place(channel, "anything but the word that the socket has come").await,
+        }
+    }
+}
+
+/// Why a connection needn't be tried.
+fn unfit(shared: &Shared, socket: &OwnedFd, buffers: &Buffers) -> Option<Refusal> {
+    for (what, length) in [("bytes not consumed", buffers.unread.len()), ("bytes not sent", buffers.unsent.len())] {
+        if length > BUFFER_BYTES {
+            return Some(Refusal::TooLong { what: what.to_owned(), length: length as u64, limit: BUFFER_BYTES as u64 });
+        }
+    }
+    let detail = "it belongs to another network namespace than the node's".to_owned();
+    let elsewhere = Refusal::Unmovable { kind: Unmovable::Elsewhere, detail };
+    (!socket::is_of(socket, shared.namespace)).then_some(elsewhere)
+}
+
 /// Moves a connection to `target`, or if that is empty to the first peer that takes it, beginning with another one each
 /// time. The answer, and the socket if it is still here.
-pub(super) async fn migrate(
+async fn migrate(
     shared: &Shared,
     socket: OwnedFd,
     buffers: Buffers,
     state: Vec<u8>,
     target: &str,
 ) -> (Reply, Option<OwnedFd>) {
-    for (what, length) in [("bytes not consumed", buffers.unread.len()), ("bytes not sent", buffers.unsent.len())] {
-        if length > BUFFER_BYTES {
-            let (what, length, limit) = (what.to_owned(), length as u64, BUFFER_BYTES as u64);
-            return (Reply::Stayed(Refusal::TooLong { what, length, limit }), Some(socket));
-        }
-    }
-    if !socket::is_of(&socket, shared.namespace) {
-        let detail = "it belongs to another network namespace than the node's".to_owned();
-        return (Reply::Stayed(Refusal::Unmovable { kind: Unmovable::Elsewhere, detail }), Some(socket));
-    }
     let mut targets = if target.is_empty() { shared.info.peers.clone() } else { vec![target.to_owned()] };
     if targets.len() > 1 {
         let turn = shared.turn.fetch_add(1, Ordering::Relaxed) % targets.len();

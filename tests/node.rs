@@ -2,15 +2,18 @@
 //! between them, and what the command says.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddrV4, TcpStream};
 use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use ipos_lab::net::{BACK_IF, FRONT_IF, KERNEL_FAR_IF, Net, SERVICE};
 use ipos_lab::ready::listens;
+use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -51,6 +54,11 @@ struct Servers {
 impl Servers {
     /// `card`: in the nodes' processes, or without, in processes of their own.
     fn new(card: Option<&str>) -> Self {
+        Self::with(card, |_, _| ())
+    }
+
+    /// `tweak` may change how the node of a server is started.
+    fn with(card: Option<&str>, tweak: impl Fn(usize, &mut Command)) -> Self {
         let net = Net::new(2).unwrap();
         let directory = tempfile::tempdir().unwrap();
         let mut servers = Servers { nodes: Vec::new(), _cards: Vec::new(), net, directory };
@@ -72,6 +80,7 @@ impl Servers {
             fs::write(&file, text).unwrap();
             let mut command = ipos(&["node", "--config"]);
             command.arg(&file);
+            tweak(i, &mut command);
             servers.nodes.push(Process(server.kernel.run(|| command.spawn()).unwrap()));
         }
         for i in 0..2 {
@@ -277,4 +286,125 @@ fn what_is_wrong_is_said() {
         assert_eq!(output.status.code(), Some(code), "{arguments:?}");
         assert!(said(&output).1.contains(about), "{about}: {:?}", said(&output));
     }
+}
+
+/// The limit is the kernel's, hard and soft.
+fn limit_descriptors(command: &mut Command, most: u64) {
+    // SAFETY: one system call between fork and exec.
+    unsafe { command.pre_exec(move || Ok(setrlimit(Resource::RLIMIT_NOFILE, most, most)?)) };
+}
+
+#[test]
+fn a_node_with_few_descriptors_loses_no_client() {
+    let servers = Servers::with(Some("model"), |i, command| {
+        if i == 0 {
+            limit_descriptors(command, 64);
+        }
+    });
+    let runtimes = servers.serve();
+    let mut clients: Vec<_> = (0..100)
+        .map(|_| {
+            let client = servers.net.client.run(|| TcpStream::connect(ADDRESS)).unwrap();
+            client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            client
+        })
+        .collect();
+    for client in &mut clients {
+        expect(client, "before");
+    }
+    // all at once; who could not go stays
+    let drained = servers.ask(0, &["drain", "--to", "b", "--seconds", "30"]);
+    for client in &mut clients {
+        expect(client, "after");
+    }
+    let moved = servers.json(0, "stats")["moved_out"].as_u64().unwrap();
+    assert_eq!(drained.status.success(), moved == 100, "{moved} of 100: {:?}", said(&drained));
+    assert!(moved > 0, "none of 100: {:?}", said(&drained));
+    for runtime in runtimes {
+        runtime.shutdown_background();
+    }
+}
+
+#[test]
+fn a_file_at_the_path_of_a_socket_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let (key, file) = (directory.path().join("key"), directory.path().join("node.toml"));
+    fs::write(&key, "secret").unwrap();
+    let config = format!(
+        "name = \"a\"\nsocket = {key:?}\ncard = \"model\"\nkernel = \"lo\"\nfront = \"lo\"\nback = \"lo\"\n\
+         back_ip = \"10.0.0.1\"\nfront_mac = \"02:00:00:00:00:01\"\nback_mac = \"02:00:00:00:00:02\"\n"
+    );
+    fs::write(&file, config).unwrap();
+    let path = key.to_str().unwrap();
+    for arguments in [&["node", "--config", file.to_str().unwrap()][..], &["card", "serve", "--socket", path]] {
+        let output = ipos(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{:?}", said(&output));
+        assert!(said(&output).1.contains(path), "{:?}", said(&output));
+        assert_eq!(fs::read(&key).unwrap(), b"secret");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2, "nothing was left beside it");
+    }
+}
+
+/// What a process says on its standard error, until a line has `about` in it.
+fn hears(lines: &mut impl Iterator<Item = std::io::Result<String>>, about: &str) -> String {
+    lines.map(Result::unwrap).find(|line| line.contains(about)).unwrap_or_else(|| panic!("nothing about {about:?}"))
+}
+
+/// A process ends by itself, with this code.
+fn ends(process: &mut Child, code: i32) {
+    for _ in 0..6000 {
+        if let Some(status) = process.try_wait().unwrap() {
+            assert_eq!(status.code(), Some(code));
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("it does not end");
+}
+
+#[test]
+fn a_node_that_waits_for_its_card_says_so_and_ends_when_it_is_told() {
+    let servers = Servers::new(None);
+    let start = |socket: &str, card: PathBuf, ready: Option<&std::path::Path>| {
+        let server = &servers.net.servers[1];
+        let mut config = servers.config(1, format!("vfio-user:{}", card.display()));
+        config["socket"] = servers.directory.path().join(socket).to_str().unwrap().into();
+        let file = servers.directory.path().join(format!("{socket}.json"));
+        fs::write(&file, config.to_string()).unwrap();
+        let mut command = ipos(&["node", "--config"]);
+        command.arg(&file).stderr(Stdio::piped());
+        ready.map(|path| command.env("NOTIFY_SOCKET", path));
+        let mut node = Process(server.kernel.run(|| command.spawn()).unwrap());
+        let lines = BufReader::new(node.0.stderr.take().unwrap()).lines();
+        (node, lines, servers.directory.path().join(socket))
+    };
+    let terminate = |process: &Child| kill(Pid::from_raw(process.id() as i32), Signal::SIGTERM).unwrap();
+    // another node has the card; it is not there
+    let taken = servers.directory.path().join(format!("card-{}", servers.net.servers[1].name));
+    for card in [taken, servers.directory.path().join("nonesuch")] {
+        let (mut node, mut lines, socket) = start("second", card, None);
+        hears(&mut lines, "waits for its card");
+        terminate(&node.0);
+        ends(&mut node.0, 0);
+        assert!(!socket.exists());
+    }
+    // it comes
+    let (path, card) = (servers.directory.path().join("notify"), servers.directory.path().join("late"));
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let (mut node, mut lines, _) = start("third", card.clone(), Some(&path));
+    hears(&mut lines, "waits for its card");
+    let late = Process(ipos(&["card", "serve", "--socket"]).arg(&card).stderr(Stdio::null()).spawn().unwrap());
+    hears(&mut lines, "serves on");
+    let told = || {
+        let mut bytes = [0; 64];
+        let length = manager.recv(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes[..length]).into_owned()
+    };
+    assert_eq!(told(), "READY=1");
+    // and stands still
+    kill(Pid::from_raw(late.0.id() as i32), Signal::SIGSTOP).unwrap();
+    terminate(&node.0);
+    assert_eq!(told(), "STOPPING=1");
+    ends(&mut node.0, 0);
 }

@@ -57,6 +57,15 @@ pub enum VfioUserError {
     Device(#[from] DeviceError),
 }
 
+impl VfioUserError {
+    /// Nothing listens on the socket: the card may come yet.
+    #[must_use]
+    pub fn is_absence(&self) -> bool {
+        let absent = |e: &io::Error| matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused);
+        matches!(self, VfioUserError::Connect { source: vfio_user::Error::Connect(e), .. } if absent(e))
+    }
+}
+
 /// The connection, shared with the memory that the card reaches.
 struct Bus {
     client: Mutex<Client>,

@@ -2,6 +2,10 @@
 
 use std::fs;
 use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -9,7 +13,7 @@ use ipos::channel::Gate;
 use ipos::message::NodeInfo;
 use ipos_device::Device;
 use ipos_device::vfio::VfioDevice;
-use ipos_device::vfio_user::VfioUser;
+use ipos_device::vfio_user::{VfioUser, VfioUserDevice, VfioUserError};
 use ipos_nic::{RingConfig, Rings};
 use ipos_node::{Node, NodeHandle, Server};
 use ipos_sim::wire::Wire;
@@ -24,46 +28,89 @@ use crate::demo::card::{self, CardKind, KernelWire};
 
 /// How often to look whether the node still runs.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long the node gets to stop, in steps.
-const STOP: (u32, Duration) = (500, Duration::from_millis(10));
+/// How long the node gets to stop, and how often to look whether it has.
+const STOP: (Duration, Duration) = (Duration::from_secs(5), Duration::from_millis(10));
 /// How long applications get their connections back once it has stopped.
 const GIVE_BACK: Duration = Duration::from_millis(100);
+/// How long a card may take before the log says that it is waited for.
+const SOON: Duration = Duration::from_secs(2);
+/// How often to look for a card's socket that is not there.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// Runs the node until SIGTERM or SIGINT.
 pub fn run(config: &Config) -> anyhow::Result<()> {
     descriptors()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    runtime.block_on(async {
-        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        // first: a second node of this server must not touch the card
-        if let Some(directory) = config.socket.parent() {
-            fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
+    let ended = runtime.block_on(serve(config));
+    // a thread that waits for a card which does not answer ends with the process
+    runtime.shutdown_background();
+    ended
+}
+
+async fn serve(config: &Config) -> anyhow::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    // first: a second node of this server must not touch the card
+    if let Some(directory) = config.socket.parent() {
+        fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
+    }
+    let gate = Gate::bind(&config.socket, config.socket_mode.0.0).context("a node can't listen there")?;
+    let node = tokio::select! {
+        node = started(config) => node?,
+        _ = terminate.recv() => return Ok(()),
+        _ = interrupt.recv() => return Ok(()),
+    };
+    let info = NodeInfo { name: config.name.clone(), peers: config.peers.iter().map(|p| p.name.clone()).collect() };
+    let server = tokio::spawn(Server::new(gate, node.clone(), info)?.run());
+    eprintln!("Node {} serves on {}; Ctrl-C ends it.", config.name, config.socket.display());
+    notify("READY=1");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        () = gone(&node) => bail!("the node has stopped; its last messages say why"),
+    }
+    tracing::info!("node {} stops", config.name);
+    notify("STOPPING=1");
+    node.shutdown();
+    let (limit, pause) = STOP;
+    let stopping = async {
+        while node.stats().await.is_ok() {
+            tokio::time::sleep(pause).await;
         }
-        let gate = Gate::bind(&config.socket, config.socket_mode.0.0)
-            .with_context(|| format!("listening on {}", config.socket.display()))?;
-        let node = start(config)?;
-        let info = NodeInfo { name: config.name.clone(), peers: config.peers.iter().map(|p| p.name.clone()).collect() };
-        let server = tokio::spawn(Server::new(gate, node.clone(), info)?.run());
-        tracing::info!("node {} serves on {}", config.name, config.socket.display());
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            () = gone(&node) => bail!("the node has stopped; its last messages say why"),
-        }
-        tracing::info!("node {} stops", config.name);
-        node.shutdown();
-        for _ in 0..STOP.0 {
-            if node.stats().await.is_err() {
-                break;
-            }
-            tokio::time::sleep(STOP.1).await;
-        }
-        tokio::time::sleep(GIVE_BACK).await;
-        server.abort();
-        // it ends by being cancelled, and removes the socket
-        let _ = server.await;
-        Ok(())
-    })
+    };
+    if tokio::time::timeout(limit, stopping).await.is_err() {
+        tracing::error!("node {} ends without having stopped: its card does not answer", config.name);
+    }
+    tokio::time::sleep(GIVE_BACK).await;
+    server.abort();
+    // it ends by being cancelled, and removes the socket
+    let _ = server.await;
+    Ok(())
+}
+
+/// Starts the node, which may have to wait for its card.
+async fn started(config: &Config) -> anyhow::Result<NodeHandle> {
+    let own = config.clone();
+    let mut starting = tokio::task::spawn_blocking(move || start(&own));
+    if let Ok(started) = tokio::time::timeout(SOON, &mut starting).await {
+        return started?;
+    }
+    let (name, card) = (&config.name, &config.card.0);
+    tracing::warn!(
+        "node {name} waits for its card, {card:?}: another host has it, it was stopped, or it is not there yet"
+    );
+    starting.await?
+}
+
+/// Tells the service manager, if there is one that wants to know (sd_notify(3)).
+fn notify(state: &str) {
+    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let told = UnixDatagram::unbound().and_then(|socket| match path.as_bytes().strip_prefix(b"@") {
+        Some(name) => socket.send_to_addr(state.as_bytes(), &SocketAddr::from_abstract_name(name)?),
+        None => socket.send_to(state.as_bytes(), &path),
+    });
+    if let Err(e) = told {
+        tracing::warn!("{} was not told {state}: {e}", path.display());
+    }
 }
 
 /// Waits until the node's thread has ended.
@@ -95,9 +142,19 @@ fn start(config: &Config) -> anyhow::Result<NodeHandle> {
         Card::Model => simulated(CardKind::Model)?,
         Card::Rtl => simulated(CardKind::Rtl)?,
         Card::Vfio(address) => Box::new(Rings::open(VfioDevice::open(address)?, &RingConfig::default())?),
-        Card::VfioUser(socket) => Box::new(Rings::open(VfioUser::connect(socket)?, &RingConfig::default())?),
+        Card::VfioUser(socket) => Box::new(Rings::open(served(socket)?, &RingConfig::default())?),
     };
     Ok(Node::spawn(device, Box::new(KernelWire(kernel, fd)), config.node(), || Ok(()))?)
+}
+
+/// The card on a socket, once it is there.
+fn served(socket: &Path) -> Result<VfioUserDevice, VfioUserError> {
+    loop {
+        match VfioUser::connect(socket) {
+            Err(e) if e.is_absence() => std::thread::sleep(AGAIN),
+            other => return other,
+        }
+    }
 }
 
 /// `tap:NAME`: a TAP interface, made here; else the far end of a veth pair.

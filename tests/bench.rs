@@ -24,8 +24,15 @@ fn a_short_run_says_what_it_measured() {
     for (more, signed) in [(&["--window", "2"][..], true), (&["--unsigned"], false)] {
         let r = report(more);
         let number = |name: &str| r[name].as_f64().unwrap_or_else(|| panic!("{name}: {r}"));
-        for name in ["freeze_p50_us", "pause_p50_us", "rtt_p50_us", "moves_per_s", "moves_per_s_serial", "move_p50_us"]
-        {
+        for name in [
+            "freeze_p50_us",
+            "pause_p50_us",
+            "rtt_p50_us",
+            "moves_per_s",
+            "moves_per_s_serial",
+            "move_p50_us",
+            "nagle_p50_us",
+        ] {
             assert!(number(name) > 0.0, "{name}: {r}");
         }
         // longer queues may be faster in so few moves

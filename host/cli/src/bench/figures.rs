@@ -24,7 +24,7 @@ pub struct Figures {
 /// A figure: its name in JSON, and what it is.
 type Figure = (&'static str, &'static str);
 
-const FIGURES: [Figure; 14] = [
+const FIGURES: [Figure; 15] = [
     ("freeze_p50_us", "frozen: repair on at the source to repair off at the destination, p50"),
     ("freeze_p99_us", "the same, p99"),
     ("freeze_max_us", "the same, longest"),
@@ -42,6 +42,10 @@ const FIGURES: [Figure; 14] = [
         "per megabyte (10⁶ bytes) of queues: mute for a copy, then frozen until the application has it; beyond short queues",
     ),
     ("whole_us_per_mb", "the same of the whole move, in most of which the connection lives on"),
+    (
+        "nagle_p50_us",
+        "a small write that waits for an acknowledgement (Nagle) while its connection moves, to the application, p50",
+    ),
 ];
 
 fn micros(d: Duration) -> f64 {
@@ -60,7 +64,7 @@ fn times(moves: &[Move], time: impl Fn(&Move) -> Duration) -> Vec<f64> {
 
 impl Figures {
     /// Of one round's phases; `rates` in moves per second.
-    pub fn of(short: &[Move], echoes: &Echoes, rates: [f64; 2], long: &[Move]) -> Self {
+    pub fn of(short: &[Move], echoes: &Echoes, rates: [f64; 2], long: &[Move], nagle: &[Duration]) -> Self {
         let frozen = times(short, freeze);
         let slow = rank(&times(long, whole), 50) - rank(&times(short, whole), 50);
         let whole = times(short, whole);
@@ -83,6 +87,7 @@ impl Figures {
             2.0 / (1.0 / rates[0] + 1.0 / rates[1]),
             extra / (bytes / 1e6),
             slow / (bytes / 1e6),
+            rank(&sorted(nagle.iter().map(|wait| micros(*wait))), 50),
         ];
         let steps = STEPS.iter().map(|(_, time)| {
             let (short, long) = (times(short, time), times(long, time));

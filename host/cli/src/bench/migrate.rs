@@ -14,7 +14,7 @@ use crate::demo::{Ending, size, stage};
 ///
 /// Two servers with reference cards, in network namespaces of their own, move connections to and fro; one thread is the application of
 /// both. Each round measures: moves of an idle connection with a few bytes unread; an echo connection, undisturbed and then with moves;
-/// many connections at once; a connection with long queues. What is printed is the median of the rounds. Figures are of
+/// many connections at once; a connection with long queues; small writes of a client with Nagle. What is printed is the median of the rounds. Figures are of
 /// this machine and whatever else it does: build with --release, and let it do nothing else.
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -46,6 +46,8 @@ pub struct Args {
 
 /// Moves of the connection with long queues in a round.
 const LONG_MOVES: usize = 8;
+/// Moves of the connection whose client has Nagle.
+const NAGLE_MOVES: usize = 8;
 
 /// Runs it. The process must still have one thread.
 pub fn run(args: &Args) -> anyhow::Result<Ending> {
@@ -72,7 +74,7 @@ async fn measure(args: &Args) -> anyhow::Result<Report> {
     let mut cluster = Cluster::start(key)?;
     // an even number, so that a connection ends where it began
     let moves = args.moves.next_multiple_of(2) as usize;
-    let bar = progress(u64::from(args.rounds) * 4);
+    let bar = progress(u64::from(args.rounds) * 5);
     let mut rounds = Vec::new();
     for round in 1..=args.rounds {
         let step = |what: &str| {
@@ -87,7 +89,9 @@ async fn measure(args: &Args) -> anyhow::Result<Report> {
         let rates = phases::many(&mut cluster, args.connections as usize, args.window as usize).await?;
         step("long queues");
         let long = phases::long(&mut cluster, LONG_MOVES, args.queue as usize).await?;
-        rounds.push(Figures::of(&short, &echoes, rates, &long));
+        step("Nagle");
+        let nagle = phases::nagle(&mut cluster, NAGLE_MOVES).await?;
+        rounds.push(Figures::of(&short, &echoes, rates, &long, &nagle));
     }
     bar.finish_and_clear();
     Ok(Report::new(&rounds, Machine::look(before), args.window, key.is_some()))

@@ -72,6 +72,32 @@ pub async fn long(cluster: &mut Cluster, moves: usize, bytes: usize) -> anyhow::
     Ok(moved)
 }
 
+/// A client with Nagle whose second small write waits for the acknowledgement of the first, which the server delays when its
+/// connection moves: how long until the application has it.
+pub async fn nagle(cluster: &mut Cluster, moves: usize) -> anyhow::Result<Vec<Duration>> {
+    let (mut client, mut server) = cluster.connect()?;
+    client.set_nodelay(false)?;
+    server.set_read_timeout(Some(PATIENCE))?;
+    let mut waits = Vec::with_capacity(moves);
+    let mut byte = [0];
+    for n in 0..moves {
+        // as between questions and answers
+        SockRef::from(&server).set_tcp_quickack(false)?;
+        client.write_all(&[1])?;
+        server.read_exact(&mut byte)?;
+        client.write_all(&[2])?;
+        let waiting = Instant::now();
+        let (arrival, _) = cluster.relocate(server.into(), Vec::new(), n % 2).await?;
+        server = arrival.fd.into();
+        server.set_nonblocking(false)?;
+        server.set_read_timeout(Some(PATIENCE))?;
+        server.read_exact(&mut byte)?;
+        waits.push(waiting.elapsed());
+        ensure!(byte == [2], "the bytes that travelled are not those that were sent");
+    }
+    Ok(waits)
+}
+
 /// Moves a connection again and again; it comes back blocking, at a if `moves` is even.
 async fn shuttle(cluster: &mut Cluster, server: TcpStream, moves: usize) -> anyhow::Result<(Vec<Move>, TcpStream)> {
     let mut fd = OwnedFd::from(server);

@@ -94,7 +94,7 @@ pub(super) async fn attend(
                 Ok((Request::Drained, None)) => occupied = None,
                 Ok(_) => return out_of_place(&channel, "a request in a listener's conversation").await,
                 Err(ChannelError::Ended) => break,
-                Err(ChannelError::Message(e)) => return malformed(&channel, e).await,
+                Err(ChannelError::Message(e)) => return malformed(shared, &channel, e).await,
                 Err(e) => return Err(e),
             },
         }

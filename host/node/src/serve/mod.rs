@@ -14,8 +14,8 @@ mod slots;
 mod socket;
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ipos::Refusal;
@@ -49,6 +49,8 @@ struct Shared {
     namespace: u64,
     slots: Arc<Slots>,
     bindings: Arc<Bindings>,
+    /// Sockets that found no room.
+    scarce: Mutex<Seldom>,
     /// Where everything is to go, once it is.
     draining: watch::Sender<Option<String>>,
     /// Listeners that have streams, as far as this node knows.
@@ -71,6 +73,7 @@ impl Server {
             namespace: socket::own_namespace()?,
             slots: Slots::new(limits),
             bindings: Arc::default(),
+            scarce: Mutex::default(),
             draining: watch::channel(None).0,
             occupied: watch::channel(0).0,
             turn: AtomicUsize::new(0),
@@ -136,7 +139,7 @@ async fn converse(shared: &Arc<Shared>, channel: Channel, reserved: bool) -> Res
         let (request, descriptor) = match soon(shared, &channel, channel.receive()).await {
             Ok(received) => received,
             Err(ChannelError::Ended) => return Ok(()),
-            Err(ChannelError::Message(e)) => return malformed(&channel, e).await,
+            Err(ChannelError::Message(e)) => return malformed(shared, &channel, e).await,
             Err(e) => return Err(e),
         };
         tracing::trace!(?request);
@@ -149,9 +152,11 @@ async fn converse(shared: &Arc<Shared>, channel: Channel, reserved: bool) -> Res
                 continue;
             }
             (Request::Listen { .. } | Request::Migrate { .. }, None) => {
-                return malformed(&channel, MessageError::Descriptors { found: 0, expected: 1 }).await;
+                return malformed(shared, &channel, MessageError::Descriptors { found: 0, expected: 1 }).await;
             }
-            (_, Some(_)) => return malformed(&channel, MessageError::Descriptors { found: 1, expected: 0 }).await,
+            (_, Some(_)) => {
+                return malformed(shared, &channel, MessageError::Descriptors { found: 1, expected: 0 }).await;
+            }
             (Request::Info, None) => Reply::Info(shared.info.clone()),
             (Request::Stats, None) => stats(shared).await,
             (Request::Connections, None) => match shared.node.connections().await {
@@ -177,10 +182,14 @@ async fn converse(shared: &Arc<Shared>, channel: Channel, reserved: bool) -> Res
 }
 
 /// Says so and ends the conversation: what follows can't be trusted either.
-async fn malformed(channel: &Channel, error: MessageError) -> Result<(), ChannelError> {
+async fn malformed(shared: &Shared, channel: &Channel, error: MessageError) -> Result<(), ChannelError> {
     let refusal = match &error {
         MessageError::NoRoom => {
-            tracing::warn!("a socket came and the node has no descriptor left for it: raise RLIMIT_NOFILE");
+            if let Some(times) = shared.scarce.lock().unwrap_or_else(PoisonError::into_inner).now() {
+                tracing::warn!(
+                    "{times} sockets came and the node had no descriptor left for them: raise RLIMIT_NOFILE"
+                );
+            }
             Refusal::NoDescriptors
         }
         _ => Refusal::Malformed(error.to_string()),

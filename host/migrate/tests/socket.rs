@@ -475,10 +475,10 @@ fn carried(list: bool) {
     let fresh = TcpStream::from(Socket::new(Domain::IPV4, Type::STREAM, None).unwrap());
     let number = |n: i32| n.to_ne_bytes().to_vec();
     let block = [
-        (libc::SOL_SOCKET, libc::SO_KEEPALIVE, number(1)),
         (libc::SOL_SOCKET, libc::SO_LINGER, [number(1), number(7)].concat()),
         (libc::IPPROTO_TCP, libc::TCP_NODELAY, number(1)),
         (libc::IPPROTO_TCP, libc::TCP_CORK, number(1)),
+        // keepalive itself is off
         (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE, number(500)),
         (libc::IPPROTO_TCP, libc::TCP_KEEPINTVL, number(40)),
         (libc::IPPROTO_TCP, libc::TCP_KEEPCNT, number(4)),
@@ -553,7 +553,8 @@ fn what_nobody_chose_is_the_destinations_default() {
         let server = TcpStream::from(frozen.thaw().unwrap());
         std::fs::write("/proc/sys/net/ipv4/tcp_keepalive_time", "100000").unwrap();
         SockRef::from(&server).set_keepalive(true).unwrap();
-        rebuild(freeze(server.into(), || ()).unwrap());
+        let server = rebuild(freeze(server.into(), || ()).unwrap());
+        assert!(SockRef::from(&server).keepalive().unwrap());
     });
 }
 

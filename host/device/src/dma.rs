@@ -6,6 +6,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ipos_abi::Port;
+use ipos_abi::regs::card;
 
 use crate::{DeviceError, Mtu, Registers};
 
@@ -22,6 +23,12 @@ pub trait DmaDevice: Registers {
 
     /// Lets a simulated card make progress; a board does nothing here. `true`: more work is waiting.
     fn poll(&mut self) -> Result<bool, DeviceError>;
+
+    /// Fails when the card no longer answers. A caller that hears nothing from the card asks this: rings in memory
+    /// look the same whether a card has nothing to say or is gone.
+    fn present(&mut self) -> Result<(), DeviceError> {
+        self.read32(card::MAGIC).map(drop)
+    }
 
     /// Interrupt vectors that fired since this was last asked, as a mask.
     fn interrupts(&mut self) -> Result<u32, DeviceError>;
@@ -50,6 +57,10 @@ impl<D: DmaDevice + ?Sized> DmaDevice for Box<D> {
 
     fn poll(&mut self) -> Result<bool, DeviceError> {
         (**self).poll()
+    }
+
+    fn present(&mut self) -> Result<(), DeviceError> {
+        (**self).present()
     }
 
     fn interrupts(&mut self) -> Result<u32, DeviceError> {

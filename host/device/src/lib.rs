@@ -66,6 +66,11 @@ pub enum DeviceError {
         /// How long, in the card's own measure (cycles or time).
         limit: String,
     },
+    /// Its registers read as all ones: what a root complex gives for a read that nobody answers.
+    #[error(
+        "the card is gone: its registers read as all ones (removed, without power, reset from outside, or its link is down)"
+    )]
+    Gone,
     /// There is no memory that the card could reach.
     #[error("no {bytes} bytes of memory for the card: {cause}")]
     Memory {
@@ -86,6 +91,12 @@ impl DeviceError {
 
 /// Size of BAR0 in bytes.
 pub const BAR0_SIZE: u32 = 0x1_0000;
+
+/// What a register read over PCIe gave, unless nobody answered it: a root complex completes such a read with all ones (PCI
+/// Express base specification 2.3.2), which many a register may hold. `magic` reads the one that never does.
+pub fn answered(value: u32, magic: impl FnOnce() -> Result<u32, DeviceError>) -> Result<u32, DeviceError> {
+    if value == u32::MAX && magic()? == u32::MAX { Err(DeviceError::Gone) } else { Ok(value) }
+}
 
 /// A card's registers.
 pub trait Registers: Send {

@@ -11,6 +11,7 @@ use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ipos_abi::queue::VECTORS;
+use ipos_abi::regs::card;
 use memmap2::{MmapMut, MmapOptions};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use vfio_bindings::bindings::vfio::{
@@ -20,7 +21,7 @@ use vfio_bindings::bindings::vfio::{
 use vfio_user::Client;
 
 use crate::interrupts::Interrupts;
-use crate::{BAR0_SIZE, DeviceError, DmaDevice, DmaMemory, Iovas, Registers};
+use crate::{BAR0_SIZE, DeviceError, DmaDevice, DmaMemory, Iovas, Registers, answered};
 
 /// Configuration space's command register, and its bits for memory space and bus mastering.
 const COMMAND: u64 = 4;
@@ -140,9 +141,14 @@ fn checked(offset: u32) -> Result<u64, DeviceError> {
 
 impl Registers for VfioUserDevice {
     fn read32(&mut self, offset: u32) -> Result<u32, DeviceError> {
-        let mut value = [0; 4];
-        self.bus.client().region_read(BAR0, checked(offset)?, &mut value).map_err(failed)?;
-        Ok(u32::from_le_bytes(value))
+        let offset = checked(offset)?;
+        let mut client = self.bus.client();
+        let mut read = |offset| {
+            let mut value = [0; 4];
+            client.region_read(BAR0, offset, &mut value).map_err(failed)?;
+            Ok(u32::from_le_bytes(value))
+        };
+        answered(read(offset)?, || read(card::MAGIC.into()))
     }
 
     fn write32(&mut self, offset: u32, value: u32) -> Result<(), DeviceError> {
@@ -183,6 +189,13 @@ impl DmaDevice for VfioUserDevice {
 
     fn poll(&mut self) -> Result<bool, DeviceError> {
         Ok(false)
+    }
+
+    fn present(&mut self) -> Result<(), DeviceError> {
+        // the server answers this by itself, without the card's thread
+        let mut vendor = [0; 2];
+        self.bus.client().region_read(CONFIG, 0, &mut vendor).map_err(failed)?;
+        if vendor == [0xff; 2] { Err(DeviceError::Gone) } else { Ok(()) }
     }
 
     fn interrupts(&mut self) -> Result<u32, DeviceError> {

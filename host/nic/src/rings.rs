@@ -261,13 +261,15 @@ impl<D: DmaDevice> Rings<D> {
         Ok(true)
     }
 
-    /// Takes the completions of sent frames.
-    fn reap(&mut self, port: Port) {
+    /// Takes the completions of sent frames. `false`: there were none.
+    fn reap(&mut self, port: Port) -> bool {
         let ring = &mut self.transmit[port as usize];
+        let before = ring.done;
         while let Some(flags) = ring.peek() {
             self.stats.failed += u64::from(flags >> STATUS_SHIFT & 0xf != Status::Ok as u32);
             ring.done = ring.done.wrapping_add(1);
         }
+        ring.done != before
     }
 
     /// The next event, if there is one.
@@ -349,14 +351,23 @@ impl<D: DmaDevice> Device for Rings<D> {
             }
             more = true;
         }
+        let mut heard = more;
         // the card loses events when their ring is full; who does not ask for them loses the oldest
         while let Some(event) = Rings::event(self)? {
+            heard = true;
             if self.events.len() == EVENTS {
                 self.events.pop_front();
             }
             self.events.push_back(event);
         }
-        Ok(more | self.receive.iter().any(|r| r.peek().is_some()))
+        for port in Port::ALL {
+            heard |= self.reap(port);
+        }
+        let frames = self.receive.iter().any(|r| r.peek().is_some());
+        if !heard && !frames {
+            self.device.present()?;
+        }
+        Ok(more | frames)
     }
 
     fn wait_fds(&self) -> Vec<RawFd> {

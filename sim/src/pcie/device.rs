@@ -193,6 +193,10 @@ impl<F: Function> DmaDevice for CabledFunction<F> {
         Ok(self.plant.run(&mut self.function)?)
     }
 
+    fn present(&mut self) -> Result<(), DeviceError> {
+        Ok(()) // in this process
+    }
+
     fn interrupts(&mut self) -> Result<u32, DeviceError> {
         Ok(std::mem::take(&mut self.bus.lock().fired))
     }

@@ -170,6 +170,9 @@ pub fn wait<T>(
             bail!("the card did not finish {what} within {} s", LIMIT.as_secs());
         }
         let busy = card.poll()?;
+        if !busy {
+            card.present()?;
+        }
         let fds = card.wait_fds();
         if !busy && !fds.is_empty() {
             // SAFETY: the descriptors are the card's, which outlives this statement.

@@ -16,6 +16,7 @@ use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ipos_abi::queue::VECTORS;
+use ipos_abi::regs::card;
 use memmap2::{MmapMut, MmapOptions};
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit};
@@ -24,7 +25,7 @@ use pci_driver::device::PciDevice;
 use pci_driver::regions::{MappedOwningPciRegion, PciRegion, Permissions};
 
 use crate::interrupts::Interrupts;
-use crate::{BAR0_SIZE, DeviceError, DmaDevice, DmaMemory, Iovas, Registers};
+use crate::{BAR0_SIZE, DeviceError, DmaDevice, DmaMemory, Iovas, Registers, answered};
 pub use error::VfioError;
 pub use resource::SysfsRegisters;
 pub use sysfs::{DRIVER, Found, Machine};
@@ -110,7 +111,8 @@ impl Drop for Allocation {
 impl Registers for VfioDevice {
     fn read32(&mut self, offset: u32) -> Result<u32, DeviceError> {
         check(offset)?;
-        Ok(self.registers.read_le_u32(offset.into())?)
+        let read = |offset: u32| Ok(self.registers.read_le_u32(offset.into())?);
+        answered(read(offset)?, || read(card::MAGIC))
     }
 
     fn write32(&mut self, offset: u32, value: u32) -> Result<(), DeviceError> {

@@ -8,10 +8,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use ipos_abi::regs::card;
 use memmap2::{MmapOptions, MmapRaw};
 
 use super::{MAPPED, Machine, VfioError, check};
-use crate::{DeviceError, Registers};
+use crate::{DeviceError, Registers, answered};
 
 /// A card's registers. Needs root.
 #[derive(Debug)]
@@ -60,7 +61,8 @@ impl SysfsRegisters {
 
 impl Registers for SysfsRegisters {
     fn read32(&mut self, offset: u32) -> Result<u32, DeviceError> {
-        Ok(u32::from_le(self.word(offset)?.load(Ordering::SeqCst)))
+        let read = |offset| Ok(u32::from_le(self.word(offset)?.load(Ordering::SeqCst)));
+        answered(read(offset)?, || read(card::MAGIC))
     }
 
     fn write32(&mut self, offset: u32, value: u32) -> Result<(), DeviceError> {

@@ -5,8 +5,9 @@ use std::io;
 use std::mem::size_of;
 use std::os::fd::OwnedFd;
 
-use ipos_abi::queue::{QueueId, VECTORS};
-use ipos_abi::regs::{MSIX_PENDING, MSIX_TABLE, queue, queues};
+use ipos_abi::pci::CONFIG_BYTES;
+use ipos_abi::queue::{DmaError, QueueId, VECTORS};
+use ipos_abi::regs::{MSIX_PENDING, MSIX_TABLE, dma, queue, queues};
 use ipos_device::BAR0_SIZE;
 use ipos_sim::card::CYCLES_PER_POLL;
 use ipos_sim::pcie::device::route_interrupts;
@@ -18,7 +19,7 @@ use vfio_bindings::bindings::vfio::{
 };
 use vfio_user::{DmaMapFlags, DmaUnmapFlags, IrqInfo, Server, ServerBackend, ServerRegion};
 
-use crate::config::{self, ConfigSpace};
+use crate::config::ConfigSpace;
 use crate::memory::{GuestBus, INTERRUPT_WINDOW};
 use crate::work::Jobs;
 
@@ -28,13 +29,15 @@ const STOP_SLICES: u32 = 4096;
 /// The server's end: configuration space is its own, registers are the card's.
 pub struct Backend {
     config: ConfigSpace,
+    /// How often each error had come up when configuration space was last told of it.
+    errors: [u32; DmaError::ALL.len()],
     bus: GuestBus,
     card: Jobs,
 }
 
 impl Backend {
     pub fn new(bus: GuestBus, card: Jobs) -> Self {
-        Backend { config: ConfigSpace::default(), bus, card }
+        Backend { config: ConfigSpace::default(), errors: Default::default(), bus, card }
     }
 
     /// The client has gone. Its memory is still mapped here, so the queues can end what is under way; then it is let go.
@@ -63,6 +66,22 @@ impl Backend {
             card.configure(&config);
             route_interrupts(card, INTERRUPT_WINDOW, vectors);
         })
+    }
+
+    /// Brings configuration space's error bits and its transactions pending up to date.
+    fn record_errors(&mut self) -> io::Result<()> {
+        let (counts, link) = self.card.ask(|card| {
+            let counts: [u32; DmaError::ALL.len()] = std::array::from_fn(|i| card.read32(dma::COUNT + 4 * i as u32));
+            (counts, card.read32(dma::LINK))
+        })?;
+        for (i, &error) in DmaError::ALL.iter().enumerate() {
+            if counts[i] != self.errors[i] {
+                self.config.record(error);
+            }
+        }
+        self.errors = counts;
+        self.config.set_pending(link >> 16 & 1 == 1);
+        Ok(())
     }
 
     fn read_register(&self, offset: u64) -> io::Result<u32> {
@@ -99,7 +118,14 @@ impl ServerBackend for Backend {
     fn region_read(&mut self, region: u32, offset: u64, data: &mut [u8]) -> io::Result<()> {
         data.fill(0);
         match region {
-            VFIO_PCI_CONFIG_REGION_INDEX => self.config.read(offset, data),
+            VFIO_PCI_CONFIG_REGION_INDEX => {
+                if ConfigSpace::shows_errors(offset, data.len()) {
+                    self.record_errors()?;
+                }
+                self.config.read(offset, data);
+            }
+            // asleep: a root complex gives all ones for what is not answered
+            VFIO_PCI_BAR0_REGION_INDEX if !self.config.awake() => data.fill(0xff),
             VFIO_PCI_BAR0_REGION_INDEX => {
                 // whole words, of which an access may take a part
                 let mut at = offset & !3;
@@ -121,11 +147,15 @@ impl ServerBackend for Backend {
     fn region_write(&mut self, region: u32, offset: u64, data: &[u8]) -> io::Result<()> {
         match region {
             VFIO_PCI_CONFIG_REGION_INDEX => {
+                if ConfigSpace::shows_errors(offset, data.len()) {
+                    self.record_errors()?;
+                }
                 if self.config.write(offset, data) {
                     return self.reset();
                 }
                 self.configure()
             }
+            VFIO_PCI_BAR0_REGION_INDEX if !self.config.awake() => Ok(()),
             VFIO_PCI_BAR0_REGION_INDEX if offset.is_multiple_of(4) && data.len().is_multiple_of(4) => {
                 for (i, word) in data.chunks_exact(4).enumerate() {
                     let value = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
@@ -177,6 +207,7 @@ impl ServerBackend for Backend {
     fn reset(&mut self) -> io::Result<()> {
         tracing::info!("function reset");
         self.config = ConfigSpace::default();
+        self.errors = Default::default();
         self.card.ask(|card| card.function_reset())?;
         self.configure()
     }
@@ -204,7 +235,7 @@ pub fn server(socket: OwnedFd) -> Server {
     let regions = (0..VFIO_PCI_NUM_REGIONS).map(|index| {
         let size = match index {
             VFIO_PCI_BAR0_REGION_INDEX => u64::from(BAR0_SIZE),
-            VFIO_PCI_CONFIG_REGION_INDEX => config::SIZE as u64,
+            VFIO_PCI_CONFIG_REGION_INDEX => CONFIG_BYTES as u64,
             _ => 0,
         };
         let flags = if size > 0 { VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE } else { 0 };

@@ -1,68 +1,43 @@
-//! The function's configuration space: type 0 header, MSI-X and PCI Express capabilities.
+//! The function's configuration space: the bytes of `ipos_abi::pci::CONFIG`, with masks of what software may write.
 //!
-//! On a board it belongs to the PCIe core; here it is a table of bytes with a mask of what software may write.
+//! On a board it belongs to the PCIe core.
 
-use ipos_abi::pci;
-use ipos_abi::queue::VECTORS;
-use ipos_abi::regs::{MSIX_PENDING, MSIX_TABLE};
-
-/// Bytes of the configuration space.
-pub const SIZE: usize = 4096;
-
-const COMMAND: usize = 0x04;
-const MSIX: usize = 0x40;
-const PCIE: usize = 0x60;
-const DEVICE_CONTROL: usize = PCIE + 8;
-/// Initiate function-level reset: device control, bit 15 (PCI Express base specification 7.5.3.4).
-const FLR: u16 = 1 << 15;
-/// Power-on value of device control: MRRS 512 bytes, MPS 128, relaxed ordering and no-snoop allowed.
-const DEVICE_CONTROL_RESET: u16 = 0x2810;
-
-/// Offset, bytes. Little endian.
-const INITIAL: &[(usize, &[u8])] = &[
-    (0x00, &pci::VENDOR.to_le_bytes()),
-    (0x02, &pci::DEVICE.to_le_bytes()),
-    (0x06, &0x0010u16.to_le_bytes()), // status: there is a capability list
-    (0x08, &pci::CLASS_AND_REVISION.to_le_bytes()),
-    // BAR0: 32-bit, not prefetchable (reading a counter latches its high word). Its size is the region's.
-    (0x10, &0u32.to_le_bytes()),
-    (0x2c, &pci::VENDOR.to_le_bytes()),
-    (0x2e, &1u16.to_le_bytes()),
-    (0x34, &[MSIX as u8]),
-    (MSIX, &[0x11, PCIE as u8]),
-    (MSIX + 2, &(VECTORS as u16 - 1).to_le_bytes()),
-    (MSIX + 4, &MSIX_TABLE.to_le_bytes()), // low three bits: in BAR0
-    (MSIX + 8, &MSIX_PENDING.to_le_bytes()),
-    (PCIE, &[0x10, 0x00]),
-    (PCIE + 2, &0x0002u16.to_le_bytes()),      // version 2, endpoint
-    (PCIE + 4, &0x1000_8021u32.to_le_bytes()), // FLR, role-based errors, extended tags, MPS 256
-    (DEVICE_CONTROL, &DEVICE_CONTROL_RESET.to_le_bytes()),
-    (PCIE + 0x0c, &0x0000_0041u32.to_le_bytes()), // link: 2.5 GT/s, four lanes
-    (PCIE + 0x12, &0x0041u16.to_le_bytes()),
-];
-
-/// Offset, bits that software may write.
-const WRITABLE: &[(usize, &[u8])] = &[
-    (COMMAND, &0x0506u16.to_le_bytes()), // memory space, bus master, SERR, INTx disable
-    (0x0c, &[0xff]),                     // cache line size
-    (0x3c, &[0xff]),                     // interrupt line
-    (MSIX + 2, &0xc000u16.to_le_bytes()),
-    (DEVICE_CONTROL, &0x7fffu16.to_le_bytes()),
-];
+use ipos_abi::pci::{self, CONFIG, CONFIG_BYTES, config};
+use ipos_abi::queue::DmaError;
 
 /// The bytes, and what of them software may change.
 pub struct ConfigSpace {
     bytes: Vec<u8>,
     writable: Vec<u8>,
+    clears: Vec<u8>,
 }
 
 impl Default for ConfigSpace {
     fn default() -> Self {
-        ConfigSpace { bytes: table(INITIAL), writable: table(WRITABLE) }
+        let table = |value: fn(&pci::ConfigRegister) -> u32| {
+            let mut bytes = vec![0; CONFIG_BYTES];
+            for r in CONFIG {
+                let value = value(r).to_le_bytes();
+                bytes[r.offset.into()..][..r.bytes.into()].copy_from_slice(&value[..r.bytes.into()]);
+            }
+            bytes
+        };
+        ConfigSpace { bytes: table(|r| r.reset), writable: table(|r| r.writable), clears: table(|r| r.clears) }
     }
 }
 
+/// Whether an access of `len` bytes at `offset` touches a register of two bytes.
+fn touches(register: u16, offset: u64, len: usize) -> bool {
+    offset < u64::from(register) + 2 && offset.saturating_add(len as u64) > register.into()
+}
+
 impl ConfigSpace {
+    /// Whether an access touches what the card's state is shown in.
+    #[must_use]
+    pub fn shows_errors(offset: u64, len: usize) -> bool {
+        touches(config::STATUS, offset, len) || touches(config::DEVICE_STATUS, offset, len)
+    }
+
     /// Reads; bytes beyond the end are zero.
     pub fn read(&self, offset: u64, data: &mut [u8]) {
         for (i, byte) in data.iter_mut().enumerate() {
@@ -72,43 +47,68 @@ impl ConfigSpace {
 
     /// Writes what may be written. `true`: a function-level reset was asked for.
     pub fn write(&mut self, offset: u64, data: &[u8]) -> bool {
+        let state = self.power_state();
         let mut reset = false;
         for (i, byte) in data.iter().enumerate() {
             let Some(at) = usize::try_from(offset).ok().and_then(|o| o.checked_add(i)) else { break };
             let (Some(old), Some(mask)) = (self.bytes.get_mut(at), self.writable.get(at)) else { break };
-            *old = *old & !mask | byte & mask;
-            reset |= at == DEVICE_CONTROL + 1 && u16::from(*byte) << 8 & FLR != 0;
+            *old = (*old & !mask | byte & mask) & !(byte & self.clears[at]);
+            reset |= at == usize::from(config::DEVICE_CONTROL) + 1 && u32::from(*byte) << 8 & pci::INITIATE_FLR != 0;
+        }
+        if ![pci::D0, pci::D3HOT].contains(&self.power_state()) {
+            let low = &mut self.bytes[usize::from(config::PM_CONTROL)];
+            *low = *low & !3 | state as u8;
         }
         reset
+    }
+
+    /// Sets what an error of the card sets.
+    pub fn record(&mut self, error: DmaError) {
+        let (status, device_status) = pci::error_bits(error);
+        self.set(config::STATUS, self.word(config::STATUS) | status);
+        self.set(config::DEVICE_STATUS, self.word(config::DEVICE_STATUS) | device_status);
+    }
+
+    /// Says whether a read of the card's is outstanding.
+    pub fn set_pending(&mut self, pending: bool) {
+        let others = self.word(config::DEVICE_STATUS) & !pci::TRANSACTIONS_PENDING;
+        self.set(config::DEVICE_STATUS, others | if pending { pci::TRANSACTIONS_PENDING } else { 0 });
     }
 
     /// Whether the function may send requests of its own.
     #[must_use]
     pub fn bus_master(&self) -> bool {
-        self.word(COMMAND) & 4 != 0
+        self.word(config::COMMAND) & pci::BUS_MASTER != 0 && self.awake()
+    }
+
+    /// Whether it answers.
+    #[must_use]
+    pub fn awake(&self) -> bool {
+        self.power_state() == pci::D0
     }
 
     /// Max payload size, as coded in device control 7:5.
     #[must_use]
     pub fn mps(&self) -> u8 {
-        (self.word(DEVICE_CONTROL) >> 5 & 7) as u8
+        (self.word(config::DEVICE_CONTROL) >> 5 & 7) as u8
     }
 
     /// Max read request size, as coded in device control 14:12.
     #[must_use]
     pub fn mrrs(&self) -> u8 {
-        (self.word(DEVICE_CONTROL) >> 12 & 7) as u8
+        (self.word(config::DEVICE_CONTROL) >> 12 & 7) as u8
     }
 
-    fn word(&self, at: usize) -> u16 {
-        u16::from_le_bytes([self.bytes[at], self.bytes[at + 1]])
+    fn power_state(&self) -> u32 {
+        self.word(config::PM_CONTROL) & 3
     }
-}
 
-fn table(entries: &[(usize, &[u8])]) -> Vec<u8> {
-    let mut bytes = vec![0; SIZE];
-    for (at, data) in entries {
-        bytes[*at..*at + data.len()].copy_from_slice(data);
+    fn word(&self, register: u16) -> u32 {
+        let at = usize::from(register);
+        u16::from_le_bytes([self.bytes[at], self.bytes[at + 1]]).into()
     }
-    bytes
+
+    fn set(&mut self, register: u16, value: u32) {
+        self.bytes[register.into()..][..2].copy_from_slice(&value.to_le_bytes()[..2]);
+    }
 }

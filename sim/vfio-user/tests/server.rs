@@ -1,5 +1,6 @@
 //! The server against the other end of the protocol, `vfio_user::Client`: what QEMU would see.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd};
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 
+use ipos_abi::pci::config;
 use ipos_abi::queue::{ERROR_VECTOR, QueueId, VECTORS};
 use ipos_abi::regs::{MAGIC, card, dma, port, queue, queues};
 use ipos_abi::{ABI_VERSION, pci};
@@ -132,16 +134,111 @@ fn configuration_space_is_what_linux_expects() {
         found.push(id);
         at = next;
     }
-    assert_eq!(found, [0x11, 0x10]);
-    let [low, high] = bench.config::<2>(0x42);
+    assert_eq!(found, [0x01, 0x11, 0x10]);
+    let [low, high] = bench.config::<2>(config::MSIX_CONTROL.into());
     assert_eq!(usize::from(u16::from_le_bytes([low, high])) + 1, VECTORS);
     // identity can't be written; the command register's defined bits can
     bench.client.region_write(CONFIG, 0, &[0; 4]).unwrap();
     bench.client.region_write(CONFIG, COMMAND, &[0xff, 0xff]).unwrap();
     assert_eq!(bench.config::<2>(0), pci::VENDOR.to_le_bytes());
-    assert_eq!(bench.config::<2>(COMMAND), 0x0506u16.to_le_bytes());
+    assert_eq!(bench.config::<2>(COMMAND), 0x0546u16.to_le_bytes());
     // beyond the end
     assert_eq!(bench.config::<8>(4092), [0; 8]);
+}
+
+/// The names of Linux' `pci_regs.h` (Debian's linux-libc-dev) and their values.
+fn linux() -> HashMap<String, u32> {
+    let text = std::fs::read_to_string("/usr/include/linux/pci_regs.h").expect("the header of linux-libc-dev");
+    let value = |line: &str| {
+        let mut words = line.strip_prefix("#define")?.split_whitespace();
+        let (name, value) = (words.next()?, words.next()?);
+        let value = match value.strip_prefix("0x") {
+            Some(digits) => u32::from_str_radix(digits, 16).ok()?,
+            None => value.parse().ok()?,
+        };
+        Some((name.to_owned(), value))
+    };
+    text.lines().filter_map(value).collect()
+}
+
+#[test]
+fn every_bit_that_software_may_write_is_linux_own_and_no_other() {
+    let mut bench = Bench::new();
+    let linux = linux();
+    let named = |names: &str| names.split_whitespace().map(|n| linux[&format!("PCI_{n}")]).fold(0, |all, v| all | v);
+    // where a capability begins, by its ID
+    let mut capabilities = HashMap::new();
+    let mut at = u32::from(bench.config::<1>(named("CAPABILITY_LIST").into())[0]);
+    while at != 0 && capabilities.len() < 48 {
+        let [id, next] = bench.config(at.into());
+        capabilities.insert(u32::from(id), at);
+        at = next.into();
+    }
+    let capability = |id: &str| capabilities[&named(id)];
+    let (pm, msix, express) = (capability("CAP_ID_PM"), capability("CAP_ID_MSIX"), capability("CAP_ID_EXP"));
+    let mut expected = vec![0u8; 256];
+    let mut allow = |at: u32, mask: u32| {
+        for (i, byte) in mask.to_le_bytes().into_iter().enumerate().filter(|(_, byte)| *byte != 0) {
+            expected[at as usize + i] = byte;
+        }
+    };
+    allow(named("COMMAND"), named("COMMAND_MEMORY COMMAND_MASTER COMMAND_PARITY COMMAND_SERR COMMAND_INTX_DISABLE"));
+    allow(named("CACHE_LINE_SIZE"), 0xff);
+    allow(named("INTERRUPT_LINE"), 0xff);
+    allow(named("BASE_ADDRESS_0"), !0xffff); // 64 KiB
+    allow(msix + named("MSIX_FLAGS"), named("MSIX_FLAGS_MASKALL MSIX_FLAGS_ENABLE"));
+    let control = "EXP_DEVCTL_CERE EXP_DEVCTL_NFERE EXP_DEVCTL_FERE EXP_DEVCTL_URRE EXP_DEVCTL_RELAX_EN EXP_DEVCTL_PAYLOAD \
+                   EXP_DEVCTL_NOSNOOP_EN EXP_DEVCTL_READRQ";
+    allow(express + named("EXP_DEVCTL"), named(control));
+    allow(express + named("EXP_LNKCTL"), named("EXP_LNKCTL_RCB EXP_LNKCTL_CCC EXP_LNKCTL_ES"));
+    allow(express + named("EXP_DEVCTL2"), named("EXP_DEVCTL2_COMP_TMOUT_DIS"));
+    let reset_byte = u64::from(express + named("EXP_DEVCTL") + 1);
+    for at in 0..256 {
+        for bit in (0..8).map(|b| 1u8 << b) {
+            if at == reset_byte && u32::from(bit) << 8 == named("EXP_DEVCTL_BCR_FLR") {
+                continue;
+            }
+            let [old] = bench.config(at);
+            bench.client.region_write(CONFIG, at, &[old ^ bit]).unwrap();
+            let [new] = bench.config(at);
+            bench.client.region_write(CONFIG, at, &[old]).unwrap();
+            let changes = if expected[at as usize] & bit == 0 { 0 } else { bit };
+            assert_eq!(new ^ old, changes, "bit {bit:#x} of byte {at:#x}");
+            assert_eq!(bench.config::<1>(at), [old], "byte {at:#x} goes back");
+        }
+    }
+    // the power state knows two of four; awake it answers, asleep nobody does
+    let state = u64::from(pm + named("PM_CTRL"));
+    assert_eq!(u32::from(bench.config::<1>(pm as u64 + u64::from(named("PM_PMC")))[0]) & named("PM_CAP_VER_MASK"), 3);
+    for (written, found, magic) in [(3, 3, u32::MAX), (1, 3, u32::MAX), (2, 3, u32::MAX), (0, 0, MAGIC), (2, 0, MAGIC)]
+    {
+        bench.client.region_write(CONFIG, state, &[written]).unwrap();
+        assert_eq!(u32::from(bench.config::<1>(state)[0]) & named("PM_CTRL_STATE_MASK"), found);
+        assert_eq!(bench.read(card::MAGIC), magic, "state {written}");
+    }
+    let link = bench.config::<2>(u64::from(express + named("EXP_LNKSTA")));
+    assert_eq!(u32::from(u16::from_le_bytes(link)) & named("EXP_LNKSTA_NLW"), named("EXP_LNKSTA_NLW_X1"));
+}
+
+#[test]
+fn errors_stand_in_the_status_registers_until_they_are_cleared() {
+    let mut bench = Bench::new();
+    let linux = linux();
+    let aborted = linux["PCI_STATUS_REC_MASTER_ABORT"] as u16;
+    let status = |bench: &mut Bench| u16::from_le_bytes(bench.config(config::STATUS.into()));
+    bench.client.region_write(CONFIG, COMMAND, &BUS_MASTER).unwrap();
+    let mut vectors = bench.listen();
+    assert_eq!(status(&mut bench), linux["PCI_STATUS_CAP_LIST"] as u16);
+    for _ in 0..2 {
+        bench.send(IOVA + SIZE, 64);
+        wait(&mut vectors[QueueId::TransmitFront as usize]);
+        assert_eq!(status(&mut bench), linux["PCI_STATUS_CAP_LIST"] as u16 | aborted);
+        // what is written as zero stays
+        bench.client.region_write(CONFIG, config::STATUS.into(), &(!aborted).to_le_bytes()).unwrap();
+        assert_eq!(status(&mut bench) & aborted, aborted);
+        bench.client.region_write(CONFIG, config::STATUS.into(), &aborted.to_le_bytes()).unwrap();
+        assert_eq!(status(&mut bench) & aborted, 0);
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use ipos_abi::ABI_VERSION;
+use ipos_abi::pci::{CONFIG, ConfigRegister};
 use ipos_abi::queue::{
     BUFFER_ALIGN, CHECKSUM, DmaError, ENTRY_BYTES, ERROR_VECTOR, MAX_CONTROL, MAX_FRAME, MAX_RECEIVED, MAX_RING_BITS,
     MIN_RING_BITS, PHASE, QUEUES, QueueError, QueueId, STATUS_SHIFT, Status, VECTORS,
@@ -95,6 +96,14 @@ pub fn markdown() -> String {
             };
             let _ = writeln!(text, "| {:#05x} | {} | {access} | {} |", reg.offset, reg.name, reg.doc);
         }
+    }
+    text.push_str(
+        "\n## Configuration space\n\nLittle endian; what no register has reads as zero. Software may write the bits of *writable*; of *clears* it \
+         clears those that it writes as ones.\n\n| offset | bytes | name | reset | writable | clears | meaning |\n|---|---|---|---|---|---|---|\n",
+    );
+    for r in CONFIG {
+        let ConfigRegister { name, offset, bytes, reset, writable, clears, doc } = r;
+        let _ = writeln!(text, "| {offset:#04x} | {bytes} | {name} | {reset:#x} | {writable:#x} | {clears:#x} | {doc} |");
     }
     for set in codes() {
         let _ = write!(text, "\n## {}\n\n| code | name | meaning |\n|---|---|---|\n", set.title);

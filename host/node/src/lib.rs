@@ -8,7 +8,8 @@
 //! [`Server`] lets other processes use it, by the `ipos` library.
 //!
 //! Read next: `handle` for what an application can do, `run` for the loop and the path of frames,
-//! `outgoing` and `incoming` for the steps of a move, `flows` for what is held and fenced meanwhile.
+//! `outgoing` and `incoming` for the steps of a move, `flows` for what is held and fenced meanwhile,
+//! `fragments` for datagrams that come in parts.
 
 mod audit;
 mod config;

@@ -240,6 +240,7 @@ mod tests {
         back_ip = "10.78.0.1"
         front_mac = "02:69:70:00:00:01"
         back_mac = "026970010001"
+        front_vlan = 77
         cluster_keys = ["000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"]
 
         [[peers]]
@@ -263,7 +264,7 @@ mod tests {
         assert_eq!(node.front_mac, [2, 0x69, 0x70, 0, 0, 1]);
         assert_eq!(node.back_mac, [2, 0x69, 0x70, 1, 0, 1]);
         assert_eq!(node.cluster_keys[0][..4], [0, 1, 2, 3]);
-        assert_eq!((node.peers.len(), node.services[0].port, node.ethertype), (1, 80, 7));
+        assert_eq!((node.peers.len(), node.services[0].port, node.ethertype, node.front_vlan), (1, 80, 7, Some(77)));
         assert_eq!((toml.socket_mode.0.0, toml.card.0), (0o660, Card::Model));
     }
 
@@ -285,6 +286,7 @@ mod tests {
             ("10.78.0.1", "10.78.0", "IPv4"),
             ("kernel =", "kernal =", "kernal"),
             ("port = 80", "port = 80000", "80000"),
+            ("front_vlan = 77", "front_vlan = 70000", "70000"),
             ("name = \"a\"", "name = \"a\"\nsocket_mode = \"0888\"", "0888"),
         ] {
             let text = TOML.replacen(from, to, 1);

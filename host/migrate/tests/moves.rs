@@ -625,3 +625,22 @@ fn a_claim_is_believed_of_the_node_that_it_names_alone() {
         (Message::Moved { owner: back(1), known: 7, answer: true }, Nonces { from: 0, to: THEIRS })
     );
 }
+
+#[test]
+fn a_notice_ends_by_an_answer_of_its_own() {
+    let (mut core, now) = node(1);
+    let (home, at_home) = (peer_of(1, HOME), SocketAddrV4::new(back(HOME), 80));
+    core.adopt(FLOW, 5, true, now);
+    let (Message::Moved { answer: false, .. }, Nonces { from: nonce, .. }) = sent(&mut core) else { panic!() };
+    let answer = |to, known| packet(at_home, 5, to, Message::Moved { owner: back(1), known, answer: true });
+    core.receive(home, answer(nonce ^ 1, 5), now);
+    let again = core.deadline().unwrap();
+    core.tick(again);
+    assert_eq!(sent(&mut core).1.from, nonce);
+    // a home that remembers a later ownership hears that this one is the truth
+    core.receive(home, answer(nonce, 9), again);
+    let (Message::Moved { known: 10, answer: false, .. }, Nonces { from: nonce, .. }) = sent(&mut core) else { panic!() };
+    let answer = packet(at_home, 10, nonce, Message::Moved { owner: back(1), known: 10, answer: true });
+    core.receive(home, answer, again);
+    assert_eq!((core.action(), core.deadline()), (None, None));
+}

@@ -74,6 +74,10 @@ async fn serve(node: Node, mut commands: mpsc::Receiver<String>) {
                 let words: Vec<&str> = command.split(' ').collect();
                 let connections = connections.clone();
                 match words[..] {
+                    ["has", client] => {
+                        let has = connections.borrow().contains_key(&client.parse().unwrap());
+                        println!("= {has}");
+                    }
                     ["move", "all", target] => drop(spawn_local(all_depart(connections, target.to_owned()))),
                     ["move", client, target] => {
                         let (client, target) = (client.parse().unwrap(), target.to_owned());

@@ -13,8 +13,23 @@ use crate::application::PORT;
 
 /// Bytes that may be on their way.
 const WINDOW: u64 = 8 << 10;
+/// Bytes that are sent at once.
+const PIECE: u64 = 1024;
+/// The same where the kernel is to gather them.
+const NAGLE_PIECE: u64 = 200;
 /// How long the client lets bytes gather before it sends again, so that two cores serve many connections.
 const PACE: Duration = Duration::from_millis(2);
+
+/// What a client does while its connection moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It sends and is answered all the time.
+    Streams,
+    /// It waits for the server to say something.
+    Waits,
+    /// It sends small pieces and lets its kernel gather them (RFC 896).
+    Nagle,
+}
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +55,7 @@ pub struct Seen {
     pub longest: Duration,
     /// How it ended, if it did.
     pub end: Option<End>,
-    /// No more is to be sent.
+    /// No more is to be sent, for now.
     finish: bool,
     /// A byte came back that was not the next one.
     pub wrong: bool,
@@ -60,10 +75,16 @@ fn byte(at: u64) -> u8 {
 }
 
 impl Client {
-    /// Connects from the namespace and begins.
+    /// Connects from the namespace and begins to stream.
     pub fn new(inside: &Netns) -> Self {
+        Self::of_kind(inside, Kind::Streams)
+    }
+
+    /// Connects from the namespace and begins; one that [waits](Kind::Waits) does so when it is told to [`finish`](Self::finish).
+    pub fn of_kind(inside: &Netns, kind: Kind) -> Self {
         let socket = inside.run(|| TcpStream::connect((SERVICE, PORT))).unwrap();
-        socket.set_nodelay(true).unwrap();
+        socket.set_nodelay(kind != Kind::Nagle).unwrap();
+        let piece = if kind == Kind::Nagle { NAGLE_PIECE } else { PIECE };
         socket.set_read_timeout(Some(PACE)).unwrap();
         let port = socket.local_addr().unwrap().port();
         let seen = Seen {
@@ -79,7 +100,7 @@ impl Client {
         let (of_thread, mut stream) = (seen.clone(), socket.try_clone().unwrap());
         stream.set_write_timeout(Some(PACE)).unwrap();
         let thread = thread::Builder::new().stack_size(64 << 10).spawn(move || {
-            if let Err(end) = run(&mut stream, &of_thread) {
+            if let Err(end) = run(&mut stream, &of_thread, piece) {
                 of_thread.lock().unwrap().end = Some(end);
             }
         });
@@ -113,6 +134,17 @@ impl Client {
         self.seen.lock().unwrap().finish = true;
         self.wait(limit, |seen| seen.received == seen.sent) && !self.seen().wrong
     }
+
+    /// Goes on to send.
+    pub fn go_on(&self) {
+        self.seen.lock().unwrap().finish = false;
+    }
+
+    /// Waits for its end, without sending anything. `None`: none within `limit`.
+    pub fn ends(&self, limit: Duration) -> Option<End> {
+        self.wait(limit, |seen| seen.end.is_some());
+        self.seen().end
+    }
 }
 
 impl Drop for Client {
@@ -125,11 +157,11 @@ impl Drop for Client {
     }
 }
 
-fn run(stream: &mut TcpStream, shared: &Mutex<Seen>) -> Result<(), End> {
+fn run(stream: &mut TcpStream, shared: &Mutex<Seen>, piece: u64) -> Result<(), End> {
     let mut buffer = [0; 4096];
     loop {
         let Seen { sent, received, finish, .. } = *shared.lock().unwrap();
-        let room = if finish { 0 } else { (WINDOW - (sent - received)).min(1024) };
+        let room = if finish { 0 } else { (WINDOW - (sent - received)).min(piece) };
         if room > 0 {
             for (i, b) in buffer[..room as usize].iter_mut().enumerate() {
                 *b = byte(sent + i as u64);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ipos_lab::net::{BACK_IF, FRONT_IF, KERNEL_FAR_IF, Net, SERVICE};
+use ipos_lab::net::{BACK_IF, CLIENT_IF, FRONT_IF, KERNEL_FAR_IF, Net, SERVICE, ServerNet};
 use ipos_lab::ready::listens;
 use ipos_sim::fault::Faults;
 use ipos_sim::wire::netns::Netns;
@@ -21,9 +21,13 @@ use nix::unistd::Pid;
 use serde_json::json;
 
 use crate::application::{PORT, VARIABLE};
+use crate::disk::Disk;
 
 /// How long a process gets to do what it is asked.
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// Bytes of a line of a journal, of a connection of the tests': 47 to 72.
+const LINE: u64 = 72;
 
 /// A process that does not outlive this one's interest in it.
 pub struct Process(Child);
@@ -32,9 +36,11 @@ impl Process {
     /// Runs `command` in a network namespace.
     fn spawn(command: &mut Command, inside: &Netns) -> Self {
         let fd = inside.as_raw_fd();
-        // SAFETY: one system call between fork and exec, on a descriptor that is open until then.
+        // SAFETY: two system calls between fork and exec, one on a descriptor that is open until then.
         unsafe {
             command.pre_exec(move || {
+                // a write beyond a limit fails, and does not kill
+                libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
                 let entered = libc::setns(fd, libc::CLONE_NEWNET);
                 if entered == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
             });
@@ -51,6 +57,16 @@ impl Process {
     /// Waits until it has died by SIGKILL.
     pub fn died(&mut self) -> bool {
         until(|| self.0.try_wait().unwrap().is_some()) && self.0.wait().unwrap().signal() == Some(libc::SIGKILL)
+    }
+
+    /// Waits until it has died by SIGKILL, or something else has come.
+    pub fn died_or<T>(&mut self, mut other: impl FnMut() -> Option<T>) -> Option<T> {
+        let mut found = None;
+        assert!(until(|| {
+            found = other();
+            found.is_some() || self.0.try_wait().unwrap().is_some()
+        }));
+        found
     }
 
     /// Waits until it has ended by itself; its exit code.
@@ -107,6 +123,11 @@ impl Application {
         let _ = writeln!(self.input, "{line}");
     }
 
+    /// Its next answer, if there is one already.
+    pub fn answered(&self) -> Option<String> {
+        self.answers.try_recv().ok()
+    }
+
     /// Its next answer; `None`: it is dead, or does not answer.
     pub fn answer(&self) -> Option<String> {
         self.answers.recv_timeout(LIMIT).ok()
@@ -125,11 +146,26 @@ pub struct Cluster {
     pub servers: Vec<Server>,
     net: Net,
     folder: PathBuf,
+    /// Where the nodes have their journals.
+    states: [PathBuf; 2],
 }
 
 impl Cluster {
     /// Two servers, the first of which is the home. `environment`: of their nodes.
     pub fn new(faults: Option<(Faults, u64)>, environment: [Option<(&str, &str)>; 2]) -> Self {
+        Self::build(faults, environment, None)
+    }
+
+    /// The same whose nodes have disks of their own.
+    pub fn with_disks(disks: &[Disk; 2], environment: [Option<(&str, &str)>; 2]) -> Self {
+        Self::build(None, environment, Some(disks.each_ref().map(|disk| disk.path().to_owned())))
+    }
+
+    fn build(
+        faults: Option<(Faults, u64)>,
+        environment: [Option<(&str, &str)>; 2],
+        states: Option<[PathBuf; 2]>,
+    ) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("ipos-processes-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(name);
@@ -138,7 +174,8 @@ impl Cluster {
             Some((faults, seed)) => Net::with_faults(2, faults, seed).unwrap(),
             None => Net::new(2).unwrap(),
         };
-        let mut cluster = Cluster { servers: Vec::new(), net, folder };
+        let states = states.unwrap_or_else(|| [folder.clone(), folder.clone()]);
+        let mut cluster = Cluster { servers: Vec::new(), net, folder, states };
         for (own, environment) in environment.into_iter().enumerate() {
             let card = cluster.card(own);
             let node = cluster.node(own, environment);
@@ -161,6 +198,57 @@ impl Cluster {
     /// Starts a server's application again.
     pub fn restart_application(&mut self, own: usize) {
         self.servers[own].application = self.application(own);
+    }
+
+    /// The journal of a server's node.
+    pub fn journal(&self, own: usize) -> PathBuf {
+        self.states[own].join(format!("{}.connections", self.net.servers[own].name))
+    }
+
+    /// From now on the journal of a server's node takes so many lines more, until the node is started again.
+    pub fn bound_journal(&self, own: usize, lines: u64) {
+        let length = fs::metadata(self.journal(own)).unwrap().len();
+        let soft = length + lines * LINE;
+        let limit = libc::rlimit { rlim_cur: soft, rlim_max: libc::RLIM_INFINITY };
+        let pid = self.servers[own].node.0.id() as libc::pid_t;
+        // SAFETY: the limit is read before the call returns; nothing is written.
+        let set = unsafe { libc::prlimit(pid, libc::RLIMIT_FSIZE, &limit, std::ptr::null_mut()) };
+        assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
+    }
+
+    /// Gives the client the MAC address of the service's home for good.
+    pub fn clients_know_the_home(&self) {
+        let (address, mac) = (SERVICE.to_string(), self.net.servers[0].front_mac);
+        let mac = mac.map(|byte| format!("{byte:02x}")).join(":");
+        let arguments = ["neigh", "replace", &address, "lladdr", &mac, "nud", "permanent", "dev", CLIENT_IF];
+        let status = self.net.client.run(|| Command::new("ip").args(arguments).status()).unwrap();
+        assert!(status.success(), "ip(8): {status}");
+    }
+
+    /// Gives each server's kernel a firewall that drops what belongs to no connection that it knows. `false`: nft(8) is missing.
+    pub fn with_firewalls(&self) -> bool {
+        const RULES: &str = "table ip stateful {
+            chain in { type filter hook input priority 0; ct state invalid drop; tcp flags & (syn | ack) == ack ct state new drop; }
+            chain out { type filter hook output priority 0; ct state invalid drop; }
+        }";
+        let install = || {
+            let mut nft = Command::new("nft").args(["-f", "-"]).stdin(Stdio::piped()).spawn()?;
+            nft.stdin.take().unwrap().write_all(RULES.as_bytes())?;
+            nft.wait()
+        };
+        self.net.servers.iter().all(|server| match server.kernel.run(install) {
+            Ok(status) => {
+                assert!(status.success(), "nft: {status}");
+                true
+            }
+            Err(e) if e.kind() == ErrorKind::NotFound => false,
+            Err(e) => panic!("nft: {e}"),
+        })
+    }
+
+    /// Beside the journal: a disk that is full takes no log either.
+    fn log_file(&self, own: usize) -> PathBuf {
+        self.journal(own).with_extension("log")
     }
 
     fn file(&self, own: usize, what: &str) -> PathBuf {
@@ -196,7 +284,7 @@ impl Cluster {
             "front_mac": hex(&server.front_mac),
             "back_mac": hex(&server.back_mac),
             "cluster_keys": [hex(&[7; 32])],
-            "state_dir": self.folder,
+            "state_dir": self.states[own],
             "peers": peers,
             "services": [{ "address": SERVICE, "port": PORT, "home": self.net.servers[0].name }],
         });
@@ -205,7 +293,7 @@ impl Cluster {
         let _ = fs::remove_file(&socket);
         let mut command = Command::new(env!("CARGO_BIN_EXE_ipos"));
         command.args(["node", "--config"]).arg(&file).envs(environment);
-        let log = fs::File::create(self.file(own, "log")).unwrap();
+        let log = fs::File::create(self.log_file(own)).unwrap();
         let mut node = Process::spawn(command.stderr(log), &server.kernel);
         assert!(listens(&socket, &mut node.0), "no node");
         node
@@ -233,9 +321,23 @@ impl Cluster {
         application
     }
 
+    /// How many servers' kernels have a connection of the client's port, frozen ones included.
+    pub fn owners(&self, client: u16) -> usize {
+        let has = |server: &ServerNet| {
+            let sockets = server.kernel.run(|| fs::read_to_string("/proc/thread-self/net/tcp")).unwrap();
+            // proc_pid_net(5): sl, local address, remote address, state; 01 is ESTABLISHED
+            let port = format!(":{client:04X}");
+            sockets.lines().any(|line| {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                matches!(words[..], [_, _, remote, "01", ..] if remote.ends_with(&port))
+            })
+        };
+        self.net.servers.iter().filter(|server| has(server)).count()
+    }
+
     /// Names and process numbers of cards, nodes and applications.
     pub fn processes(&self) -> Vec<(String, u32)> {
-        let of_server = |(server, net): (&Server, &ipos_lab::net::ServerNet)| {
+        let of_server = |(server, net): (&Server, &ServerNet)| {
             [("card", &server.card), ("node", &server.node), ("application", &server.application.process)]
                 .map(|(what, process)| (format!("{what} {}", net.name), process.0.id()))
         };
@@ -251,7 +353,7 @@ impl Cluster {
 
     /// What a node has written to standard error.
     pub fn log(&self, own: usize) -> String {
-        fs::read_to_string(self.file(own, "log")).unwrap()
+        fs::read_to_string(self.log_file(own)).unwrap()
     }
 
     /// What a node has counted.

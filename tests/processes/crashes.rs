@@ -2,18 +2,22 @@
 
 use std::sync::Mutex;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::client::{Client, End};
+use crate::client::{Client, End, Kind};
 use crate::cluster::Cluster;
 
 /// How long a connection gets to go on: the client's retransmission timer has backed off meanwhile.
 const LIMIT: Duration = Duration::from_secs(60);
+/// Between two looks at what has become of a connection.
+const STEP: Duration = Duration::from_millis(100);
 /// How long the dead stay dead.
 const DEAD: Duration = Duration::from_millis(1500);
+/// How long after all are back a client that waits learns that its connection is dead: 3 s, and what busy cores add.
+const LEARNS: Duration = Duration::from_secs(10);
 /// Bytes that must come back before a connection is said to go on.
 const PROOF: u64 = 32 << 10;
 
@@ -51,6 +55,7 @@ const CASES: &[Case] = &[
     (0, Both, "after freeze", MayEnd),
     (0, Both, "after connection", MayEnd),
     (0, Both, "before hand-over", MayEnd),
+    (0, Both, "after record", GoOn),
     (0, Both, "after hand-over", GoOn),
     (0, Both, "after commit", Unnoticed),
     (0, Both, "before done", Unnoticed),
@@ -97,12 +102,14 @@ struct Outcome {
     meanwhile: bool,
     afterwards: bool,
     end: Option<End>,
+    /// From when all was back until a client that waits learnt of the end.
+    learnt: Option<Duration>,
     wrong: bool,
     pause: Duration,
 }
 
 /// The victim dies as the move gets to the step; without one, after the move.
-fn play(&(own, victim, step, _): &Case) -> Outcome {
+fn play(&(own, victim, step, allowed): &Case, kind: Kind) -> Outcome {
     let mut environment = [None; 2];
     if !step.is_empty() {
         // an application has no steps: its node halts at one, and the application dies meanwhile
@@ -110,12 +117,17 @@ fn play(&(own, victim, step, _): &Case) -> Outcome {
         environment[own] = Some((variable, step));
     }
     let mut cluster = Cluster::new(None, environment);
-    let mut client = Client::new(cluster.client());
+    let mut client = Client::of_kind(cluster.client(), kind);
     assert!(client.goes_on(PROOF, LIMIT), "it does not even begin");
+    let waits = kind == Kind::Waits;
+    assert!(!waits || client.finish(LIMIT), "it is not answered");
     cluster.at(0).tell(&format!("move {} b", client.port));
+    if step.is_empty() {
+        assert!(cluster.at(0).answer().is_some_and(|a| a.starts_with("moved")));
+    }
     let server = &mut cluster.servers[own];
     let died = match (step, victim) {
-        ("", _) => client.goes_on(PROOF, LIMIT),
+        ("", _) => true,
         (_, Application) => server.node.halted(),
         _ => server.node.died(),
     };
@@ -128,16 +140,24 @@ fn play(&(own, victim, step, _): &Case) -> Outcome {
     if !step.is_empty() && victim == Application {
         server.node.go_on();
     }
-    let meanwhile = client.goes_on(PROOF, DEAD);
+    let meanwhile = if waits { client.ends(DEAD).is_none() } else { client.goes_on(PROOF, DEAD) };
     if victim != Application {
         cluster.restart_node(own);
     }
     if victim != Node {
         cluster.restart_application(own);
     }
+    let back = Instant::now();
+    // one that lives on somewhere needs no telling
+    let may_end = allowed == MayEnd && waits;
+    while may_end && client.ends(STEP).is_none() && (back.elapsed() < LEARNS / 2 || cluster.owners(client.port) == 0) {
+        assert!(back.elapsed() < LIMIT, "{step}: nobody has the connection, and the client that waits is not told");
+    }
+    let learnt = client.seen().end.map(|_| back.elapsed());
+    client.go_on();
     let afterwards = client.goes_on(PROOF, LIMIT) && client.finish(LIMIT);
     let seen = client.seen();
-    Outcome { died, meanwhile, afterwards, end: seen.end, wrong: seen.wrong, pause: seen.longest }
+    Outcome { died, meanwhile, afterwards, end: seen.end, learnt, wrong: seen.wrong, pause: seen.longest }
 }
 
 #[test]
@@ -165,6 +185,20 @@ fn a_node_whose_card_is_gone_ends_and_says_so() {
 
 #[test]
 fn killed_at_each_step() {
+    killed_while_the_client(Kind::Streams);
+}
+
+#[test]
+fn killed_at_each_step_while_the_client_waits() {
+    killed_while_the_client(Kind::Waits);
+}
+
+#[test]
+fn killed_at_each_step_while_the_client_sends_small_pieces() {
+    killed_while_the_client(Kind::Nagle);
+}
+
+fn killed_while_the_client(kind: Kind) {
     let next = Mutex::new(CASES.iter().enumerate());
     let outcomes: Mutex<Vec<(usize, Outcome)>> = Mutex::default();
     thread::scope(|s| {
@@ -172,7 +206,7 @@ fn killed_at_each_step() {
             s.spawn(|| {
                 loop {
                     let Some((i, case)) = next.lock().unwrap().next() else { return };
-                    let outcome = play(case);
+                    let outcome = play(case, kind);
                     outcomes.lock().unwrap().push((i, outcome));
                 }
             });
@@ -180,7 +214,7 @@ fn killed_at_each_step() {
     });
     let mut outcomes = outcomes.into_inner().unwrap();
     outcomes.sort_by_key(|(i, _)| *i);
-    eprintln!("| killed | at | until it is back | after | longest pause |\n|---|---|---|---|---|");
+    eprintln!("{kind:?}\n| killed | at | until it is back | after | longest pause |\n|---|---|---|---|---|");
     let mut off = Vec::new();
     for (i, outcome) in &outcomes {
         let &(own, victim, step, allowed) = &CASES[*i];
@@ -194,7 +228,9 @@ fn killed_at_each_step() {
             Some(End::Other(kind)) => format!("{kind}"),
             None => "nothing".to_owned(),
         };
-        let pause = if outcome.afterwards { format!("{:.1} s", outcome.pause.as_secs_f64()) } else { "–".to_owned() };
+        let seconds = |t: Duration| format!("{:.1} s", t.as_secs_f64());
+        let learnt = outcome.learnt.map(|t| format!("told after {}", seconds(t)));
+        let pause = if outcome.afterwards { seconds(outcome.pause) } else { learnt.unwrap_or("–".to_owned()) };
         eprintln!("| {server}, {what} | {at} | {meanwhile} | {after} | {pause} |");
         let ended = matches!(outcome.end, Some(End::Reset | End::Closed));
         let right = match allowed {
@@ -202,7 +238,9 @@ fn killed_at_each_step() {
             GoOn => outcome.afterwards,
             Unnoticed => outcome.afterwards && outcome.meanwhile,
         };
-        if !outcome.died || outcome.wrong || !right {
+        // what ended only when the client spoke would have left it waiting
+        let told = kind != Kind::Waits || outcome.end.is_none() || outcome.learnt.is_some_and(|t| t < LEARNS);
+        if !outcome.died || outcome.wrong || !right || !told {
             off.push(format!("{server}, {what}, {at}: {outcome:?}"));
         }
     }

@@ -7,8 +7,11 @@ mod clocks;
 mod cluster;
 mod crashes;
 mod crowd;
+mod disk;
 mod faults;
+mod full;
 mod mass;
+mod silent;
 mod soak;
 
 /// Not a test of its own: the others run this program again to be an application.

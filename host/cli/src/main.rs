@@ -1,6 +1,6 @@
 //! The `ipos` command.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -67,6 +67,8 @@ fn main() -> ExitCode {
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default)))
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
+        // told on standard error, too, with a panic where that is the disk that is full
+        .log_internal_errors(false)
         .init();
     let ended = match cli.command {
         Command::Demo(args) => demo::run(&args),
@@ -80,7 +82,8 @@ fn main() -> ExitCode {
         Ok(demo::Ending::Bad) => ExitCode::FAILURE,
         Ok(demo::Ending::Signal(number)) => ExitCode::from(128 + number as u8),
         Err(e) => {
-            eprintln!("ipos: {e:#}");
+            // likewise
+            let _ = writeln!(std::io::stderr(), "ipos: {e:#}");
             ExitCode::FAILURE
         }
     }

@@ -13,7 +13,7 @@ use ipos_migrate::protocol::{Endpoint, Flow, MoveId, PeerId};
 use ipos_migrate::socket::{FreezeError, drain_udp};
 
 use crate::error::NodeError;
-use crate::frame::{Transport, to_kernel};
+use crate::frame::{Transport, framed};
 use crate::outgoing::Socket;
 use crate::run::Runner;
 
@@ -107,7 +107,7 @@ impl<D: Device> Runner<D> {
         let link = ethernet::Repr { dst, src, vlan: None, ethertype: ethernet::IPV4 };
         let packets = drain_udp(fd.as_fd(), flow, IP_MTU, self.config.hold_bytes)?;
         let frames = packets.iter().filter_map(|packet| {
-            let frame = to_kernel(packet, link).ok()?;
+            let frame = framed(packet, link).ok()?;
             let inner = Transport::of(flow, frame.len());
             Some((frame, inner))
         });

@@ -72,6 +72,9 @@ pub enum MoveError {
     /// The card has no room for the forward entry.
     #[error("no forward entry for the connection: {0}")]
     Card(#[from] NicError),
+    /// What can't be written down is not committed: a restart would not know of it.
+    #[error("the move can't be written into the node's journal: {0}; see to the disk of its state_dir")]
+    Journal(io::Error),
     /// The protocol ended the move.
     #[error(transparent)]
     Protocol(#[from] Failure),

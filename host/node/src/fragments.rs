@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use ipos_abi::wire::{ethernet, ipv4};
 
-use crate::frame::{Transport, to_kernel};
+use crate::frame::{Transport, framed};
 
 /// How long a datagram waits for its rest, as in Linux (`ipfrag_time`).
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -155,7 +155,7 @@ impl Datagram {
         }
         let (first, _) = self.parts.first_key_value().map(|(_, part)| part)?;
         let link = ethernet::Repr::parse(&ethernet::Frame::new_checked(first.as_slice()).ok()?);
-        let inner = Transport::parse(&to_kernel(&packet, link).ok()?)?;
+        let inner = Transport::parse(&framed(&packet, link).ok()?)?;
         let frames = self.parts.into_values();
         Some(frames.map(|(frame, Fragment { until, .. })| (frame, Transport { end: until, ..inner })).collect())
     }

@@ -135,9 +135,9 @@ pub(crate) fn encapsulate(
     Ok(bytes)
 }
 
-/// An IPv4 packet as a frame for the server's kernel.
-pub(crate) fn to_kernel(packet: &[u8], link: ethernet::Repr) -> Result<Vec<u8>, Error> {
-    let mut frame = vec![0; ethernet::LEN];
+/// An IPv4 packet as a frame.
+pub(crate) fn framed(packet: &[u8], link: ethernet::Repr) -> Result<Vec<u8>, Error> {
+    let mut frame = vec![0; link.buffer_len()];
     link.emit(&mut frame)?;
     frame.extend_from_slice(packet);
     Ok(frame)
@@ -181,7 +181,7 @@ mod tests {
             vlan: None,
             ethertype: ethernet::IPV4,
         };
-        let mut frame = to_kernel(&packet, link).unwrap();
+        let mut frame = framed(&packet, link).unwrap();
         // padding of the MAC
         frame.extend_from_slice(&[0; 3]);
         frame

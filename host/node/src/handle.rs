@@ -103,6 +103,8 @@ pub struct NodeStats {
     pub ignored: u64,
     /// Connections that were lost between commit and going live.
     pub lost: u64,
+    /// Clients that were reset because the owner of their connection had died.
+    pub resets: u64,
     /// Frames dropped because the card's transmit queue stayed full.
     pub transmit_full: u64,
     /// Frames dropped because they are longer than the card carries.

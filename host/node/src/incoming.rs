@@ -14,7 +14,7 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use crate::error::NodeError;
 use crate::flows::{Away, Hold};
-use crate::frame::to_kernel;
+use crate::frame::framed;
 use crate::handle::Arrival;
 use crate::journal::Place;
 use crate::run::Runner;
@@ -149,7 +149,13 @@ impl<D: Device> Runner<D> {
 
     fn fill(&mut self, id: MoveId, endpoint: Endpoint, streams: [Vec<u8>; 3]) -> Result<(), Reason> {
         let incoming = self.incoming.get_mut(&id).ok_or(Reason::NoResources)?;
+        let flow = incoming.flow;
         incoming.times.complete = Instant::now();
+        self.record_arrival(flow, id).map_err(|e| {
+            tracing::warn!(node = self.config.name, ?flow, "refused, the journal can't be written: {e}");
+            Reason::NoResources
+        })?;
+        let incoming = self.incoming.get_mut(&id).ok_or(Reason::NoResources)?;
         incoming.fill(endpoint, streams).map_err(|e| unbuilt(&self.config.name, incoming.flow, &e))
     }
 
@@ -216,7 +222,7 @@ impl<D: Device> Runner<D> {
             vlan: None,
             ethertype: ethernet::IPV4,
         };
-        match to_kernel(&packet, link) {
+        match framed(&packet, link) {
             Ok(frame) => self.deliver(&frame),
             Err(e) => {
                 tracing::error!("a segment of the client can't be replayed: {e}");
@@ -247,6 +253,7 @@ impl<D: Device> Runner<D> {
 
     pub fn abandon(&mut self, id: MoveId) -> Result<(), NodeError> {
         let Some(Incoming { flow, .. }) = self.incoming.remove(&id) else { return Ok(()) };
+        self.note_stayed_away(flow, id.epoch);
         let special = self.flows.entry(flow);
         let hold = special.hold.take().unwrap_or_default();
         let away = special.away;
@@ -268,7 +275,7 @@ impl<D: Device> Runner<D> {
 
     pub fn repoint(&mut self, flow: Flow, to: PeerId) -> Result<(), NodeError> {
         let epoch = self.core.known(&flow).unwrap_or(0);
-        self.note_away(flow, to, epoch);
+        self.journal.note(flow, Some(self.away_at(to, epoch)));
         let special = self.flows.entry(flow);
         special.away = Some(Away::new(to, self.config.idle));
         special.fenced = true;
@@ -279,16 +286,15 @@ impl<D: Device> Runner<D> {
         Ok(())
     }
 
-    /// The owner has lost the connection: the kernel, which does not know it, resets the client.
+    /// The owner has lost the connection.
     pub fn lost(&mut self, flow: Flow) -> Result<(), NodeError> {
         self.stats.lost += 1;
-        self.journal.note(flow, None);
         self.nic.forward_remove(&flow.key())?;
         let special = self.flows.entry(flow);
         special.away = None;
         special.fenced = false;
         self.flows.tidy(&flow);
-        Ok(())
+        self.reset(flow)
     }
 
     /// A connection that moved here is gone: its home hears of it, and what still comes of it is not answered.

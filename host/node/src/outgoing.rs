@@ -16,6 +16,7 @@ use crate::datagrams::Late;
 use crate::error::{MoveError, NodeError};
 use crate::flows::{Away, Hold};
 use crate::handle::{Buffers, MoveFailed, MoveReport, Subject};
+use crate::journal::Place;
 use crate::run::{Runner, wall};
 use crate::times::Departure;
 
@@ -48,6 +49,8 @@ pub(crate) struct Outgoing {
     buffers: Buffers,
     pub state: Vec<u8>,
     reply: Reply,
+    /// What is written down of it, until it is handed over.
+    before: Option<Place>,
     froze: Option<Instant>,
     pub report: MoveReport,
     /// What failed here, which the core need not know.
@@ -66,14 +69,14 @@ impl<D: Device> Runner<D> {
     ) -> Result<(), NodeError> {
         let asked = Instant::now();
         match self.start(&subject, &buffers, &state, target) {
-            Ok((id, seen)) => {
+            Ok((id, seen, before)) => {
                 let socket = subject.fd().map_or(Socket::Bare, Socket::Live);
                 let times = Departure::offered(asked);
                 let report = MoveReport { epoch: id.epoch, freeze_us: 0, queue_bytes: 0, total_us: 0, held: 0, times };
                 let flow = seen.flow;
                 let (room, copied, froze, error) = (None, None, None, None);
                 let outgoing =
-                    Outgoing { flow, seen, socket, room, copied, buffers, state, reply, froze, report, error };
+                    Outgoing { flow, seen, socket, room, copied, buffers, state, reply, before, froze, report, error };
                 self.outgoing.insert(id, outgoing);
             }
             Err(error) => {
@@ -91,7 +94,7 @@ impl<D: Device> Runner<D> {
         buffers: &Buffers,
         state: &[u8],
         target: String,
-    ) -> Result<(MoveId, Inspection), MoveError> {
+    ) -> Result<(MoveId, Inspection, Option<Place>), MoveError> {
         let peer = self.config.peers.iter().position(|p| p.name == target).map(PeerId).ok_or_else(|| {
             MoveError::UnknownPeer { asked: target, known: self.config.peers.iter().map(|p| p.name.clone()).collect() }
         })?;
@@ -109,8 +112,20 @@ impl<D: Device> Runner<D> {
         let [receive, send] = seen.queues;
         let add = |queue: u32, buffer: &[u8]| queue.saturating_add(buffer.len().try_into().unwrap_or(u32::MAX));
         let lengths = [add(receive, &buffers.unread), add(send, &buffers.unsent), length as u32];
-        let id = self.core.start(self.now(), wall(), peer, seen.flow, lengths)?;
-        Ok((id, seen))
+        let before = self.record_departure(seen.flow)?;
+        let id = self.core.start(self.now(), wall(), peer, seen.flow, lengths);
+        let id = id.inspect_err(|_| self.journal.note(seen.flow, before))?;
+        Ok((id, seen, before))
+    }
+
+    /// Writes down that this node has a connection of its home, whose socket ends with it: its client must hear of that. (What
+    /// moved here is written down already.) What was written down before.
+    fn record_departure(&mut self, flow: Flow) -> Result<Option<Place>, MoveError> {
+        let before = self.journal.place(&flow);
+        if before.is_none() && flow.protocol == Protocol::Tcp && self.core.is_home(flow.service) == Some(true) {
+            self.journal.record(flow, Some(Place::Here(0))).map_err(MoveError::Journal)?;
+        }
+        Ok(before)
     }
 
     /// Makes room for the queues of a connection whose destination is asked. `false`: all have it.
@@ -276,13 +291,25 @@ impl<D: Device> Runner<D> {
     fn hand_over(&mut self, id: MoveId) -> Result<(), NodeError> {
         let Some(flow) = self.outgoing.get(&id).map(|o| o.flow) else { return Ok(()) };
         let accepted = Instant::now();
+        let plain = self.config.peers[id.peer.0].plain;
+        // what is not written down is not committed
+        match self.journal.record(flow, Some(self.away_at(id.peer, id.epoch))) {
+            Ok(()) => {}
+            // it owns already, written down or not
+            Err(_) if plain => self.journal.note(flow, Some(self.away_at(id.peer, id.epoch))),
+            Err(e) => {
+                self.fail_locally(id, MoveError::Journal(e));
+                return Ok(());
+            }
+        }
+        self.crash_if("after", "record")?;
         // copies: should the entry not open, the connection stays and needs them
         let hold = self.flows.entry(flow).hold.take().unwrap_or_default();
         for (frame, inner) in hold.iter() {
             self.pass_on(frame, inner, id.peer)?;
         }
-        if self.config.peers[id.peer.0].plain {
-            // it owns already, entry or not
+        if plain {
+            // likewise, entry or not
             self.point(flow, id.peer)?;
         } else if let Err(e) = self.nic.forward_insert(&flow.key(), self.forward_to(id.peer, flow)) {
             self.flows.entry(flow).hold = Some(hold);
@@ -291,7 +318,6 @@ impl<D: Device> Runner<D> {
         }
         self.nic.endpoint_remove(&flow.key())?;
         self.watch.left(&flow);
-        self.note_away(flow, id.peer, id.epoch);
         self.flows.entry(flow).away = Some(Away::new(id.peer, self.config.idle));
         if let Some(outgoing) = self.outgoing.get_mut(&id) {
             match std::mem::replace(&mut outgoing.socket, Socket::Gone) {
@@ -345,8 +371,11 @@ impl<D: Device> Runner<D> {
                 }
             }
         };
-        if !handed_over && outgoing.froze.is_some() {
-            self.stay(outgoing.flow)?;
+        if !handed_over {
+            self.journal.note(outgoing.flow, outgoing.before);
+            if outgoing.froze.is_some() {
+                self.stay(outgoing.flow)?;
+            }
         }
         let _ = outgoing.reply.send(Err(MoveFailed { fd, error }));
         Ok(())

@@ -20,6 +20,7 @@ use ipos_nic::{Nic, NicError, Table};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use crate::audit::Heard;
 use crate::config::{NodeConfig, PeerConfig as Peer};
 use crate::crash::Crash;
 use crate::datagrams::Late;
@@ -32,6 +33,7 @@ use crate::incoming::{Finishing, Incoming};
 use crate::journal::Journal;
 use crate::kernel::KernelPort;
 use crate::outgoing::Outgoing;
+use crate::reset::Resets;
 use crate::urgent::Urgent;
 use crate::watch::{PERIOD, Watch};
 
@@ -80,6 +82,11 @@ pub(crate) struct Runner<D> {
     pub crash: Crash,
     pub journal: Journal,
     pub urgent: Urgent,
+    pub resets: Resets,
+    /// By peer.
+    pub heard: Vec<Heard>,
+    /// What a restart has found dead, until the homes have surely been told.
+    pub dead: Vec<(Flow, u64)>,
     /// UDP flows that left a moment ago.
     pub late: Vec<Late>,
     fragments: Fragments,
@@ -111,6 +118,7 @@ impl<D: Device> Runner<D> {
         Runner {
             crash: Crash::from_environment(),
             keys: config.cluster_keys.iter().copied().map(Key::new).collect(),
+            heard: vec![Heard::now(); config.peers.len()],
             config,
             nic,
             kernel,
@@ -123,6 +131,8 @@ impl<D: Device> Runner<D> {
             watch,
             journal,
             urgent: Urgent::default(),
+            resets: Resets::default(),
+            dead: Vec::new(),
             late: Vec::new(),
             fragments: Fragments::default(),
             inbox,
@@ -273,6 +283,7 @@ impl<D: Device> Runner<D> {
             };
             match decoded {
                 Ok((_, packet)) => {
+                    self.heard[peer] = Heard::now();
                     let now = self.now();
                     self.core.receive(PeerId(peer), packet, now);
                     self.act()?;
@@ -360,6 +371,13 @@ impl<D: Device> Runner<D> {
         let flow = inner.inbound();
         self.watch.segment(&flow, &inner);
         self.urgent.received(&flow, &inner);
+        if self.resets.is_pending(&flow) && self.take_answer(flow, frame, &inner)? {
+            return Ok(());
+        }
+        if inner.has(Flags::RST) && self.watch.is_here(&flow) && inner.seq == self.resets.mark(&flow) {
+            self.watch.end(&flow);
+            return Ok(());
+        }
         if let Some(special) = self.flows.get(&flow) {
             if let Some(hold) = &mut special.hold {
                 if hold.push(std::mem::take(frame), inner, decapsulated, limit) {
@@ -498,12 +516,14 @@ impl<D: Device> Runner<D> {
             self.core.tick(now);
             self.act()?;
         }
+        self.probe_due()?;
         let instant = Instant::now();
         if instant < self.look_again {
             return Ok(());
         }
         self.look_again = instant + PERIOD;
         self.fragments.expire(instant);
+        self.journal.tidy(!self.is_moving());
         self.close_late(instant)?;
         for flow in self.flows.expire(instant) {
             self.nic.forward_remove(&flow.key())?;
@@ -511,13 +531,17 @@ impl<D: Device> Runner<D> {
         for flow in self.watch.gone(instant) {
             self.release(flow)?;
         }
-        self.look_after(instant)
+        self.look_after(instant)?;
+        self.attend(instant)
     }
 
     /// Waits until something happens or the core wants to be woken.
     fn sleep(&mut self) -> Result<(), NodeError> {
         // flows expire to the second, not to the millisecond
-        let longest = if !self.flows.is_empty() || !self.watch.is_empty() { PERIOD } else { Duration::from_secs(60) };
+        let due = !self.flows.is_empty() || !self.watch.is_empty() || self.journal.is_behind() || !self.dead.is_empty();
+        let longest = if due { PERIOD } else { Duration::from_secs(60) };
+        let probe = self.resets.deadline().map(|at| at.saturating_duration_since(Instant::now()));
+        let longest = longest.min(probe.unwrap_or(longest));
         let timeout = self.core.deadline().map_or(longest, |t| t.saturating_sub(self.now()).min(longest));
         // rounded up: a wake just before the deadline would spin
         let timeout = PollTimeout::try_from(timeout.as_millis() as u64 + 1).unwrap_or(PollTimeout::MAX);

@@ -14,6 +14,7 @@ use ipos_migrate::protocol::{Flow, Protocol};
 use ipos_migrate::socket::{Conntrack, Diag, Known};
 
 use crate::frame::Transport;
+use crate::neighbour::Neighbours;
 
 /// Between two questions about a connection that ends; TIME_WAIT alone takes a minute.
 pub(crate) const PERIOD: Duration = Duration::from_secs(1);
@@ -26,11 +27,14 @@ struct Living {
     ending: bool,
     /// When to ask.
     ask: Instant,
+    /// When its client was last heard.
+    client: Instant,
 }
 
 pub(crate) struct Watch {
     diag: Diag,
     conntrack: Conntrack,
+    neighbours: Neighbours,
     /// The kernel tells of UDP sockets, too.
     udp: bool,
     idle: Duration,
@@ -43,12 +47,18 @@ impl Watch {
     pub fn new(idle: Duration) -> io::Result<Self> {
         let mut diag = Diag::open()?;
         let udp = diag.finds_udp().unwrap_or(false);
-        Ok(Watch { diag, conntrack: Conntrack::default(), udp, idle, here: HashMap::new() })
+        let (conntrack, neighbours) = (Conntrack::default(), Neighbours::open()?);
+        Ok(Watch { diag, conntrack, neighbours, udp, idle, here: HashMap::new() })
     }
 
     /// For other questions.
     pub fn diag(&mut self) -> &mut Diag {
         &mut self.diag
+    }
+
+    /// For the way to a client.
+    pub fn neighbours(&mut self) -> &mut Neighbours {
+        &mut self.neighbours
     }
 
     /// Whether this server's firewall gives a connection other addresses on the wire; if the kernel can't tell, it is taken not to.
@@ -62,7 +72,8 @@ impl Watch {
         if let Err(e) = self.conntrack.arrives(&flow) {
             tracing::warn!("connection tracking does not take {flow:?}, a firewall may cut it: {e}");
         }
-        self.here.insert(flow, Living { seen: false, ending: false, ask: Instant::now() + self.idle });
+        let now = Instant::now();
+        self.here.insert(flow, Living { seen: false, ending: false, ask: now + self.idle, client: now });
     }
 
     /// Connections that moved here.
@@ -85,10 +96,28 @@ impl Watch {
     pub fn segment(&mut self, flow: &Flow, inner: &Transport) {
         if let Some(living) = self.here.get_mut(flow) {
             living.seen = true;
+            if inner.src == flow.client {
+                living.client = Instant::now();
+            }
             if inner.has(Flags::FIN | Flags::RST) && !living.ending {
                 living.ending = true;
                 living.ask = living.ask.min(Instant::now() + PERIOD);
             }
+        }
+    }
+
+    /// How long the client of a connection has said nothing.
+    pub fn silence(&self, flow: &Flow, now: Instant) -> Option<Duration> {
+        self.here.get(flow).map(|living| now.saturating_duration_since(living.client))
+    }
+
+    /// Ends a connection that has no client, or no way to it: its application gets an error.
+    pub fn end(&mut self, flow: &Flow) {
+        if let Err(e) = self.diag.destroy(flow.service, flow.client) {
+            tracing::warn!("a connection without a client, {flow:?}, can't be ended: {e}");
+        }
+        if let Some(living) = self.here.get_mut(flow) {
+            (living.ending, living.ask) = (true, Instant::now());
         }
     }
 

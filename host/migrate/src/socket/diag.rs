@@ -12,6 +12,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// `SOCK_DIAG_BY_FAMILY` (linux/sock_diag.h).
 const BY_FAMILY: u16 = 20;
+/// `SOCK_DESTROY` (linux/sock_diag.h).
+const DESTROY: u16 = 21;
 /// Asks for `INET_DIAG_INFO`, with which the kernel gives the next one too.
 const INFO: u8 = 1 << (2 - 1);
 /// `INET_DIAG_MD5SIG` (linux/inet_diag.h); only given to who has `CAP_NET_ADMIN`.
@@ -98,13 +100,21 @@ impl Diag {
 
     /// Looks a connection up. `None`: it is gone, TIME_WAIT included.
     pub fn lookup(&mut self, local: SocketAddrV4, remote: SocketAddrV4) -> io::Result<Option<Known>> {
-        self.ask(libc::IPPROTO_TCP, local, remote)
+        Ok(self.find(libc::IPPROTO_TCP, local, remote)?.map(|(_, known)| known))
+    }
+
+    /// Ends a connection: its application gets `ECONNABORTED`, the peer a reset. Needs `CAP_NET_ADMIN`, and a kernel with
+    /// `CONFIG_INET_DIAG_DESTROY`. One that is gone is no error.
+    pub fn destroy(&mut self, local: SocketAddrV4, remote: SocketAddrV4) -> io::Result<()> {
+        // by its cookie: the kernel would fall back to the socket that listens on the port
+        let Some((id, _)) = self.find(libc::IPPROTO_TCP, local, remote)? else { return Ok(()) };
+        self.ask(DESTROY, libc::IPPROTO_TCP, id).map(drop)
     }
 
     /// Looks a connected UDP socket up. A kernel without `udp_diag` says of each that it is gone: [`Diag::finds_udp`].
     pub fn lookup_udp(&mut self, local: SocketAddrV4, remote: SocketAddrV4) -> io::Result<Option<Known>> {
         // of UDP the remote end comes first, "for historical reasons" (udp_diag.c)
-        self.ask(libc::IPPROTO_UDP, remote, local)
+        Ok(self.find(libc::IPPROTO_UDP, remote, local)?.map(|(_, known)| known))
     }
 
     /// Whether the kernel knows of UDP sockets: tried on one.
@@ -115,14 +125,33 @@ impl Diag {
         Ok(self.lookup_udp(address, address)?.is_some())
     }
 
-    fn ask(&mut self, protocol: libc::c_int, first: SocketAddrV4, second: SocketAddrV4) -> io::Result<Option<Known>> {
-        self.sequence = self.sequence.wrapping_add(1);
+    fn find(
+        &mut self,
+        protocol: libc::c_int,
+        first: SocketAddrV4,
+        second: SocketAddrV4,
+    ) -> io::Result<Option<(Id, Known)>> {
         let words = |ip: &Ipv4Addr| [ip.octets(), [0; 4], [0; 4], [0; 4]];
+        let id = Id {
+            local_port: U16::new(first.port()),
+            remote_port: U16::new(second.port()),
+            local: words(first.ip()),
+            remote: words(second.ip()),
+            interface: 0,
+            cookie: [u32::MAX; 2],
+        };
+        self.ask(BY_FAMILY, protocol, id)
+    }
+
+    fn ask(&mut self, kind: u16, protocol: libc::c_int, id: Id) -> io::Result<Option<(Id, Known)>> {
+        self.sequence = self.sequence.wrapping_add(1);
+        // a lookup is answered anyway
+        let acknowledged = if kind == DESTROY { libc::NLM_F_ACK } else { 0 };
         let request = Request {
             header: Header {
                 length: size_of::<Request>() as u32,
-                kind: BY_FAMILY,
-                flags: libc::NLM_F_REQUEST as u16,
+                kind,
+                flags: (libc::NLM_F_REQUEST | acknowledged) as u16,
                 sequence: self.sequence,
                 port: 0,
             },
@@ -131,14 +160,7 @@ impl Diag {
             extensions: INFO,
             pad: 0,
             states: u32::MAX,
-            id: Id {
-                local_port: U16::new(first.port()),
-                remote_port: U16::new(second.port()),
-                local: words(first.ip()),
-                remote: words(second.ip()),
-                interface: 0,
-                cookie: [u32::MAX; 2],
-            },
+            id,
         };
         self.socket.send(request.as_bytes())?;
         // answers are queued before send returns; an old one would belong to a failed call
@@ -157,17 +179,18 @@ fn malformed() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "an answer of sock_diag that is too short")
 }
 
-fn read(header: &Header, body: &[u8]) -> io::Result<Option<Known>> {
+fn read(header: &Header, body: &[u8]) -> io::Result<Option<(Id, Known)>> {
     if i32::from(header.kind) == libc::NLMSG_ERROR {
         let (error, _) = i32::read_from_prefix(body).map_err(|_| malformed())?;
-        return if error == -libc::ENOENT { Ok(None) } else { Err(io::Error::from_raw_os_error(-error)) };
+        // 0 acknowledges
+        return if matches!(-error, 0 | libc::ENOENT) { Ok(None) } else { Err(io::Error::from_raw_os_error(-error)) };
     }
     let (reply, attributes) = Reply::read_from_prefix(body).map_err(|_| malformed())?;
     // a lookup falls back to a socket of the port alone, which is not the connection's
     if reply.id.remote_port.get() == 0 {
         return Ok(None);
     }
-    Ok(Some(Known { state: reply.state, md5: has_attribute(attributes, MD5SIG) }))
+    Ok(Some((reply.id, Known { state: reply.state, md5: has_attribute(attributes, MD5SIG) })))
 }
 
 /// `struct rtattr` after `struct rtattr`: length and type, 2 bytes each, then the value.

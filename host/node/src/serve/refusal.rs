@@ -48,7 +48,8 @@ pub(super) fn refusal(error: &MoveError) -> Refusal {
         MoveError::Start(StartError::TooLong { length, limit }) => long("queues and state", *length, *limit),
         MoveError::Card(_) => Refusal::NoRoom(detail),
         MoveError::Protocol(Failure::Refused(reason)) => Refusal::Destination(reason.name().to_owned()),
-        MoveError::Start(StartError::Plain | StartError::Epoch)
+        MoveError::Journal(_)
+        | MoveError::Start(StartError::Plain | StartError::Epoch)
         | MoveError::Protocol(Failure::Plain | Failure::Silent(_) | Failure::Held | Failure::Local) => {
             Refusal::GivenUp(detail)
         }

@@ -103,7 +103,8 @@ pub fn markdown() -> String {
     );
     for r in CONFIG {
         let ConfigRegister { name, offset, bytes, reset, writable, clears, doc } = r;
-        let _ = writeln!(text, "| {offset:#04x} | {bytes} | {name} | {reset:#x} | {writable:#x} | {clears:#x} | {doc} |");
+        let _ =
+            writeln!(text, "| {offset:#04x} | {bytes} | {name} | {reset:#x} | {writable:#x} | {clears:#x} | {doc} |");
     }
     for set in codes() {
         let _ = write!(text, "\n## {}\n\n| code | name | meaning |\n|---|---|---|\n", set.title);

@@ -75,6 +75,10 @@ fn every_readable_register_by_name() {
         );
     }
     assert!(regs.get("tables.COMMIT_FORWARD").is_none(), "write-only");
+    let table = text(&["regs", "--sim"]);
+    for meaning in ["EtherType of ipOS in 15:0, the same on every card and host ", "Bit 0: running "] {
+        assert!(table.contains(meaning), "{table}");
+    }
     let dump = text(&["regs", "--sim", "--dump"]);
     assert!(dump.lines().any(|line| line == format!("0x0008 {MAGIC:#010x}")), "{dump}");
     assert_eq!(dump.lines().count(), regs.as_object().unwrap().len());

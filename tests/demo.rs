@@ -247,12 +247,13 @@ fn signals_end_it_cleanly_and_nothing_stays() {
 
 #[test]
 fn what_can_not_be_done_is_said() {
-    let cases: [(&[&str], i32, &str); 5] = [
+    let cases: [(&[&str], i32, &str); 6] = [
         (&["--moves", "many"], 2, "--moves"),
         (&["--size", "0"], 2, "out of range"),
         (&["--card", "paper"], 2, "model"),
         (&["--card", "model", "--size", "10", "--moves", "50"], 1, "--size at least 51"),
-        (&["--card", "model", "--fst", "/proc/nonesuch"], 1, "/proc/nonesuch"),
+        (&["--card", "rtl", "--fst", "/proc/nonesuch"], 1, "/proc/nonesuch"),
+        (&["--card", "model", "--fst", "/proc/nonesuch"], 1, "--card rtl has"),
     ];
     for (args, code, text) in cases {
         let output = ipos(args).output().unwrap();

@@ -59,6 +59,15 @@ impl Servers {
 
     /// `tweak` may change how the node of a server is started.
     fn with(card: Option<&str>, tweak: impl Fn(usize, &mut Command)) -> Self {
+        Self::start(card, |_, _| (), tweak)
+    }
+
+    /// `change` may change a node's configuration.
+    fn configured(card: Option<&str>, change: impl Fn(usize, &mut Value)) -> Self {
+        Self::start(card, change, |_, _| ())
+    }
+
+    fn start(card: Option<&str>, change: impl Fn(usize, &mut Value), tweak: impl Fn(usize, &mut Command)) -> Self {
         let net = Net::new(2).unwrap();
         let directory = tempfile::tempdir().unwrap();
         let mut servers = Servers { nodes: Vec::new(), _cards: Vec::new(), net, directory };
@@ -72,20 +81,21 @@ impl Servers {
                 assert!(listens(&socket, &mut card.0), "no card");
                 servers._cards.push(card);
             }
-            let config =
+            let mut config =
                 servers.config(i, card.map_or_else(|| format!("vfio-user:{}", socket.display()), str::to_owned));
+            change(i, &mut config);
             // one is told in JSON, one in TOML
-            let file = servers.directory.path().join(format!("node-{}.{}", server.name, ["json", "toml"][i]));
+            let file = servers.file(i);
             let text = if i == 0 { config.to_string() } else { toml::to_string(&config).unwrap() };
             fs::write(&file, text).unwrap();
             let mut command = ipos(&["node", "--config"]);
-            command.arg(&file);
+            command.arg(&file).stderr(fs::File::create(servers.file(i).with_extension("log")).unwrap());
             tweak(i, &mut command);
             servers.nodes.push(Process(server.kernel.run(|| command.spawn()).unwrap()));
         }
         for i in 0..2 {
             let socket = servers.socket(i);
-            assert!(listens(&socket, &mut servers.nodes[i].0), "no node at {}", socket.display());
+            assert!(listens(&socket, &mut servers.nodes[i].0), "no node: {}", servers.log(i));
         }
         servers
     }
@@ -114,6 +124,16 @@ impl Servers {
         }
         config["card"] = card.into();
         config
+    }
+
+    fn file(&self, server: usize) -> PathBuf {
+        let name = &self.net.servers[server].name;
+        self.directory.path().join(format!("node-{name}.{}", ["json", "toml"][server]))
+    }
+
+    /// What a node has written to standard error.
+    fn log(&self, server: usize) -> String {
+        fs::read_to_string(self.file(server).with_extension("log")).unwrap()
     }
 
     fn socket(&self, server: usize) -> PathBuf {
@@ -223,7 +243,15 @@ fn drain_and_stop(card: Option<&str>) {
     }
     let table = said(&servers.ask(1, &["node", "connections"])).0;
     assert_eq!(table.lines().filter(|l| l.contains("here")).count(), 5, "{table}");
-    assert!(said(&servers.ask(1, &["node", "stats"])).0.contains("moved_in"));
+    let table = said(&servers.ask(1, &["node", "stats"])).0;
+    for about in ["moved_in", "Connections that moved here.", "DropMac", "for another destination MAC"] {
+        assert!(table.contains(about), "{table}");
+    }
+    // the card has no other host while a node has it
+    let stats = servers.json(0, "stats");
+    assert!(stats["front.received"].as_u64() >= stats["front.ToHost"].as_u64() && stats["back.sent"] != 0, "{stats}");
+    let by_config = ipos(&["node", "connections", "--config"]).arg(servers.file(0)).output().unwrap();
+    assert!(by_config.status.success() && said(&by_config).0.contains("at b"), "{:?}", said(&by_config));
     // b's connections have nowhere to go: a takes nothing any more
     let left = servers.ask(1, &["drain", "--to", "a", "--seconds", "1"]);
     assert_eq!(left.status.code(), Some(1), "{:?}", said(&left));
@@ -251,6 +279,102 @@ fn nodes_with_the_reference_card_inside() {
     drain_and_stop(Some("model"));
 }
 
+/// b's configuration differs from what a has of it, in one thing: a is told what to compare, and b's log what it is.
+#[test]
+fn nodes_that_differ_say_so() {
+    type Change = fn(&mut Value);
+    let cases: [(Change, &str, &str, u64); 5] = [
+        (|b| b["cluster_keys"] = json!(["08".repeat(32)]), "compare cluster_keys", "control_unsigned", 1),
+        (|b| b["back_mac"] = "02:00:00:00:77:77".into(), "than back_mac 02:00:00:00:77:77", "back.DropMac", 8),
+        (|b| b["peers"][0]["back_mac"] = "02:00:00:00:77:77".into(), "no peer's back_mac", "control_strangers", 1),
+        (|b| b["back_ip"] = "10.78.0.77".into(), "this node's is 10.78.0.77", "control_misaddressed", 1),
+        (|b| b["ethertype"] = 0x88b5.into(), "EtherType 0x0007", "other_ethertype", 1),
+    ];
+    std::thread::scope(|s| {
+        for (change, about, counter, least) in cases {
+            s.spawn(move || {
+                let servers = Servers::configured(Some("model"), |i, config| {
+                    if i == 1 {
+                        change(config);
+                    }
+                });
+                let kernel = servers.net.servers[0].kernel.try_clone().unwrap();
+                let node = ipos::Node::new(servers.socket(0));
+                let client = servers.net.client.try_clone().unwrap();
+                let moving = std::thread::spawn(move || {
+                    kernel.enter().unwrap();
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                    runtime.block_on(async {
+                        let mut listener = node.listen(ADDRESS).await.unwrap();
+                        let _client = client.run(|| TcpStream::connect(ADDRESS)).unwrap();
+                        let stream = listener.accept().await.unwrap();
+                        stream.migrate("b", "").await.unwrap_err().to_string()
+                    })
+                });
+                let error = moving.join().unwrap();
+                for what in ["did not answer the offer", "cluster_keys", "ethertype", "back_mac", "back_ip", "log"] {
+                    assert!(error.contains(what), "{what}: {error}");
+                }
+                let end = std::time::Instant::now() + Duration::from_secs(60);
+                loop {
+                    let (count, log) = (servers.json(1, "stats")[counter].as_u64().unwrap(), servers.log(1));
+                    if count >= least && log.contains(about) {
+                        // once a minute
+                        assert_eq!(log.matches(about).count(), 1, "{log}");
+                        return;
+                    }
+                    assert!(std::time::Instant::now() < end, "{counter} is {count}: {log}");
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn what_can_not_be_meant_is_refused_at_start() {
+    let net = Net::new(1).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("node.json");
+    let server = &net.servers[0];
+    let good = json!({
+        "name": "a", "socket": directory.path().join("socket"), "card": "model", "front": FRONT_IF, "back": BACK_IF,
+        "kernel": KERNEL_FAR_IF, "back_ip": server.back_ip, "cluster_keys": ["07".repeat(32)],
+        "wires_namespace": format!("/proc/{}/fd/{}", std::process::id(), server.card.as_raw_fd()),
+        "front_mac": server.front_mac.map(|b| format!("{b:02x}")).join(":"), "back_mac": "02:00:00:00:01:01",
+    });
+    type Change = fn(&mut Value);
+    let cases: [(Change, &[&str]); 12] = [
+        (|c| c["cluster_keys"] = json!(["00".repeat(32)]), &["cluster_keys", "openssl rand -hex 32"]),
+        (
+            |c| c["services"] = ["a", "b"].map(|home| json!({"address": SERVICE, "port": 80, "home": home})).into(),
+            &["10.77.0.100:80", "twice"],
+        ),
+        (|c| c["services"] = json!([{"address": SERVICE, "port": 0, "home": "a"}]), &["10.77.0.100:0", "port 0"]),
+        (|c| c["services"] = json!([{"address": SERVICE, "port": 1, "home": "a", "hime": "a"}]), &["hime"]),
+        (|c| c["ethertype"] = 0x0800.into(), &["ethertype", "0x0800", "0x88b5"]),
+        (|c| c["back_mac"] = c["front_mac"].clone(), &["front_mac and back_mac", "one interface"]),
+        (|c| c["back_mac"] = "00:00:00:00:00:00".into(), &["back_mac", "00:00:00:00:00:00"]),
+        (|c| c["hold_bytes"] = 0.into(), &["hold_bytes", "4194304"]),
+        (|c| c["name"] = "../a".into(), &["name", "../a", "without `/`"]),
+        (|c| c["idle_seconds"] = u64::MAX.into(), &["idle_seconds", "31536000"]),
+        (|c| c["holdbytes"] = 1.into(), &["holdbytes"]),
+        // the interface's own is another one
+        (|c| c["front_mac"] = "02:00:00:00:00:99".into(), &["front_mac", "02:00:00:00:00:99", "ip link set"]),
+    ];
+    for (change, about) in cases {
+        let mut config = good.clone();
+        change(&mut config);
+        fs::write(&file, config.to_string()).unwrap();
+        let mut command = ipos(&["node", "--config"]);
+        command.arg(&file).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let output = server.kernel.run(|| command.output()).unwrap();
+        let (_, text) = said(&output);
+        assert_eq!(output.status.code(), Some(1), "{about:?}: {text}");
+        assert!(about.iter().all(|a| text.contains(a)), "{about:?}: {text}");
+    }
+}
+
 #[test]
 fn what_is_wrong_is_said() {
     let directory = tempfile::tempdir().unwrap();
@@ -273,6 +397,7 @@ fn what_is_wrong_is_said() {
         let output = ipos(&["node", "--config"]).arg(&file).output().unwrap();
         assert_eq!(output.status.code(), Some(1));
         assert!(said(&output).1.contains(about), "{about}: {:?}", said(&output));
+        assert!(said(&output).1.matches("(os error").count() <= 1, "{:?}", said(&output));
         assert!(!directory.path().join("socket").exists());
     }
     for (arguments, code, about) in [
@@ -281,10 +406,14 @@ fn what_is_wrong_is_said() {
         (&["node", "--config", "/nonexistent"], 1, "/nonexistent"),
         (&["drain", "--seconds", "soon"], 2, "soon"),
         (&["drain", "--socket", "/nonexistent"], 1, "no node at /nonexistent"),
+        (&["card", "stats", "vfio-user:/nonexistent"], 1, "no card answers on /nonexistent"),
+        (&["card", "serve", "--socket", "/nonexistent/card"], 1, "can't listen there: /nonexistent/card"),
     ] {
         let output = ipos(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(code), "{arguments:?}");
         assert!(said(&output).1.contains(about), "{about}: {:?}", said(&output));
+        // the system's own words, once
+        assert!(said(&output).1.matches("(os error").count() <= 1, "{:?}", said(&output));
     }
 }
 

@@ -7,7 +7,7 @@ local ETHERTYPE, EXPERIMENTAL = 0x0007, 0x88b5
 local names = {
   ["header.kind"] = { [0x01] = "connection", [0x02] = "packet", [0x03] = "acknowledgement", [0x80] = "offer", [0x81] = "refusal", [0x82] = "release", [0x83] = "cancel", [0x84] = "data", [0x85] = "progress", [0x86] = "commit", [0x87] = "moved", [0x88] = "ready", [0x89] = "query", },
   ["header.protocol"] = { [0x01] = "TCP", [0x02] = "UDP", },
-  ["refusal.reason"] = { [0x00] = "other", [0x01] = "no listener", [0x02] = "no resources", [0x03] = "unknown version", [0x04] = "cancelled", [0x05] = "busy", [0x06] = "stale", [0x07] = "damaged", [0x08] = "unsupported", [0x09] = "lost", [0x0a] = "translated", },
+  ["refusal.reason"] = { [0x00] = "other", [0x01] = "no listener", [0x02] = "no resources", [0x03] = "unknown version", [0x04] = "cancelled", [0x05] = "busy", [0x06] = "stale", [0x07] = "damaged", [0x08] = "unsupported", [0x09] = "lost", [0x0a] = "translated", [0x0c] = "the service's address is missing", [0x0d] = "a socket is still open", [0x0e] = "port taken", },
   ["data.stream"] = { [0x00] = "receive queue", [0x01] = "send queue", [0x02] = "application state", },
   ["query.state"] = { [0x00] = "unknown", [0x01] = "prepared", [0x02] = "owner", [0x03] = "moved on", },
   ["tcb.state"] = { [0x01] = "ESTABLISHED", [0x08] = "CLOSE_WAIT", },
@@ -172,7 +172,7 @@ ipos.fields = all
 -- Shows one header; returns where it ends, or nil if the packet does before.
 local function show(header, tvb, offset, tree)
   if tvb:len() < offset + header.len then
-    tree:add(truncated, tvb(offset), header.title)
+    tree:add(truncated, header.title)
     return nil
   end
   local branch = tree:add(ipos, tvb(offset, header.len), header.title)
@@ -204,13 +204,13 @@ local function body(kind, protocol, tvb, offset, tree)
       if bodies[kind] and not known then return nil end
       offset = start + tvb(head + 15, 1):uint()
       if tvb:len() < offset then
-        tree:add(truncated, tvb(start), headers.ext.title)
+        tree:add(truncated, headers.ext.title)
         return nil
       end
       if bodies[kind] == headers.data then
         local length = tvb(start + 5, 2):uint()
         if tvb:len() < offset + length then
-          tree:add(truncated, tvb(start), headers.data.title)
+          tree:add(truncated, headers.data.title)
           return nil
         end
         if length > 0 then tree:add(data_bytes, tvb(offset, length)) end
@@ -228,7 +228,7 @@ local function trailer(tvb, offset, tree)
   if not offset then return nil end
   local covered = start + tvb(start + 3, 1):uint() - headers.trailer_tag.len
   if covered < offset or tvb:len() < covered then
-    tree:add(truncated, tvb(start), headers.trailer.title)
+    tree:add(truncated, headers.trailer.title)
     return nil
   end
   while offset + 2 <= covered do
@@ -252,9 +252,12 @@ function ipos.dissector(tvb, pinfo, tree)
     root:add(checksum_ok, tvb(14, 2), valid(tvb, offset))
     root:set_len(offset)
     if tvb:len() > offset then
-      return offset + Dissector.get("ip"):call(tvb(offset):tvb(), pinfo, tree)
+      -- a packet that ends too soon, in the capture or on the wire, is an error to the caller
+      local whole, length = pcall(function() return Dissector.get("ip"):call(tvb(offset):tvb(), pinfo, tree) end)
+      if whole then return offset + length end
+      root:add(truncated, "IPv4 packet")
     end
-    return offset
+    return tvb:len()
   end
   pinfo.cols.info = string.format("%s, client %s:%d, owner %s:%d", name, tostring(tvb(0, 4):ipv4()),
     tvb(4, 2):uint(), tostring(tvb(6, 4):ipv4()), tvb(10, 2):uint())

@@ -2,6 +2,8 @@
 
 mod cocotb;
 mod coverage;
+#[cfg(test)]
+mod errors;
 mod fmax;
 mod formal;
 mod header;

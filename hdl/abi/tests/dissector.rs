@@ -18,22 +18,29 @@ fn committed_dissector_is_current() {
     assert!(fresh == committed, "tools/ipos.lua is stale: run `cargo xtask gen`");
 }
 
-/// Writes a capture, frames padded as a MAC pads them.
-fn capture(path: &Path, frames: &[Vec<u8>]) {
+/// Writes a capture of frames, each with the length that it had on the wire.
+fn capture(path: &Path, frames: &[(Vec<u8>, usize)]) {
     let mut pcap: Vec<u8> =
         [0xa1b2_c3d4u32, 0x0002_0004, 0, 0, 65_535, 1].iter().flat_map(|w| w.to_be_bytes()).collect();
-    for frame in frames {
-        let length = frame.len().max(60) as u32;
-        pcap.extend([0, 0, length, length].iter().flat_map(|w| w.to_be_bytes()));
+    for (frame, length) in frames {
+        pcap.extend([0, 0, frame.len() as u32, *length as u32].iter().flat_map(|w| w.to_be_bytes()));
         pcap.extend(frame);
-        pcap.resize(pcap.len() + length as usize - frame.len(), 0);
     }
     std::fs::write(path, pcap).expect("temporary directory");
 }
 
+/// [`tshark_cut`] of whole frames, padded as a MAC pads them.
+fn tshark(name: &str, frames: &[Vec<u8>], fields: &[&str]) -> Option<Vec<String>> {
+    let padded = frames.iter().map(|frame| {
+        let length = frame.len().max(60);
+        ([frame.as_slice(), &vec![0; length - frame.len()]].concat(), length)
+    });
+    tshark_cut(name, &padded.collect::<Vec<_>>(), fields)
+}
+
 /// One line per frame with the values of `fields`; `None`: tshark is not installed.
 /// `name` names the capture, which stays for a look at it.
-fn tshark(name: &str, frames: &[Vec<u8>], fields: &[&str]) -> Option<Vec<String>> {
+fn tshark_cut(name: &str, frames: &[(Vec<u8>, usize)], fields: &[&str]) -> Option<Vec<String>> {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name).with_extension("pcap");
     capture(&path, frames);
     let mut tshark = Command::new("tshark");
@@ -128,6 +135,28 @@ fn tshark_reads_every_type_over_both_ethertypes_and_a_tag() {
     let llc = [&commit[..14], &[0x42, 0x42, 3, 0, 0, 0, 0]].concat();
     let Some(lines) = tshark("types", &[experimental, tagged, llc], &FIELDS[..3]) else { return };
     assert_eq!(lines, ["0x86|1|1700000000000007", "0x86|1|1700000000000007", ""]);
+}
+
+/// Captures are cut by a snapshot length, at any byte.
+#[test]
+fn tshark_reads_what_a_capture_has_of_a_frame() {
+    let all = vectors().into_iter().filter(|(name, _)| *name != "TCB");
+    let frames: Vec<_> =
+        all.flat_map(|(_, frame)| (0..frame.len()).map(move |cut| (frame[..cut].to_vec(), frame.len()))).collect();
+    let fields = ["_ws.expert.message", "ip_os.truncated", "ip_os.kind"];
+    let Some(lines) = tshark_cut("cut", &frames, &fields) else { return };
+    assert_eq!(lines.len(), frames.len());
+    for ((cut, length), line) in frames.iter().zip(&lines) {
+        assert!(!line.contains("Lua"), "{} of {length} bytes: {line}", cut.len());
+        // behind tag and header
+        if cut.len() >= 34 + 4 {
+            assert!(
+                line.split('|').nth(2).is_some_and(|kind| kind.starts_with("0x")),
+                "{} of {length}: {line}",
+                cut.len()
+            );
+        }
+    }
 }
 
 #[test]

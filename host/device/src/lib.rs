@@ -57,7 +57,7 @@ pub enum DeviceError {
     },
     /// The card or the path to it failed.
     #[error("card access failed: {0}")]
-    Io(#[from] io::Error),
+    Io(io::Error),
     /// The card stopped answering.
     #[error("the card did not finish {what} within {limit}; reset it")]
     Stuck {
@@ -86,6 +86,12 @@ impl DeviceError {
     #[must_use]
     pub fn is_of_frame(&self) -> bool {
         matches!(self, DeviceError::FrameLength { .. })
+    }
+}
+
+impl From<io::Error> for DeviceError {
+    fn from(e: io::Error) -> Self {
+        DeviceError::Io(e)
     }
 }
 

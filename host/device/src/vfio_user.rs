@@ -35,12 +35,12 @@ const ADDRESSES: std::ops::Range<u64> = 0x1000_0000..0x8000_0000;
 #[derive(Debug, thiserror::Error)]
 pub enum VfioUserError {
     /// Nobody serves a card there, or it is not one.
-    #[error("no card answers on {}: {source}; `ipos card serve` makes one", path.display())]
+    #[error("no card answers on {}: {cause}; `ipos card serve` makes one", path.display())]
     Connect {
         /// The socket.
         path: PathBuf,
         /// What was refused.
-        source: vfio_user::Error,
+        cause: vfio_user::Error,
     },
     /// What answers is not a card.
     #[error("{} is not a card: {found} bytes of registers, {BAR0_SIZE} are needed", path.display())]
@@ -52,7 +52,7 @@ pub enum VfioUserError {
     },
     /// The system has no more descriptors.
     #[error("making eventfds: {0}")]
-    EventFd(#[source] io::Error),
+    EventFd(io::Error),
     /// The card refused to be set up.
     #[error(transparent)]
     Device(#[from] DeviceError),
@@ -63,7 +63,7 @@ impl VfioUserError {
     #[must_use]
     pub fn is_absence(&self) -> bool {
         let absent = |e: &io::Error| matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused);
-        matches!(self, VfioUserError::Connect { source: vfio_user::Error::Connect(e), .. } if absent(e))
+        matches!(self, VfioUserError::Connect { cause: vfio_user::Error::Connect(e), .. } if absent(e))
     }
 }
 
@@ -96,8 +96,7 @@ pub struct VfioUser;
 impl VfioUser {
     /// Connects to the card on a socket, bus mastering and MSI-X on. While another host has the card it waits for it to go.
     pub fn connect(path: &Path) -> Result<VfioUserDevice, VfioUserError> {
-        let mut client =
-            Client::new(path).map_err(|source| VfioUserError::Connect { path: path.to_owned(), source })?;
+        let mut client = Client::new(path).map_err(|cause| VfioUserError::Connect { path: path.to_owned(), cause })?;
         let found = client.region(BAR0).map_or(0, |region| region.size);
         if found < u64::from(BAR0_SIZE) {
             return Err(VfioUserError::NotACard { path: path.to_owned(), found });

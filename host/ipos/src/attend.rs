@@ -91,7 +91,7 @@ async fn converse(
                     // a node that does not hear that may give it to another process
                     channel.send(&Request::Taken, None).await?;
                     let stream = Stream::new(fd.into(), Origin::Arrived, (client, server), state, shared.clone());
-                    let stream = stream.map_err(|source| Error::Io { what: "taking an arrival", source })?;
+                    let stream = stream.map_err(|cause| Error::Io { what: "taking an arrival", cause })?;
                     if arrivals.send(stream).await.is_err() {
                         return Ok(());
                     }

@@ -34,10 +34,16 @@ pub enum ChannelError {
     Ended,
     /// The socket failed.
     #[error("the Unix socket: {0}")]
-    Io(#[from] io::Error),
+    Io(io::Error),
     /// What came is no message; or what was to be sent is too long.
     #[error(transparent)]
     Message(#[from] MessageError),
+}
+
+impl From<io::Error> for ChannelError {
+    fn from(e: io::Error) -> Self {
+        ChannelError::Io(e)
+    }
 }
 
 fn socket() -> io::Result<OwnedFd> {
@@ -194,7 +200,7 @@ impl Gate {
     /// runtime.
     pub fn bind(path: &Path, mode: u32) -> Result<Self, ListenError> {
         let (fd, listening) = ipos_socket::take(path, SocketType::SEQPACKET, mode, BACKLOG)?;
-        let fd = register(fd).map_err(|source| ListenError::Io { path: path.to_owned(), source })?;
+        let fd = register(fd).map_err(|cause| ListenError::Io { path: path.to_owned(), cause })?;
         Ok(Gate { _path: listening, fd })
     }
 

@@ -12,16 +12,16 @@ use crate::refusal::Refusal;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No node takes conversations there.
-    #[error("no node at {}: {source}; is `ipos node` running, and may this user open its socket?", path.display())]
+    #[error("no node at {}: {cause}; is `ipos node` running, and may this user open its socket?", path.display())]
     Unreachable {
         /// The node's socket.
         path: PathBuf,
         /// Why not.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The conversation with the node broke off.
     #[error("the node: {0}")]
-    Channel(#[from] ChannelError),
+    Channel(ChannelError),
     /// The node said no.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -39,16 +39,22 @@ pub enum Error {
         limit: usize,
     },
     /// A call failed.
-    #[error("{what}: {source}")]
+    #[error("{what}: {cause}")]
     Io {
         /// What was tried.
         what: &'static str,
         /// Why not.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The tokio runtime that carried it out has stopped.
     #[error("the runtime of the listener has stopped")]
     Runtime,
+}
+
+impl From<ChannelError> for Error {
+    fn from(e: ChannelError) -> Self {
+        Error::Channel(e)
+    }
 }
 
 impl From<MessageError> for Error {

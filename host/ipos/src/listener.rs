@@ -37,7 +37,7 @@ pub struct Listener {
 
 impl Listener {
     pub(crate) async fn open(node: Node, listener: StdListener) -> Result<Self, Error> {
-        let doing = |source| Error::Io { what: "taking over a listening socket", source };
+        let doing = |cause| Error::Io { what: "taking over a listening socket", cause };
         listener.set_nonblocking(true).map_err(doing)?;
         let SocketAddr::V4(address) = listener.local_addr().map_err(doing)? else {
             return Err(doing(io::Error::new(io::ErrorKind::Unsupported, "only IPv4 connections can move")));
@@ -151,7 +151,7 @@ impl Listener {
 /// The next connection of a client; never, without a listening socket.
 async fn accept(tcp: Option<&TcpListener>, shared: &Arc<Shared>) -> Result<Stream, Error> {
     let Some(tcp) = tcp else { return std::future::pending().await };
-    let doing = |source| Error::Io { what: "accepting a connection", source };
+    let doing = |cause| Error::Io { what: "accepting a connection", cause };
     let (socket, client) = loop {
         match tcp.accept().await {
             // the client waits in the backlog

@@ -103,7 +103,7 @@ pub enum Reply {
     Stayed(Refusal),
     /// To [`Request::Info`].
     Info(NodeInfo),
-    /// To [`Request::Stats`]: names and values.
+    /// To [`Request::Stats`]: names and values; those of the card are `PORT.NAME`.
     Stats(Vec<(String, u64)>),
     /// To [`Request::Connections`]: some of them.
     Connections {

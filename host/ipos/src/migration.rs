@@ -143,6 +143,6 @@ async fn offer(stream: &Stream, request: &Request) -> Result<Channel, Error> {
 fn stayed(socket: TcpStream, rest: Box<Rest>, error: Error) -> MoveFailed {
     match Stream::from_parts(socket, rest) {
         Ok(stream) => MoveFailed { stream: Some(stream), error },
-        Err(source) => MoveFailed { stream: None, error: Error::Io { what: "taking a connection back", source } },
+        Err(cause) => MoveFailed { stream: None, error: Error::Io { what: "taking a connection back", cause } },
     }
 }

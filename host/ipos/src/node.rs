@@ -41,7 +41,7 @@ impl Node {
 
     /// Listens on a service's address, for clients that connect and for connections that move here.
     pub async fn listen(&self, address: SocketAddrV4) -> Result<Listener, Error> {
-        let doing = |source| Error::Io { what: "listening on the service's address", source };
+        let doing = |cause| Error::Io { what: "listening on the service's address", cause };
         self.listen_on(TcpListener::bind(address).map_err(doing)?).await
     }
 
@@ -96,9 +96,9 @@ impl Node {
 
     /// Begins a conversation.
     pub(crate) async fn converse(&self) -> Result<Channel, Error> {
-        Channel::connect(&self.path).await.map_err(|source| match is_shortage(&source) {
-            true => Error::Io { what: "opening a conversation with the node", source },
-            false => Error::Unreachable { path: self.path.to_path_buf(), source },
+        Channel::connect(&self.path).await.map_err(|cause| match is_shortage(&cause) {
+            true => Error::Io { what: "opening a conversation with the node", cause },
+            false => Error::Unreachable { path: self.path.to_path_buf(), cause },
         })
     }
 

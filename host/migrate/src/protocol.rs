@@ -162,10 +162,10 @@ impl Message {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Failure {
     /// The destination said no.
-    #[error("the destination refused: {0:?}")]
+    #[error("the destination refused: {}", .0.name())]
     Refused(Reason),
     /// The destination did not answer.
-    #[error("the destination did not answer {0}")]
+    #[error("the destination did not answer {0}{hint}", hint = hint(.0))]
     Silent(&'static str),
     /// The client's packets could not be held any longer.
     #[error("the move took longer than the client's packets may be held")]
@@ -182,6 +182,15 @@ pub enum Failure {
     /// It was committed, but the destination has lost it: it restarted, or was in doubt for too long.
     #[error("the destination lost the connection after it had been handed over")]
     Lost,
+}
+
+/// A node that can't use what comes drops it: what to look at.
+fn hint(what: &str) -> &'static str {
+    if what != "the offer" {
+        return "";
+    }
+    ": does its node run? If so its log and `ipos node stats` there tell what it drops; compare cluster_keys, ethertype, and \
+     back_mac and back_ip of both nodes in both configurations"
 }
 
 /// What the shell must do. Actions that ask for an answer name it.

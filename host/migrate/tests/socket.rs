@@ -681,6 +681,17 @@ fn contradictory_control_blocks_are_refused() {
             assert!(refused(tcb, &[]), "case {i}");
         }
         assert!(refused(good, b"z"));
+        let build = |tcb, at| Blank::new(at).unwrap().fill(&tcb, &Options::default(), there, &[], Vec::new());
+        // of TEST-NET-1 (RFC 5737): nobody's
+        let missing = SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 1), 80);
+        let error = build(good, missing).unwrap_err();
+        assert!(matches!(error, RestoreError::NoAddress(ip) if ip == *missing.ip()), "{error}");
+        let error = socket::connect_udp(there, missing).unwrap_err();
+        assert!(matches!(error, RestoreError::NoAddress(ip) if ip == *missing.ip()), "{error}");
+        let open = build(good, here).unwrap();
+        let error = build(good, here).unwrap_err();
+        assert!(matches!(error, RestoreError::StillOpen), "{error}");
+        drop(open);
         // the good one still builds, so none of the above was refused for another reason
         drop(Blank::new(here).unwrap().fill(&good, &Options::default(), there, &[], Vec::new()).unwrap());
         drop(client);

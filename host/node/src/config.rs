@@ -4,6 +4,9 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::check::check;
+use crate::error::NodeError;
+
 /// Another node of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerConfig {
@@ -66,6 +69,11 @@ pub struct NodeConfig {
 }
 
 impl NodeConfig {
+    /// Refuses what can't be meant, as [`Node::spawn`](crate::Node::spawn) does: the field, what it says, what to do.
+    pub fn check(&self) -> Result<(), NodeError> {
+        check(self).map_err(|problem| NodeError::Config { name: self.name.clone(), problem })
+    }
+
     /// The EtherType of ipOS in source figure 11a.
     pub const ETHERTYPE: u16 = 0x0007;
     /// Default of [`NodeConfig::hold_bytes`]: 4 MiB.

@@ -12,7 +12,7 @@ use ipos_nic::NicError;
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
     /// The configuration contradicts itself.
-    #[error("configuration of node {name}: {problem}")]
+    #[error("configuration of node {name:?}: {problem}")]
     Config {
         /// The node.
         name: String,
@@ -26,22 +26,34 @@ pub enum NodeError {
     #[error("a node's keys can't be replaced by none: give at least one")]
     NoKeys,
     /// The loop thread could not be set up.
-    #[error("the node's thread could not {what}: {source}")]
+    #[error("the node's thread could not {what}: {cause}")]
     Start {
         /// What was tried.
         what: &'static str,
         /// Why not.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The card failed.
     #[error("the card failed: {0}")]
-    Card(#[from] NicError),
+    Card(NicError),
     /// The way to the server's kernel failed.
     #[error("the kernel's interface failed: {0}")]
     Kernel(io::Error),
     /// The node has stopped.
     #[error("the node has stopped; start it again")]
     Stopped,
+}
+
+impl From<NicError> for NodeError {
+    fn from(e: NicError) -> Self {
+        NodeError::Card(e)
+    }
+}
+
+impl From<NicError> for MoveError {
+    fn from(e: NicError) -> Self {
+        MoveError::Card(e)
+    }
 }
 
 /// Why a connection did not move. It stays where it was and works, unless the error says otherwise.
@@ -71,7 +83,7 @@ pub enum MoveError {
     Start(#[from] StartError),
     /// The card has no room for the forward entry.
     #[error("no forward entry for the connection: {0}")]
-    Card(#[from] NicError),
+    Card(NicError),
     /// What can't be written down is not committed: a restart would not know of it.
     #[error("the move can't be written into the node's journal: {0}; see to the disk of its state_dir")]
     Journal(io::Error),

@@ -66,6 +66,20 @@ pub struct MoveFailed {
     pub error: MoveError,
 }
 
+/// Declares counters; what documents a field is its meaning for people, too.
+macro_rules! counters {
+    ($(#[$about:meta])* pub struct $name:ident { $(#[doc = $doc:literal] pub $field:ident: $type:ty,)* }) => {
+        $(#[$about])*
+        pub struct $name { $(#[doc = $doc] pub $field: $type,)* }
+
+        impl $name {
+            /// Names of the counters, and what they count.
+            pub const MEANINGS: &[(&str, &str)] = &[$((stringify!($field), $doc.trim_ascii()),)*];
+        }
+    };
+}
+
+counters! {
 /// What a node has done since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct NodeStats {
@@ -89,10 +103,18 @@ pub struct NodeStats {
     pub control_in: u64,
     /// Control packets sent.
     pub control_out: u64,
-    /// Control packets dropped: malformed, from a stranger, or without a valid tag.
+    /// Control packets dropped: malformed, or for one of the reasons that follow.
     pub control_bad: u64,
     /// Control packets not believed: recordings, late ones, or of an earlier life of their sender or of this node.
     pub control_stale: u64,
+    /// Control packets of peers without a tag by one of this node's keys: compare `cluster_keys`.
+    pub control_unsigned: u64,
+    /// Control packets from a MAC address that is no peer's `back_mac`.
+    pub control_strangers: u64,
+    /// Offers for another `back_ip` than this node's.
+    pub control_misaddressed: u64,
+    /// Control packets with another EtherType than this node's.
+    pub other_ethertype: u64,
     /// Frames of clients that software passed on to the owner of their connection.
     pub passed_on: u64,
     /// Datagrams of clients that came in fragments and were complete.
@@ -117,6 +139,7 @@ pub struct NodeStats {
     pub forwarded: usize,
     /// Entries in the card's two tables.
     pub entries: usize,
+}
 }
 
 /// What an application wants to move.

@@ -335,6 +335,9 @@ fn unbuilt(node: &str, flow: Flow, error: &RestoreError) -> Reason {
     match error {
         RestoreError::Inconsistent(_) => Reason::Damaged,
         RestoreError::Buffer { .. } => Reason::NoResources,
+        RestoreError::NoAddress(_) => Reason::NoAddress,
+        RestoreError::StillOpen => Reason::StillOpen,
+        RestoreError::PortTaken(_) => Reason::PortTaken,
         RestoreError::Io { .. } => Reason::Unsupported,
     }
 }

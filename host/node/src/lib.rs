@@ -12,6 +12,7 @@
 //! `fragments` for datagrams that come in parts.
 
 mod audit;
+mod check;
 mod config;
 mod crash;
 mod datagrams;
@@ -23,6 +24,7 @@ mod handle;
 mod incoming;
 mod journal;
 mod kernel;
+mod misfit;
 mod neighbour;
 mod node;
 mod outgoing;

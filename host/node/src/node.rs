@@ -1,19 +1,17 @@
 //! Starting a node.
 
-use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddrV4;
 use std::sync::mpsc;
 use std::thread;
 
 use ipos_abi::Port;
-use ipos_abi::table::NEIGHBOURS;
 use ipos_device::{Device, check_mtus};
 use ipos_migrate::protocol::{PeerId, features};
 use ipos_migrate::{Config, Migrator, Secret, Service};
 use ipos_nic::{Nic, PortConfig};
 
-use crate::config::NodeConfig;
+use crate::config::{NodeConfig, ServiceConfig};
 use crate::error::NodeError;
 use crate::handle::NodeHandle;
 use crate::journal::Journal;
@@ -40,18 +38,17 @@ impl Node {
                 config.name
             );
         }
-        let (handle, inbox) =
-            NodeHandle::new().map_err(|source| NodeError::Start { what: "make an eventfd", source })?;
+        let (handle, inbox) = NodeHandle::new().map_err(|cause| NodeError::Start { what: "make an eventfd", cause })?;
         let (started, outcome) = mpsc::sync_channel(1);
         let name = config.name.clone();
         let run = move || {
             let opened = setup()
-                .map_err(|source| NodeError::Start { what: "enter the server's network namespace", source })
+                .map_err(|cause| NodeError::Start { what: "enter the server's network namespace", cause })
                 .and_then(|()| {
-                    let watch = Watch::new(config.idle)
-                        .map_err(|source| NodeError::Start { what: "open sock_diag", source })?;
+                    let watch =
+                        Watch::new(config.idle).map_err(|cause| NodeError::Start { what: "open sock_diag", cause })?;
                     let journal = Journal::open(config.state_dir.as_deref(), &config.name)
-                        .map_err(|source| NodeError::Start { what: "open its journal in state_dir", source })?;
+                        .map_err(|cause| NodeError::Start { what: "open its journal in state_dir", cause })?;
                     Ok((open(device, &*kernel, &config)?, watch, journal))
                 });
             match opened {
@@ -71,7 +68,7 @@ impl Node {
         thread::Builder::new()
             .name(format!("node {name}"))
             .spawn(run)
-            .map_err(|source| NodeError::Start { what: "start", source })?;
+            .map_err(|cause| NodeError::Start { what: "start", cause })?;
         outcome.recv().unwrap_or(Err(NodeError::Stopped))?;
         Ok(handle)
     }
@@ -98,43 +95,19 @@ fn secret() -> Result<Secret, NodeError> {
         Ok(_) => Err(io::ErrorKind::UnexpectedEof.into()),
         Err(e) => Err(e.into()),
     }
-    .map_err(|source| NodeError::Start { what: "get random bytes", source })
+    .map_err(|cause| NodeError::Start { what: "get random bytes", cause })
 }
 
 /// Checks the configuration and translates it for the core.
 fn core_config(config: &NodeConfig) -> Result<Config, NodeError> {
-    let wrong = |problem| Err(NodeError::Config { name: config.name.clone(), problem });
-    if config.peers.len() > NEIGHBOURS {
-        return wrong(format!("{} peers, a card knows at most {NEIGHBOURS} neighbours", config.peers.len()));
-    }
-    if let Some(id) = config.front_vlan
-        && !(1..=4094).contains(&id)
-    {
-        return wrong(format!(
-            "front_vlan is {id}: a VLAN has an ID from 1 to 4094; leave it out where clients' frames are untagged"
-        ));
-    }
-    let mut seen = HashSet::from([config.name.as_str()]);
-    let mut macs = HashSet::from([config.back_mac]);
-    let mut ips = HashSet::from([config.back_ip]);
-    for peer in &config.peers {
-        if !seen.insert(&peer.name) || !macs.insert(peer.back_mac) || !ips.insert(peer.back_ip) {
-            return wrong(format!("peer {} has the name, MAC or IP address of another node", peer.name));
-        }
-    }
-    let mut services = Vec::new();
-    for service in &config.services {
-        let home = config.peers.iter().position(|p| p.name == service.home).map(PeerId);
-        if home.is_none() && service.home != config.name {
-            return wrong(format!("{}:{} has the unknown home {:?}", service.address, service.port, service.home));
-        }
-        services.push(Service { address: SocketAddrV4::new(service.address, service.port), home });
-    }
+    config.check()?;
+    let home = |name: &str| config.peers.iter().position(|p| p.name == name).map(PeerId);
+    let service = |s: &ServiceConfig| Service { address: SocketAddrV4::new(s.address, s.port), home: home(&s.home) };
     Ok(Config {
         back_ip: config.back_ip,
         peers: config.peers.iter().map(|p| p.back_ip).collect(),
         plain: (0..config.peers.len()).filter(|i| config.peers[*i].plain).map(PeerId).collect(),
-        services,
+        services: config.services.iter().map(service).collect(),
         move_bytes: config.move_bytes,
         ahead_bytes: AHEAD_BYTES,
         features: features::ALL,

@@ -32,6 +32,7 @@ use crate::handle::{Command, Inbox, NodeStats};
 use crate::incoming::{Finishing, Incoming};
 use crate::journal::Journal;
 use crate::kernel::KernelPort;
+use crate::misfit::Misfits;
 use crate::outgoing::Outgoing;
 use crate::reset::Resets;
 use crate::urgent::Urgent;
@@ -87,6 +88,7 @@ pub(crate) struct Runner<D> {
     pub heard: Vec<Heard>,
     /// What a restart has found dead, until the homes have surely been told.
     pub dead: Vec<(Flow, u64)>,
+    pub misfits: Misfits,
     /// UDP flows that left a moment ago.
     pub late: Vec<Late>,
     fragments: Fragments,
@@ -133,6 +135,7 @@ impl<D: Device> Runner<D> {
             urgent: Urgent::default(),
             resets: Resets::default(),
             dead: Vec::new(),
+            misfits: Misfits::default(),
             late: Vec::new(),
             fragments: Fragments::default(),
             inbox,
@@ -268,10 +271,9 @@ impl<D: Device> Runner<D> {
                 continue;
             }
             self.stats.control_in += 1;
-            let sender = frame.get(6..12);
-            let Some(peer) = self.config.peers.iter().position(|p| sender == Some(&p.back_mac)) else {
-                self.stats.control_bad += 1;
-                tracing::debug!(?sender, "a control packet from a stranger");
+            let sender = Mac(frame.get(6..).and_then(|f| f.first_chunk().copied()).unwrap_or_default());
+            let Some(peer) = self.config.peers.iter().position(|p| sender.0 == p.back_mac) else {
+                self.stranger(sender);
                 continue;
             };
             let Peer { plain, back_ip, .. } = self.config.peers[peer];
@@ -284,14 +286,13 @@ impl<D: Device> Runner<D> {
             match decoded {
                 Ok((_, packet)) => {
                     self.heard[peer] = Heard::now();
-                    let now = self.now();
-                    self.core.receive(PeerId(peer), packet, now);
-                    self.act()?;
+                    if self.is_meant(peer, &packet) {
+                        let now = self.now();
+                        self.core.receive(PeerId(peer), packet, now);
+                        self.act()?;
+                    }
                 }
-                Err(e) => {
-                    self.stats.control_bad += 1;
-                    tracing::debug!("a control packet was dropped: {e}");
-                }
+                Err(e) => self.unread(peer, &frame, &e),
             }
         }
         Ok(true)
@@ -348,6 +349,9 @@ impl<D: Device> Runner<D> {
         // the kernel's interface is on the front network
         if !self.is_on_network(info) || (info.port == Port::Back && !info.decapsulated) {
             self.stats.ignored += 1;
+            if info.port == Port::Back {
+                self.foreign(frame);
+            }
             return Ok(());
         }
         if let Some(inner) = Transport::parse(frame) {
@@ -525,6 +529,7 @@ impl<D: Device> Runner<D> {
         self.fragments.expire(instant);
         self.journal.tidy(!self.is_moving());
         self.close_late(instant)?;
+        self.look_for_misfits()?;
         for flow in self.flows.expire(instant) {
             self.nic.forward_remove(&flow.key())?;
         }

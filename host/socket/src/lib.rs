@@ -24,12 +24,12 @@ pub enum ListenError {
     #[error("{} exists and is not what this program would have left there: remove it, or choose another path", .0.display())]
     Foreign(PathBuf),
     /// The system refused.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {cause}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 
@@ -38,7 +38,7 @@ impl From<ListenError> for io::Error {
         let kind = match &e {
             ListenError::InUse(_) => io::ErrorKind::AddrInUse,
             ListenError::Foreign(_) => io::ErrorKind::AlreadyExists,
-            ListenError::Io { source, .. } => source.kind(),
+            ListenError::Io { cause, .. } => cause.kind(),
         };
         io::Error::new(kind, e)
     }
@@ -97,7 +97,7 @@ pub fn take(path: &Path, kind: SocketType, mode: u32, backlog: i32) -> Result<(O
 }
 
 fn refused<E: Into<io::Error>>(path: &Path) -> impl Fn(E) -> ListenError {
-    move |source| ListenError::Io { path: path.to_owned(), source: source.into() }
+    move |cause| ListenError::Io { path: path.to_owned(), cause: cause.into() }
 }
 
 fn identity(metadata: &fs::Metadata) -> (u64, u64) {

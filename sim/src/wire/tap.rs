@@ -54,6 +54,30 @@ impl Tap {
         let persistent = unsafe { request.ifr_ifru.ifru_flags } & libc::IFF_PERSIST as libc::c_short != 0;
         Ok(Tap { device, control: control()?, persistent, name: interface.to_owned(), lost: 0 })
     }
+
+    /// The same for an interface that stays, with its addresses, when this is dropped and is found again the next time.
+    /// One that is made now gets the MAC address `mac`.
+    pub fn lasting(interface: &str, mac: [u8; 6]) -> io::Result<Self> {
+        let mut request = ifreq(interface)?;
+        // SAFETY: a string that ends in zero, in an array that outlives the call.
+        let found = unsafe { libc::if_nametoindex(request.ifr_name.as_ptr()) } != 0;
+        let tap = Self::open(interface)?;
+        if !found {
+            let octets = mac.map(|b| b as libc::c_char);
+            // SAFETY: this field of the union is a plain structure, as the kernel reads it.
+            let address = unsafe { &mut request.ifr_ifru.ifru_hwaddr };
+            address.sa_family = libc::ARPHRD_ETHER;
+            address.sa_data[..6].copy_from_slice(&octets);
+            let device = tap.device.as_raw_fd();
+            // SAFETY: `request` names the interface and its address and outlives the call.
+            checked(unsafe { libc::ioctl(device, libc::SIOCSIFHWADDR, &raw mut request) })
+                .map_err(|e| context(format_args!("giving {interface} its MAC address"), &e))?;
+            // SAFETY: a number is passed, no pointer.
+            checked(unsafe { libc::ioctl(device, libc::TUNSETPERSIST, 1 as libc::c_ulong) })
+                .map_err(|e| context(format_args!("keeping {interface}"), &e))?;
+        }
+        Ok(tap)
+    }
 }
 
 impl Wire for Tap {
@@ -131,6 +155,35 @@ mod tests {
                 checked(unsafe { libc::ioctl(made.device.as_raw_fd(), libc::TUNSETPERSIST, 1) })?;
                 drop(made);
                 assert_eq!(Tap::open("t0")?.mtu(), Some(Mtu { interface: "t0".to_owned(), bytes: 1500 }));
+                Ok(())
+            })
+            .unwrap();
+    }
+
+    #[test]
+    fn a_lasting_one_stays_with_its_address() {
+        // SAFETY: a string that ends in zero, in an array that outlives the call.
+        let index = |name: &str| unsafe { libc::if_nametoindex(ifreq(name).unwrap().ifr_name.as_ptr()) };
+        let mac = |tap: &Tap| {
+            let mut request = ifreq("t0").unwrap();
+            // SAFETY: `request` outlives the call, which fills in the address.
+            checked(unsafe { libc::ioctl(tap.device.as_raw_fd(), libc::SIOCGIFHWADDR, &raw mut request) }).unwrap();
+            // SAFETY: the field that was filled in.
+            let address = unsafe { request.ifr_ifru.ifru_hwaddr };
+            address.sa_data[..6].iter().map(|b| *b as u8).collect::<Vec<_>>()
+        };
+        Netns::new()
+            .unwrap()
+            .run(|| {
+                let tap = Tap::lasting("t0", [2, 0, 0, 0, 0, 7])?;
+                let made = index("t0");
+                drop(tap);
+                assert!(made != 0 && index("t0") == made);
+                // one that is there keeps what it was given
+                let tap = Tap::lasting("t0", [2, 0, 0, 0, 0, 8])?;
+                assert_eq!((index("t0"), mac(&tap)), (made, vec![2, 0, 0, 0, 0, 7]));
+                drop(Tap::open("t1")?);
+                assert_eq!(index("t1"), 0);
                 Ok(())
             })
             .unwrap();

@@ -36,13 +36,25 @@ const BACKLOG: i32 = 128;
 pub enum ServeError {
     /// The socket can't be listened on.
     #[error("a card can't listen there: {0}")]
-    Listen(#[from] ListenError),
+    Listen(ListenError),
     /// The system refused a thread or a descriptor.
     #[error("starting the card: {0}")]
-    Start(#[from] io::Error),
+    Start(io::Error),
     /// One of its wires is gone, and the card with it.
     #[error("the card has stopped")]
     Stopped,
+}
+
+impl From<ListenError> for ServeError {
+    fn from(e: ListenError) -> Self {
+        ServeError::Listen(e)
+    }
+}
+
+impl From<io::Error> for ServeError {
+    fn from(e: io::Error) -> Self {
+        ServeError::Start(e)
+    }
 }
 
 /// A card that waits for clients. Dropping it ends the card and removes the socket.

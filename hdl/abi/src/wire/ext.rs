@@ -169,6 +169,9 @@ codes! {
         Unsupported = 8, "unsupported", "The endpoint's state or options can't be rebuilt here.";
         Lost = 9, "lost", "What was prepared is gone, by a restart or after too long in doubt.";
         Translated = 10, "translated", "The server's firewall translates the tuple's addresses (NAT).";
+        NoAddress = 12, "the service's address is missing", "The service's address is not one of the destination's own.";
+        StillOpen = 13, "a socket is still open", "The destination has a socket of the connection: a second descriptor outlived its move away.";
+        PortTaken = 14, "port taken", "A socket of the destination that does not share its port (`SO_REUSEADDR`) has the service's.";
     }
 }
 

@@ -173,12 +173,17 @@ pub fn regs(card: &mut dyn Registers, json: bool, dump: bool) -> anyhow::Result<
         rows.iter().for_each(|(_, offset, value, _)| println!("{offset:#06x} {value:#010x}"));
     } else {
         let row = |(name, offset, value, doc): (String, u32, u32, &str)| {
-            let first = doc.split(['.', ':', ';']).next().unwrap_or_default().to_owned();
-            vec![name, format!("{offset:#06x}"), format!("{value:#010x}"), first]
+            vec![name, format!("{offset:#06x}"), format!("{value:#010x}"), first_sentence(doc).to_owned()]
         };
         print(["register", "offset", "value", "meaning"], rows.into_iter().map(row));
     }
     Ok(())
+}
+
+/// A full stop or a semicolon ends it where a space follows; colons stand in ranges of bits.
+fn first_sentence(doc: &str) -> &str {
+    let end = [". ", "; "].iter().filter_map(|mark| doc.find(mark)).min();
+    end.map_or(doc.trim_end_matches('.'), |end| &doc[..end])
 }
 
 fn print<const N: usize>(header: [&str; N], rows: impl Iterator<Item = Vec<String>>) {

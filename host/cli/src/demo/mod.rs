@@ -89,6 +89,9 @@ pub enum Ending {
 
 /// Runs the demo. The process must still have one thread.
 pub fn run(args: &Args) -> anyhow::Result<Ending> {
+    if args.fst.is_some() && args.card == CardKind::Model {
+        anyhow::bail!("--fst: the reference model has no waveforms; --card rtl has");
+    }
     stage(async {
         let report = play(args).await?;
         if args.json {

@@ -70,6 +70,13 @@ impl<const N: usize> FromStr for Hex<N> {
     }
 }
 
+impl<const N: usize> fmt::Display for Hex<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits: Vec<_> = self.0.iter().map(|b| format!("{b:02x}")).collect();
+        f.write_str(&digits.join(":"))
+    }
+}
+
 /// Permissions in octal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mode(pub u32);
@@ -185,6 +192,14 @@ impl Config {
         if !simulated && (self.front.is_some() || self.back.is_some()) {
             bail!("{}: `front` and `back` are for `model` and `rtl`; this card has its own wires", path.display());
         }
+        if self.front_mac == self.back_mac && (self.front.is_none() || self.front != self.back) {
+            let mac = self.front_mac.0;
+            bail!(
+                "{}: front_mac and back_mac are both {mac}; each port has its own, unless `front` and `back` are one interface",
+                path.display()
+            );
+        }
+        self.node().check().with_context(|| path.display().to_string())?;
         let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path)?.permissions());
         if !self.cluster_keys.is_empty() && mode & 0o044 != 0 {
             tracing::warn!("{} holds the cluster's keys and others may read it: chmod 600", path.display());
@@ -273,6 +288,12 @@ mod tests {
         let config: Config = from_toml(include_str!("../../node.example.toml")).unwrap();
         assert_eq!(config.card.0, Card::Vfio("0000:01:00.0".to_owned()));
         assert_eq!((config.peers.len(), config.services.len(), config.cluster_keys.len()), (1, 1, 1));
+        // its key is everybody's, and that alone is wrong with it
+        let mut node = config.node();
+        let problem = node.check().unwrap_err().to_string();
+        assert!(problem.contains("cluster_keys"), "{problem}");
+        node.cluster_keys = vec![[7; 32]];
+        node.check().unwrap();
     }
 
     #[test]

@@ -46,7 +46,7 @@ Exit codes:
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Prints the running node's counters
+    /// Prints the counters of the running node and of its card
     Stats(Ask),
     /// Lists the connections that moved here, live elsewhere, or are moving
     Connections(Ask),
@@ -66,11 +66,18 @@ struct Which {
     /// The node's Unix socket [default: $IPOS_SOCKET, or /run/ipos/node.sock]
     #[arg(long, value_name = "SOCKET")]
     socket: Option<PathBuf>,
+    /// The node's configuration, which names its socket
+    #[arg(long, value_name = "FILE", conflicts_with = "socket")]
+    config: Option<PathBuf>,
 }
 
 impl Which {
-    fn node(&self) -> ipos::Node {
-        self.socket.as_ref().map_or_else(ipos::Node::default, ipos::Node::new)
+    fn node(&self) -> anyhow::Result<ipos::Node> {
+        Ok(match (&self.socket, &self.config) {
+            (Some(socket), _) => ipos::Node::new(socket),
+            (None, Some(file)) => ipos::Node::new(config::Config::read(file)?.socket),
+            (None, None) => ipos::Node::default(),
+        })
     }
 }
 
@@ -98,8 +105,8 @@ pub struct Drain {
 /// Runs a node until it is told to stop, or asks one.
 pub fn run(args: Args) -> anyhow::Result<Ending> {
     match (args.command, args.config) {
-        (Some(Command::Stats(ask)), _) => show::stats(&ask.which.node(), ask.json)?,
-        (Some(Command::Connections(ask)), _) => show::connections(&ask.which.node(), ask.json)?,
+        (Some(Command::Stats(ask)), _) => show::stats(&ask.which.node()?, ask.json)?,
+        (Some(Command::Connections(ask)), _) => show::connections(&ask.which.node()?, ask.json)?,
         (None, Some(file)) => {
             let mut config = config::Config::read(&file)?;
             if let Some(card) = args.card {
@@ -117,7 +124,7 @@ pub fn run(args: Args) -> anyhow::Result<Ending> {
 
 /// Drains this server.
 pub fn drain(args: &Drain) -> anyhow::Result<Ending> {
-    let left = show::ask(args.which.node().drain(args.to.as_deref().unwrap_or_default(), args.seconds))?;
+    let left = show::ask(args.which.node()?.drain(args.to.as_deref().unwrap_or_default(), args.seconds))?;
     match left {
         0 => println!("No connection of a library server is left here."),
         n => println!("{n} listeners still have connections after {} s.", args.seconds),

@@ -20,10 +20,11 @@ use ipos_sim::wire::Wire;
 use ipos_sim::wire::netns::Netns;
 use ipos_sim::wire::packet::Packet;
 use ipos_sim::wire::tap::Tap;
+use nix::ifaddrs::getifaddrs;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::config::{Card, Config};
+use super::config::{Card, Config, Hex};
 use crate::demo::card::{self, CardKind, KernelWire};
 
 /// How often to look whether the node still runs.
@@ -132,7 +133,11 @@ fn start(config: &Config) -> anyhow::Result<NodeHandle> {
         None => Netns::current()?,
     };
     let plug = |interface: &str| wires.run(|| wire(interface)).with_context(|| format!("opening {interface}"));
-    let kernel = plug(&config.kernel)?;
+    let kernel: Box<dyn Wire> = match config.kernel.strip_prefix("tap:") {
+        Some(name) => Box::new(wires.run(|| Tap::lasting(name, config.front_mac.0.0))?),
+        None => plug(&config.kernel)?,
+    };
+    front_mac(config)?;
     let fd = kernel.fd().ok_or_else(|| anyhow!("{} can't be waited for", config.kernel))?;
     let simulated = |kind| -> anyhow::Result<Box<dyn Device>> {
         let (Some(front), Some(back)) = (&config.front, &config.back) else { bail!("`front` and `back` are missing") };
@@ -155,6 +160,26 @@ fn served(socket: &Path) -> Result<VfioUserDevice, VfioUserError> {
             other => return other,
         }
     }
+}
+
+/// The kernel drops what the card gives it for an address that none of its interfaces has, and nobody says so.
+fn front_mac(config: &Config) -> anyhow::Result<()> {
+    let mac = config.front_mac.0;
+    let all = getifaddrs().context("listing the interfaces")?;
+    let all = all.filter_map(|i| Some((i.interface_name, Hex(i.address?.as_link_addr()?.addr()?))));
+    let mut others = Vec::new();
+    for (name, found) in all {
+        if found == mac {
+            return Ok(());
+        }
+        others.push(format!("{name} {found}"));
+    }
+    bail!(
+        "front_mac is {mac}, which no interface of this network namespace has ({}): the kernel would drop what the clients \
+         send. Write the address of the interface that `kernel` is the far end of, or give that one this address: \
+         `ip link set dev NAME address {mac}`",
+        others.join(", ")
+    )
 }
 
 /// `tap:NAME`: a TAP interface, made here; else the far end of a veth pair.

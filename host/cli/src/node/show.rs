@@ -5,6 +5,8 @@ use std::future::Future;
 use comfy_table::{ContentArrangement, Table, presets};
 use ipos::Node;
 use ipos::message::Place;
+use ipos_abi::rx::Outcome;
+use ipos_node::NodeStats;
 use serde_json::{Map, Value, json};
 
 /// Waits for an answer.
@@ -20,18 +22,27 @@ fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Table {
     table
 }
 
-/// Prints the counters.
+/// Prints the counters of the node, and of its card by port.
 pub fn stats(node: &Node, json: bool) -> anyhow::Result<()> {
     let stats = ask(node.stats())?;
     if json {
         let all: Map<String, Value> = stats.into_iter().map(|(name, value)| (name, value.into())).collect();
         println!("{}", Value::Object(all));
-    } else {
-        println!(
-            "{}",
-            table(&["counter", "value"], stats.into_iter().map(|(name, value)| vec![name, value.to_string()]))
-        );
+        return Ok(());
     }
+    let value = |of: String| stats.iter().find(|(name, _)| *name == of).map(|(_, value)| value.to_string());
+    let rows = stats.iter().filter(|(name, _)| !name.contains('.')).map(|(name, value)| {
+        let meaning = NodeStats::MEANINGS.iter().find(|(n, _)| n == name).map_or("", |(_, meaning)| meaning);
+        vec![name.clone(), value.to_string(), meaning.to_owned()]
+    });
+    println!("{}\n", table(&["counter", "value", "meaning"], rows));
+    let outcomes = Outcome::ALL.iter().map(|o| (format!("{o:?}"), o.text()));
+    let names = [("received".to_owned(), "frames"), ("sent".to_owned(), "frames")].into_iter().chain(outcomes);
+    let rows = names.filter_map(|(name, meaning)| {
+        let port = |port: &str| value(format!("{port}.{name}"));
+        Some(vec![name.clone(), port("front")?, port("back")?, meaning.to_owned()])
+    });
+    println!("{}", table(&["counter of the card", "front", "back", "meaning"], rows));
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Why a socket could not be frozen or rebuilt.
 
 use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::os::fd::OwnedFd;
 
 /// Why a socket could not be frozen.
@@ -39,12 +40,12 @@ pub enum FreezeError {
     #[error("the socket changed during each of {0} readings: is a process still reading or writing it?")]
     Moving(u32),
     /// A call failed.
-    #[error("reading {what}: {source}")]
+    #[error("reading {what}: {cause}")]
     Io {
         /// What was read.
         what: &'static str,
         /// The error.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 
@@ -64,6 +65,20 @@ pub enum RestoreError {
     /// The control block contradicts itself or the queues.
     #[error("the TCP control block is inconsistent: {0}")]
     Inconsistent(&'static str),
+    /// The service's address is not one of this server's.
+    #[error(
+        "{0} is not an address of this server: `ip addr add {0}/32 dev lo`, with arp_ignore 1 so that its home alone answers for it"
+    )]
+    NoAddress(Ipv4Addr),
+    /// The connection left, but not with its last descriptor.
+    #[error(
+        "a socket of the connection is still open here: a second descriptor, of its application or of a child of that, outlived \
+         its move away; close it"
+    )]
+    StillOpen,
+    /// The port of a UDP service is not shared.
+    #[error("the port of {0} is taken by a socket that has not set SO_REUSEADDR")]
+    PortTaken(SocketAddrV4),
     /// A queue does not fit into the buffer that this process may ask for.
     #[error(
         "the {queue} queue of {length} bytes does not fit into a buffer of {limit} bytes; raise net.core.{sysctl} \
@@ -80,13 +95,27 @@ pub enum RestoreError {
         sysctl: &'static str,
     },
     /// A call failed.
-    #[error("{what}: {source}")]
+    #[error("{what}: {cause}")]
     Io {
         /// What was tried, with a hint.
         what: &'static str,
         /// The error.
-        source: io::Error,
+        cause: io::Error,
     },
+}
+
+impl RestoreError {
+    /// Why a socket that is bound to a service's address was not connected to a client.
+    pub(super) fn unconnected(service: Option<SocketAddrV4>, what: &'static str, cause: io::Error) -> Self {
+        // bound with IP_FREEBIND, it shows only now that the address is not here
+        let missing = |ip| UdpSocket::bind((ip, 0)).is_err_and(|e| e.kind() == io::ErrorKind::AddrNotAvailable);
+        match service {
+            Some(service) if missing(*service.ip()) => RestoreError::NoAddress(*service.ip()),
+            // the kernel has a connection of these four numbers
+            _ if cause.kind() == io::ErrorKind::AddrNotAvailable => RestoreError::StillOpen,
+            _ => RestoreError::Io { what, cause },
+        }
+    }
 }
 
 /// Attaches to an I/O error what was tried.
@@ -97,10 +126,10 @@ pub(super) trait What<T> {
 
 impl<T> What<T> for io::Result<T> {
     fn reading(self, what: &'static str) -> Result<T, FreezeError> {
-        self.map_err(|source| FreezeError::Io { what, source })
+        self.map_err(|cause| FreezeError::Io { what, cause })
     }
 
     fn doing(self, what: &'static str) -> Result<T, RestoreError> {
-        self.map_err(|source| RestoreError::Io { what, source })
+        self.map_err(|cause| RestoreError::Io { what, cause })
     }
 }

@@ -52,7 +52,7 @@ impl Frozen {
     pub fn thaw(self) -> Result<OwnedFd, FreezeFailed> {
         match thaw(self.fd.as_fd()) {
             Ok(()) => Ok(self.fd),
-            Err(source) => Err(FreezeFailed { fd: self.fd, error: FreezeError::Io { what: "TCP_REPAIR off", source } }),
+            Err(cause) => Err(FreezeFailed { fd: self.fd, error: FreezeError::Io { what: "TCP_REPAIR off", cause } }),
         }
     }
 
@@ -320,7 +320,7 @@ pub(super) fn peek(
     match received {
         Ok(_) => {}
         Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-        Err(source) => return Err(FreezeError::Io { what: "a queue", source }),
+        Err(cause) => return Err(FreezeError::Io { what: "a queue", cause }),
     }
     Ok((end, bytes))
 }

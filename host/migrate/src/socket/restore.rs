@@ -95,9 +95,10 @@ impl Blank {
         // before connect: the window's clamp is taken from the buffer, and the MSS would stay at 524
         buffers(fd, tcb, receive.len(), send.len())?;
         socket.set_tcp_mss(u32::from(tcb.mss.clamp(*MAXSEG.start(), *MAXSEG.end()))).doing("TCP_MAXSEG")?;
-        socket
-            .connect(&client.into())
-            .doing("connecting in repair mode (is the service address local here, and is the connection gone?)")?;
+        socket.connect(&client.into()).map_err(|cause| {
+            let service = socket.local_addr().ok().and_then(|a| a.as_socket_ipv4());
+            RestoreError::unconnected(service, "connecting in repair mode", cause)
+        })?;
         negotiated(fd, tcb)?;
         chosen(&socket, tcb)?;
         options::apply(fd, options)?;
@@ -275,10 +276,8 @@ fn push(fd: BorrowedFd<'_>, queue: RepairQueue, name: &'static str, bytes: &[u8]
     while !rest.is_empty() {
         match sys::send(fd, &rest[..rest.len().min(CHUNK)]) {
             Ok(n) if n > 0 => rest = &rest[n..],
-            Err(source)
-                if source.raw_os_error() != Some(libc::ENOMEM) && source.kind() != io::ErrorKind::WouldBlock =>
-            {
-                return Err(RestoreError::Io { what: "filling a queue", source });
+            Err(cause) if cause.raw_os_error() != Some(libc::ENOMEM) && cause.kind() != io::ErrorKind::WouldBlock => {
+                return Err(RestoreError::Io { what: "filling a queue", cause });
             }
             _ => {
                 let sysctl = if queue == RepairQueue::Send { "wmem_max" } else { "rmem_max" };

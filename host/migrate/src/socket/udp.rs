@@ -28,7 +28,7 @@ pub fn drain_udp(fd: BorrowedFd<'_>, flow: &Flow, mtu: usize, limit: usize) -> R
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
             // an ICMP error that came earlier is told once, instead of a datagram
             Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => continue,
-            Err(source) => return Err(FreezeError::Io { what: "waiting datagrams", source }),
+            Err(cause) => return Err(FreezeError::Io { what: "waiting datagrams", cause }),
         }
         bytes += payload.len();
         ident = ident.wrapping_add(1);
@@ -68,8 +68,12 @@ pub fn connect_udp(client: SocketAddrV4, service: SocketAddrV4) -> Result<OwnedF
     socket.set_nonblocking(true).doing("O_NONBLOCK")?;
     socket.set_reuse_address(true).doing("SO_REUSEADDR")?;
     socket.set_freebind_v4(true).doing("IP_FREEBIND")?;
-    socket.bind(&service.into()).doing("binding the service address (has the socket of the port set SO_REUSEADDR?)")?;
-    socket.connect(&client.into()).doing("connecting a UDP socket")?;
+    socket.bind(&service.into()).map_err(|cause| match cause.kind() {
+        io::ErrorKind::AddrInUse => RestoreError::PortTaken(service),
+        _ => RestoreError::Io { what: "binding the service address", cause },
+    })?;
+    let unconnected = |cause| RestoreError::unconnected(Some(service), "connecting a UDP socket", cause);
+    socket.connect(&client.into()).map_err(unconnected)?;
     Ok(socket.into())
 }
 

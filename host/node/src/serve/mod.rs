@@ -21,6 +21,9 @@ use std::time::Duration;
 use ipos::Refusal;
 use ipos::channel::{Channel, ChannelError, Gate};
 use ipos::message::{CONNECTIONS, Connection, MessageError, NodeInfo, Reply, Request};
+use ipos_abi::Port;
+use ipos_abi::rx::Outcome;
+use ipos_nic::PortCounters;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -205,9 +208,17 @@ async fn out_of_place(channel: &Channel, what: &str) -> Result<(), ChannelError>
 
 async fn stats(shared: &Shared) -> Reply {
     let Ok(stats) = shared.node.stats().await else { return Reply::Refused(Refusal::Stopped) };
+    let Ok(card) = shared.node.counters().await else { return Reply::Refused(Refusal::Stopped) };
     let fields = serde_json::to_value(stats).ok();
     let fields = fields.iter().filter_map(serde_json::Value::as_object).flatten();
-    Reply::Stats(fields.filter_map(|(name, value)| Some((name.clone(), value.as_u64()?))).collect())
+    let mut all: Vec<_> = fields.filter_map(|(name, value)| Some((name.clone(), value.as_u64()?))).collect();
+    // the card has one host, this node: who else wants to know asks here
+    for (port, name) in [(Port::Front, "front"), (Port::Back, "back")] {
+        let PortCounters { received, sent, .. } = card.ports[port as usize];
+        all.extend([(format!("{name}.received"), received), (format!("{name}.sent"), sent)]);
+        all.extend(Outcome::ALL.iter().map(|&o| (format!("{name}.{o:?}"), card.get(port, o))));
+    }
+    Reply::Stats(all)
 }
 
 async fn list(channel: &Channel, connections: Vec<Connection>) -> Result<(), ChannelError> {

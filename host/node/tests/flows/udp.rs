@@ -249,7 +249,7 @@ fn a_refused_flow_stays_with_what_waits() {
         bench.client.send(b"waits too").unwrap();
         assert_eq!(socket.peek(&mut buffer).unwrap(), 9);
         let failed = bench.cluster.nodes[0].migrate(socket.into(), vec![], "b").await.unwrap_err();
-        let refused = MoveError::Protocol(Failure::Refused(Reason::Unsupported));
+        let refused = MoveError::Protocol(Failure::Refused(Reason::PortTaken));
         assert_eq!(failed.error.to_string(), refused.to_string());
         let socket = UdpSocket::from(failed.fd.unwrap());
         assert_eq!(socket.recv(&mut buffer).unwrap(), 9);

@@ -78,7 +78,7 @@ impl<D: Device> Runner<D> {
             None => Err(Reason::NoListener),
             Some(listener) if listener.is_closed() => Err(Reason::NoListener),
             Some(listener) if listener.capacity() == 0 => Err(Reason::NoResources),
-            Some(_) if self.watch.is_alive(&flow) => Err(Reason::Busy),
+            Some(_) if self.watch.is_alive(&flow) => Err(Reason::StillOpen),
             Some(_) => Ok(()),
         };
         if let Err(reason) = result {

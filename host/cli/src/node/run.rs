@@ -1,7 +1,7 @@
 //! The daemon: card, kernel, node and Unix socket put together.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
@@ -62,7 +62,8 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     };
     let info = NodeInfo { name: config.name.clone(), peers: config.peers.iter().map(|p| p.name.clone()).collect() };
     let server = tokio::spawn(Server::new(gate, node.clone(), info)?.run());
-    eprintln!("Node {} serves on {}; Ctrl-C ends it.", config.name, config.socket.display());
+    // a log that takes nothing, on a disk that is full, is no reason to end
+    let _ = writeln!(std::io::stderr(), "Node {} serves on {}; Ctrl-C ends it.", config.name, config.socket.display());
     notify("READY=1");
     tokio::select! {
         _ = terminate.recv() => {}

@@ -639,7 +639,9 @@ fn a_notice_ends_by_an_answer_of_its_own() {
     assert_eq!(sent(&mut core).1.from, nonce);
     // a home that remembers a later ownership hears that this one is the truth
     core.receive(home, answer(nonce, 9), again);
-    let (Message::Moved { known: 10, answer: false, .. }, Nonces { from: nonce, .. }) = sent(&mut core) else { panic!() };
+    let (Message::Moved { known: 10, answer: false, .. }, Nonces { from: nonce, .. }) = sent(&mut core) else {
+        panic!()
+    };
     let answer = packet(at_home, 10, nonce, Message::Moved { owner: back(1), known: 10, answer: true });
     core.receive(home, answer, again);
     assert_eq!((core.action(), core.deadline()), (None, None));

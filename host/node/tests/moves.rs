@@ -453,6 +453,19 @@ fn full_tables_on_either_side_fail_the_move_not_the_connection() {
 }
 
 #[test]
+fn socket_options_that_the_control_block_has_no_room_for_travel() {
+    let mut bench = Bench::new(2);
+    let (mut client, server) = bench.connect();
+    socket2::SockRef::from(&server).set_tcp_notsent_lowat(54_321).unwrap();
+    let mut server = runtime().block_on(async {
+        bench.cluster.nodes[0].migrate(server.into(), vec![], "b").await.unwrap();
+        TcpStream::from(bench.arrivals[1].recv().await.unwrap().fd)
+    });
+    assert_eq!(socket2::SockRef::from(&server).tcp_notsent_lowat().unwrap(), 54_321);
+    echoes(&mut client, &mut server);
+}
+
+#[test]
 fn the_cluster_key_changes_between_moves_and_a_node_with_another_is_not_heard() {
     let mut bench = Bench::new(2);
     let (client, server) = bench.connect();

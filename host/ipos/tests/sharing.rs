@@ -10,7 +10,7 @@ use std::os::fd::AsFd;
 use ipos::channel::{Channel, ChannelError};
 use ipos::message::{Reply, Request};
 use ipos::{Error, Refusal};
-use rig::users::{as_user, channel, knock, let_in, listening};
+use rig::users::{as_user, channel, knock, let_in, listening, listening_when_free};
 use rig::{ADDRESS, PORT, Rig, expect, run};
 use tokio::io::AsyncWriteExt;
 
@@ -118,7 +118,7 @@ fn a_registration_without_its_socket_does_not_keep_the_address() {
         let mut a = rig.listen(0).await;
         for address in [ADDRESS, ANY] {
             // while nobody listens there anybody may, and asks; then the port is free again
-            let Some((fd, socket)) = as_user(&rig, 1, THIEF, || (knock(&rig, 1), listening(address, false).unwrap()))
+            let Some((fd, socket)) = as_user(&rig, 1, THIEF, || (knock(&rig, 1), listening_when_free(address)))
             else {
                 return;
             };
@@ -127,7 +127,7 @@ fn a_registration_without_its_socket_does_not_keep_the_address() {
             drop(socket);
             // a third user's, who has no right over the thief's
             let (fd, socket) =
-                as_user(&rig, 1, THIEF + 1, || (knock(&rig, 1), listening(address, false).unwrap())).unwrap();
+                as_user(&rig, 1, THIEF + 1, || (knock(&rig, 1), listening_when_free(address))).unwrap();
             let honest = channel(fd);
             assert_eq!(show(&honest, &socket).await, Reply::Listening);
             assert_eq!(hear(&thief).await, Reply::Refused(Refusal::Held(address)), "it is told");

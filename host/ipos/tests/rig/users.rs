@@ -1,8 +1,10 @@
 //! Processes of other users, as far as the kernel tells: a thread with another effective user id.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, SocketAddrV4, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
 
 use ipos::channel::Channel;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
@@ -44,7 +46,20 @@ pub fn channel(fd: OwnedFd) -> Channel {
     Channel::new(fd).unwrap()
 }
 
-/// A socket that listens, as the calling thread's user.
+/// A socket that listens, as the calling thread's user. The port is free once the node has closed what it was shown, too.
+pub fn listening_when_free(address: SocketAddrV4) -> TcpListener {
+    let end = Instant::now() + Duration::from_secs(20);
+    loop {
+        match listening(address, false) {
+            Err(e) if e.kind() == ErrorKind::AddrInUse && Instant::now() < end => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            other => break other.unwrap(),
+        }
+    }
+}
+
+/// A socket that listens, as the calling thread's user, unless the kernel refuses.
 pub fn listening(address: SocketAddrV4, share: bool) -> std::io::Result<TcpListener> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.set_reuse_address(true)?;

@@ -118,16 +118,14 @@ fn a_registration_without_its_socket_does_not_keep_the_address() {
         let mut a = rig.listen(0).await;
         for address in [ADDRESS, ANY] {
             // while nobody listens there anybody may, and asks; then the port is free again
-            let Some((fd, socket)) = as_user(&rig, 1, THIEF, || (knock(&rig, 1), listening_when_free(address)))
-            else {
+            let Some((fd, socket)) = as_user(&rig, 1, THIEF, || (knock(&rig, 1), listening_when_free(address))) else {
                 return;
             };
             let thief = channel(fd);
             assert_eq!(show(&thief, &socket).await, Reply::Listening);
             drop(socket);
             // a third user's, who has no right over the thief's
-            let (fd, socket) =
-                as_user(&rig, 1, THIEF + 1, || (knock(&rig, 1), listening_when_free(address))).unwrap();
+            let (fd, socket) = as_user(&rig, 1, THIEF + 1, || (knock(&rig, 1), listening_when_free(address))).unwrap();
             let honest = channel(fd);
             assert_eq!(show(&honest, &socket).await, Reply::Listening);
             assert_eq!(hear(&thief).await, Reply::Refused(Refusal::Held(address)), "it is told");

@@ -47,8 +47,9 @@ impl Incoming {
         let Flow { client, service, .. } = self.flow;
         self.prepared = Some(match endpoint {
             Endpoint::Tcp(tcb, options) => {
-                if options.unknown() > 0 {
-                    tracing::warn!(?client, "{} socket options of a later version are left at their defaults", options.unknown());
+                let unknown = options.unknown();
+                if unknown > 0 {
+                    tracing::warn!(?client, unknown, "socket options of a later version are left at their defaults");
                 }
                 let blank = self.blank.take().map_or_else(|| Blank::new(service), Ok)?;
                 Built::Tcp(blank.fill(&tcb, &options, client, &receive, send)?, tcb)

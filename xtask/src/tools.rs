@@ -34,6 +34,7 @@ const PACKAGES: &[(&str, &str, &str)] = &[
     ("c++", "g++", "compiles the simulated cards"),
     ("curl", "curl", "the unmodified client of the demo"),
     ("ethtool", "ethtool", "turns off the offloads of interfaces beside a simulated card"),
+    ("ip", "iproute2", "sets neighbours of the nodes' tests"),
     ("nft", "nftables", "sets the firewalls of the nodes' tests"),
     ("redis-cli", "redis-tools", "an unmodified client of the library's tests"),
     ("tshark", "tshark", "reads the captures that the tests write"),

@@ -35,6 +35,8 @@ pub(crate) struct Incoming {
     permit: OwnedPermit<Arrival>,
     /// Made while the source freezes, so that the client need not wait for it.
     blank: Option<Blank>,
+    /// Connection tracking knows of it, for the same reason.
+    tracked: bool,
     prepared: Option<Built>,
     state: Vec<u8>,
     /// The receive queue, which the socket has: its memory is given back when nobody waits any more.
@@ -130,7 +132,8 @@ impl<D: Device> Runner<D> {
         self.flows.entry(flow).hold = Some(Hold::default());
         self.rejoin(&flow, id.peer);
         let (state, spent) = (Vec::new(), Vec::new());
-        self.incoming.insert(id, Incoming { flow, permit, blank: None, prepared: None, state, spent, times });
+        let (blank, tracked, prepared) = (None, false, None);
+        self.incoming.insert(id, Incoming { flow, permit, blank, tracked, prepared, state, spent, times });
         Ok(())
     }
 
@@ -142,6 +145,8 @@ impl<D: Device> Runner<D> {
         let made = blank.is_ok();
         // what fails now is tried again when it is needed, and told then
         incoming.blank = blank.ok();
+        self.watch.track(&incoming.flow);
+        incoming.tracked = true;
         made
     }
 
@@ -173,7 +178,7 @@ impl<D: Device> Runner<D> {
     }
 
     pub fn go_live(&mut self, id: MoveId) -> Result<(), NodeError> {
-        let Some(Incoming { flow, permit, prepared: Some(built), state, spent: _spent, mut times, .. }) =
+        let Some(Incoming { flow, permit, tracked, prepared: Some(built), state, spent: _spent, mut times, .. }) =
             self.incoming.remove(&id)
         else {
             return Ok(());
@@ -184,6 +189,9 @@ impl<D: Device> Runner<D> {
         special.away = None;
         special.quiet = None;
         let hold = special.hold.take().unwrap_or_default();
+        if !tracked {
+            self.watch.track(&flow);
+        }
         self.watch.arrived(flow);
         self.journal.note(flow, Some(Place::Here(id.epoch)));
         self.stats.moved_in += 1;
@@ -256,7 +264,10 @@ impl<D: Device> Runner<D> {
     }
 
     pub fn abandon(&mut self, id: MoveId) -> Result<(), NodeError> {
-        let Some(Incoming { flow, .. }) = self.incoming.remove(&id) else { return Ok(()) };
+        let Some(Incoming { flow, tracked, .. }) = self.incoming.remove(&id) else { return Ok(()) };
+        if tracked {
+            self.watch.untrack(&flow);
+        }
         self.note_stayed_away(flow, id.epoch);
         let special = self.flows.entry(flow);
         let hold = special.hold.take().unwrap_or_default();
@@ -304,6 +315,7 @@ impl<D: Device> Runner<D> {
     /// A connection that moved here is gone: its home hears of it, and what still comes of it is not answered.
     pub fn release(&mut self, flow: Flow) -> Result<(), NodeError> {
         self.watch.left(&flow);
+        self.watch.untrack(&flow);
         self.journal.note(flow, None);
         if self.core.is_home(flow.service) != Some(true) {
             self.nic.endpoint_remove(&flow.key())?;

@@ -341,6 +341,7 @@ impl<D: Device> Runner<D> {
     fn done(&mut self, id: MoveId) -> Result<(), NodeError> {
         let Some(outgoing) = self.outgoing.remove(&id) else { return Ok(()) };
         self.stats.moved_out += 1;
+        self.watch.untrack(&outgoing.flow);
         self.pass_on_late(|late| late.flow == outgoing.flow)?;
         if self.core.is_home(outgoing.flow.service) != Some(true)
             && let Some(away) = self.flows.get(&outgoing.flow).and_then(|s| s.away.as_mut())
@@ -371,7 +372,9 @@ impl<D: Device> Runner<D> {
                 }
             }
         };
-        if !handed_over {
+        if handed_over {
+            self.watch.untrack(&outgoing.flow);
+        } else {
             self.journal.note(outgoing.flow, outgoing.before);
             if outgoing.froze.is_some() {
                 self.stay(outgoing.flow)?;

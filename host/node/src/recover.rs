@@ -53,6 +53,7 @@ impl<D: Device> Runner<D> {
                 // its packets come to the host all the same
                 tracing::warn!(node = self.config.name, ?flow, "no endpoint entry: {e}");
             }
+            self.watch.track(&flow);
             self.watch.arrived(flow);
         } else {
             self.reset(flow)?;

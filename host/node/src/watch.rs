@@ -67,11 +67,24 @@ impl Watch {
         translated.inspect_err(|e| tracing::warn!("asking connection tracking about {flow:?}: {e}")).unwrap_or(false)
     }
 
-    /// To be told before the connection's first segment leaves from here.
-    pub fn arrived(&mut self, flow: Flow) {
-        if let Err(e) = self.conntrack.arrives(&flow) {
+    /// Has connection tracking know a connection that comes. To be called before its first segment leaves from here, and early: the
+    /// client need not wait for it.
+    pub fn track(&mut self, flow: &Flow) {
+        if let Err(e) = self.conntrack.arrives(flow) {
             tracing::warn!("connection tracking does not take {flow:?}, a firewall may cut it: {e}");
         }
+    }
+
+    /// Has connection tracking forget a connection that is not here.
+    pub fn untrack(&mut self, flow: &Flow) {
+        if !self.is_here(flow)
+            && let Err(e) = self.conntrack.leaves(flow)
+        {
+            tracing::warn!("connection tracking keeps {flow:?}, which is not here any more: {e}");
+        }
+    }
+
+    pub fn arrived(&mut self, flow: Flow) {
         let now = Instant::now();
         self.here.insert(flow, Living { seen: false, ending: false, ask: now + self.idle, client: now });
     }
@@ -82,9 +95,6 @@ impl Watch {
     }
 
     pub fn left(&mut self, flow: &Flow) {
-        if let Err(e) = self.conntrack.leaves(flow) {
-            tracing::warn!("connection tracking keeps {flow:?}, which is not here any more: {e}");
-        }
         self.here.remove(flow);
     }
 

@@ -88,7 +88,16 @@ fn tcp<C: Card + 'static>(card: impl Fn() -> C, bytes: usize) {
     let mut data = vec![0; bytes];
     StdRng::seed_from_u64(6).fill_bytes(&mut data);
     let (mut writer, mut reader, sent) = (client.try_clone().unwrap(), client, data.clone());
-    let sender = thread::spawn(move || writer.write_all(&sent).unwrap());
+    let (more, wanted) = std::sync::mpsc::channel::<usize>();
+    let sender = thread::spawn(move || {
+        let mut rest = &sent[..];
+        for length in wanted {
+            let (now, later) = rest.split_at(length);
+            writer.write_all(now).unwrap();
+            rest = later;
+        }
+        assert!(rest.is_empty());
+    });
     let answers = thread::spawn(move || {
         let mut got = Vec::new();
         reader.read_to_end(&mut got).unwrap();
@@ -97,15 +106,20 @@ fn tcp<C: Card + 'static>(card: impl Fn() -> C, bytes: usize) {
     let mut got = vec![0; bytes];
     let server = runtime().block_on(async {
         let mut server = server;
-        // read on all the while, so that the client's segments come during each move
+        // the client's segments come during each move and after it
         let places = [0, 1, 0, 1];
-        for (part, (i, at)) in got.chunks_mut(bytes.div_ceil(places.len())).zip(places.into_iter().enumerate()) {
-            server.read_exact(part).unwrap();
-            server.write_all(part).unwrap();
+        let part = bytes / places.len();
+        more.send(part).unwrap();
+        for (got, (i, at)) in got.chunks_mut(part).zip(places.into_iter().enumerate()) {
+            server.read_exact(got).unwrap();
+            server.write_all(got).unwrap();
             if let Some(&to) = places.get(i + 1) {
+                more.send(part / 2).unwrap();
                 server = moved(&mut bench, server, at, to).await;
+                more.send(part - part / 2).unwrap();
             }
         }
+        drop(more);
         let (home, owner) =
             (bench.cluster.nodes[0].stats().await.unwrap(), bench.cluster.nodes[1].stats().await.unwrap());
         assert!(home.reassembled > 0 && home.passed_on > 0 && owner.reassembled > 0, "{home:?} {owner:?}");

@@ -61,7 +61,7 @@ fn tshark_cut(name: &str, frames: &[(Vec<u8>, usize)], fields: &[&str]) -> Optio
     }
 }
 
-/// What tshark must show for each vector.
+/// The line that tshark must show for each vector.
 const EXPECTED: &[(&str, &str)] = &[
     ("TCP_CONNECTION", "0x01|1|1700000000000007|8080|1000|0"),
     ("TCP_CONNECTION_OPTIONS", "0x01|1|1700000000000007|8080|1000|0"),
@@ -105,7 +105,7 @@ const FIELDS: [&str; 14] = [
     "udp.dstport",
 ];
 
-/// What a trailer has beyond its epoch.
+/// Nonces and extras of trailers.
 #[test]
 fn tshark_reads_nonces_and_extras() {
     let names = ["TCP_CONNECTION_OPTIONS", "OFFER", "ACK_PLAIN"];

@@ -58,7 +58,7 @@ pub struct Frame<'a> {
     pub owner: SocketAddrV4,
     /// What it says.
     pub message: Message<'a>,
-    /// What is behind that; `None`: a packet of the plain format, or type `0x02`.
+    /// The trailer behind it; `None`: a packet of the plain format, or type `0x02`.
     pub trailer: Option<trailer::Repr<'a>>,
 }
 

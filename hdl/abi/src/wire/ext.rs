@@ -43,7 +43,7 @@ const ANSWER: u8 = 1;
 /// The format of extensions and trailer that this code speaks.
 pub const FORMAT: u8 = 2;
 
-/// What a side of a move can do beyond the format, a bit each; unknown bits are not looked at.
+/// Capabilities of a side of a move beyond the format, a bit each; unknown bits are ignored.
 pub mod features {
     /// The connection packet carries options of the socket that the control block has no room for: [`super::super::options`].
     pub const OPTIONS: u16 = 1 << 0;
@@ -71,13 +71,13 @@ pub mod offer {
     }
 }
 
-/// What of an offer is agreed on.
+/// The part of an offer that both sides agree on.
 pub mod ready {
     header! {
         "ipOS ready", 4 bytes;
         /// Body of a ready packet.
         view Packet;
-        /// What the move uses.
+        /// Format and features that the move uses.
         pub struct Ready;
         format: u8 as Dec @ 0, "Format of the move";
         features: u16 as Hex @ 2, "What both can do: 0 socket options";

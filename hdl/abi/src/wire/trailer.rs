@@ -115,7 +115,7 @@ impl Seal<'_> {
     }
 }
 
-/// What a trailer says, but for its tag.
+/// A trailer without its tag.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Repr<'a> {
     /// Epoch of the move.

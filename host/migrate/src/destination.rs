@@ -90,7 +90,7 @@ impl Destination {
     }
 
     /// `None` while the shell works.
-    pub fn deadline(&self) -> Option<Time> {
+    pub fn poll_timeout(&self) -> Option<Time> {
         match &self.phase {
             Phase::Reserving | Phase::Preparing => None,
             Phase::Prepared => Some(self.retry.at),
@@ -141,7 +141,7 @@ impl Destination {
     }
 
     /// Takes a message. `true`: the connection has just become this node's.
-    pub fn message(&mut self, message: Message, now: Time, out: &mut Out) -> bool {
+    pub fn handle_message(&mut self, message: Message, now: Time, out: &mut Out) -> bool {
         match (&mut self.phase, message) {
             (Phase::Refused { reason, until }, m) => {
                 // an answer to an answer would go on for ever
@@ -198,7 +198,7 @@ impl Destination {
         self.abandon(Reason::Stale, now, out);
     }
 
-    pub fn tick(&mut self, now: Time, out: &mut Out) -> Keep {
+    pub fn handle_timeout(&mut self, now: Time, out: &mut Out) -> Keep {
         match &self.phase {
             Phase::Live { until } | Phase::Refused { until, .. } if now >= *until => return Keep::No,
             Phase::Reserved { until, .. } if now >= *until => self.abandon(Reason::Cancelled, now, out),

@@ -94,7 +94,7 @@ pub(crate) enum Timer {
 }
 
 /// The I/O-free core of a node. Every input may produce [`Action`]s; take them all by
-/// [`Migrator::action`], in order, before the next input.
+/// [`Migrator::poll_action`], in order, before the next input.
 #[derive(Clone, Debug, Hash)]
 pub struct Migrator {
     pub(crate) config: Config,
@@ -144,14 +144,14 @@ impl Migrator {
     }
 
     /// The next thing to do.
-    pub fn action(&mut self) -> Option<Action> {
+    pub fn poll_action(&mut self) -> Option<Action> {
         self.out.pop_front()
     }
 
-    /// When [`Migrator::tick`] wants to be called, at the latest.
+    /// When [`Migrator::handle_timeout`] wants to be called, at the latest.
     #[must_use]
-    pub fn deadline(&self) -> Option<Time> {
-        self.timers.earliest().into_iter().chain(self.offers.deadline()).min()
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.timers.earliest().into_iter().chain(self.offers.poll_timeout()).min()
     }
 
     /// A nonce that was never used.
@@ -283,9 +283,9 @@ impl Migrator {
     }
 
     /// A message from a peer.
-    pub fn receive(&mut self, peer: PeerId, packet: Packet, now: Time) {
+    pub fn handle_message(&mut self, peer: PeerId, packet: Packet, now: Time) {
         if self.config.plain.contains(&peer) {
-            return self.receive_plain(peer, packet, now);
+            return self.handle_plain(peer, packet, now);
         }
         let Packet { protocol, client, owner, service, epoch, nonces, message } = packet;
         let id = MoveId { peer, client, epoch };
@@ -311,7 +311,7 @@ impl Migrator {
             if let Some(known) = source.is_behind(&message) {
                 return self.renew(id, flow, known, now);
             }
-            let keep = source.message(&message, nonces, now, &mut self.out);
+            let keep = source.handle_message(&message, nonces, now, &mut self.out);
             self.settle_source(id, keep);
             if was_committed && matches!(message, Message::Refuse { reason: Reason::Lost, .. }) {
                 self.lost_by(flow, id, now);
@@ -325,7 +325,7 @@ impl Migrator {
             if !destination.is_told(nonces, &message) {
                 return self.ignore(peer, Ignored::Nonce);
             }
-            let live = destination.message(message, now, &mut self.out);
+            let live = destination.handle_message(message, now, &mut self.out);
             self.settle_destination(id, Keep::Yes);
             if live {
                 self.arrived(id, flow, now);
@@ -363,14 +363,14 @@ impl Migrator {
     }
 
     /// Time has passed.
-    pub fn tick(&mut self, now: Time) {
-        self.offers.tick(now);
+    pub fn handle_timeout(&mut self, now: Time) {
+        self.offers.handle_timeout(now);
         while let Some(timer) = self.timers.expired(now) {
             match timer {
                 Timer::Source(id) => {
                     if let Some(source) = self.sources.get_mut(&id) {
                         let (flow, committed) = (source.flow, source.is_committed());
-                        let keep = source.tick(now, &mut self.out);
+                        let keep = source.handle_timeout(now, &mut self.out);
                         self.settle_source(id, keep);
                         if committed && keep == Keep::No {
                             self.unconfirmed(flow, now);
@@ -379,7 +379,7 @@ impl Migrator {
                 }
                 Timer::Destination(id) => {
                     if let Some(destination) = self.destinations.get_mut(&id) {
-                        let keep = destination.tick(now, &mut self.out);
+                        let keep = destination.handle_timeout(now, &mut self.out);
                         self.settle_destination(id, keep);
                     }
                 }
@@ -397,7 +397,7 @@ impl Migrator {
         {
             self.flows.remove(&(source.flow, id));
         }
-        self.timers.set(Timer::Source(id), self.sources.get(&id).and_then(Source::deadline));
+        self.timers.set(Timer::Source(id), self.sources.get(&id).and_then(Source::poll_timeout));
     }
 
     /// The same for a destination.
@@ -407,7 +407,7 @@ impl Migrator {
         {
             self.flows.remove(&(destination.flow, id));
         }
-        self.timers.set(Timer::Destination(id), self.destinations.get(&id).and_then(Destination::deadline));
+        self.timers.set(Timer::Destination(id), self.destinations.get(&id).and_then(Destination::poll_timeout));
     }
 
     /// The moves of a flow.

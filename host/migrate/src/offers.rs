@@ -76,12 +76,12 @@ impl Offers {
         self.offers.remove(&(id, theirs)).map(|received| received.offer)
     }
 
-    pub fn deadline(&self) -> Option<Time> {
+    pub fn poll_timeout(&self) -> Option<Time> {
         self.until.earliest()
     }
 
     /// Forgets what nothing has followed for too long.
-    pub fn tick(&mut self, now: Time) {
+    pub fn handle_timeout(&mut self, now: Time) {
         while let Some(key) = self.until.expired(now) {
             self.offers.remove(&key);
         }

@@ -26,14 +26,14 @@ impl Migrator {
     }
 
     /// A message of a plain peer.
-    pub(crate) fn receive_plain(&mut self, peer: PeerId, packet: Packet, now: Time) {
+    pub(crate) fn handle_plain(&mut self, peer: PeerId, packet: Packet, now: Time) {
         let Packet { protocol, client, owner, service, message, .. } = packet;
         match (message, service) {
             (Message::Acknowledge, _) => {
                 if let Some(id) = self.awaiting(peer, protocol, client, owner)
                     && let Some(source) = self.sources.get_mut(&id)
                 {
-                    let keep = source.message(&Message::Acknowledge, Nonces::default(), now, &mut self.out);
+                    let keep = source.handle_message(&Message::Acknowledge, Nonces::default(), now, &mut self.out);
                     self.settle_source(id, keep);
                 }
             }

@@ -148,7 +148,7 @@ impl Source {
     }
 
     /// `None` while the shell works.
-    pub fn deadline(&self) -> Option<Time> {
+    pub fn poll_timeout(&self) -> Option<Time> {
         match &self.phase {
             Phase::Transferring { hold_until: until, .. } | Phase::Copying { until } => Some(self.retry.at.min(*until)),
             Phase::Freezing | Phase::HandingOver => None,
@@ -156,7 +156,7 @@ impl Source {
         }
     }
 
-    pub fn message(&mut self, message: &Message, nonces: Nonces, now: Time, out: &mut Out) -> Keep {
+    pub fn handle_message(&mut self, message: &Message, nonces: Nonces, now: Time, out: &mut Out) -> Keep {
         // a destination in doubt asks what its acknowledgement has led to
         let doubt = matches!(message, Message::Query { state: Ownership::Prepared, answer: false, .. });
         let message = if doubt { &Message::Acknowledge } else { message };
@@ -309,7 +309,7 @@ impl Source {
         Keep::Yes
     }
 
-    pub fn tick(&mut self, now: Time, out: &mut Out) -> Keep {
+    pub fn handle_timeout(&mut self, now: Time, out: &mut Out) -> Keep {
         if let Phase::Transferring { hold_until, .. } = &self.phase
             && now >= *hold_until
         {

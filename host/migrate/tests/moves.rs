@@ -129,7 +129,7 @@ impl World {
     }
 
     fn act(&mut self, n: usize) {
-        while let Some(action) = self.nodes[n].core.action() {
+        while let Some(action) = self.nodes[n].core.poll_action() {
             let fails = self.faults.local > 0.0 && self.rng.random_bool(self.faults.local);
             let now = self.now;
             let node = &mut self.nodes[n];
@@ -226,7 +226,7 @@ impl World {
     /// Runs until `until` or until nothing is left to do; returns whether something is.
     fn step(&mut self, until: Duration) -> bool {
         let frame = self.wire.first_key_value().map(|(k, _)| k.0);
-        let timers = self.nodes.iter().filter_map(|n| n.core.deadline());
+        let timers = self.nodes.iter().filter_map(|n| n.core.poll_timeout());
         let Some(next) = timers.chain(frame).min().filter(|t| *t <= until) else { return false };
         self.now = self.now.max(next);
         if frame == Some(next) {
@@ -239,11 +239,11 @@ impl World {
             )
             .unwrap();
             assert_eq!(mac.0[5] as usize, from);
-            self.nodes[to].core.receive(peer_of(to, from), packet, self.now);
+            self.nodes[to].core.handle_message(peer_of(to, from), packet, self.now);
             self.act(to);
         } else {
             for n in 0..NODES {
-                self.nodes[n].core.tick(self.now);
+                self.nodes[n].core.handle_timeout(self.now);
                 self.act(n);
             }
         }
@@ -396,7 +396,7 @@ const THEIRS: u64 = 0x7e1e;
 
 /// The only message that a core wants to send now, and its nonces.
 fn sent(core: &mut Migrator) -> (Message, Nonces) {
-    match (core.action(), core.action()) {
+    match (core.poll_action(), core.poll_action()) {
         (Some(Action::Send { message, nonces, .. }), None) => (message, nonces),
         other => panic!("{other:?}"),
     }
@@ -423,12 +423,12 @@ fn reserved(protocol: Protocol, lengths: [u32; 3]) -> (Migrator, MoveId, u64, Du
     let (mut core, now) = node(1);
     let (home, owner) = (peer_of(1, HOME), SocketAddrV4::new(back(1), 80));
     let packet = |to, message| Packet { protocol, ..packet(owner, 5, to, message) };
-    core.receive(home, packet(0, Message::Offer { lengths, features: 0 }), now);
-    let Some(Action::Ask { id, .. }) = core.action() else { panic!() };
+    core.handle_message(home, packet(0, Message::Offer { lengths, features: 0 }), now);
+    let Some(Action::Ask { id, .. }) = core.poll_action() else { panic!() };
     core.asked(id, Ok(()));
     let (Message::Ready { .. }, Nonces { from: nonce, to: THEIRS }) = sent(&mut core) else { panic!() };
-    core.receive(home, packet(nonce, confirmation()), now);
-    assert!(matches!(core.action(), Some(Action::Reserve { id: of, .. }) if of == id));
+    core.handle_message(home, packet(nonce, confirmation()), now);
+    assert!(matches!(core.poll_action(), Some(Action::Reserve { id: of, .. }) if of == id));
     core.reserved(id, Ok(()), now);
     assert!(matches!(sent(&mut core), (Message::Progress { .. }, Nonces { to: THEIRS, .. })));
     (core, id, nonce, now)
@@ -439,8 +439,8 @@ fn a_control_block_that_can_not_be_read_is_refused() {
     let (mut core, id, nonce, now) = reserved(Protocol::Tcp, [0; 3]);
     let owner = SocketAddrV4::new(back(1), 80);
     let message = Message::Connection(Err(Reason::UnknownVersion));
-    core.receive(id.peer, packet(owner, 5, nonce, message), now);
-    assert_eq!(core.action(), Some(Action::Abandon(id)));
+    core.handle_message(id.peer, packet(owner, 5, nonce, message), now);
+    assert_eq!(core.poll_action(), Some(Action::Abandon(id)));
     let (refused, _) = sent(&mut core);
     assert!(matches!(refused, Message::Refuse { reason: Reason::UnknownVersion, .. }), "{refused:?}");
 }
@@ -452,10 +452,10 @@ fn damaged_queues_are_refused() {
     // BLAKE3 of "good", of which another byte arrives
     let digest = ipos_abi::wire::tcb::digest([b"good".as_slice()]);
     let tcb = Tcb { epoch: 5, application_len: 4, digest, ..Tcb::default() };
-    core.receive(id.peer, packet(Message::Connection(Ok(Endpoint::Tcp(Box::new(tcb), Box::default())))), now);
+    core.handle_message(id.peer, packet(Message::Connection(Ok(Endpoint::Tcp(Box::new(tcb), Box::default())))), now);
     let data = Message::Data { stream: Stream::Application, offset: 0, bytes: b"goof"[..].into() };
-    core.receive(id.peer, packet(data), now);
-    assert_eq!(core.action(), Some(Action::Abandon(id)));
+    core.handle_message(id.peer, packet(data), now);
+    assert_eq!(core.poll_action(), Some(Action::Abandon(id)));
     assert!(matches!(sent(&mut core).0, Message::Refuse { reason: Reason::Damaged, .. }));
 }
 
@@ -464,13 +464,13 @@ fn data_of_tcp_are_not_believed_in_a_move_of_udp() {
     let (mut core, id, nonce, now) = reserved(Protocol::Udp, [0, 0, 4]);
     let owner = SocketAddrV4::new(back(1), 80);
     let packet = |protocol, message| Packet { protocol, ..packet(owner, 5, nonce, message) };
-    core.receive(id.peer, packet(Protocol::Udp, Message::Connection(Ok(Endpoint::Udp))), now);
+    core.handle_message(id.peer, packet(Protocol::Udp, Message::Connection(Ok(Endpoint::Udp))), now);
     let data = |bytes: &'static [u8]| Message::Data { stream: Stream::Application, offset: 0, bytes: bytes.into() };
     // nobody has signed this one
-    core.receive(id.peer, packet(Protocol::Tcp, data(b"goof")), now);
-    assert_eq!(core.action(), None);
-    core.receive(id.peer, packet(Protocol::Udp, data(b"good")), now);
-    let Some(Action::Prepare { streams, .. }) = core.action() else { panic!() };
+    core.handle_message(id.peer, packet(Protocol::Tcp, data(b"goof")), now);
+    assert_eq!(core.poll_action(), None);
+    core.handle_message(id.peer, packet(Protocol::Udp, data(b"good")), now);
+    let Some(Action::Prepare { streams, .. }) = core.poll_action() else { panic!() };
     assert_eq!(streams[2], b"good");
 }
 
@@ -481,36 +481,36 @@ fn after_the_commit_nothing_gives_the_connection_back() {
     let (Message::Offer { .. }, Nonces { from: nonce, to: 0 }) = sent(&mut core) else { panic!() };
     let owner = SocketAddrV4::new(back(1), 80);
     let packet = |message| packet(owner, id.epoch, nonce, message);
-    core.receive(PeerId(0), packet(Message::Ready { features: 0 }), now);
+    core.handle_message(PeerId(0), packet(Message::Ready { features: 0 }), now);
     assert_eq!(sent(&mut core), (confirmation(), Nonces { from: nonce, to: THEIRS }));
-    core.receive(PeerId(0), packet(Message::Progress { contiguous: [0; 3], credit: 64 }), now);
-    assert_eq!(core.action(), Some(Action::Freeze(id)));
+    core.handle_message(PeerId(0), packet(Message::Progress { contiguous: [0; 3], credit: 64 }), now);
+    assert_eq!(core.poll_action(), Some(Action::Freeze(id)));
     core.frozen(id, Endpoint::Tcp(Box::default(), Box::default()), Default::default(), now);
     assert!(matches!(sent(&mut core).0, Message::Connection(Ok(_))));
-    core.receive(PeerId(0), packet(Message::Acknowledge), now);
-    assert_eq!(core.action(), Some(Action::HandOver(id)));
+    core.handle_message(PeerId(0), packet(Message::Acknowledge), now);
+    assert_eq!(core.poll_action(), Some(Action::HandOver(id)));
     core.handed_over(id, now);
     assert_eq!(sent(&mut core).0, Message::Commit { answer: false });
 
     core.give_up(id, Failure::Local, now);
-    assert_eq!(core.action(), None);
+    assert_eq!(core.poll_action(), None);
     // a destination that asks again is told again
-    core.receive(PeerId(0), packet(Message::Acknowledge), now);
+    core.handle_message(PeerId(0), packet(Message::Acknowledge), now);
     assert_eq!(sent(&mut core).0, Message::Commit { answer: false });
     // a late refusal of something earlier changes nothing
-    core.receive(PeerId(0), packet(Message::Refuse { reason: Reason::Cancelled, known: 0 }), now);
-    assert_eq!(core.action(), None);
+    core.handle_message(PeerId(0), packet(Message::Refuse { reason: Reason::Cancelled, known: 0 }), now);
+    assert_eq!(core.poll_action(), None);
     // one that has lost it says so; whether another has it is asked
-    core.receive(PeerId(0), packet(Message::Refuse { reason: Reason::Lost, known: 0 }), now);
-    assert_eq!(core.action(), Some(Action::Failed(id, Failure::Lost)));
+    core.handle_message(PeerId(0), packet(Message::Refuse { reason: Reason::Lost, known: 0 }), now);
+    assert_eq!(core.poll_action(), Some(Action::Failed(id, Failure::Lost)));
     for peer in [PeerId(0), PeerId(1)] {
-        let asked = core.action();
+        let asked = core.poll_action();
         assert!(
             matches!(&asked, Some(Action::Send { id, message: Message::Query { .. }, .. }) if id.peer == peer),
             "{asked:?}"
         );
     }
-    assert_eq!(core.action(), None);
+    assert_eq!(core.poll_action(), None);
 }
 
 #[test]
@@ -520,21 +520,21 @@ fn an_offer_alone_changes_nothing_and_its_answers_are_bounded() {
     let offer = |epoch| packet(owner, epoch, 0, Message::Offer { lengths: [1 << 19, 0, 0], features: 0 });
     let mut nonces = BTreeSet::new();
     for epoch in 1..=10_000 {
-        core.receive(home, offer(epoch), now);
-        let Some(Action::Ask { id, .. }) = core.action() else { panic!("{epoch}") };
+        core.handle_message(home, offer(epoch), now);
+        let Some(Action::Ask { id, .. }) = core.poll_action() else { panic!("{epoch}") };
         core.asked(id, Ok(()));
         nonces.insert(sent(&mut core).1.from);
         // again: the same answer, and nobody is asked
-        core.receive(home, offer(epoch), now);
+        core.handle_message(home, offer(epoch), now);
         assert!(nonces.contains(&sent(&mut core).1.from), "{epoch}");
     }
     assert_eq!(nonces.len(), 10_000);
     // the first ones are forgotten, the last one goes on
     let last = *nonces.iter().next().unwrap();
-    core.receive(home, packet(owner, 1, last, confirmation()), now);
+    core.handle_message(home, packet(owner, 1, last, confirmation()), now);
     assert!(matches!(sent(&mut core).0, Message::Refuse { reason: Reason::Cancelled, .. }));
-    core.tick(now + ipos_migrate::protocol::LINGER);
-    assert_eq!((core.action(), core.deadline()), (None, None));
+    core.handle_timeout(now + ipos_migrate::protocol::LINGER);
+    assert_eq!((core.poll_action(), core.poll_timeout()), (None, None));
 }
 
 #[test]
@@ -546,15 +546,15 @@ fn reservations_are_bounded_in_sum_and_per_peer() {
         for peer in [PeerId(0), PeerId(1)] {
             let client = SocketAddrV4::new(*CLIENT.ip(), 1000 + 2 * n + peer.0 as u16);
             let message = Message::Offer { lengths: [1 << 20, 0, 0], features: 0 };
-            core.receive(peer, Packet { client, ..packet(owner, 5, 0, message) }, now);
-            match core.action() {
+            core.handle_message(peer, Packet { client, ..packet(owner, 5, 0, message) }, now);
+            match core.poll_action() {
                 Some(Action::Ask { id, .. }) => core.asked(id, Ok(())),
                 Some(Action::Send { message: Message::Refuse { reason: Reason::NoResources, .. }, .. }) => continue,
                 other => panic!("{other:?}"),
             }
             let nonce = sent(&mut core).1.from;
-            core.receive(peer, Packet { client, ..packet(owner, 5, nonce, confirmation()) }, now);
-            let Some(Action::Reserve { id, .. }) = core.action() else { panic!() };
+            core.handle_message(peer, Packet { client, ..packet(owner, 5, nonce, confirmation()) }, now);
+            let Some(Action::Reserve { id, .. }) = core.poll_action() else { panic!() };
             core.reserved(id, Ok(()), now);
             sent(&mut core);
             *taken.entry(peer).or_insert(0) += 1;
@@ -572,22 +572,22 @@ fn who_is_behind_offers_again_under_a_higher_epoch_whatever_the_clocks_say() {
     let (_, Nonces { from: nonce, .. }) = sent(&mut core);
     let owner = SocketAddrV4::new(back(1), 80);
     let behind = |nonce, epoch| packet(owner, epoch, nonce, Message::Refuse { reason: Reason::Stale, known: hour });
-    core.receive(PeerId(0), behind(nonce, old.epoch), now);
-    let Some(Action::Renew { old: from, new }) = core.action() else { panic!() };
+    core.handle_message(PeerId(0), behind(nonce, old.epoch), now);
+    let Some(Action::Renew { old: from, new }) = core.poll_action() else { panic!() };
     assert_eq!(from, old);
     assert!(new.epoch > hour);
     let (message, Nonces { from: again, to: 0 }) = sent(&mut core) else { panic!() };
     assert!(matches!(message, Message::Offer { .. }) && again != nonce);
     // what belongs to the old number is over
-    core.receive(PeerId(0), packet(owner, old.epoch, nonce, Message::Ready { features: 0 }), now);
-    assert!(!matches!(core.action(), Some(Action::Freeze(_))));
+    core.handle_message(PeerId(0), packet(owner, old.epoch, nonce, Message::Ready { features: 0 }), now);
+    assert!(!matches!(core.poll_action(), Some(Action::Freeze(_))));
     // an epoch that can't be counted up from is none
     let edge = packet(owner, new.epoch, again, Message::Refuse { reason: Reason::Stale, known: EPOCHS });
-    core.receive(PeerId(0), edge, now);
-    assert_eq!(core.action(), Some(Action::Ignored { peer: PeerId(0), why: Ignored::Epoch }));
+    core.handle_message(PeerId(0), edge, now);
+    assert_eq!(core.poll_action(), Some(Action::Ignored { peer: PeerId(0), why: Ignored::Epoch }));
     for epoch in [EPOCHS, u64::MAX] {
-        core.receive(PeerId(1), packet(owner, epoch, 0, Message::Offer { lengths: [0; 3], features: 0 }), now);
-        assert_eq!(core.action(), Some(Action::Ignored { peer: PeerId(1), why: Ignored::Epoch }));
+        core.handle_message(PeerId(1), packet(owner, epoch, 0, Message::Offer { lengths: [0; 3], features: 0 }), now);
+        assert_eq!(core.poll_action(), Some(Action::Ignored { peer: PeerId(1), why: Ignored::Epoch }));
     }
 }
 
@@ -598,11 +598,11 @@ fn a_claim_is_believed_of_the_node_that_it_names_alone() {
     let moved = |n, epoch| packet(at(n), epoch, 0, Message::Moved { owner: back(1), known: epoch, answer: false });
     let says =
         |n, state, known, to| packet(at(n), 0, to, Message::Query { state, owner: back(1), known, answer: true });
-    core.receive(peer_of(HOME, 2), moved(2, 7), now);
-    let Some(Action::Send { id, message: Message::Query { answer: false, .. }, nonces, .. }) = core.action() else {
+    core.handle_message(peer_of(HOME, 2), moved(2, 7), now);
+    let Some(Action::Send { id, message: Message::Query { answer: false, .. }, nonces, .. }) = core.poll_action() else {
         panic!()
     };
-    assert_eq!((id.peer, core.action(), core.owner(&FLOW)), (peer_of(HOME, 1), None, None));
+    assert_eq!((id.peer, core.poll_action(), core.owner(&FLOW)), (peer_of(HOME, 1), None, None));
     // another node, another epoch, another answer, another number, another time
     let (right, late) = (nonces.from, now + Duration::from_secs(33));
     for (from, state, known, nonce, when) in [
@@ -612,14 +612,14 @@ fn a_claim_is_believed_of_the_node_that_it_names_alone() {
         (1, Ownership::Owner, 7, right ^ 1, now),
         (1, Ownership::Owner, 7, right, late),
     ] {
-        core.receive(peer_of(HOME, from), says(from, state, known, nonce), when);
-        assert!(!matches!(core.action(), Some(Action::Repoint { .. })), "{from} {state:?} {known}");
+        core.handle_message(peer_of(HOME, from), says(from, state, known, nonce), when);
+        assert!(!matches!(core.poll_action(), Some(Action::Repoint { .. })), "{from} {state:?} {known}");
         assert_eq!(core.owner(&FLOW), None);
     }
-    core.receive(peer_of(HOME, 1), says(1, Ownership::Owner, 7, right), now);
-    assert_eq!(core.action(), Some(Action::Repoint { flow: FLOW, to: peer_of(HOME, 1) }));
+    core.handle_message(peer_of(HOME, 1), says(1, Ownership::Owner, 7, right), now);
+    assert_eq!(core.poll_action(), Some(Action::Repoint { flow: FLOW, to: peer_of(HOME, 1) }));
     // now the claim is answered, with the number of who made it
-    core.receive(peer_of(HOME, 1), moved(1, 7), now);
+    core.handle_message(peer_of(HOME, 1), moved(1, 7), now);
     assert_eq!(
         sent(&mut core),
         (Message::Moved { owner: back(1), known: 7, answer: true }, Nonces { from: 0, to: THEIRS })
@@ -633,16 +633,16 @@ fn a_notice_ends_by_an_answer_of_its_own() {
     core.adopt(FLOW, 5, true, now);
     let (Message::Moved { answer: false, .. }, Nonces { from: nonce, .. }) = sent(&mut core) else { panic!() };
     let answer = |to, known| packet(at_home, 5, to, Message::Moved { owner: back(1), known, answer: true });
-    core.receive(home, answer(nonce ^ 1, 5), now);
-    let again = core.deadline().unwrap();
-    core.tick(again);
+    core.handle_message(home, answer(nonce ^ 1, 5), now);
+    let again = core.poll_timeout().unwrap();
+    core.handle_timeout(again);
     assert_eq!(sent(&mut core).1.from, nonce);
     // a home that remembers a later ownership hears that this one is the truth
-    core.receive(home, answer(nonce, 9), again);
+    core.handle_message(home, answer(nonce, 9), again);
     let (Message::Moved { known: 10, answer: false, .. }, Nonces { from: nonce, .. }) = sent(&mut core) else {
         panic!()
     };
     let answer = packet(at_home, 10, nonce, Message::Moved { owner: back(1), known: 10, answer: true });
-    core.receive(home, answer, again);
-    assert_eq!((core.action(), core.deadline()), (None, None));
+    core.handle_message(home, answer, again);
+    assert_eq!((core.poll_action(), core.poll_timeout()), (None, None));
 }

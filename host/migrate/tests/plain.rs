@@ -34,7 +34,7 @@ fn node(home: Option<PeerId>) -> Migrator {
 }
 
 fn actions(core: &mut Migrator) -> Vec<Action> {
-    std::iter::from_fn(|| core.action()).collect()
+    std::iter::from_fn(|| core.poll_action()).collect()
 }
 
 /// What is sent, all of it to the plain peer.
@@ -97,15 +97,15 @@ fn a_connection_goes_by_01_and_03_alone() {
     core.frozen(id, tcb(), Default::default(), NOW);
     assert!(matches!(said(&mut core)[..], [Message::Connection(Ok(_))]));
     // it was lost
-    let again = core.deadline().unwrap();
-    core.tick(again);
+    let again = core.poll_timeout().unwrap();
+    core.handle_timeout(again);
     assert!(matches!(said(&mut core)[..], [Message::Connection(Ok(_))]));
     // another tuple's, and what plain peers don't say
-    core.receive(PLAIN, packet(Message::Acknowledge, 3), again);
-    core.receive(PLAIN, packet(Message::Refuse { reason: Reason::Other, known: 0 }, 2), again);
-    core.receive(PLAIN, packet(Message::Commit { answer: true }, 2), again);
+    core.handle_message(PLAIN, packet(Message::Acknowledge, 3), again);
+    core.handle_message(PLAIN, packet(Message::Refuse { reason: Reason::Other, known: 0 }, 2), again);
+    core.handle_message(PLAIN, packet(Message::Commit { answer: true }, 2), again);
     assert_eq!(actions(&mut core), []);
-    core.receive(PLAIN, packet(Message::Acknowledge, 2), again);
+    core.handle_message(PLAIN, packet(Message::Acknowledge, 2), again);
     assert_eq!(actions(&mut core), [Action::HandOver(id)]);
     core.handed_over(id, again);
     assert_eq!(actions(&mut core), [Action::Done(id)]);
@@ -124,22 +124,22 @@ fn after_01_nothing_is_given_up_and_the_hold_ends() {
         let (mut core, id) = started();
         core.frozen(id, tcb(), Default::default(), NOW);
         assert_eq!(said(&mut core).len(), 1);
-        while core.action().is_none() && core.deadline().is_some_and(|at| at < NOW + HOLD) {
-            let at = core.deadline().unwrap();
-            core.tick(at);
+        while core.poll_action().is_none() && core.poll_timeout().is_some_and(|at| at < NOW + HOLD) {
+            let at = core.poll_timeout().unwrap();
+            core.handle_timeout(at);
             said(&mut core);
         }
-        core.tick(NOW + HOLD);
+        core.handle_timeout(NOW + HOLD);
         assert_eq!(actions(&mut core), [Action::HandOver(id)]);
         core.handed_over(id, NOW + HOLD);
         core.give_up(id, Failure::Local, NOW + HOLD);
         assert!(matches!(said(&mut core)[..], [Message::Connection(Ok(_))]));
         let mut ended = Vec::new();
         for _ in 0..100 {
-            let Some(at) = core.deadline() else { break };
-            core.tick(at);
+            let Some(at) = core.poll_timeout() else { break };
+            core.handle_timeout(at);
             if acknowledged {
-                core.receive(PLAIN, packet(Message::Acknowledge, 2), at);
+                core.handle_message(PLAIN, packet(Message::Acknowledge, 2), at);
             }
             ended.extend(actions(&mut core).into_iter().filter(|a| !matches!(a, Action::Send { .. })));
         }
@@ -172,10 +172,10 @@ fn queues_state_and_a_second_move_of_the_tuple_are_refused() {
 fn a_plain_peers_connection_is_live_when_it_is_built() {
     let mut core = node(Some(PLAIN));
     let connection = packet(Message::Connection(Ok(tcb())), 1);
-    core.receive(PLAIN, connection.clone(), NOW);
+    core.handle_message(PLAIN, connection.clone(), NOW);
     let [Action::Reserve { id, flow: FLOW, .. }] = actions(&mut core)[..] else { panic!() };
     core.reserved(id, Ok(()), NOW);
-    core.receive(PLAIN, connection.clone(), NOW);
+    core.handle_message(PLAIN, connection.clone(), NOW);
     let [Action::Prepare { endpoint, .. }] = &actions(&mut core)[..] else { panic!() };
     assert_eq!(*endpoint, tcb());
     core.prepared(id, Ok(()), NOW);
@@ -184,15 +184,15 @@ fn a_plain_peers_connection_is_live_when_it_is_built() {
     };
     assert_eq!(*live, id);
     // 03 was lost
-    core.receive(PLAIN, connection, NOW);
+    core.handle_message(PLAIN, connection, NOW);
     assert_eq!(said(&mut core), [Message::Acknowledge]);
     // it goes back, and comes again: that is no repetition
     let back = core.start(NOW, 9, PLAIN, FLOW, [0; 3]).unwrap();
     core.frozen(back, tcb(), Default::default(), NOW);
-    core.receive(PLAIN, packet(Message::Acknowledge, 2), NOW);
+    core.handle_message(PLAIN, packet(Message::Acknowledge, 2), NOW);
     core.handed_over(back, NOW);
     actions(&mut core);
-    core.receive(PLAIN, packet(Message::Connection(Ok(tcb())), 1), NOW);
+    core.handle_message(PLAIN, packet(Message::Connection(Ok(tcb())), 1), NOW);
     let [Action::Reserve { id, .. }] = actions(&mut core)[..] else { panic!() };
     core.reserved(id, Ok(()), NOW);
     core.prepared(id, Ok(()), NOW);
@@ -207,15 +207,15 @@ fn what_can_not_be_taken_is_not_acknowledged() {
     let mut queue = Tcb { rcv_nxt: 7, copied_seq: 7, ..Tcb::default() };
     queue.rcv_nxt += 1;
     let mut core = node(Some(PLAIN));
-    core.receive(PLAIN, packet(Message::Connection(Ok(Endpoint::Tcp(Box::new(queue), Box::default()))), 1), NOW);
-    core.receive(PLAIN, packet(Message::Connection(Err(Reason::Damaged)), 1), NOW);
+    core.handle_message(PLAIN, packet(Message::Connection(Ok(Endpoint::Tcp(Box::new(queue), Box::default()))), 1), NOW);
+    core.handle_message(PLAIN, packet(Message::Connection(Err(Reason::Damaged)), 1), NOW);
     assert_eq!(actions(&mut core), []);
-    core.receive(PLAIN, packet(Message::Connection(Ok(tcb())), 1), NOW);
+    core.handle_message(PLAIN, packet(Message::Connection(Ok(tcb())), 1), NOW);
     let [Action::Reserve { id, .. }] = actions(&mut core)[..] else { panic!() };
     core.reserved(id, Err(Reason::NoListener), NOW);
     assert_eq!(actions(&mut core), []);
     // its source repeats it, having no way to hear of that: there may be a listener by now
-    core.receive(PLAIN, packet(Message::Connection(Ok(tcb())), 1), NOW);
+    core.handle_message(PLAIN, packet(Message::Connection(Ok(tcb())), 1), NOW);
     let [Action::Reserve { id: second, .. }] = actions(&mut core)[..] else { panic!() };
     assert!(second > id);
 }
@@ -224,16 +224,16 @@ fn what_can_not_be_taken_is_not_acknowledged() {
 fn what_is_here_is_acknowledged_however_late_a_repetition_comes() {
     let mut core = node(Some(PLAIN));
     let connection = packet(Message::Connection(Ok(tcb())), 1);
-    core.receive(PLAIN, connection.clone(), NOW);
+    core.handle_message(PLAIN, connection.clone(), NOW);
     let [Action::Reserve { id, .. }] = actions(&mut core)[..] else { panic!() };
     core.reserved(id, Ok(()), NOW);
     core.prepared(id, Ok(()), NOW);
     actions(&mut core);
     // the move is forgotten, its source repeats 01 for a minute
     let late = NOW + LINGER;
-    core.tick(late);
-    assert_eq!(core.deadline(), None);
-    core.receive(PLAIN, connection, late);
+    core.handle_timeout(late);
+    assert_eq!(core.poll_timeout(), None);
+    core.handle_message(PLAIN, connection, late);
     assert_eq!(said(&mut core), [Message::Acknowledge]);
 }
 
@@ -241,14 +241,14 @@ fn what_is_here_is_acknowledged_however_late_a_repetition_comes() {
 fn a_connection_that_comes_back_ends_the_move_that_took_it_away() {
     let (mut core, id) = started();
     core.frozen(id, tcb(), Default::default(), NOW);
-    core.tick(NOW + HOLD);
+    core.handle_timeout(NOW + HOLD);
     core.handed_over(id, NOW + HOLD);
     actions(&mut core);
-    core.receive(PLAIN, packet(Message::Connection(Ok(tcb())), 1), NOW + HOLD);
+    core.handle_message(PLAIN, packet(Message::Connection(Ok(tcb())), 1), NOW + HOLD);
     let [Action::Done(done), Action::Reserve { .. }] = actions(&mut core)[..] else { panic!() };
     assert_eq!(done, id);
     // else 01, repeated, would be taken for a new connection there
-    assert_eq!(core.deadline(), None);
+    assert_eq!(core.poll_timeout(), None);
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn what_was_said_is_not_given_up() {
     let mut ending = core.clone();
     ending.give_up(id, Failure::Local, NOW);
     assert_eq!(actions(&mut ending), [Action::HandOver(id)]);
-    core.receive(PLAIN, packet(Message::Acknowledge, 2), NOW);
+    core.handle_message(PLAIN, packet(Message::Acknowledge, 2), NOW);
     assert_eq!(actions(&mut core), [Action::HandOver(id)]);
     core.give_up(id, Failure::Local, NOW);
     assert_eq!(actions(&mut core), []);

@@ -138,7 +138,7 @@ impl<D: Device> Runner<D> {
 
     /// Carries out what the core has decided, in order.
     pub fn act(&mut self) -> Result<(), NodeError> {
-        while let Some(action) = self.core.action() {
+        while let Some(action) = self.core.poll_action() {
             tracing::trace!(node = self.config.name, ?action);
             let step = crash::name(&action);
             self.crash_if("before", step)?;

@@ -288,7 +288,7 @@ impl<D: Device> Runner<D> {
                     self.heard[peer] = Heard::now();
                     if self.is_meant(peer, &packet) {
                         let now = self.now();
-                        self.core.receive(PeerId(peer), packet, now);
+                        self.core.handle_message(PeerId(peer), packet, now);
                         self.act()?;
                     }
                 }
@@ -516,8 +516,8 @@ impl<D: Device> Runner<D> {
 
     fn take_time(&mut self) -> Result<(), NodeError> {
         let now = self.now();
-        if self.core.deadline().is_some_and(|t| t <= now) {
-            self.core.tick(now);
+        if self.core.poll_timeout().is_some_and(|t| t <= now) {
+            self.core.handle_timeout(now);
             self.act()?;
         }
         self.probe_due()?;
@@ -547,7 +547,7 @@ impl<D: Device> Runner<D> {
         let longest = if due { PERIOD } else { Duration::from_secs(60) };
         let probe = self.resets.deadline().map(|at| at.saturating_duration_since(Instant::now()));
         let longest = longest.min(probe.unwrap_or(longest));
-        let timeout = self.core.deadline().map_or(longest, |t| t.saturating_sub(self.now()).min(longest));
+        let timeout = self.core.poll_timeout().map_or(longest, |t| t.saturating_sub(self.now()).min(longest));
         // rounded up: a wake just before the deadline would spin
         let timeout = PollTimeout::try_from(timeout.as_millis() as u64 + 1).unwrap_or(PollTimeout::MAX);
         let raw = self.device_fds();

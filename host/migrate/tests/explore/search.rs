@@ -48,11 +48,11 @@ impl World {
             }
         }
         // clocks run at one rate: the earliest timer is the next; no kernel sits on a packet for so long
-        let earliest = self.nodes.iter().filter_map(|n| n.core.deadline()).min();
+        let earliest = self.nodes.iter().filter_map(|n| n.core.poll_timeout()).min();
         let worked = self.nodes.iter().all(|n| n.backlog.is_none());
         let time = worked && earliest.is_some() && (self.wire.is_empty() || left.early > 0);
         for (n, node) in self.nodes.iter().enumerate() {
-            if time && node.core.deadline() == earliest {
+            if time && node.core.poll_timeout() == earliest {
                 steps.push(Step::Timer(n));
             }
             if node.backlog.is_some() {
@@ -124,10 +124,10 @@ impl World {
                 if !self.wire.is_empty() {
                     self.left.early -= 1;
                 }
-                let Some(at) = self.nodes[n].core.deadline() else { return };
+                let Some(at) = self.nodes[n].core.poll_timeout() else { return };
                 self.now = self.now.max(at);
                 let now = self.now;
-                self.nodes[n].core.tick(now);
+                self.nodes[n].core.handle_timeout(now);
                 self.act(n);
             }
             Step::Send => {
@@ -207,7 +207,7 @@ impl World {
         match content {
             Content::Control(packet) => {
                 let now = self.now;
-                self.nodes[to].core.receive(peer_of(to, from), packet, now);
+                self.nodes[to].core.handle_message(peer_of(to, from), packet, now);
                 self.act(to);
             }
             Content::Forwarded(byte) => self.packet(to, Some(from), byte),
@@ -413,7 +413,7 @@ impl World {
                 let what = format!("{:?} epoch {}", p.message, p.epoch);
                 format!("attack  {a}->{b} {}", &what[..what.len().min(90)])
             }
-            Step::Timer(n) => format!("timer   {n} at {:?}", self.nodes[n].core.deadline()),
+            Step::Timer(n) => format!("timer   {n} at {:?}", self.nodes[n].core.poll_timeout()),
             other => format!("{other:?}"),
         }
     }

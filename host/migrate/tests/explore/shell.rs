@@ -12,7 +12,7 @@ const UNCOPIED: u8 = 8;
 impl World {
     /// Carries out what the core of `n` has decided.
     pub fn act(&mut self, n: usize) {
-        while let Some(action) = self.nodes[n].core.action() {
+        while let Some(action) = self.nodes[n].core.poll_action() {
             match action {
                 Action::Send { id, flow, owner, nonces, message } => {
                     // the wire format of an acknowledgement has no room for it

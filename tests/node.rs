@@ -476,7 +476,14 @@ fn a_file_at_the_path_of_a_socket_is_left_alone() {
 
 /// What a process says on its standard error, until a line has `about` in it.
 fn hears(lines: &mut impl Iterator<Item = std::io::Result<String>>, about: &str) -> String {
-    lines.map(Result::unwrap).find(|line| line.contains(about)).unwrap_or_else(|| panic!("nothing about {about:?}"))
+    let mut others = Vec::new();
+    for line in lines.map(Result::unwrap) {
+        if line.contains(about) {
+            return line;
+        }
+        others.push(line);
+    }
+    panic!("nothing about {about:?}, but {others:#?}")
 }
 
 /// A process ends by itself, with this code.
@@ -531,9 +538,21 @@ fn a_node_that_waits_for_its_card_says_so_and_ends_when_it_is_told() {
         String::from_utf8_lossy(&bytes[..length]).into_owned()
     };
     assert_eq!(told(), "READY=1");
-    // and stands still
-    kill(Pid::from_raw(late.0.id() as i32), Signal::SIGSTOP).unwrap();
+    // it stands still, and goes on
+    let signal = |process: &Process, signal| kill(Pid::from_raw(process.0.id() as i32), signal).unwrap();
+    signal(&late, Signal::SIGSTOP);
+    hears(&mut lines, "does not answer");
+    signal(&late, Signal::SIGCONT);
+    hears(&mut lines, "goes on");
+    signal(&late, Signal::SIGSTOP);
     terminate(&node.0);
     assert_eq!(told(), "STOPPING=1");
     ends(&mut node.0, 0);
+    // it dies while the node has nothing to do
+    signal(&late, Signal::SIGCONT);
+    let (mut node, mut lines, _) = start("fourth", card, None);
+    hears(&mut lines, "serves on");
+    signal(&late, Signal::SIGKILL);
+    hears(&mut lines, "stopped: the card failed");
+    ends(&mut node.0, 1);
 }

@@ -599,7 +599,8 @@ fn a_claim_is_believed_of_the_node_that_it_names_alone() {
     let says =
         |n, state, known, to| packet(at(n), 0, to, Message::Query { state, owner: back(1), known, answer: true });
     core.handle_message(peer_of(HOME, 2), moved(2, 7), now);
-    let Some(Action::Send { id, message: Message::Query { answer: false, .. }, nonces, .. }) = core.poll_action() else {
+    let Some(Action::Send { id, message: Message::Query { answer: false, .. }, nonces, .. }) = core.poll_action()
+    else {
         panic!()
     };
     assert_eq!((id.peer, core.poll_action(), core.owner(&FLOW)), (peer_of(HOME, 1), None, None));

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc as sync_mpsc};
 use ipos::message::Connection;
 use ipos_migrate::protocol::{Flow, Protocol};
 use ipos_nic::Counters;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::error::{MoveError, NodeError};
 use crate::times::{Departure, Landing};
@@ -225,6 +225,7 @@ struct Line {
     commands: sync_mpsc::Sender<Command>,
     wake: Arc<Wake>,
     listeners: Listeners,
+    turns: Semaphore,
 }
 
 impl Line {
@@ -247,6 +248,9 @@ impl Drop for Line {
 #[derive(Clone, Debug)]
 pub struct NodeHandle(Arc<Line>);
 
+/// Moves under way from here; others wait for their turn with their connections alive. All of a crowd at once would stand
+/// frozen for as long as the whole crowd takes, which on a busy server is longer than packets may be held.
+const MOVES: usize = 64;
 /// Arrivals that wait for the application; a further one is refused. A card's tables hold about as many.
 const BACKLOG: usize = 4096;
 
@@ -257,7 +261,8 @@ impl NodeHandle {
         let wake = Arc::new(Wake::new()?);
         let listeners = Listeners::default();
         let inbox = Inbox { commands: inbox, wake: wake.clone(), listeners: listeners.clone() };
-        Ok((NodeHandle(Arc::new(Line { commands, wake, listeners })), inbox))
+        let turns = Semaphore::new(MOVES);
+        Ok((NodeHandle(Arc::new(Line { commands, wake, listeners, turns })), inbox))
     }
 
     /// Takes connections to `port` of any address that move here; a second call replaces the first. When the
@@ -335,6 +340,7 @@ impl NodeHandle {
     ) -> Result<MoveReport, MoveFailed> {
         let (reply, answer) = oneshot::channel();
         let stopped = |fd| MoveFailed { fd, error: MoveError::Stopped };
+        let Ok(_turn) = self.0.turns.acquire().await else { return Err(stopped(subject.fd())) };
         match self.0.send(Command::Migrate { subject, buffers, state, target: target.to_owned(), reply }) {
             Ok(()) => {}
             Err(Command::Migrate { subject, .. }) => return Err(stopped(subject.fd())),
@@ -378,6 +384,7 @@ impl NodeHandle {
     /// Stops the node: moves that have not committed are given up, their connections returned.
     /// The tables of the card stay as they are.
     pub fn shutdown(&self) {
+        self.0.turns.close();
         // a node that has stopped needs no telling
         let _ = self.0.send(Command::Shutdown);
     }

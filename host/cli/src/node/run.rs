@@ -6,6 +6,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
+use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -68,7 +69,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
-        () = gone(&node) => bail!("the node has stopped; its last messages say why"),
+        () = gone(&node, config) => bail!("the node has stopped; its last messages say why"),
     }
     tracing::info!("node {} stops", config.name);
     notify("STOPPING=1");
@@ -115,9 +116,24 @@ fn notify(state: &str) {
     }
 }
 
-/// Waits until the node's thread has ended.
-async fn gone(node: &NodeHandle) {
-    while node.stats().await.is_ok() {
+/// Waits until the node's thread has ended; says so when it waits for its card meanwhile. To answer it wakes, and so looks
+/// whether its card is still there: an idle node notices within [`LOOK`], too.
+async fn gone(node: &NodeHandle, config: &Config) {
+    let (name, card) = (&config.name, &config.card.0);
+    loop {
+        let mut asked = pin!(node.stats());
+        let answer = match tokio::time::timeout(SOON, &mut asked).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                tracing::warn!("node {name} stands still: its card, {card:?}, does not answer");
+                let answer = asked.await;
+                tracing::warn!("node {name} goes on");
+                answer
+            }
+        };
+        if answer.is_err() {
+            return;
+        }
         tokio::time::sleep(LOOK).await;
     }
 }

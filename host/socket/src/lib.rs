@@ -5,7 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -53,11 +53,43 @@ pub struct Listening {
     /// Device and inode of the socket, once it is made.
     made: Option<(u64, u64)>,
     /// Locked.
-    _held: File,
+    held: File,
+    /// Another process has the path now.
+    left: bool,
+}
+
+impl Listening {
+    /// The lock, for another process that is to have the path: the lock ends when all its descriptors are closed.
+    #[must_use]
+    pub fn lock(&self) -> BorrowedFd<'_> {
+        self.held.as_fd()
+    }
+
+    /// Leaves the path to another process, which has [adopted](Self::adopt) it: nothing is removed.
+    pub fn leave(mut self) {
+        self.left = true;
+    }
+
+    /// Has `path` with the `lock` of another process that listens there and leaves.
+    pub fn adopt(path: &Path, lock: OwnedFd) -> Result<Self, ListenError> {
+        let (held, name) = (File::from(lock), lock_of(path));
+        let found = held.metadata().map_err(refused(&name))?;
+        let same = |path: &Path| fs::symlink_metadata(path).is_ok_and(|m| identity(&m) == identity(&found));
+        if !same(&name) {
+            return Err(ListenError::Foreign(name));
+        }
+        // of the same open file: it has the lock, or gets it
+        flock(&held, FlockOperation::NonBlockingLockExclusive).map_err(|_| ListenError::InUse(path.to_owned()))?;
+        let made = Some(identity(&fs::symlink_metadata(path).map_err(refused(path))?));
+        Ok(Listening { path: path.to_owned(), lock: name, made, held, left: false })
+    }
 }
 
 impl Drop for Listening {
     fn drop(&mut self) {
+        if self.left {
+            return;
+        }
         // a file may have the inode of one that is gone, but no socket has that of one that is open
         let ours = |found: fs::Metadata| found.file_type().is_socket() && Some(identity(&found)) == self.made;
         if fs::symlink_metadata(&self.path).is_ok_and(ours) {
@@ -75,7 +107,7 @@ pub fn take(path: &Path, kind: SocketType, mode: u32, backlog: i32) -> Result<(O
     // first: no lock is left beside a file that was named by mistake
     replaceable(path)?;
     let lock = lock_of(path);
-    let mut listening = Listening { path: path.to_owned(), made: None, _held: hold(path, &lock)?, lock };
+    let mut listening = Listening { path: path.to_owned(), made: None, held: hold(path, &lock)?, lock, left: false };
     let address = SocketAddrUnix::new(path).map_err(refused(path))?;
     let socket = || {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;

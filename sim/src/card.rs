@@ -6,7 +6,7 @@
 //! [`Device::poll`] takes is bounded.
 
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::BorrowedFd;
 
 use ipos_abi::Port;
 use ipos_abi::queue::{Checksum, Event};
@@ -128,7 +128,7 @@ impl Wires {
     }
 
     /// Descriptors that become readable when a wire has a frame.
-    pub fn fds(&self) -> Vec<RawFd> {
+    pub fn fds(&self) -> Vec<BorrowedFd<'_>> {
         self.ports.iter().filter_map(|p| p.wire.as_ref()?.fd()).collect()
     }
 }
@@ -197,7 +197,7 @@ impl<C: Card> Device for SimDevice<C> {
         Ok(more | busy)
     }
 
-    fn wait_fds(&self) -> Vec<RawFd> {
+    fn wait_fds(&self) -> Vec<BorrowedFd<'_>> {
         self.wires.fds()
     }
 

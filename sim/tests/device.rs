@@ -1,9 +1,10 @@
 //! A card behind the host's device trait: checks, wires and the bounds of a poll.
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io;
-use std::os::fd::RawFd;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 
 use ipos_abi::Port;
 use ipos_abi::regs::{self, card, counters, port};
@@ -19,6 +20,9 @@ struct Frames {
     to_card: VecDeque<Vec<u8>>,
     from_card: Vec<Vec<u8>>,
 }
+
+/// Stands for the descriptor of a wire.
+static NULL: LazyLock<File> = LazyLock::new(|| File::open("/dev/null").unwrap());
 
 /// What the test holds of a wire.
 #[derive(Clone, Default)]
@@ -42,8 +46,8 @@ impl Wire for Ends {
         Ok(next.inspect(|next| frame.extend_from_slice(next)).is_some())
     }
 
-    fn fd(&self) -> Option<RawFd> {
-        Some(42)
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(NULL.as_fd())
     }
 }
 
@@ -93,7 +97,8 @@ fn registers_and_frames_are_checked() {
 #[test]
 fn frames_go_from_the_wire_to_the_host_and_back() {
     let (mut device, ends) = device(ModelConfig::default());
-    assert_eq!(device.wait_fds(), [42]);
+    let waited: Vec<_> = device.wait_fds().iter().map(AsRawFd::as_raw_fd).collect();
+    assert_eq!(waited, [NULL.as_raw_fd()]);
     assert!(!device.poll().unwrap(), "nothing to do");
     ends.frames().to_card.push_back(numbered(7));
     while device.poll().unwrap() {}

@@ -1,7 +1,7 @@
 //! Memory that host and card share, and the device trait of a card that reaches it.
 
 use std::fmt;
-use std::os::fd::RawFd;
+use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -34,7 +34,7 @@ pub trait DmaDevice: Registers {
     fn interrupts(&mut self) -> Result<u32, DeviceError>;
 
     /// Descriptors that become readable when the card has something to do.
-    fn wait_fds(&self) -> Vec<RawFd>;
+    fn wait_fds(&self) -> Vec<BorrowedFd<'_>>;
 
     /// What bounds the packets of a port beside the card itself, as [`Device::mtu`](crate::Device::mtu).
     fn mtu(&self, _port: Port) -> Option<Mtu> {
@@ -67,7 +67,7 @@ impl<D: DmaDevice + ?Sized> DmaDevice for Box<D> {
         (**self).interrupts()
     }
 
-    fn wait_fds(&self) -> Vec<RawFd> {
+    fn wait_fds(&self) -> Vec<BorrowedFd<'_>> {
         (**self).wait_fds()
     }
 

@@ -1,7 +1,7 @@
 //! A card's interrupt vectors as eventfds, which whoever raises them writes to.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use ipos_abi::queue::VECTORS;
 use nix::errno::Errno;
@@ -18,7 +18,12 @@ impl Interrupts {
         Ok(Interrupts(made?))
     }
 
-    pub fn fds(&self) -> Vec<RawFd> {
+    pub fn fds(&self) -> Vec<BorrowedFd<'_>> {
+        self.0.iter().map(AsFd::as_fd).collect()
+    }
+
+    /// For the calls that hand them over.
+    pub fn raw(&self) -> Vec<RawFd> {
         self.0.iter().map(|e| e.as_fd().as_raw_fd()).collect()
     }
 

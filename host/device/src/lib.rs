@@ -14,7 +14,7 @@ pub mod vfio;
 pub mod vfio_user;
 
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::BorrowedFd;
 
 use ipos_abi::Port;
 use ipos_abi::queue::Event;
@@ -129,7 +129,7 @@ pub trait Device: Registers {
     fn poll(&mut self) -> Result<bool, DeviceError>;
 
     /// Descriptors that become readable when the card has something to do.
-    fn wait_fds(&self) -> Vec<RawFd>;
+    fn wait_fds(&self) -> Vec<BorrowedFd<'_>>;
 
     /// Takes the next event of a forward entry. A card that has none to tell of, or no way to, has none.
     fn event(&mut self) -> Result<Option<Event>, DeviceError> {
@@ -166,7 +166,7 @@ impl<D: Device + ?Sized> Device for Box<D> {
         (**self).poll()
     }
 
-    fn wait_fds(&self) -> Vec<RawFd> {
+    fn wait_fds(&self) -> Vec<BorrowedFd<'_>> {
         (**self).wait_fds()
     }
 

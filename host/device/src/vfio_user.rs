@@ -5,7 +5,7 @@
 //! host left them, its queues are off. [`DmaDevice::reset`] resets it.
 
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -103,7 +103,7 @@ impl VfioUser {
         }
         let interrupts = Interrupts::new().map_err(VfioUserError::EventFd)?;
         let trigger = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
-        client.set_irqs(MSIX, trigger, 0, VECTORS as u32, &interrupts.fds()).map_err(failed)?;
+        client.set_irqs(MSIX, trigger, 0, VECTORS as u32, &interrupts.raw()).map_err(failed)?;
         let iovas = Mutex::new(Iovas::new(vec![ADDRESSES], PAGE as u64));
         let mut device = VfioUserDevice { bus: Arc::new(Bus { client: Mutex::new(client), iovas }), interrupts };
         device.set_bus_master(true)?;
@@ -201,7 +201,7 @@ impl DmaDevice for VfioUserDevice {
         Ok(self.interrupts.take()?)
     }
 
-    fn wait_fds(&self) -> Vec<RawFd> {
+    fn wait_fds(&self) -> Vec<BorrowedFd<'_>> {
         self.interrupts.fds()
     }
 }

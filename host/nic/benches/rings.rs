@@ -5,7 +5,7 @@
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::collections::VecDeque;
-use std::os::fd::RawFd;
+use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
 use std::time::Instant;
 
@@ -121,7 +121,7 @@ impl DmaDevice for Loop {
         Ok(0)
     }
 
-    fn wait_fds(&self) -> Vec<RawFd> {
+    fn wait_fds(&self) -> Vec<BorrowedFd<'_>> {
         Vec::new()
     }
 }

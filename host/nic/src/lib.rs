@@ -122,6 +122,11 @@ impl<D: Registers> Nic<D> {
         self.identity
     }
 
+    /// The device below.
+    pub fn device(&self) -> &D {
+        &self.device
+    }
+
     /// The device below, for frames.
     pub fn device_mut(&mut self) -> &mut D {
         &mut self.device

@@ -5,7 +5,7 @@
 //! [`Rings`] is also a [`Device`] of whole frames for callers that want to keep them.
 
 use std::collections::VecDeque;
-use std::os::fd::RawFd;
+use std::os::fd::BorrowedFd;
 
 use ipos_abi::Port;
 use ipos_abi::queue::{
@@ -370,7 +370,7 @@ impl<D: DmaDevice> Device for Rings<D> {
         Ok(more | frames)
     }
 
-    fn wait_fds(&self) -> Vec<RawFd> {
+    fn wait_fds(&self) -> Vec<BorrowedFd<'_>> {
         self.device.wait_fds()
     }
 

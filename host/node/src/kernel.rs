@@ -1,7 +1,7 @@
 //! The seam to the server's own kernel.
 
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::BorrowedFd;
 
 use ipos_device::Mtu;
 
@@ -17,7 +17,7 @@ pub trait KernelPort: Send {
     fn collect(&mut self, frame: &mut Vec<u8>) -> io::Result<bool>;
 
     /// A descriptor that becomes readable when the kernel has sent a frame.
-    fn wait_fd(&self) -> RawFd;
+    fn wait_fd(&self) -> BorrowedFd<'_>;
 
     /// Frames that were lost on the way to the kernel, as far as that is known.
     fn lost(&self) -> u64 {

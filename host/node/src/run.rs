@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddrV4;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -550,11 +550,9 @@ impl<D: Device> Runner<D> {
         let timeout = self.core.poll_timeout().map_or(longest, |t| t.saturating_sub(self.now()).min(longest));
         // rounded up: a wake just before the deadline would spin
         let timeout = PollTimeout::try_from(timeout.as_millis() as u64 + 1).unwrap_or(PollTimeout::MAX);
-        let raw = self.device_fds();
-        // SAFETY: card and kernel port keep these descriptors open while `self` is borrowed.
-        let fds = raw.iter().map(|fd| unsafe { BorrowedFd::borrow_raw(*fd) });
-        let mut fds: Vec<_> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
-        fds.push(PollFd::new(self.inbox.wake.fd(), PollFlags::POLLIN));
+        let waited = [self.kernel.wait_fd(), self.inbox.wake.fd()];
+        let readable = self.nic.device().wait_fds().into_iter().chain(waited);
+        let mut fds: Vec<_> = readable.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         fds.extend(self.finishing.iter().map(|f| PollFd::new(f.fd().as_fd(), PollFlags::POLLOUT)));
         let woken = poll(&mut fds, timeout);
         // commands are taken whether the bell rang or not; here it must not ring again for the same ones
@@ -563,12 +561,6 @@ impl<D: Device> Runner<D> {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(e) => Err(NodeError::Kernel(e.into())),
         }
-    }
-
-    fn device_fds(&mut self) -> Vec<std::os::fd::RawFd> {
-        let mut fds = self.nic.device_mut().wait_fds();
-        fds.push(self.kernel.wait_fd());
-        fds
     }
 
     /// Gives back what has not moved yet.

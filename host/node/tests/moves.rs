@@ -406,7 +406,7 @@ impl<D: Device> Device for Tiny<D> {
         self.inner.poll()
     }
 
-    fn wait_fds(&self) -> Vec<std::os::fd::RawFd> {
+    fn wait_fds(&self) -> Vec<std::os::fd::BorrowedFd<'_>> {
         self.inner.wait_fds()
     }
 

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -81,12 +80,8 @@ fn run<W: Wire>(ports: &mut [W], stop: &AtomicBool, wait_ms: u16) -> io::Result<
 }
 
 fn wait<W: Wire>(ports: &[W], wait_ms: u16) -> io::Result<()> {
-    let mut fds: Vec<PollFd<'_>> = ports
-        .iter()
-        .filter_map(Wire::fd)
-        // SAFETY: the descriptors belong to `ports`, which are borrowed for as long as these.
-        .map(|fd| PollFd::new(unsafe { BorrowedFd::borrow_raw(fd.as_raw_fd()) }, PollFlags::POLLIN))
-        .collect();
+    let mut fds: Vec<PollFd<'_>> =
+        ports.iter().filter_map(Wire::fd).map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
     match poll(&mut fds, PollTimeout::from(wait_ms)) {
         Ok(_) | Err(Errno::EINTR) => Ok(()),
         Err(e) => Err(e.into()),

@@ -1,7 +1,7 @@
 //! What a function's ports are plugged into: a cable from one to the other, or wires.
 
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::BorrowedFd;
 
 use ipos_abi::Port;
 use ipos_device::Mtu;
@@ -62,7 +62,7 @@ impl Plant {
 
     /// Descriptors that become readable when a wire has a frame.
     #[must_use]
-    pub fn fds(&self) -> Vec<RawFd> {
+    pub fn fds(&self) -> Vec<BorrowedFd<'_>> {
         match &self.0 {
             Plugged::Cable(_) => Vec::new(),
             Plugged::Wires(wires) => wires.fds(),

@@ -1,7 +1,7 @@
 //! Two wires of one process joined end to end, without a kernel in between.
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -92,8 +92,8 @@ impl Wire for Memory {
         Ok(true)
     }
 
-    fn fd(&self) -> Option<RawFd> {
-        Some(self.ours.fd.as_raw_fd())
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.ours.fd.as_fd())
     }
 }
 
@@ -101,8 +101,8 @@ impl Wire for Memory {
 mod tests {
     use super::*;
 
-    fn readable(fd: RawFd) -> bool {
-        let mut p = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    fn readable(fd: BorrowedFd<'_>) -> bool {
+        let mut p = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
         // SAFETY: one pollfd that lives through the call.
         unsafe { libc::poll(&raw mut p, 1, 0) == 1 }
     }

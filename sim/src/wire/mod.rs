@@ -11,7 +11,7 @@
 //! that interfaces live in, [`offload`] makes the kernel hand over finished frames.
 
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::BorrowedFd;
 
 use ipos_device::Mtu;
 
@@ -34,7 +34,7 @@ pub trait Wire: Send {
     fn receive(&mut self, frame: &mut Vec<u8>) -> io::Result<bool>;
 
     /// A descriptor that becomes readable when a frame arrives.
-    fn fd(&self) -> Option<RawFd> {
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
         None
     }
 
@@ -58,7 +58,7 @@ impl<W: Wire + ?Sized> Wire for Box<W> {
         (**self).receive(frame)
     }
 
-    fn fd(&self) -> Option<RawFd> {
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
         (**self).fd()
     }
 

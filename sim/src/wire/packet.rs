@@ -4,7 +4,7 @@
 //! unprivileged user namespace, where TAP does not.
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 
 use ipos_device::{Mtu, RateLimit};
@@ -181,8 +181,8 @@ impl Wire for Packet {
         Ok(true)
     }
 
-    fn fd(&self) -> Option<RawFd> {
-        Some(self.socket.as_raw_fd())
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.socket.as_fd())
     }
 
     fn lost(&self) -> u64 {

@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
 use ipos_device::Mtu;
@@ -104,8 +104,8 @@ impl Wire for Tap {
         result
     }
 
-    fn fd(&self) -> Option<RawFd> {
-        Some(self.device.as_raw_fd())
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.device.as_fd())
     }
 
     fn lost(&self) -> u64 {

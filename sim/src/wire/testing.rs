@@ -25,7 +25,7 @@ pub(super) fn set_up(interface: &str, up: bool) -> io::Result<()> {
 
 /// Waits until the wire's descriptor is readable.
 pub(super) fn wait(wire: &dyn Wire, ms: i32) -> bool {
-    let mut p = libc::pollfd { fd: wire.fd().unwrap(), events: libc::POLLIN, revents: 0 };
+    let mut p = libc::pollfd { fd: wire.fd().unwrap().as_raw_fd(), events: libc::POLLIN, revents: 0 };
     // SAFETY: one pollfd that lives through the call.
     unsafe { libc::poll(&raw mut p, 1, ms) == 1 }
 }

@@ -1,7 +1,7 @@
 //! The card's thread: frames, and what others ask of the card, in turn.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::time::Duration;
@@ -84,10 +84,8 @@ impl Work {
     }
 
     fn sleep(&self, plant: &Plant) -> io::Result<()> {
-        let wires = plant.fds();
-        // SAFETY: the plant's wires are open for as long as it is borrowed.
-        let wires = wires.iter().map(|fd| unsafe { BorrowedFd::borrow_raw(*fd) });
-        let mut fds: Vec<_> = wires.chain([self.wake.as_fd()]).map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+        let waited = plant.fds().into_iter().chain([self.wake.as_fd()]);
+        let mut fds: Vec<_> = waited.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         match poll(&mut fds, PollTimeout::try_from(IDLE).unwrap_or(PollTimeout::ZERO)) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(e) => return Err(e.into()),

@@ -2,7 +2,6 @@
 //!
 //! Each step says what it did or ends the test with what was wrong. The card is reset before and after.
 
-use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -175,8 +174,7 @@ pub fn wait<T>(
         }
         let fds = card.wait_fds();
         if !busy && !fds.is_empty() {
-            // SAFETY: the descriptors are the card's, which outlives this statement.
-            let fds = fds.iter().map(|&fd| PollFd::new(unsafe { BorrowedFd::borrow_raw(fd) }, PollFlags::POLLIN));
+            let fds = fds.into_iter().map(|fd| PollFd::new(fd, PollFlags::POLLIN));
             poll(&mut fds.collect::<Vec<_>>(), PollTimeout::from(TICK))?;
         }
     }

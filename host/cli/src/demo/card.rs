@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::fs;
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
@@ -91,7 +91,15 @@ impl Recording {
 }
 
 /// The far end of a server's own network interface.
-pub struct KernelWire(pub Box<dyn Wire>, pub RawFd);
+pub struct KernelWire(Box<dyn Wire>, OwnedFd);
+
+impl KernelWire {
+    /// A wire that can be waited for, to the interface of this name.
+    pub fn new(wire: Box<dyn Wire>, name: &str) -> anyhow::Result<Self> {
+        let fd = wire.fd().ok_or_else(|| anyhow!("{name} can't be waited for"))?.try_clone_to_owned()?;
+        Ok(KernelWire(wire, fd))
+    }
+}
 
 impl KernelPort for KernelWire {
     fn deliver(&mut self, frame: &[u8]) -> io::Result<()> {
@@ -102,8 +110,8 @@ impl KernelPort for KernelWire {
         self.0.receive(frame)
     }
 
-    fn wait_fd(&self) -> RawFd {
-        self.1
+    fn wait_fd(&self) -> BorrowedFd<'_> {
+        self.1.as_fd()
     }
 
     fn lost(&self) -> u64 {
@@ -131,7 +139,7 @@ impl Wire for Watched {
         self.inner.receive(frame)
     }
 
-    fn fd(&self) -> Option<RawFd> {
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.inner.fd()
     }
 
@@ -216,13 +224,12 @@ fn start(
         };
         Ok(Box::new(Watched { inner, _open: open.clone() }))
     };
-    let kernel = wire(KERNEL_FAR_IF, "kernel")?;
-    let fd = kernel.fd().ok_or_else(|| anyhow!("{KERNEL_FAR_IF} can't be waited for"))?;
+    let kernel = KernelWire::new(wire(KERNEL_FAR_IF, "kernel")?, KERNEL_FAR_IF)?;
     let fst = recording.fst.as_ref().map(|dir| dir.join(format!("{}.fst", server.name)));
     let back = back.map_or_else(|| wire(BACK_IF, "back"), Ok)?;
     let device = card(kind, wire(FRONT_IF, "front")?, back, fst.as_deref())?;
     let inside = server.kernel.try_clone()?;
-    Ok(Node::spawn(device, Box::new(KernelWire(kernel, fd)), config, move || inside.enter())?)
+    Ok(Node::spawn(device, Box::new(kernel), config, move || inside.enter())?)
 }
 
 /// The one place where a simulated card is made.

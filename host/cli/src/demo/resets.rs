@@ -184,7 +184,7 @@ mod tests {
     use std::collections::VecDeque;
     use std::io::Write;
     use std::net::{Shutdown, TcpListener, TcpStream};
-    use std::os::fd::RawFd;
+    use std::os::fd::BorrowedFd;
     use std::time::{Duration, Instant};
 
     use ipos_lab::net::{CLIENT_IF, FRONT_IF, KERNEL_FAR_IF, Net};
@@ -248,7 +248,7 @@ mod tests {
             Ok(self.held.pop_front().map(|held| *frame = held).is_some())
         }
 
-        fn fd(&self) -> Option<RawFd> {
+        fn fd(&self) -> Option<BorrowedFd<'_>> {
             self.wire.fd()
         }
     }

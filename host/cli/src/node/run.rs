@@ -9,7 +9,7 @@ use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use ipos::channel::Gate;
 use ipos::message::NodeInfo;
 use ipos_device::Device;
@@ -155,7 +155,7 @@ fn start(config: &Config) -> anyhow::Result<NodeHandle> {
         None => plug(&config.kernel)?,
     };
     front_mac(config)?;
-    let fd = kernel.fd().ok_or_else(|| anyhow!("{} can't be waited for", config.kernel))?;
+    let kernel = KernelWire::new(kernel, &config.kernel)?;
     let simulated = |kind| -> anyhow::Result<Box<dyn Device>> {
         let (Some(front), Some(back)) = (&config.front, &config.back) else { bail!("`front` and `back` are missing") };
         card::card(kind, plug(front)?, plug(back)?, None)
@@ -166,7 +166,7 @@ fn start(config: &Config) -> anyhow::Result<NodeHandle> {
         Card::Vfio(address) => Box::new(Rings::open(VfioDevice::open(address)?, &RingConfig::default())?),
         Card::VfioUser(socket) => Box::new(Rings::open(served(socket)?, &RingConfig::default())?),
     };
-    Ok(Node::spawn(device, Box::new(KernelWire(kernel, fd)), config.node(), || Ok(()))?)
+    Ok(Node::spawn(device, Box::new(kernel), config.node(), || Ok(()))?)
 }
 
 /// The card on a socket, once it is there.

@@ -11,7 +11,7 @@ mod resource;
 mod sysfs;
 
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -73,7 +73,7 @@ impl VfioDevice {
             return Err(VfioError::Vectors { address: address.to_owned(), found, needed: VECTORS });
         }
         let interrupts = Interrupts::new().map_err(refused("making eventfds"))?;
-        device.interrupts().msi_x().enable(&interrupts.fds()).map_err(refused("enabling interrupts"))?;
+        device.interrupts().msi_x().enable(&interrupts.raw()).map_err(refused("enabling interrupts"))?;
         let iommu = device.iommu();
         let page = iommu.alignment().max(PAGE) as u64;
         let iovas = Arc::new(Mutex::new(Iovas::new(iommu.valid_iova_ranges().to_vec(), page)));
@@ -165,7 +165,7 @@ impl DmaDevice for VfioDevice {
         Ok(self.interrupts.take()?)
     }
 
-    fn wait_fds(&self) -> Vec<RawFd> {
+    fn wait_fds(&self) -> Vec<BorrowedFd<'_>> {
         self.interrupts.fds()
     }
 }

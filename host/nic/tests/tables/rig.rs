@@ -1,7 +1,7 @@
 //! The reference card under a [`Nic`], watched at every register write.
 
 use std::collections::HashMap;
-use std::os::fd::RawFd;
+use std::os::fd::BorrowedFd;
 
 use etherparse::PacketBuilder;
 use ipos_abi::Port;
@@ -137,7 +137,7 @@ impl Device for Watched {
         self.sim.poll()
     }
 
-    fn wait_fds(&self) -> Vec<RawFd> {
+    fn wait_fds(&self) -> Vec<BorrowedFd<'_>> {
         self.sim.wait_fds()
     }
 }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::io;
 use std::net::Ipv4Addr;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -149,7 +149,7 @@ impl KernelPort for KernelWire {
         self.0.receive(frame)
     }
 
-    fn wait_fd(&self) -> RawFd {
+    fn wait_fd(&self) -> BorrowedFd<'_> {
         self.0.fd().unwrap()
     }
 
@@ -175,9 +175,8 @@ impl Hub {
         let thread = thread::spawn(move || {
             let mut frame = Vec::new();
             while !told.load(Ordering::Relaxed) {
-                // SAFETY: the wires live as long as this loop.
-                let fds = ports.iter().map(|p| unsafe { BorrowedFd::borrow_raw(p.fd().unwrap()) });
-                let mut fds: Vec<_> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+                let fds = ports.iter().map(|p| PollFd::new(p.fd().unwrap(), PollFlags::POLLIN));
+                let mut fds: Vec<_> = fds.collect();
                 poll(&mut fds, 100u16).unwrap();
                 for from in 0..ports.len() {
                     while ports[from].receive(&mut frame).unwrap() {

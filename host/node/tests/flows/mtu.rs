@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::Ipv4Addr;
-use std::os::fd::RawFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use ipos_abi::Port;
 use ipos_abi::rx::RxMeta;
@@ -37,7 +37,7 @@ impl Device for Plugged {
         self.0.poll()
     }
 
-    fn wait_fds(&self) -> Vec<RawFd> {
+    fn wait_fds(&self) -> Vec<BorrowedFd<'_>> {
         self.0.wait_fds()
     }
 
@@ -59,8 +59,8 @@ impl KernelPort for Nothing {
         Ok(false)
     }
 
-    fn wait_fd(&self) -> RawFd {
-        std::os::fd::AsRawFd::as_raw_fd(&self.0)
+    fn wait_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 
     fn mtu(&self) -> Option<Mtu> {

@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
-use std::os::fd::RawFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -28,7 +28,14 @@ pub const ADDRESS: SocketAddrV4 = SocketAddrV4::new(SERVICE, PORT);
 
 /// A card that a node borrows: it lives on when the node ends. With the flag set, its node seems to speak a later format.
 #[derive(Clone)]
-pub struct Board(Arc<Mutex<SimDevice<ModelCard>>>, Arc<AtomicBool>);
+pub struct Board(Arc<Mutex<SimDevice<ModelCard>>>, Arc<AtomicBool>, Arc<Vec<OwnedFd>>);
+
+impl Board {
+    fn new(device: SimDevice<ModelCard>) -> Self {
+        let fds = device.wait_fds().iter().map(|fd| fd.try_clone_to_owned().unwrap()).collect();
+        Board(Arc::new(Mutex::new(device)), Arc::default(), Arc::new(fds))
+    }
+}
 
 impl Registers for Board {
     fn read32(&mut self, offset: u32) -> Result<u32, DeviceError> {
@@ -55,8 +62,8 @@ impl Device for Board {
         self.0.lock().unwrap().poll()
     }
 
-    fn wait_fds(&self) -> Vec<RawFd> {
-        self.0.lock().unwrap().wait_fds()
+    fn wait_fds(&self) -> Vec<BorrowedFd<'_>> {
+        self.2.iter().map(AsFd::as_fd).collect()
     }
 
     fn event(&mut self) -> Result<Option<Event>, DeviceError> {
@@ -114,7 +121,7 @@ impl Bench {
     pub fn tweaked(count: usize, tweak: impl Fn(&mut NodeConfig) + 'static) -> Self {
         let (boards, state) = (Mutex::new(Vec::new()), State::new());
         let wrap = |_, device| {
-            let board = Board(Arc::new(Mutex::new(device)), Arc::default());
+            let board = Board::new(device);
             boards.lock().unwrap().push(board.clone());
             board
         };

@@ -35,6 +35,7 @@ const PACKAGES: &[(&str, &str, &str)] = &[
     ("curl", "curl", "the unmodified client of the demo"),
     ("ethtool", "ethtool", "turns off the offloads of interfaces beside a simulated card"),
     ("ip", "iproute2", "sets neighbours of the nodes' tests"),
+    ("iverilog", "iverilog", "the emitter's second simulator"),
     ("nft", "nftables", "sets the firewalls of the nodes' tests"),
     ("redis-cli", "redis-tools", "an unmodified client of the library's tests"),
     ("tshark", "tshark", "reads the captures that the tests write"),

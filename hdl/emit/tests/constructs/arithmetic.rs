@@ -91,6 +91,15 @@ pub struct Shifts {
     pub right_by_sum: Signal<Out, Bits<5>>,
     pub of_sum: Signal<Out, Bits<5>>,
     pub one_hot: Signal<Out, Bits<32>>,
+    pub left_left: Signal<Out, Bits<32>>,
+    pub right_right: Signal<Out, Bits<32>>,
+    pub left_right: Signal<Out, Bits<32>>,
+    pub right_left: Signal<Out, Bits<32>>,
+    pub left_of_shift: Signal<Out, Bits<32>>,
+    pub thrice: Signal<Out, Bits<32>>,
+    i: Signal<Local, Bits<3>>,
+    j: Signal<Local, Bits<3>>,
+    w: Signal<Local, Bits<32>>,
 }
 
 impl Logic for Shifts {
@@ -103,6 +112,16 @@ impl Logic for Shifts {
         self.right_by_sum.next = self.a.val() >> (self.b.val() + self.a.val());
         self.of_sum.next = (self.a.val() + self.b.val()) >> 1;
         self.one_hot.next = bits::<32>(1) << self.a.val();
+        // shifts of shifts, by amounts that are narrower than what is shifted
+        self.i.next = self.a.val().get_bits::<3>(0);
+        self.j.next = self.b.val().get_bits::<3>(0);
+        self.w.next = bits::<32>(0x4000_0001) | (bit_cast::<32, 5>(self.a.val()) << 13);
+        self.left_left.next = (self.w.val() << self.i.val()) << self.j.val();
+        self.right_right.next = (self.w.val() >> self.i.val()) >> self.j.val();
+        self.left_right.next = (self.w.val() << self.i.val()) >> self.b.val();
+        self.right_left.next = (self.w.val() >> self.i.val()) << self.b.val();
+        self.left_of_shift.next = self.w.val() << (self.b.val() >> self.i.val());
+        self.thrice.next = ((self.w.val() << self.i.val()) << self.j.val()) << self.i.val();
     }
 }
 group!(Shifts);

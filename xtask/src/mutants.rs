@@ -54,7 +54,8 @@ fn explore(from: &str, to: &str) -> Result<bool> {
     let build = ["test", "--quiet", "--package", "ipos-migrate", "--test", "explore", "--no-run"];
     crate::tools::run(&mut crate::cargo(&build))?;
     let began = Instant::now();
-    let run = ["test", "--quiet", "--package", "ipos-migrate", "--test", "explore"];
+    // the digests of what cores do would tell any change, not only one that breaks a rule
+    let run = ["test", "--quiet", "--package", "ipos-migrate", "--test", "explore", "--", "--skip", "walk::the_same"];
     let output = crate::cargo(&run).env("IPOS_STEPS", STEPS).env("RUST_BACKTRACE", "0").output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     if output.status.success() {

@@ -198,12 +198,12 @@ impl World {
         if self.left.ordered {
             self.wire.sort_by_key(|f| (f.from, f.to));
         } else {
-            self.wire.sort_by_cached_key(print);
+            self.wire.sort_by_key(|f| f.print);
         }
         self.check();
     }
 
-    fn arrive(&mut self, Frame { from, to, content }: Frame) {
+    fn arrive(&mut self, Frame { from, to, content, .. }: Frame) {
         match content {
             Content::Control(packet) => {
                 let now = self.now;
@@ -297,7 +297,7 @@ impl World {
     /// What a node may still have at the end: the home the owner's entry, and it and the owner what they know.
     fn check_rest(&mut self, n: usize, owns: bool) {
         let (node, flow) = (&self.nodes[n], self.flow);
-        let text = format!("{:?}", node.core);
+        let text = format!("{:?}", *node.core);
         let empty = ["sources", "destinations", "flows", "notices", "searches", "offers"];
         let moves = empty.iter().all(|of| text.contains(&format!(" {of}: {{}}")));
         // without the entry the node itself passes packets on
@@ -396,7 +396,7 @@ impl World {
     /// A step for people.
     pub fn tell(&self, step: Step) -> String {
         let frame = |i: usize| {
-            let Frame { from, to, content } = &self.wire[i];
+            let Frame { from, to, content, .. } = &self.wire[i];
             let what = match content {
                 Content::Control(p) => format!("{:?} epoch {}", p.message, p.epoch),
                 other => format!("{other:?}"),

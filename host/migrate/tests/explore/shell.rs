@@ -1,9 +1,9 @@
 //! What a node does for its core, in the order in which `host/node` does it.
 
-use ipos_migrate::codec::Packet;
-use ipos_migrate::protocol::{Action, Endpoint, Failure, Flow, Message, MoveId, PeerId, Protocol, Reason, Tcb};
+use ipos_migrate::protocol::{Action, Endpoint, Failure, MoveId, PeerId, Protocol, Reason, Tcb};
 
-use crate::world::{Content, Entry, Frame, HOME, Held, Kind, Note, Socket, World, node_of};
+use crate::record::packet;
+use crate::world::{Content, Entry, Frame, HOME, Held, Note, Socket, World, node_of};
 
 /// Of a receive queue: what goes ahead of the freeze, and what is left for it.
 const COPIED: u8 = 9;
@@ -15,12 +15,9 @@ impl World {
         while let Some(action) = self.nodes[n].core.poll_action() {
             match action {
                 Action::Send { id, flow, owner, nonces, message } => {
-                    // the wire format of an acknowledgement has no room for it
-                    let service = (message != Message::Acknowledge).then_some(flow.service);
-                    let Flow { protocol, client, .. } = flow;
-                    let epoch = if self.kind.is_plain() { 0 } else { id.epoch };
-                    let packet = Packet { protocol, client, owner, service, epoch, nonces, message };
-                    self.put(Frame { from: n, to: node_of(n, id.peer), content: Content::Control(packet) });
+                    let to = node_of(n, id.peer);
+                    let epoch = if self.kind.is_plain_between(n, to) { 0 } else { id.epoch };
+                    self.put(Frame::new(n, to, Content::Control(packet(flow, owner, epoch, nonces, message))));
                 }
                 Action::Copy(id) => self.copy(n, id),
                 Action::Freeze(id) => self.freeze(n, id),
@@ -47,7 +44,8 @@ impl World {
                     let fails = std::mem::take(&mut self.failing);
                     let whole = streams[0].is_empty() || streams[0] == [COPIED, UNCOPIED];
                     self.rule(whole, "a queue is not what it was");
-                    let received = match (self.kind.is_plain(), &endpoint, &streams[2][..]) {
+                    let plain = self.kind.is_plain_between(n, node_of(n, id.peer));
+                    let received = match (plain, &endpoint, &streams[2][..]) {
                         (true, Endpoint::Tcp(tcb, _), []) => Some(tcb.rcv_nxt as u16),
                         // nothing travels: its applications know what they must from elsewhere
                         (true, Endpoint::Udp, []) => Some(self.client.acked),
@@ -102,7 +100,7 @@ impl World {
 
     fn pass_on(&mut self, n: usize, to: usize, hold: impl IntoIterator<Item = Held>) {
         for Held { byte, .. } in hold {
-            self.put(Frame { from: n, to, content: Content::Forwarded(byte) });
+            self.put(Frame::new(n, to, Content::Forwarded(byte)));
         }
     }
 
@@ -131,7 +129,7 @@ impl World {
         let Some(socket) = &mut node.socket else { return };
         socket.frozen = true;
         node.frozen_at = Some(now);
-        let (received, plain) = (socket.received, self.kind.is_plain());
+        let (received, plain) = (socket.received, self.kind.is_plain_between(n, node_of(n, id.peer)));
         let [low, high] = received.to_le_bytes();
         let state = if plain { Vec::new() } else { vec![socket.generation, low, high] };
         // a byte has come since
@@ -150,12 +148,11 @@ impl World {
 
     fn hand_over(&mut self, n: usize, id: MoveId) {
         let now = self.now;
-        let fails = std::mem::take(&mut self.failing);
-        if fails && !self.kind.is_plain() {
+        let (fails, to) = (std::mem::take(&mut self.failing), node_of(n, id.peer));
+        if fails && !self.kind.is_plain_between(n, to) {
             return self.nodes[n].core.give_up(id, Failure::Local, now);
         }
         self.died |= self.dead_copy == Some(id.epoch);
-        let to = node_of(n, id.peer);
         let node = &mut self.nodes[n];
         let (socket, hold, late) = (node.socket.take(), node.hold.take(), std::mem::take(&mut node.unread));
         node.frozen_at = None;
@@ -246,8 +243,9 @@ impl World {
     /// An application at `n` wants its connection at `to`.
     pub fn start(&mut self, n: usize, peer: PeerId) {
         let (now, wall) = (self.now, (self.now - self.behind).as_micros() as u64);
-        let ahead = u32::from(self.left.ahead > 0 && self.kind == Kind::Tcp);
-        let state = if self.kind.is_plain() { 0 } else { 3 };
+        let plain = self.kind.is_plain_between(n, node_of(n, peer));
+        let ahead = u32::from(self.left.ahead > 0 && !self.kind.is_udp() && !plain);
+        let state = if plain { 0 } else { 3 };
         if let Ok(id) = self.nodes[n].core.start(now, wall, peer, self.flow, [ahead, 0, state]) {
             self.left.ahead = self.left.ahead.saturating_sub(1);
             let node = &mut self.nodes[n];

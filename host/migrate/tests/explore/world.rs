@@ -11,6 +11,8 @@ use ipos_migrate::codec::Packet;
 use ipos_migrate::protocol::{self, Flow, MoveId, PeerId, Protocol};
 use ipos_migrate::{Config, Migrator, Secret, Service};
 
+use crate::record::{Core, frame};
+
 /// The server whose front network carries the service's address.
 pub const HOME: usize = 0;
 pub const CLIENT: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 9), 40_000);
@@ -72,7 +74,7 @@ pub enum Note {
 
 #[derive(Clone, Debug, Hash)]
 pub struct Node {
-    pub core: Migrator,
+    pub core: Core,
     /// How often the process has started again.
     pub life: u8,
     pub entry: Entry,
@@ -126,6 +128,19 @@ pub struct Frame {
     pub from: usize,
     pub to: usize,
     pub content: Content,
+    /// A hash of the others, by which networks sort what is under way: it depends on what the frame has on the wire alone.
+    pub print: u64,
+}
+
+impl Frame {
+    pub fn new(from: usize, to: usize, content: Content) -> Self {
+        let print = match &content {
+            Content::Control(packet) => print(&(from, to, frame(packet))),
+            Content::Forwarded(byte) => print(&(from, to, "forwarded", byte)),
+            Content::Front(byte) => print(&(from, to, "front", byte)),
+        };
+        Frame { from, to, content, print }
+    }
 }
 
 /// How often each kind of misfortune may still happen.
@@ -167,6 +182,8 @@ pub enum Kind {
     /// Between peers of the plain format.
     PlainTcp,
     PlainUdp,
+    /// TCP among nodes of which the second speaks the plain format.
+    Mixed,
 }
 
 impl Kind {
@@ -176,6 +193,11 @@ impl Kind {
 
     pub fn is_plain(self) -> bool {
         matches!(self, Kind::PlainTcp | Kind::PlainUdp)
+    }
+
+    /// Whether these two nodes speak the plain format with each other.
+    pub fn is_plain_between(self, a: usize, b: usize) -> bool {
+        self.is_plain() || (self == Kind::Mixed && (a == 1 || b == 1))
     }
 }
 
@@ -205,17 +227,17 @@ pub struct World {
 }
 
 /// The core of a node in one of its lives.
-pub fn core(node: usize, nodes: usize, kind: Kind, life: u8) -> Migrator {
-    Migrator::new(Config {
+pub fn core(node: usize, nodes: usize, kind: Kind, life: u8) -> Core {
+    Core(Migrator::new(Config {
         back_ip: back(node),
         peers: (0..nodes).filter(|o| *o != node).map(back).collect(),
-        plain: (0..nodes - 1).filter(|_| kind.is_plain()).map(PeerId).collect(),
+        plain: (0..nodes).filter(|o| *o != node && kind.is_plain_between(node, *o)).map(|o| peer_of(node, o)).collect(),
         services: vec![Service { address: SERVICE, home: (node != HOME).then(|| peer_of(node, HOME)) }],
         move_bytes: 1 << 20,
         ahead_bytes: 1,
         features: 0,
         secret: Secret::new([node as u8 | life << 4; 32]),
-    })
+    }))
 }
 
 impl World {
@@ -292,13 +314,13 @@ impl World {
     pub fn say(&mut self) -> u8 {
         let byte = if self.is_udp() { self.client.sent } else { self.client.acked.count_ones() as u8 };
         self.client.sent += u8::from(self.is_udp());
-        self.put(Frame { from: HOME, to: HOME, content: Content::Front(byte) });
+        self.put(Frame::new(HOME, HOME, Content::Front(byte)));
         byte
     }
 
     pub fn put(&mut self, frame: Frame) {
         if self.left.attack > 0 && matches!(frame.content, Content::Control(_)) {
-            self.heard.insert(print(&frame), frame.clone());
+            self.heard.insert(frame.print, frame.clone());
         }
         self.wire.push(frame);
     }
@@ -316,7 +338,7 @@ impl World {
             _ => None,
         };
         if let Some(to) = forward {
-            self.put(Frame { from: n, to, content: Content::Forwarded(byte) });
+            self.put(Frame::new(n, to, Content::Forwarded(byte)));
             return;
         }
         let node = &mut self.nodes[n];
@@ -336,7 +358,7 @@ impl World {
             }
         } else if let Some(to) = node.away {
             if from != Some(to) {
-                self.put(Frame { from: n, to, content: Content::Forwarded(byte) });
+                self.put(Frame::new(n, to, Content::Forwarded(byte)));
             } else {
                 // it came so late that the flow has gone back; sent back, it could go in circles
                 self.lost(byte);
@@ -378,7 +400,7 @@ impl World {
             }
             // the node keeps the old socket for a while, and sends on what the kernel was late with
             None if fenced && udp => match node.away {
-                Some(to) => self.put(Frame { from: n, to, content: Content::Forwarded(byte) }),
+                Some(to) => self.put(Frame::new(n, to, Content::Forwarded(byte))),
                 None => self.lost(byte),
             },
             None if fenced => {}

@@ -9,7 +9,7 @@ use ipos_abi::wire::options::{self, Options};
 use ipos_abi::wire::trailer::{self, Key, Path, Seal};
 use ipos_abi::wire::{Error, Mac, connection, ethernet, tcb};
 
-use crate::protocol::{Endpoint, Message, Nonces, Protocol, Reason, Tcb};
+use crate::protocol::{Endpoint, Message, Nonces, Protocol, Reason, Streams, Tcb};
 
 /// A message and what travels beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -95,8 +95,8 @@ fn write(
             control::Message::Connection(info)
         }
         Message::Acknowledge => control::Message::Ack,
-        Message::Offer { lengths: [receive_len, send_len, application_len], features } => {
-            let (receive_len, send_len, application_len) = (*receive_len, *send_len, *application_len);
+        Message::Offer { lengths, features } => {
+            let Streams { receive: receive_len, send: send_len, application: application_len } = *lengths;
             let (tcb_version, format, features) = (tcb::VERSION, FORMAT, *features);
             let offer = Offer { receive_len, send_len, application_len, tcb_version, format, features };
             ext(false, Body::Offer(offer))
@@ -104,7 +104,7 @@ fn write(
         Message::Ready { features } => ext(false, Body::Ready(Ready { format: FORMAT, features: *features })),
         Message::Refuse { reason, known } => ext(false, Body::Refusal { reason: *reason, known: *known }),
         Message::Data { stream, offset, bytes } => ext(false, Body::Data { stream: *stream, offset: *offset, bytes }),
-        Message::Progress { contiguous: [receive, send, application], credit } => {
+        Message::Progress { contiguous: Streams { receive, send, application }, credit } => {
             let (receive, send, application, credit) = (*receive, *send, *application, *credit);
             ext(false, Body::Progress(Progress { receive, send, application, credit }))
         }
@@ -181,13 +181,16 @@ fn extension(ext: &Ext<'_>) -> Message {
     let answer = ext.answer;
     match ext.body {
         Body::Offer(o) => {
-            Message::Offer { lengths: [o.receive_len, o.send_len, o.application_len], features: o.features }
+            let lengths = Streams { receive: o.receive_len, send: o.send_len, application: o.application_len };
+            Message::Offer { lengths, features: o.features }
         }
         Body::Ready(r) => Message::Ready { features: r.features },
         Body::Refusal { reason, known } => Message::Refuse { reason, known },
         Body::Cancel => Message::Cancel,
         Body::Data { stream, offset, bytes } => Message::Data { stream, offset, bytes: Bytes::copy_from_slice(bytes) },
-        Body::Progress(p) => Message::Progress { contiguous: [p.receive, p.send, p.application], credit: p.credit },
+        Body::Progress(Progress { receive, send, application, credit }) => {
+            Message::Progress { contiguous: Streams { receive, send, application }, credit }
+        }
         Body::Commit => Message::Commit { answer },
         Body::Moved(m) => Message::Moved { owner: m.owner, known: m.known, answer },
         Body::Release => Message::Release { answer },

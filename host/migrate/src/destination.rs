@@ -19,7 +19,7 @@ use std::net::SocketAddrV4;
 
 use crate::offers::Offer;
 use crate::protocol::{
-    Action, DOUBT_TRIES, Endpoint, Flow, LINGER, Message, MoveId, Nonces, Ownership, Reason, Retry, Time,
+    Action, DOUBT_TRIES, Endpoint, Flow, LINGER, Message, MoveId, Nonces, Ownership, Reason, Retry, Streams, Time,
 };
 use crate::source::Keep;
 use crate::transfer::Receiver;
@@ -51,7 +51,7 @@ pub(crate) struct Destination {
     phase: Phase,
     retry: Retry,
     /// Of the streams, as offered.
-    pub lengths: [u32; 3],
+    pub lengths: Streams<u32>,
     limit: usize,
     /// From a peer of the plain format: what its 01 says, until there is room.
     plain: Option<Option<Endpoint>>,
@@ -70,7 +70,7 @@ impl Destination {
 
     /// A connection of a peer of the plain format, which has neither queues nor state.
     pub fn plain(id: MoveId, flow: Flow, owner: SocketAddrV4, endpoint: Endpoint, now: Time, out: &mut Out) -> Self {
-        let (phase, retry, lengths) = (Phase::Reserving, Retry::start(now), [0; 3]);
+        let (phase, retry, lengths) = (Phase::Reserving, Retry::start(now), Streams::default());
         out.push_back(Action::Reserve { id, flow, lengths });
         let nonces = Nonces::default();
         Destination { id, flow, owner, nonces, phase, retry, lengths, limit: 0, plain: Some(Some(endpoint)) }
@@ -219,11 +219,15 @@ impl Destination {
     fn complete(&mut self, now: Time, out: &mut Out) {
         let Phase::Reserved { endpoint: Some(endpoint), receiver, .. } = &mut self.phase else { return };
         let lengths = match endpoint {
-            Endpoint::Tcp(tcb, _) => [tcb.receive_queue_len(), tcb.send_queue_len(), tcb.application_len],
+            Endpoint::Tcp(tcb, _) => Streams {
+                receive: tcb.receive_queue_len(),
+                send: tcb.send_queue_len(),
+                application: tcb.application_len,
+            },
             Endpoint::Udp => self.lengths,
         };
         let contiguous = receiver.contiguous();
-        if contiguous.iter().zip(lengths).any(|(have, want)| *have < want) {
+        if contiguous.zip(lengths).into_iter().any(|(_, (have, want))| have < want) {
             return;
         }
         let endpoint = endpoint.clone();

@@ -20,6 +20,7 @@ pub mod protocol;
 mod secret;
 pub mod socket;
 mod source;
+mod streams;
 mod timers;
 mod transfer;
 

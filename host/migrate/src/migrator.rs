@@ -11,7 +11,7 @@ use crate::home::{Notice, Search};
 use crate::offers::{Offer, Offers};
 use crate::protocol::{
     Action, EPOCHS, Endpoint, Failure, Flow, Ignored, Message, MoveId, Nonces, Ownership, PeerId, Protocol, Reason,
-    Time, features,
+    Streams, Time, features,
 };
 use crate::secret::Secret;
 use crate::source::{Keep, Source};
@@ -175,10 +175,10 @@ impl Migrator {
         wall: u64,
         peer: PeerId,
         flow: Flow,
-        lengths: [u32; 3],
+        lengths: Streams<u32>,
     ) -> Result<MoveId, StartError> {
         self.home(flow.service).ok_or(StartError::UnknownService(flow.service))?;
-        let (length, limit) = (lengths.iter().map(|l| *l as usize).sum(), self.config.move_bytes);
+        let (length, limit) = (lengths.bytes(), self.config.move_bytes);
         if length > limit {
             return Err(StartError::TooLong { length, limit });
         }
@@ -202,8 +202,8 @@ impl Migrator {
         let source = if plain {
             Source::start_plain(id, flow, owner, now, &mut self.out)
         } else {
-            let queues = lengths[..2].iter().map(|l| *l as usize).sum::<usize>();
-            let ahead = flow.protocol == Protocol::Tcp && queues >= self.config.ahead_bytes;
+            let queues = Streams { application: 0, ..lengths };
+            let ahead = flow.protocol == Protocol::Tcp && queues.bytes() >= self.config.ahead_bytes;
             let nonces = Nonces { from: self.draw(), to: 0 };
             let offer = Offer { flow, owner, lengths, features: self.config.features, nonces };
             Source::start(id, offer, ahead, now, &mut self.out)
@@ -217,13 +217,14 @@ impl Migrator {
     /// The answer to [`Action::Copy`]: receive and send queue as they are, nothing of what is not to go ahead.
     pub fn copied(&mut self, id: MoveId, [receive, send]: [Vec<u8>; 2]) {
         if let Some(source) = self.sources.get_mut(&id) {
-            source.copied([receive.into(), send.into(), Bytes::new()], &mut self.out);
+            let queues = Streams { receive: receive.into(), send: send.into(), application: Bytes::new() };
+            source.copied(queues, &mut self.out);
             self.settle_source(id, Keep::Yes);
         }
     }
 
     /// The answer to [`Action::Freeze`]: the endpoint and the three streams, without what was [copied](Self::copied) of them.
-    pub fn frozen(&mut self, id: MoveId, endpoint: Endpoint, streams: [Vec<u8>; 3], now: Time) {
+    pub fn frozen(&mut self, id: MoveId, endpoint: Endpoint, streams: Streams<Vec<u8>>, now: Time) {
         if let Some(source) = self.sources.get_mut(&id) {
             let keep = source.frozen(endpoint, streams, now, &mut self.out);
             self.settle_source(id, keep);
@@ -438,10 +439,9 @@ impl Migrator {
     }
 
     /// Why this node would not take a flow, as far as the core knows.
-    fn refusal(&self, id: MoveId, flow: &Flow, lengths: [u32; 3]) -> Option<Reason> {
+    fn refusal(&self, id: MoveId, flow: &Flow, lengths: Streams<u32>) -> Option<Reason> {
         let pending = || self.destinations.iter().filter(|(_, d)| d.is_pending());
         let of_peer = || pending().filter(|(other, _)| other.peer == id.peer);
-        let bytes = |lengths: [u32; 3]| lengths.iter().map(|l| *l as usize).sum::<usize>();
         let most = PENDING_MOVES * self.config.move_bytes;
         // after a restart the home holds for an owner that it does not know yet
         let unknown = self.searches.contains_key(flow) && self.owner(flow).is_none();
@@ -451,11 +451,11 @@ impl Migrator {
             Some(Reason::Stale)
         } else if unknown || self.moves_of(flow).iter().any(|other| self.is_in_the_way(*other, id)) {
             Some(Reason::Busy)
-        } else if bytes(lengths) > self.config.move_bytes
+        } else if lengths.bytes() > self.config.move_bytes
             || pending().count() >= PENDING
             || of_peer().count() >= PENDING / 2
-            || pending().map(|(_, d)| bytes(d.lengths)).sum::<usize>() + bytes(lengths) > most
-            || of_peer().map(|(_, d)| bytes(d.lengths)).sum::<usize>() + bytes(lengths) > most / 2
+            || pending().map(|(_, d)| d.lengths.bytes()).sum::<usize>() + lengths.bytes() > most
+            || of_peer().map(|(_, d)| d.lengths.bytes()).sum::<usize>() + lengths.bytes() > most / 2
         {
             Some(Reason::NoResources)
         } else {

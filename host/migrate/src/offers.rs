@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 
-use crate::protocol::{Flow, LINGER, MoveId, Nonces, Time};
+use crate::protocol::{Flow, LINGER, MoveId, Nonces, Streams, Time};
 use crate::timers::Timers;
 
 /// Most answers that are remembered.
@@ -17,7 +17,7 @@ pub(crate) struct Offer {
     /// The owner to be.
     pub owner: SocketAddrV4,
     /// Of the streams, estimated.
-    pub lengths: [u32; 3],
+    pub lengths: Streams<u32>,
     /// What the source can do; at the destination, and at the source from 88 on, what both can.
     pub features: u16,
     /// This node's, and the other's as far as it is known.

@@ -15,6 +15,8 @@ use ipos_abi::wire::options::Options;
 pub use ipos_abi::wire::tcb::Repr as Tcb;
 pub use ipos_abi::wire::trailer::Nonces;
 
+pub use crate::streams::Streams;
+
 /// Time since any fixed moment. The core only compares and adds.
 pub type Time = Duration;
 
@@ -59,9 +61,6 @@ impl Flow {
     }
 }
 
-/// The streams of a move in the order of transfer and of the digest.
-pub const STREAMS: [Stream; 3] = [Stream::Receive, Stream::Send, Stream::Application];
-
 /// What the new owner builds a socket from, beside the streams.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
@@ -77,7 +76,7 @@ pub enum Message {
     /// 0x80: will you take this connection? Lengths in bytes, before freezing: estimates, but for UDP.
     Offer {
         /// Lengths of the three streams.
-        lengths: [u32; 3],
+        lengths: Streams<u32>,
         /// What the source can do: [`features`].
         features: u16,
     },
@@ -107,7 +106,7 @@ pub enum Message {
     /// 0x85: how far the streams have come without a gap, and how many frames may be under way.
     Progress {
         /// Bytes per stream.
-        contiguous: [u32; 3],
+        contiguous: Streams<u32>,
         /// Frames.
         credit: u16,
     },
@@ -239,7 +238,7 @@ pub enum Action {
         /// The connection.
         flow: Flow,
         /// Estimated lengths of the streams.
-        lengths: [u32; 3],
+        lengths: Streams<u32>,
     },
     /// Destination: the source means it. Take the resources, hold what arrives for the flow. Answered by [`reserved`](crate::Migrator::reserved).
     Reserve {
@@ -248,7 +247,7 @@ pub enum Action {
         /// The connection.
         flow: Flow,
         /// Estimated lengths of the streams.
-        lengths: [u32; 3],
+        lengths: Streams<u32>,
     },
     /// Destination: build the socket, silently. Answered by [`prepared`](crate::Migrator::prepared).
     Prepare {
@@ -259,7 +258,7 @@ pub enum Action {
         /// What it is to be built from.
         endpoint: Endpoint,
         /// Its streams.
-        streams: [Vec<u8>; 3],
+        streams: Streams<Vec<u8>>,
     },
     /// Destination: make the socket speak, deliver what was held, hand it to the application.
     GoLive(MoveId),

@@ -26,7 +26,7 @@ use ipos_abi::wire::options::Options;
 use crate::offers::Offer;
 use crate::protocol::{
     AHEAD, Action, COMMIT_TRIES, Endpoint, Failure, Flow, HOLD, Message, MoveId, Nonces, Ownership, Protocol, RENEWALS,
-    Reason, Retry, Stream, TRIES, Time, features,
+    Reason, Retry, Stream, Streams, TRIES, Time, features,
 };
 use crate::transfer::Sender;
 
@@ -67,7 +67,7 @@ pub(crate) struct Source {
     /// From the first copy or the freeze on.
     sender: Option<Box<Sender>>,
     /// What has arrived, kept until the client no longer waits: to give back so much memory takes time.
-    spent: [Bytes; 3],
+    spent: Streams<Bytes>,
     /// Whether the queues are worth to be copied before the freeze.
     ahead: bool,
 }
@@ -129,7 +129,7 @@ impl Source {
         out.push_back(Action::Freeze(id));
         let (phase, retry, spent) = (Phase::Freezing, Retry::start(now), Default::default());
         let (plain, renewals, sender, ahead) = (Some((None, false)), 0, None, false);
-        let offer = Offer { flow, owner, lengths: [0; 3], features: 0, nonces: Nonces::default() };
+        let offer = Offer { flow, owner, lengths: Streams::default(), features: 0, nonces: Nonces::default() };
         Source { id, flow, offer, renewals, phase, retry, plain, sender, spent, ahead }
     }
 
@@ -227,7 +227,7 @@ impl Source {
     }
 
     /// The queues as they are, of a connection that lives on.
-    pub fn copied(&mut self, streams: [Bytes; 3], out: &mut Out) {
+    pub fn copied(&mut self, streams: Streams<Bytes>, out: &mut Out) {
         if matches!(self.phase, Phase::Copying { .. }) {
             self.sender = Some(Box::new(Sender::new(streams)));
             self.pump(out);
@@ -235,16 +235,16 @@ impl Source {
     }
 
     /// The socket is frozen; `streams` are what was not copied.
-    pub fn frozen(&mut self, mut endpoint: Endpoint, streams: [Vec<u8>; 3], now: Time, out: &mut Out) -> Keep {
+    pub fn frozen(&mut self, mut endpoint: Endpoint, streams: Streams<Vec<u8>>, now: Time, out: &mut Out) -> Keep {
         if !matches!(self.phase, Phase::Freezing) {
             return Keep::Yes;
         }
-        if self.plain.is_some() && streams.iter().any(|s| !s.is_empty()) {
+        if self.plain.is_some() && streams.as_ref().into_iter().any(|(_, bytes)| !bytes.is_empty()) {
             return self.give_up(Failure::Plain, now, out);
         }
         if let Endpoint::Tcp(tcb, options) = &mut endpoint {
             tcb.epoch = self.id.epoch;
-            tcb.application_len = streams[2].len() as u32;
+            tcb.application_len = streams.application.len() as u32;
             if self.offer.features & features::OPTIONS == 0 {
                 **options = Options::default();
             }

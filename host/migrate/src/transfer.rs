@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::digest::Running;
-use crate::protocol::{CREDIT, DATA, GRANT, Message, STREAMS, Stream};
+use crate::protocol::{CREDIT, DATA, GRANT, Message, Stream, Streams};
 
 /// Reports without progress after which the missing frame is repeated at once.
 const REPEATED: u32 = 3;
@@ -30,7 +30,7 @@ pub(crate) fn ready_room(length: usize) -> Vec<u8> {
 /// The sending side. Frames are numbered in the order in which they are sent at first; a frame never spans two streams.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Sender {
-    streams: [Bytes; 3],
+    streams: Streams<Bytes>,
     /// Parts of streams in the order of the frames: the stream, and where the part begins and ends in it.
     parts: Vec<(Stream, usize, usize)>,
     /// First frame that is not known to have arrived.
@@ -47,7 +47,7 @@ pub(crate) struct Sender {
 
 impl Sender {
     /// With what there is of the streams.
-    pub fn new(streams: [Bytes; 3]) -> Self {
+    pub fn new(streams: Streams<Bytes>) -> Self {
         let mut sender = Sender {
             streams: Default::default(),
             parts: Vec::new(),
@@ -64,9 +64,9 @@ impl Sender {
     }
 
     /// Adds to the streams. What comes behind something is copied together with it.
-    pub fn extend(&mut self, more: [Bytes; 3]) {
-        for (stream, more) in STREAMS.into_iter().zip(more).filter(|(_, more)| !more.is_empty()) {
-            let bytes = &mut self.streams[stream as usize];
+    pub fn extend(&mut self, more: Streams<Bytes>) {
+        for (stream, more) in more.into_iter().filter(|(_, more)| !more.is_empty()) {
+            let bytes = &mut self.streams[stream];
             let begin = bytes.len();
             *bytes = if begin == 0 { more } else { [&bytes[..], &more].concat().into() };
             self.parts.push((stream, begin, bytes.len()));
@@ -92,7 +92,7 @@ impl Sender {
 
     fn frame(&self, index: usize) -> Option<Message> {
         let (stream, offset, end) = self.place(index)?;
-        let bytes = self.streams[stream as usize].slice(offset..end);
+        let bytes = self.streams[stream].slice(offset..end);
         Some(Message::Data { stream, offset: offset as u32, bytes })
     }
 
@@ -110,9 +110,9 @@ impl Sender {
     /// Adds to the digest what has been sent.
     pub fn follow(&mut self) {
         let Some((last, _, end)) = self.fresh.checked_sub(1).and_then(|f| self.place(f)) else { return };
-        let mut sent = [0, 1, 2].map(|i| &self.streams[i][..]);
-        sent[last as usize] = &sent[last as usize][..end];
-        self.running.follow(sent, last as usize);
+        let mut sent = self.streams.as_ref().map(|bytes| &bytes[..]);
+        sent[last] = &sent[last][..end];
+        self.running.follow(sent, last);
     }
 
     /// All that there is has been sent, and so little of it is under way that no report may come of it.
@@ -124,22 +124,22 @@ impl Sender {
     pub fn digest(&mut self) -> Option<[u8; 16]> {
         if self.digest.is_none() && self.fresh == self.frames() {
             let running = std::mem::take(&mut self.running);
-            self.digest = Some(running.finish([0, 1, 2].map(|i| &self.streams[i][..])));
+            self.digest = Some(running.finish(self.streams.as_ref().map(|bytes| &bytes[..])));
         }
         self.digest
     }
 
     /// The streams, when they have arrived: whoever keeps them need not wait until their memory is given back.
-    pub fn into_streams(self) -> [Bytes; 3] {
+    pub fn into_streams(self) -> Streams<Bytes> {
         self.streams
     }
 
     /// Takes a report. A frame to repeat at once is returned. `true` with it: something new arrived.
-    pub fn progress(&mut self, contiguous: [u32; 3], credit: u16) -> (bool, Option<Message>) {
+    pub fn progress(&mut self, contiguous: Streams<u32>, credit: u16) -> (bool, Option<Message>) {
         self.credit = credit.into();
         let mut base = 0;
         for (stream, begin, end) in &self.parts {
-            let arrived = contiguous[*stream as usize] as usize;
+            let arrived = contiguous[*stream] as usize;
             if arrived < *end {
                 base += arrived.saturating_sub(*begin) / DATA;
                 break;
@@ -206,7 +206,7 @@ impl Assembly {
 /// The receiving side.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Receiver {
-    streams: [Assembly; 3],
+    streams: Streams<Assembly>,
     /// Bytes that all streams together may have.
     limit: usize,
     unreported: u32,
@@ -219,20 +219,20 @@ pub(crate) struct TooLong;
 
 impl Receiver {
     /// `lengths`, within the limit, are what is expected: there is room for it at once.
-    pub fn new(limit: usize, lengths: [u32; 3]) -> Self {
+    pub fn new(limit: usize, lengths: Streams<u32>) -> Self {
         let stream = |length: u32| Assembly { bytes: ready_room(limit.min(length as usize)), ..Assembly::default() };
         Receiver { streams: lengths.map(stream), limit, unreported: 0, digest: Running::default() }
     }
 
     /// Takes a piece. `true`: a report is due.
     pub fn data(&mut self, stream: Stream, offset: u32, bytes: Bytes) -> Result<bool, TooLong> {
-        let others: usize =
-            STREAMS.iter().filter(|s| **s != stream).map(|s| self.streams[*s as usize].bytes.len()).sum();
+        let others = self.streams.as_ref().into_iter().filter(|(other, _)| *other != stream);
+        let others: usize = others.map(|(_, assembly)| assembly.bytes.len()).sum();
         let offset = offset as usize;
         if bytes.len() > DATA || offset.saturating_add(bytes.len()).saturating_add(others) > self.limit {
             return Err(TooLong);
         }
-        let grew = self.streams[stream as usize].insert(offset, bytes);
+        let grew = self.streams[stream].insert(offset, bytes);
         self.unreported += 1;
         // what does not fit shows a loss or a repetition: the sender should hear of it at once
         Ok(!grew || self.unreported >= REPORT)
@@ -240,11 +240,11 @@ impl Receiver {
 
     /// Adds to the digest what has come of the streams up to `last`, which the last piece was of.
     pub fn follow(&mut self, last: Stream) {
-        self.digest.follow([0, 1, 2].map(|i| &self.streams[i].bytes[..]), last as usize);
+        self.digest.follow(self.streams.as_ref().map(|assembly| &assembly.bytes[..]), last);
     }
 
-    pub fn contiguous(&self) -> [u32; 3] {
-        [0, 1, 2].map(|i| self.streams[i].bytes.len() as u32)
+    pub fn contiguous(&self) -> Streams<u32> {
+        self.streams.as_ref().map(|assembly| assembly.bytes.len() as u32)
     }
 
     pub fn report(&mut self) -> Message {
@@ -253,9 +253,9 @@ impl Receiver {
     }
 
     /// The streams, once they are complete, and their digest; the receiver is empty then.
-    pub fn take(&mut self) -> ([Vec<u8>; 3], [u8; 16]) {
+    pub fn take(&mut self) -> (Streams<Vec<u8>>, [u8; 16]) {
         let streams = std::mem::take(&mut self.streams).map(|s| s.bytes);
-        let digest = std::mem::take(&mut self.digest).finish([0, 1, 2].map(|i| &streams[i][..]));
+        let digest = std::mem::take(&mut self.digest).finish(streams.as_ref().map(Vec::as_slice));
         (streams, digest)
     }
 }
@@ -272,7 +272,7 @@ mod tests {
     fn any_order_with_repetitions_gives_the_same_bytes() {
         for seed in 0..200 {
             let mut rng = StdRng::seed_from_u64(seed);
-            let streams = [0, 1, 2].map(|_| {
+            let streams = Streams::<()>::default().map(|()| {
                 let mut bytes = vec![0; [0, 1, DATA, DATA + 1, rng.random_range(0..30_000)][rng.random_range(0..5)]];
                 rng.fill_bytes(&mut bytes);
                 bytes
@@ -281,13 +281,13 @@ mod tests {
             let mut frames: Vec<_> = std::iter::from_fn(|| sender.next()).collect();
             frames.extend(frames.clone());
             frames.shuffle(&mut rng);
-            let mut receiver = Receiver::new(1 << 20, [0, 5_000, 1 << 20]);
+            let mut receiver = Receiver::new(1 << 20, Streams { receive: 0, send: 5_000, application: 1 << 20 });
             for frame in frames {
                 let Message::Data { stream, offset, bytes } = frame else { panic!("{frame:?}") };
                 receiver.data(stream, offset, bytes).unwrap();
                 receiver.follow(stream);
             }
-            let digest = tcb::digest(streams.iter().map(Vec::as_slice));
+            let digest = tcb::digest(streams.as_ref().into_iter().map(|(_, bytes)| bytes.as_slice()));
             assert_eq!(receiver.take(), (streams, digest), "seed {seed}");
             assert_eq!(sender.digest(), Some(digest), "seed {seed}");
         }
@@ -295,25 +295,27 @@ mod tests {
 
     #[test]
     fn credit_bounds_what_is_under_way_and_reports_open_it() {
-        let mut sender = Sender::new([vec![1; DATA * 200], vec![], vec![2; 10]].map(Bytes::from));
+        let streams = Streams { receive: vec![1; DATA * 200], send: vec![], application: vec![2; 10] };
+        let arrived = |frames: usize| Streams { receive: (DATA * frames) as u32, ..Streams::default() };
+        let mut sender = Sender::new(streams.map(Bytes::from));
         assert_eq!(std::iter::from_fn(|| sender.next()).count(), 64);
-        assert_eq!(sender.progress([DATA as u32 * 10, 0, 0], 64), (true, None));
+        assert_eq!(sender.progress(arrived(10), 64), (true, None));
         assert_eq!(std::iter::from_fn(|| sender.next()).count(), 10);
         for _ in 0..REPEATED - 1 {
-            assert_eq!(sender.progress([DATA as u32 * 10, 0, 0], 64), (false, None));
+            assert_eq!(sender.progress(arrived(10), 64), (false, None));
         }
-        let (_, again) = sender.progress([DATA as u32 * 10, 0, 0], 64);
+        let (_, again) = sender.progress(arrived(10), 64);
         assert!(matches!(again, Some(Message::Data { offset: 14_000, .. })), "{again:?}");
         sender.rewind();
         assert!(matches!(sender.next(), Some(Message::Data { offset: 14_000, .. })));
-        sender.progress([DATA as u32 * 200, 0, 0], 64);
+        sender.progress(arrived(200), 64);
         assert!(matches!(sender.next(), Some(Message::Data { stream: Stream::Application, offset: 0, .. })));
         assert_eq!(sender.next(), None);
     }
 
     #[test]
     fn a_receiver_has_bounds() {
-        let mut receiver = Receiver::new(10_000, [0; 3]);
+        let mut receiver = Receiver::new(10_000, Streams::default());
         assert_eq!(receiver.data(Stream::Send, 9_999, vec![0; 2].into()), Err(TooLong));
         assert_eq!(receiver.data(Stream::Send, u32::MAX, vec![0; 2].into()), Err(TooLong));
         assert_eq!(receiver.data(Stream::Send, 0, vec![0; DATA + 1].into()), Err(TooLong));

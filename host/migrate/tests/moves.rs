@@ -11,7 +11,7 @@ use ipos_abi::wire::{Mac, ethernet};
 use ipos_migrate::codec::{Packet, decode, encode};
 use ipos_migrate::protocol::{
     Action, EPOCHS, Endpoint, Failure, Flow, Ignored, Message, MoveId, Nonces, Ownership, PeerId, Protocol, Reason,
-    Stream, Tcb,
+    Stream, Streams, Tcb,
 };
 use ipos_migrate::{Config, Migrator, Secret, Service, StartError};
 use rand::rngs::StdRng;
@@ -57,7 +57,7 @@ struct World {
     now: Duration,
     faults: Faults,
     nodes: Vec<Node>,
-    truth: [Vec<u8>; 3],
+    truth: Streams<Vec<u8>>,
     /// What of the first two went ahead, of which move.
     copied: Option<(MoveId, [usize; 2])>,
     /// Frames under way, by time of arrival.
@@ -143,12 +143,12 @@ impl World {
                 Action::Copy(id) if fails => node.core.give_up(id, Failure::Local, now),
                 Action::Copy(id) => {
                     assert!(node.owns, "seed {}: a copy of what is not owned", self.seed);
-                    for stream in &mut self.truth[..2] {
+                    for stream in [&mut self.truth.receive, &mut self.truth.send] {
                         let longest = [0, 1, 5_000, 300_000][self.rng.random_range(0..4)];
                         stream.resize(self.rng.random_range(0..=longest), 0);
                         self.rng.fill_bytes(stream);
                     }
-                    let [receive, send, _] = self.truth.clone();
+                    let Streams { receive, send, .. } = self.truth.clone();
                     self.copied = Some((id, [receive.len(), send.len()]));
                     node.core.copied(id, [receive, send]);
                 }
@@ -157,17 +157,18 @@ impl World {
                     assert!(node.owns, "seed {}: a freeze of what is not owned", self.seed);
                     // what was copied stays, and more has come behind it
                     let copied = self.copied.take().filter(|(of, _)| *of == id).map_or([0; 2], |(_, lengths)| lengths);
-                    let known = [copied[0], copied[1], 0];
-                    for (stream, known) in self.truth.iter_mut().zip(known) {
+                    let known = Streams { receive: copied[0], send: copied[1], application: 0 };
+                    for (stream, known) in known {
+                        let stream = &mut self.truth[stream];
                         let longest = [0, 1, 5_000, 300_000][self.rng.random_range(0..4)];
                         stream.resize(known + self.rng.random_range(0..=longest), 0);
                         self.rng.fill_bytes(&mut stream[known..]);
                     }
-                    let rest = [0, 1, 2].map(|i| self.truth[i][known[i]..].to_vec());
+                    let rest = self.truth.as_ref().zip(known).map(|(stream, known)| stream[known..].to_vec());
                     let tcb = Tcb {
-                        rcv_nxt: (self.truth[0].len() as u32).wrapping_sub(9),
+                        rcv_nxt: (self.truth.receive.len() as u32).wrapping_sub(9),
                         copied_seq: 9u32.wrapping_neg(),
-                        write_seq: self.truth[1].len() as u32,
+                        write_seq: self.truth.send.len() as u32,
                         ..Tcb::default()
                     };
                     node.core.frozen(id, Endpoint::Tcp(Box::new(tcb), Box::default()), rest, now);
@@ -260,7 +261,7 @@ impl World {
             let Some(owner) = self.nodes.iter().position(|n| n.owns) else { panic!("seed {}: no owner", self.seed) };
             let to = (owner + self.rng.random_range(1..NODES)) % NODES;
             let wall = (self.clocks[owner] + self.now).as_micros() as u64;
-            let lengths = [self.rng.random_range(0..20_000), 2, 3];
+            let lengths = Streams { receive: self.rng.random_range(0..20_000), send: 2, application: 3 };
             let started = self.nodes[owner].core.start(self.now, wall, peer_of(owner, to), FLOW, lengths);
             assert!(started.is_ok(), "seed {}: {started:?}", self.seed);
             self.moving = Some(owner);
@@ -289,7 +290,7 @@ fn every_move_completes_and_needs_no_timer_on_a_good_network() {
             World::new(seed, Faults { loss: 0.0, repeat: 0.0, delay: Duration::from_micros(1), local: 0.0 });
         world.moving = Some(HOME);
         let peer = peer_of(HOME, 1);
-        world.nodes[HOME].core.start(world.now, 5, peer, FLOW, [0; 3]).unwrap();
+        world.nodes[HOME].core.start(world.now, 5, peer, FLOW, Streams::default()).unwrap();
         world.act(HOME);
         while world.moving.is_some() {
             assert!(world.step(begin + Duration::from_millis(90)), "seed {seed}: waited for a timer");
@@ -383,12 +384,12 @@ fn what_cannot_start_says_why() {
     let core = &mut world.nodes[HOME].core;
     let other = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 2), 80);
     let now = world.now;
-    let unknown = core.start(now, 1, PeerId(0), Flow { service: other, ..FLOW }, [0; 3]);
+    let unknown = core.start(now, 1, PeerId(0), Flow { service: other, ..FLOW }, Streams::default());
     assert_eq!(unknown, Err(StartError::UnknownService(other)));
-    let long = core.start(now, 1, PeerId(0), FLOW, [1 << 20, 1, 0]);
+    let long = core.start(now, 1, PeerId(0), FLOW, Streams { receive: 1 << 20, send: 1, application: 0 });
     assert_eq!(long, Err(StartError::TooLong { length: (1 << 20) + 1, limit: 1 << 20 }));
-    core.start(now, 1, PeerId(0), FLOW, [0; 3]).unwrap();
-    assert_eq!(core.start(now, 1, PeerId(1), FLOW, [0; 3]), Err(StartError::Busy));
+    core.start(now, 1, PeerId(0), FLOW, Streams::default()).unwrap();
+    assert_eq!(core.start(now, 1, PeerId(1), FLOW, Streams::default()), Err(StartError::Busy));
 }
 
 /// The nonce of the other side, in every test that speaks for it.
@@ -419,10 +420,11 @@ fn confirmation() -> Message {
 }
 
 /// Node 1 as the destination of a move of its home, reserved; its nonce.
-fn reserved(protocol: Protocol, lengths: [u32; 3]) -> (Migrator, MoveId, u64, Duration) {
+fn reserved(protocol: Protocol, application: u32) -> (Migrator, MoveId, u64, Duration) {
     let (mut core, now) = node(1);
     let (home, owner) = (peer_of(1, HOME), SocketAddrV4::new(back(1), 80));
     let packet = |to, message| Packet { protocol, ..packet(owner, 5, to, message) };
+    let lengths = Streams { application, ..Streams::default() };
     core.handle_message(home, packet(0, Message::Offer { lengths, features: 0 }), now);
     let Some(Action::Ask { id, .. }) = core.poll_action() else { panic!() };
     core.asked(id, Ok(()));
@@ -436,7 +438,7 @@ fn reserved(protocol: Protocol, lengths: [u32; 3]) -> (Migrator, MoveId, u64, Du
 
 #[test]
 fn a_control_block_that_can_not_be_read_is_refused() {
-    let (mut core, id, nonce, now) = reserved(Protocol::Tcp, [0; 3]);
+    let (mut core, id, nonce, now) = reserved(Protocol::Tcp, 0);
     let owner = SocketAddrV4::new(back(1), 80);
     let message = Message::Connection(Err(Reason::UnknownVersion));
     core.handle_message(id.peer, packet(owner, 5, nonce, message), now);
@@ -447,7 +449,7 @@ fn a_control_block_that_can_not_be_read_is_refused() {
 
 #[test]
 fn damaged_queues_are_refused() {
-    let (mut core, id, nonce, now) = reserved(Protocol::Tcp, [0, 0, 4]);
+    let (mut core, id, nonce, now) = reserved(Protocol::Tcp, 4);
     let packet = |message| packet(SocketAddrV4::new(back(1), 80), 5, nonce, message);
     // BLAKE3 of "good", of which another byte arrives
     let digest = ipos_abi::wire::tcb::digest([b"good".as_slice()]);
@@ -461,7 +463,7 @@ fn damaged_queues_are_refused() {
 
 #[test]
 fn data_of_tcp_are_not_believed_in_a_move_of_udp() {
-    let (mut core, id, nonce, now) = reserved(Protocol::Udp, [0, 0, 4]);
+    let (mut core, id, nonce, now) = reserved(Protocol::Udp, 4);
     let owner = SocketAddrV4::new(back(1), 80);
     let packet = |protocol, message| Packet { protocol, ..packet(owner, 5, nonce, message) };
     core.handle_message(id.peer, packet(Protocol::Udp, Message::Connection(Ok(Endpoint::Udp))), now);
@@ -471,19 +473,19 @@ fn data_of_tcp_are_not_believed_in_a_move_of_udp() {
     assert_eq!(core.poll_action(), None);
     core.handle_message(id.peer, packet(Protocol::Udp, data(b"good")), now);
     let Some(Action::Prepare { streams, .. }) = core.poll_action() else { panic!() };
-    assert_eq!(streams[2], b"good");
+    assert_eq!(streams.application, b"good");
 }
 
 #[test]
 fn after_the_commit_nothing_gives_the_connection_back() {
     let (mut core, now) = node(HOME);
-    let id = core.start(now, 5, PeerId(0), FLOW, [0; 3]).unwrap();
+    let id = core.start(now, 5, PeerId(0), FLOW, Streams::default()).unwrap();
     let (Message::Offer { .. }, Nonces { from: nonce, to: 0 }) = sent(&mut core) else { panic!() };
     let owner = SocketAddrV4::new(back(1), 80);
     let packet = |message| packet(owner, id.epoch, nonce, message);
     core.handle_message(PeerId(0), packet(Message::Ready { features: 0 }), now);
     assert_eq!(sent(&mut core), (confirmation(), Nonces { from: nonce, to: THEIRS }));
-    core.handle_message(PeerId(0), packet(Message::Progress { contiguous: [0; 3], credit: 64 }), now);
+    core.handle_message(PeerId(0), packet(Message::Progress { contiguous: Streams::default(), credit: 64 }), now);
     assert_eq!(core.poll_action(), Some(Action::Freeze(id)));
     core.frozen(id, Endpoint::Tcp(Box::default(), Box::default()), Default::default(), now);
     assert!(matches!(sent(&mut core).0, Message::Connection(Ok(_))));
@@ -517,7 +519,14 @@ fn after_the_commit_nothing_gives_the_connection_back() {
 fn an_offer_alone_changes_nothing_and_its_answers_are_bounded() {
     let (mut core, now) = node(1);
     let (home, owner) = (peer_of(1, HOME), SocketAddrV4::new(back(1), 80));
-    let offer = |epoch| packet(owner, epoch, 0, Message::Offer { lengths: [1 << 19, 0, 0], features: 0 });
+    let offer = |epoch| {
+        packet(
+            owner,
+            epoch,
+            0,
+            Message::Offer { lengths: Streams { receive: 1 << 19, ..Streams::default() }, features: 0 },
+        )
+    };
     let mut nonces = BTreeSet::new();
     for epoch in 1..=10_000 {
         core.handle_message(home, offer(epoch), now);
@@ -545,7 +554,8 @@ fn reservations_are_bounded_in_sum_and_per_peer() {
     for n in 0..20_u16 {
         for peer in [PeerId(0), PeerId(1)] {
             let client = SocketAddrV4::new(*CLIENT.ip(), 1000 + 2 * n + peer.0 as u16);
-            let message = Message::Offer { lengths: [1 << 20, 0, 0], features: 0 };
+            let lengths = Streams { receive: 1 << 20, ..Streams::default() };
+            let message = Message::Offer { lengths, features: 0 };
             core.handle_message(peer, Packet { client, ..packet(owner, 5, 0, message) }, now);
             match core.poll_action() {
                 Some(Action::Ask { id, .. }) => core.asked(id, Ok(())),
@@ -568,7 +578,7 @@ fn reservations_are_bounded_in_sum_and_per_peer() {
 fn who_is_behind_offers_again_under_a_higher_epoch_whatever_the_clocks_say() {
     let hour = 3_600_000_000;
     let (mut core, now) = node(HOME);
-    let old = core.start(now, 5, PeerId(0), FLOW, [0; 3]).unwrap();
+    let old = core.start(now, 5, PeerId(0), FLOW, Streams::default()).unwrap();
     let (_, Nonces { from: nonce, .. }) = sent(&mut core);
     let owner = SocketAddrV4::new(back(1), 80);
     let behind = |nonce, epoch| packet(owner, epoch, nonce, Message::Refuse { reason: Reason::Stale, known: hour });
@@ -586,7 +596,11 @@ fn who_is_behind_offers_again_under_a_higher_epoch_whatever_the_clocks_say() {
     core.handle_message(PeerId(0), edge, now);
     assert_eq!(core.poll_action(), Some(Action::Ignored { peer: PeerId(0), why: Ignored::Epoch }));
     for epoch in [EPOCHS, u64::MAX] {
-        core.handle_message(PeerId(1), packet(owner, epoch, 0, Message::Offer { lengths: [0; 3], features: 0 }), now);
+        core.handle_message(
+            PeerId(1),
+            packet(owner, epoch, 0, Message::Offer { lengths: Streams::default(), features: 0 }),
+            now,
+        );
         assert_eq!(core.poll_action(), Some(Action::Ignored { peer: PeerId(1), why: Ignored::Epoch }));
     }
 }

@@ -7,7 +7,8 @@ use ipos_abi::wire::trailer::{Key, Path};
 use ipos_abi::wire::{Mac, ethernet};
 use ipos_migrate::codec::{Packet, decode, decode_plain, encode, encode_plain};
 use ipos_migrate::protocol::{
-    Action, Endpoint, Failure, Flow, HOLD, LINGER, Message, MoveId, Nonces, PeerId, Protocol, Reason, Tcb, Time,
+    Action, Endpoint, Failure, Flow, HOLD, LINGER, Message, MoveId, Nonces, PeerId, Protocol, Reason, Streams, Tcb,
+    Time,
 };
 use ipos_migrate::{Config, Migrator, Secret, Service, StartError};
 
@@ -59,7 +60,7 @@ fn tcb() -> Endpoint {
 
 fn started() -> (Migrator, MoveId) {
     let mut core = node(None);
-    let id = core.start(NOW, 5, PLAIN, FLOW, [0; 3]).unwrap();
+    let id = core.start(NOW, 5, PLAIN, FLOW, Streams::default()).unwrap();
     assert_eq!(actions(&mut core), [Action::Freeze(id)]);
     (core, id)
 }
@@ -152,20 +153,20 @@ fn after_01_nothing_is_given_up_and_the_hold_ends() {
 #[test]
 fn queues_state_and_a_second_move_of_the_tuple_are_refused() {
     let mut core = node(None);
-    assert_eq!(core.start(NOW, 5, PLAIN, FLOW, [0, 1, 0]), Err(StartError::Plain));
+    assert_eq!(core.start(NOW, 5, PLAIN, FLOW, Streams { send: 1, ..Streams::default() }), Err(StartError::Plain));
     // the queue filled meanwhile: nothing was said, so the connection stays
     let (mut core, id) = started();
-    core.frozen(id, tcb(), [vec![1], vec![], vec![]], NOW);
+    core.frozen(id, tcb(), Streams { receive: vec![1], ..Streams::default() }, NOW);
     assert_eq!(actions(&mut core), [Action::Failed(id, Failure::Plain)]);
-    core.start(NOW, 5, PLAIN, FLOW, [0; 3]).unwrap();
-    assert_eq!(core.start(NOW, 5, PLAIN, FLOW, [0; 3]), Err(StartError::Busy));
+    core.start(NOW, 5, PLAIN, FLOW, Streams::default()).unwrap();
+    assert_eq!(core.start(NOW, 5, PLAIN, FLOW, Streams::default()), Err(StartError::Busy));
     // another port of the service can be told apart
     let other = Flow { service: SocketAddrV4::new(*SERVICE.ip(), 81), ..FLOW };
-    core.start(NOW, 5, PLAIN, other, [0; 3]).unwrap();
+    core.start(NOW, 5, PLAIN, other, Streams::default()).unwrap();
     // what came from a plain home can only go back there
     let mut core = node(Some(PLAIN));
-    assert_eq!(core.start(NOW, 5, OTHER, FLOW, [0; 3]), Err(StartError::Plain));
-    core.start(NOW, 5, PLAIN, FLOW, [0; 3]).unwrap();
+    assert_eq!(core.start(NOW, 5, OTHER, FLOW, Streams::default()), Err(StartError::Plain));
+    core.start(NOW, 5, PLAIN, FLOW, Streams::default()).unwrap();
 }
 
 #[test]
@@ -187,7 +188,7 @@ fn a_plain_peers_connection_is_live_when_it_is_built() {
     core.handle_message(PLAIN, connection, NOW);
     assert_eq!(said(&mut core), [Message::Acknowledge]);
     // it goes back, and comes again: that is no repetition
-    let back = core.start(NOW, 9, PLAIN, FLOW, [0; 3]).unwrap();
+    let back = core.start(NOW, 9, PLAIN, FLOW, Streams::default()).unwrap();
     core.frozen(back, tcb(), Default::default(), NOW);
     core.handle_message(PLAIN, packet(Message::Acknowledge, 2), NOW);
     core.handed_over(back, NOW);

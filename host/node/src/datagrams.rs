@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use ipos_abi::wire::{Mac, ethernet};
 use ipos_device::{Device, IP_MTU};
-use ipos_migrate::protocol::{Endpoint, Flow, MoveId, PeerId};
+use ipos_migrate::protocol::{Endpoint, Flow, MoveId, PeerId, Streams};
 use ipos_migrate::socket::{FreezeError, drain_udp};
 
 use crate::error::NodeError;
@@ -57,7 +57,8 @@ impl<D: Device> Runner<D> {
             hold.queued(frame, inner);
         }
         let now = self.now();
-        self.core.frozen(id, Endpoint::Udp, [Vec::new(), Vec::new(), state], now);
+        let streams = Streams { application: state, ..Streams::default() };
+        self.core.frozen(id, Endpoint::Udp, streams, now);
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ipos_abi::wire::{Mac, ethernet};
 use ipos_device::Device;
-use ipos_migrate::protocol::{Endpoint, Flow, Ignored, MoveId, PeerId, Protocol, Reason, Tcb};
+use ipos_migrate::protocol::{Endpoint, Flow, Ignored, MoveId, PeerId, Protocol, Reason, Streams, Tcb};
 use ipos_migrate::socket::{self, Blank, Live, Prepared, RestoreError};
 use ipos_nic::Forward;
 use tokio::sync::mpsc::OwnedPermit;
@@ -45,7 +45,8 @@ pub(crate) struct Incoming {
 }
 
 impl Incoming {
-    fn fill(&mut self, endpoint: Endpoint, [receive, send, state]: [Vec<u8>; 3]) -> Result<(), RestoreError> {
+    fn fill(&mut self, endpoint: Endpoint, streams: Streams<Vec<u8>>) -> Result<(), RestoreError> {
+        let Streams { receive, send, application: state } = streams;
         let Flow { client, service, .. } = self.flow;
         self.prepared = Some(match endpoint {
             Endpoint::Tcp(tcb, options) => {
@@ -150,13 +151,13 @@ impl<D: Device> Runner<D> {
         made
     }
 
-    pub fn prepare(&mut self, id: MoveId, flow: Flow, endpoint: Endpoint, streams: [Vec<u8>; 3]) {
+    pub fn prepare(&mut self, id: MoveId, flow: Flow, endpoint: Endpoint, streams: Streams<Vec<u8>>) {
         let result = if self.is_awaited(id, flow) { self.fill(id, endpoint, streams) } else { Err(Reason::NoListener) };
         let now = self.now();
         self.core.prepared(id, result, now);
     }
 
-    fn fill(&mut self, id: MoveId, endpoint: Endpoint, streams: [Vec<u8>; 3]) -> Result<(), Reason> {
+    fn fill(&mut self, id: MoveId, endpoint: Endpoint, streams: Streams<Vec<u8>>) -> Result<(), Reason> {
         let incoming = self.incoming.get_mut(&id).ok_or(Reason::NoResources)?;
         let flow = incoming.flow;
         incoming.times.complete = Instant::now();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ipos_device::Device;
 use ipos_migrate::codec::Packet;
-use ipos_migrate::protocol::{Action, Endpoint, Failure, Flow, Message, MoveId, PeerId, Protocol};
+use ipos_migrate::protocol::{Action, Endpoint, Failure, Flow, Message, MoveId, PeerId, Protocol, Streams};
 use ipos_migrate::socket::{self, Copied, FreezeError, Frozen, Inspection, Room};
 use ipos_nic::{Destination, Forward, NicError};
 use tokio::sync::oneshot;
@@ -111,7 +111,8 @@ impl<D: Device> Runner<D> {
         }
         let [receive, send] = seen.queues;
         let add = |queue: u32, buffer: &[u8]| queue.saturating_add(buffer.len().try_into().unwrap_or(u32::MAX));
-        let lengths = [add(receive, &buffers.unread), add(send, &buffers.unsent), length as u32];
+        let (receive, send) = (add(receive, &buffers.unread), add(send, &buffers.unsent));
+        let lengths = Streams { receive, send, application: length as u32 };
         let before = self.record_departure(seen.flow)?;
         let id = self.core.start(self.now(), wall(), peer, seen.flow, lengths);
         let id = id.inspect_err(|_| self.journal.note(seen.flow, before))?;
@@ -271,8 +272,9 @@ impl<D: Device> Runner<D> {
                     unread.append(&mut frozen.receive);
                 }
                 frozen.send.extend(unsent);
-                let streams = [unread, std::mem::take(&mut frozen.send), std::mem::take(&mut outgoing.state)];
-                outgoing.report.queue_bytes = ahead + streams[0].len() + streams[1].len();
+                let (send, application) = (std::mem::take(&mut frozen.send), std::mem::take(&mut outgoing.state));
+                outgoing.report.queue_bytes = ahead + unread.len() + send.len();
+                let streams = Streams { receive: unread, send, application };
                 let options = Box::new(frozen.options);
                 outgoing.socket = Socket::Frozen(Box::new(frozen));
                 self.take_from_kernel(DRAIN, Some((flow, &tcb)))?;

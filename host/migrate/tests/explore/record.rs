@@ -9,7 +9,7 @@ use std::ops::Deref;
 use ipos_abi::wire::trailer::Path;
 use ipos_abi::wire::{Mac, ethernet};
 use ipos_migrate::codec::{Packet, encode};
-use ipos_migrate::protocol::{Action, Endpoint, Failure, Flow, Message, MoveId, Nonces, PeerId, Reason, Time};
+use ipos_migrate::protocol::{Action, Endpoint, Failure, Flow, Message, MoveId, Nonces, PeerId, Reason, Streams, Time};
 use ipos_migrate::{Migrator, StartError};
 
 thread_local! {
@@ -53,15 +53,25 @@ impl Sink<'_> {
                 write!(self, "send {id:?}")?;
                 self.bytes(&frame(&packet(*flow, *owner, id.epoch, *nonces, message.clone())))
             }
-            Action::Ask { id, flow, lengths: [r, s, a] } => write!(self, "ask {id:?} {flow:?} {r} {s} {a}"),
-            Action::Reserve { id, flow, lengths: [r, s, a] } => write!(self, "reserve {id:?} {flow:?} {r} {s} {a}"),
+            Action::Ask { id, flow, lengths } => {
+                write!(self, "ask {id:?} {flow:?}")?;
+                self.lengths(*lengths)
+            }
+            Action::Reserve { id, flow, lengths } => {
+                write!(self, "reserve {id:?} {flow:?}")?;
+                self.lengths(*lengths)
+            }
             Action::Prepare { id, flow, endpoint, streams } => {
                 write!(self, "prepare {id:?} {flow:?}")?;
                 self.endpoint(endpoint)?;
-                streams.iter().try_for_each(|stream| self.bytes(stream))
+                streams.as_ref().into_iter().try_for_each(|(_, bytes)| self.bytes(bytes))
             }
             other => write!(self, "{other:?}"),
         }
+    }
+
+    fn lengths(&mut self, Streams { receive, send, application }: Streams<u32>) -> fmt::Result {
+        write!(self, " {receive} {send} {application}")
     }
 
     fn endpoint(&mut self, endpoint: &Endpoint) -> fmt::Result {
@@ -128,10 +138,10 @@ impl Core {
         wall: u64,
         peer: PeerId,
         flow: Flow,
-        lengths: [u32; 3],
+        lengths: Streams<u32>,
     ) -> Result<MoveId, StartError> {
-        let [r, s, a] = lengths;
-        let input = format_args!("start {now:?} {wall} {peer:?} {flow:?} {r} {s} {a}");
+        let Streams { receive, send, application } = lengths;
+        let input = format_args!("start {now:?} {wall} {peer:?} {flow:?} {receive} {send} {application}");
         let started = self.input(input, |core| core.start(now, wall, peer, flow, lengths));
         record(|r| write!(r, "{started:?}"));
         started
@@ -142,8 +152,8 @@ impl Core {
         self.input(input, |core| core.copied(id, [receive.clone(), send.clone()]));
     }
 
-    pub fn frozen(&mut self, id: MoveId, endpoint: Endpoint, streams: [Vec<u8>; 3], now: Time) {
-        let [receive, send, application] = &streams;
+    pub fn frozen(&mut self, id: MoveId, endpoint: Endpoint, streams: Streams<Vec<u8>>, now: Time) {
+        let Streams { receive, send, application } = &streams;
         record(|r| r.endpoint(&endpoint));
         let input = format_args!("frozen {id:?} {receive:?} {send:?} {application:?} {now:?}");
         self.input(input, |core| core.frozen(id, endpoint, streams.clone(), now));

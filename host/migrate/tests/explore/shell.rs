@@ -1,6 +1,6 @@
 //! What a node does for its core, in the order in which `host/node` does it.
 
-use ipos_migrate::protocol::{Action, Endpoint, Failure, MoveId, PeerId, Protocol, Reason, Tcb};
+use ipos_migrate::protocol::{Action, Endpoint, Failure, MoveId, PeerId, Protocol, Reason, Streams, Tcb};
 
 use crate::record::packet;
 use crate::world::{Content, Entry, Frame, HOME, Held, Note, Socket, World, node_of};
@@ -42,17 +42,17 @@ impl World {
                 Action::Reserve { id, .. } => self.reserve(n, id),
                 Action::Prepare { id, streams, endpoint, .. } => {
                     let fails = std::mem::take(&mut self.failing);
-                    let whole = streams[0].is_empty() || streams[0] == [COPIED, UNCOPIED];
+                    let whole = streams.receive.is_empty() || streams.receive == [COPIED, UNCOPIED];
                     self.rule(whole, "a queue is not what it was");
                     let plain = self.kind.is_plain_between(n, node_of(n, id.peer));
-                    let received = match (plain, &endpoint, &streams[2][..]) {
+                    let received = match (plain, &endpoint, &streams.application[..]) {
                         (true, Endpoint::Tcp(tcb, _), []) => Some(tcb.rcv_nxt as u16),
                         // nothing travels: its applications know what they must from elsewhere
                         (true, Endpoint::Udp, []) => Some(self.client.acked),
                         (false, _, [_, state @ ..]) => state.try_into().ok().map(u16::from_le_bytes),
                         _ => None,
                     };
-                    let generation = streams[2].first().copied().unwrap_or(self.client.generation);
+                    let generation = streams.application.first().copied().unwrap_or(self.client.generation);
                     self.rule(received.is_some(), "the application's state is not what it was");
                     let received = received.unwrap_or(0);
                     if !fails {
@@ -143,7 +143,7 @@ impl World {
             Protocol::Tcp => Endpoint::Tcp(Box::new(tcb), Box::default()),
             Protocol::Udp => Endpoint::Udp,
         };
-        node.core.frozen(id, endpoint, [rest, Vec::new(), state], now);
+        node.core.frozen(id, endpoint, Streams { receive: rest, send: Vec::new(), application: state }, now);
     }
 
     fn hand_over(&mut self, n: usize, id: MoveId) {
@@ -246,7 +246,13 @@ impl World {
         let plain = self.kind.is_plain_between(n, node_of(n, peer));
         let ahead = u32::from(self.left.ahead > 0 && !self.kind.is_udp() && !plain);
         let state = if plain { 0 } else { 3 };
-        if let Ok(id) = self.nodes[n].core.start(now, wall, peer, self.flow, [ahead, 0, state]) {
+        if let Ok(id) = self.nodes[n].core.start(
+            now,
+            wall,
+            peer,
+            self.flow,
+            Streams { receive: ahead, send: 0, application: state },
+        ) {
             self.left.ahead = self.left.ahead.saturating_sub(1);
             let node = &mut self.nodes[n];
             (node.outgoing, node.copied) = (Some(id), false);

@@ -29,7 +29,7 @@ cargo xtask <command>
                          contains NAME; logs of failures in target/repeat
   gen [--check]          write every generated file, or say which are stale
   lint                   the gates for the generated Verilog: Verilator -Wall, slang, Yosys
-  test-vm [--card CARD] [--frames N]
+  test-vm [--card CARD] [--frames N] [--cycles N]
                          a kernel in a virtual machine binds the simulated card and tests it (QEMU and kernel: target/vm)
   formal [NAME]... [--mutants]
                          proofs over the generated Verilog; --mutants: each proof finds the faults injected for it

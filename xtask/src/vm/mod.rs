@@ -29,6 +29,7 @@ const STEPS: &[(&str, u8)] = &[
     ("ipos card selftest --frames FRAMES", 0),
     ("ipos card stats", 1),
     ("stats_in_use", 0),
+    ("power_cycles", 0),
     ("ipos card unbind", 0),
     ("ipos card selftest", 1),
 ];
@@ -39,14 +40,15 @@ const NOT_RUN: u8 = 77;
 
 /// Runs the virtual machine; `args` are the command's.
 pub fn test(args: &[String], install: bool) -> Result<ExitCode> {
-    let (mut card, mut frames) = ("model".to_owned(), "10000".to_owned());
+    let (mut card, mut frames, mut cycles) = ("model".to_owned(), "10000".to_owned(), "10".to_owned());
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
         let value = rest.next().with_context(|| format!("{arg} needs a value"))?.clone();
         match arg.as_str() {
             "--card" => card = value,
             "--frames" => frames = value.parse::<u32>().context("--frames")?.to_string(),
-            _ => bail!("unknown argument {arg}; test-vm knows --card model, --card rtl and --frames N"),
+            "--cycles" => cycles = value.parse::<u32>().context("--cycles")?.to_string(),
+            _ => bail!("unknown argument {arg}; test-vm knows --card model, --card rtl, --frames N and --cycles N"),
         }
     }
     let packages = match Packages::get(install) {
@@ -60,7 +62,7 @@ pub fn test(args: &[String], install: bool) -> Result<ExitCode> {
     let dir = tools::workspace().join("target/vm");
     let built = tools::workspace().join("target/debug");
     let initrd = dir.join("initrd");
-    initrd::write(&packages, &built.join("ipos"), &script(&frames), &initrd)?;
+    initrd::write(&packages, &built.join("ipos"), &script(&frames, &cycles), &initrd)?;
 
     let socket = dir.join(format!("card-{}.sock", std::process::id()));
     let log = dir.join("server.log");
@@ -83,12 +85,13 @@ pub fn test(args: &[String], install: bool) -> Result<ExitCode> {
     let begin = Instant::now();
     let lines = console(&mut machine(&packages, &socket, &initrd)?, &dir.join("console.log"), end)?;
     judge(&lines)?;
-    println!("test-vm: {} steps right, {frames} frames each way, {:.0} s", STEPS.len(), begin.elapsed().as_secs_f64());
+    let took = begin.elapsed().as_secs_f64();
+    println!("test-vm: {} steps right, {frames} frames each way, {cycles} power cycles, {took:.0} s", STEPS.len());
     Ok(ExitCode::SUCCESS)
 }
 
 /// The guest's first process.
-fn script(frames: &str) -> String {
+fn script(frames: &str, cycles: &str) -> String {
     let mut text = String::from(
         "#!/bin/busybox sh\n\
          /bin/busybox --install -s /bin\n\
@@ -100,11 +103,19 @@ fn script(frames: &str) -> String {
              ipos card selftest --frames FRAMES > /dev/null &\n\
              until ipos card stats 2> /tmp/why; do kill -0 $! || return 1; sleep 0.1; done\n\
              wait $!\n}\n";
+    // unopened, vfio-pci puts the card into D3hot; opening it wakes and resets it, and the self-test resets it in traffic
+    text += "power_cycles() {\n\
+             state=$(dirname /sys/bus/pci/drivers/vfio-pci/*/power_state)/power_state; n=0\n\
+             while [ $n -lt CYCLES ]; do\n\
+             tries=0; until [ $(cat $state) = D3hot ]; do [ $((tries += 1)) -lt 600 ] || return 1; sleep 0.1; done\n\
+             ipos card selftest --frames 50 > /tmp/cycle 2>&1 || { cat /tmp/cycle; return 1; }\n\
+             n=$((n + 1)); done\n\
+             echo $n times from D3hot to D0 and back, each with resets in traffic\n}\n";
     for (command, _) in STEPS {
         text += &format!("step {command}\n");
     }
     text += "dmesg | grep -iE 'vfio|dmar:|fault|1209' | tail\npoweroff -f\n";
-    text.replace("FRAMES", frames)
+    text.replace("FRAMES", frames).replace("CYCLES", cycles)
 }
 
 fn machine(packages: &Packages, socket: &Path, initrd: &Path) -> Result<Command> {

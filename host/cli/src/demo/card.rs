@@ -28,7 +28,7 @@ use super::net::{BACK_IF, FRONT_IF, KERNEL_FAR_IF, SERVICE, ServerNet};
 use super::server::{ECHO_PORT, HTTP_PORT};
 
 /// How long the nodes get to stop.
-const STOP_LIMIT: Duration = Duration::from_secs(2);
+const STOP_LIMIT: Duration = Duration::from_secs(30);
 
 /// Which card the servers get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Serialize)]

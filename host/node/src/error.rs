@@ -2,11 +2,14 @@
 
 use std::io;
 
+use ipos_datapath::DatapathError;
 use ipos_device::MtuError;
 use ipos_migrate::StartError;
 use ipos_migrate::protocol::Failure;
 use ipos_migrate::socket::FreezeError;
-use ipos_nic::NicError;
+
+/// What the node's parts answer.
+pub(crate) type Result<T = (), E = NodeError> = std::result::Result<T, E>;
 
 /// Why a node can't run.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +38,7 @@ pub enum NodeError {
     },
     /// The card failed.
     #[error("the card failed: {0}")]
-    Card(NicError),
+    Card(DatapathError),
     /// The way to the server's kernel failed.
     #[error("the kernel's interface failed: {0}")]
     Kernel(io::Error),
@@ -44,14 +47,18 @@ pub enum NodeError {
     Stopped,
 }
 
-impl From<NicError> for NodeError {
-    fn from(e: NicError) -> Self {
-        NodeError::Card(e)
+impl From<DatapathError> for NodeError {
+    fn from(e: DatapathError) -> Self {
+        match e {
+            DatapathError::Mtu(e) => NodeError::Mtu(e),
+            DatapathError::Kernel(e) => NodeError::Kernel(e),
+            e => NodeError::Card(e),
+        }
     }
 }
 
-impl From<NicError> for MoveError {
-    fn from(e: NicError) -> Self {
+impl From<DatapathError> for MoveError {
+    fn from(e: DatapathError) -> Self {
         MoveError::Card(e)
     }
 }
@@ -83,7 +90,7 @@ pub enum MoveError {
     Start(#[from] StartError),
     /// The card has no room for the forward entry.
     #[error("no forward entry for the connection: {0}")]
-    Card(NicError),
+    Card(DatapathError),
     /// What can't be written down is not committed: a restart would not know of it.
     #[error("the move can't be written into the node's journal: {0}; see to the disk of its state_dir")]
     Journal(io::Error),

@@ -33,7 +33,7 @@ pub(crate) struct Transport {
 
 impl Transport {
     /// Reads an untagged Ethernet frame. `None`: neither TCP nor UDP over IPv4, or malformed: such frames belong to no
-    /// connection that moves; or a fragment, of which [`Fragments`](crate::fragments::Fragments) tells whose it is.
+    /// connection that moves; or a fragment, of which [`Fragments`](crate::flows::Fragments) tells whose it is.
     pub fn parse(frame: &[u8]) -> Option<Self> {
         let link = ethernet::Frame::new_checked(frame).ok()?;
         if link.ethertype() != ethernet::IPV4 {

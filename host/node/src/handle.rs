@@ -1,223 +1,20 @@
 //! What an application can ask of its node.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc as sync_mpsc};
+use std::sync::{Arc, mpsc as sync_mpsc};
 
 use ipos::message::Connection;
 use ipos_migrate::protocol::{Flow, Protocol};
 use ipos_nic::Counters;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use crate::command::{Command, Departing, Inbox, Listeners, Subject};
 use crate::error::{MoveError, NodeError};
-use crate::times::{Departure, Landing};
+use crate::report::{Arrival, Buffers, MoveFailed, MoveReport};
+use crate::stats::NodeStats;
 use crate::wake::Wake;
-
-/// A connection that came from another server: established, live, and owned by the receiver.
-#[derive(Debug)]
-pub struct Arrival {
-    /// The connected socket, non-blocking.
-    pub fd: OwnedFd,
-    /// The client.
-    pub client: SocketAddrV4,
-    /// The service that the client talks to.
-    pub server: SocketAddrV4,
-    /// What the application on the other server gave along.
-    pub state: Vec<u8>,
-    /// When the move's steps were reached here.
-    pub times: Landing,
-}
-
-/// What an application has of a connection outside the kernel.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Buffers {
-    /// Read from the kernel and not consumed: the destination's kernel has it in front of the receive queue.
-    pub unread: Vec<u8>,
-    /// Not taken by the kernel yet: the destination's kernel has it behind the send queue.
-    pub unsent: Vec<u8>,
-}
-
-/// A move that succeeded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MoveReport {
-    /// Epoch of the move: the number of this ownership.
-    pub epoch: u64,
-    /// From the hold of the client's packets to the commit, in microseconds.
-    pub freeze_us: u64,
-    /// Bytes of receive and send queue that travelled.
-    pub queue_bytes: usize,
-    /// From the request to the commit, in microseconds.
-    pub total_us: u64,
-    /// Packets of the client that were held and handed over.
-    pub held: usize,
-    /// When its steps were reached here.
-    pub times: Departure,
-}
-
-/// A move that failed.
-#[derive(Debug, thiserror::Error)]
-#[error("the connection did not move: {error}")]
-pub struct MoveFailed {
-    /// The connection, alive as before; `None` if it had no socket, or the node is gone and the socket with it.
-    pub fd: Option<OwnedFd>,
-    /// Why.
-    pub error: MoveError,
-}
-
-/// Declares counters; what documents a field is its meaning for people, too.
-macro_rules! counters {
-    ($(#[$about:meta])* pub struct $name:ident { $(#[doc = $doc:literal] pub $field:ident: $type:ty,)* }) => {
-        $(#[$about])*
-        pub struct $name { $(#[doc = $doc] pub $field: $type,)* }
-
-        impl $name {
-            /// Names of the counters, and what they count.
-            pub const MEANINGS: &[(&str, &str)] = &[$((stringify!($field), $doc.trim_ascii()),)*];
-        }
-    };
-}
-
-counters! {
-/// What a node has done since it started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct NodeStats {
-    /// Connections that moved away.
-    pub moved_out: u64,
-    /// Connections that moved here.
-    pub moved_in: u64,
-    /// Moves that this node began and that failed.
-    pub failed: u64,
-    /// Frames given to the server's kernel.
-    pub to_kernel: u64,
-    /// Frames taken from the server's kernel and sent.
-    pub from_kernel: u64,
-    /// Frames held while a connection moved.
-    pub held: u64,
-    /// Held frames dropped because the bound was reached.
-    pub hold_overflow: u64,
-    /// Frames of the kernel dropped by an egress fence.
-    pub fenced: u64,
-    /// Control packets received.
-    pub control_in: u64,
-    /// Control packets sent.
-    pub control_out: u64,
-    /// Control packets dropped: malformed, or for one of the reasons that follow.
-    pub control_bad: u64,
-    /// Control packets not believed: recordings, late ones, or of an earlier life of their sender or of this node.
-    pub control_stale: u64,
-    /// Control packets of peers without a tag by one of this node's keys: compare `cluster_keys`.
-    pub control_unsigned: u64,
-    /// Control packets from a MAC address that is no peer's `back_mac`.
-    pub control_strangers: u64,
-    /// Offers for another `back_ip` than this node's.
-    pub control_misaddressed: u64,
-    /// Control packets with another EtherType than this node's.
-    pub other_ethertype: u64,
-    /// Frames of clients that software passed on to the owner of their connection.
-    pub passed_on: u64,
-    /// Datagrams of clients that came in fragments and were complete.
-    pub reassembled: u64,
-    /// Fragments of clients that were dropped: overlapping or malformed ones, over the bounds, or without the rest for 30 s.
-    pub fragments_dropped: u64,
-    /// Frames from the card that are not the kernel's: of another VLAN, on the wrong port, or stray.
-    pub ignored: u64,
-    /// Connections that were lost between commit and going live.
-    pub lost: u64,
-    /// Clients that were reset because the owner of their connection had died.
-    pub resets: u64,
-    /// Frames dropped because the card's transmit queue stayed full.
-    pub transmit_full: u64,
-    /// Frames dropped because they are longer than the card carries.
-    pub unsendable: u64,
-    /// Frames lost on the way to the server's kernel, whose interface was down, full, or set to shorter packets.
-    pub kernel_lost: u64,
-    /// Connections now held for a move.
-    pub holding: usize,
-    /// Connections of this home that live elsewhere now.
-    pub forwarded: usize,
-    /// Entries in the card's two tables.
-    pub entries: usize,
-}
-}
-
-/// What an application wants to move.
-pub(crate) enum Subject {
-    /// A connected socket.
-    Socket(OwnedFd),
-    /// A UDP flow that has no socket of its own.
-    Bare(Flow),
-}
-
-impl Subject {
-    pub fn fd(self) -> Option<OwnedFd> {
-        match self {
-            Subject::Socket(fd) => Some(fd),
-            Subject::Bare(_) => None,
-        }
-    }
-}
-
-/// What goes to the loop thread.
-pub(crate) enum Command {
-    Migrate {
-        subject: Subject,
-        buffers: Buffers,
-        state: Vec<u8>,
-        target: String,
-        reply: oneshot::Sender<Result<MoveReport, MoveFailed>>,
-    },
-    Keys {
-        keys: Vec<[u8; 32]>,
-        reply: oneshot::Sender<()>,
-    },
-    Stats {
-        reply: oneshot::Sender<NodeStats>,
-    },
-    Counters {
-        reply: oneshot::Sender<Counters>,
-    },
-    Connections {
-        reply: oneshot::Sender<Vec<Connection>>,
-    },
-    /// Finds out whether the loop still runs.
-    Nothing,
-    Shutdown,
-}
-
-/// Who takes connections to an address. Shared with the loop rather than sent to it: an offer that is made
-/// after [`NodeHandle::listen`] has returned must find the listener.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Listeners(Arc<Mutex<ByAddress>>);
-
-type ByAddress = HashMap<(Protocol, SocketAddrV4), mpsc::Sender<Arrival>>;
-
-impl Listeners {
-    fn locked(&self) -> MutexGuard<'_, ByAddress> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn insert(&self, protocol: Protocol, address: SocketAddrV4, arrivals: mpsc::Sender<Arrival>) {
-        let mut all = self.locked();
-        all.retain(|_, listener| !listener.is_closed());
-        all.insert((protocol, address), arrivals);
-    }
-
-    /// As the kernel chooses: who listens on the address itself, else who listens on all addresses.
-    pub fn get(&self, protocol: Protocol, service: SocketAddrV4) -> Option<mpsc::Sender<Arrival>> {
-        let all = self.locked();
-        let any = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, service.port());
-        [service, any].into_iter().filter_map(|a| all.get(&(protocol, a))).find(|l| !l.is_closed()).cloned()
-    }
-}
-
-/// The loop's end of a handle.
-pub(crate) struct Inbox {
-    pub commands: sync_mpsc::Receiver<Command>,
-    pub wake: Arc<Wake>,
-    pub listeners: Listeners,
-}
 
 /// What clones of a handle share.
 #[derive(Debug)]
@@ -341,9 +138,10 @@ impl NodeHandle {
         let (reply, answer) = oneshot::channel();
         let stopped = |fd| MoveFailed { fd, error: MoveError::Stopped };
         let Ok(_turn) = self.0.turns.acquire().await else { return Err(stopped(subject.fd())) };
-        match self.0.send(Command::Migrate { subject, buffers, state, target: target.to_owned(), reply }) {
+        let departing = Departing { subject, buffers, state, target: target.to_owned(), reply };
+        match self.0.send(Command::Migrate(departing)) {
             Ok(()) => {}
-            Err(Command::Migrate { subject, .. }) => return Err(stopped(subject.fd())),
+            Err(Command::Migrate(departing)) => return Err(stopped(departing.subject.fd())),
             Err(_) => return Err(stopped(None)),
         }
         answer.await.unwrap_or(Err(stopped(None)))

@@ -1,47 +1,50 @@
 //! The node: what runs on a server beside its card.
 //!
 //! One thread per node ([`Node::spawn`]) stands between three parties and never waits for one of
-//! them: the card (`ipos-nic`), the network interface of the server's own kernel
-//! ([`KernelPort`]), and the peers' nodes, spoken to by ipOS control packets through the
+//! them: what forwards packets for it (`ipos-datapath`: a card and the network interface of the server's own kernel,
+//! [`KernelPort`]), the applications, and the peers' nodes, spoken to by ipOS control packets through the
 //! migration core (`ipos-migrate`). Applications use the async [`NodeHandle`] from any runtime.
 //!
 //! [`Server`] lets other processes use it, by the `ipos` library.
 //!
-//! Read next: `handle` for what an application can do, `run` for the loop and the path of frames,
-//! `outgoing` and `incoming` for the steps of a move, `flows` for what is held and fenced meanwhile,
-//! `fragments` for datagrams that come in parts.
+//! The loop (`run`) has four owners, each of which takes the others as arguments: `ports`, the way to the datapath and the peers;
+//! `flows`, the state of each connection and the verdict on a frame of its client; `moves`, where the core's actions are carried out;
+//! `api`, what applications ask. `ingress` and `egress` are the two ways of frames between ports and flows.
+//!
+//! Read next: `handle` for what an application can do, `run` for the loop, `moves/mod` for the dispatcher of a move's steps,
+//! `flows/state` for the table of verdicts, `flows/fragments` for datagrams that come in parts.
 
-mod audit;
+mod api;
 mod check;
+mod clock;
+mod command;
 mod config;
-mod crash;
-mod datagrams;
+mod egress;
 mod error;
 mod flows;
-mod fragments;
 mod frame;
 mod handle;
-mod incoming;
+mod ingress;
 mod journal;
-mod kernel;
 mod misfit;
-mod neighbour;
+mod moves;
 mod node;
-mod outgoing;
-mod recover;
-mod reset;
+mod ports;
+mod probe;
+mod report;
 mod run;
 mod serve;
+mod stats;
 mod sync;
 mod times;
-mod urgent;
 mod wake;
-mod watch;
 
 pub use config::{NodeConfig, PeerConfig, ServiceConfig};
 pub use error::{MoveError, NodeError};
-pub use handle::{Arrival, Buffers, MoveFailed, MoveReport, NodeHandle, NodeStats};
-pub use kernel::KernelPort;
+pub use handle::NodeHandle;
+pub use ipos_datapath::KernelPort;
 pub use node::Node;
+pub use report::{Arrival, Buffers, MoveFailed, MoveReport};
 pub use serve::{Limits, Server};
+pub use stats::NodeStats;
 pub use times::{Departure, Landing};

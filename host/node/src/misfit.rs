@@ -4,17 +4,14 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use ipos_abi::regs::counters;
-use ipos_abi::rx::Outcome;
 use ipos_abi::wire::ext::{Body, Repr as Extension};
 use ipos_abi::wire::{Mac, control};
-use ipos_device::Device;
+use ipos_datapath::PeerAddress;
 use ipos_migrate::codec::{DecodeError, Packet};
 use ipos_migrate::protocol::Message;
-use ipos_nic::NicError;
 
-use crate::error::NodeError;
-use crate::run::Runner;
+use crate::config::NodeConfig;
+use crate::stats::NodeStats;
 
 /// Between two warnings of one kind.
 const PAUSE: Duration = Duration::from_secs(60);
@@ -50,67 +47,65 @@ impl Misfits {
         }
         due
     }
-}
 
-/// Whom an offer is for.
-fn offered_to(frame: &[u8], ethertype: u16) -> Option<Ipv4Addr> {
-    let received = control::parse(frame, ethertype).ok()?;
-    let offer = matches!(received.frame.message, control::Message::Ext(Extension { body: Body::Offer(_), .. }));
-    offer.then_some(*received.frame.owner.ip())
-}
-
-impl<D: Device> Runner<D> {
     /// A control packet of a peer that can't be read.
-    pub fn unread(&mut self, peer: usize, frame: &[u8], error: &DecodeError) {
+    pub fn unread(
+        &mut self,
+        peer: usize,
+        frame: &[u8],
+        error: &DecodeError,
+        config: &NodeConfig,
+        stats: &mut NodeStats,
+    ) {
         let (misfit, hint) = match error {
             // the tag covers the addresses, too
             DecodeError::Auth(_) => {
-                if let Some(owner) = offered_to(frame, self.config.ethertype).filter(|ip| *ip != self.config.back_ip) {
-                    return self.misaddressed(peer, owner);
+                if let Some(owner) = offered_to(frame, config.ethertype).filter(|ip| *ip != config.back_ip) {
+                    return self.misaddressed(peer, owner, config, stats);
                 }
-                self.stats.control_unsigned += 1;
+                stats.control_unsigned += 1;
                 (Misfit::Tag, ": compare cluster_keys of both nodes, and back_ip of the peer")
             }
             _ => (Misfit::Malformed, ""),
         };
-        self.stats.control_bad += 1;
-        if self.misfits.is_due(misfit) {
-            let (name, peer) = (&self.config.name, &self.config.peers[peer]);
+        stats.control_bad += 1;
+        if self.is_due(misfit) {
+            let (name, peer) = (&config.name, &config.peers[peer]);
             let mac = Mac(peer.back_mac);
             tracing::warn!("node {name}: control packets of peer {} ({mac}) are dropped: {error}{hint}", peer.name);
         }
     }
 
     /// A control packet from nobody that is configured.
-    pub fn stranger(&mut self, mac: Mac) {
-        self.stats.control_bad += 1;
-        self.stats.control_strangers += 1;
-        if self.misfits.is_due(Misfit::Stranger) {
-            let known: Vec<_> = self.config.peers.iter().map(|p| format!("{} {}", p.name, Mac(p.back_mac))).collect();
+    pub fn stranger(&mut self, sender: PeerAddress, config: &NodeConfig, stats: &mut NodeStats) {
+        stats.control_bad += 1;
+        stats.control_strangers += 1;
+        if self.is_due(Misfit::Stranger) {
+            let known: Vec<_> = config.peers.iter().map(|p| format!("{} {}", p.name, Mac(p.back_mac))).collect();
             tracing::warn!(
-                "node {}: control packets of {mac} are dropped, which is no peer's back_mac: compare back_mac of both nodes; \
+                "node {}: control packets of {sender} are dropped, which is no peer's back_mac: compare back_mac of both nodes; \
                  this one knows {}",
-                self.config.name,
+                config.name,
                 known.join(", ")
             );
         }
     }
 
     /// Whether a peer means this node: an offer names the address of who is to take it.
-    pub fn is_meant(&mut self, peer: usize, packet: &Packet) -> bool {
+    pub fn is_meant(&mut self, peer: usize, packet: &Packet, config: &NodeConfig, stats: &mut NodeStats) -> bool {
         let owner = *packet.owner.ip();
-        let meant = !matches!(packet.message, Message::Offer { .. }) || owner == self.config.back_ip;
+        let meant = !matches!(packet.message, Message::Offer { .. }) || owner == config.back_ip;
         if !meant {
-            self.misaddressed(peer, owner);
+            self.misaddressed(peer, owner, config, stats);
         }
         meant
     }
 
-    fn misaddressed(&mut self, peer: usize, owner: Ipv4Addr) {
-        self.stats.control_bad += 1;
-        self.stats.control_misaddressed += 1;
-        if self.misfits.is_due(Misfit::Owner) {
-            let (name, own, peer) = (&self.config.name, self.config.back_ip, &self.config.peers[peer].name);
+    fn misaddressed(&mut self, peer: usize, owner: Ipv4Addr, config: &NodeConfig, stats: &mut NodeStats) {
+        stats.control_bad += 1;
+        stats.control_misaddressed += 1;
+        if self.is_due(Misfit::Owner) {
+            let (name, own, peer) = (&config.name, config.back_ip, &config.peers[peer].name);
             tracing::warn!(
                 "node {name}: offers of peer {peer} are dropped: they are for back_ip {owner}, and this node's is {own}: compare \
                  back_ip of node {name} in both configurations"
@@ -119,40 +114,43 @@ impl<D: Device> Runner<D> {
     }
 
     /// A plain frame on the back port: worth a word if it is ipOS under another EtherType.
-    pub fn foreign(&mut self, frame: &[u8]) {
+    pub fn foreign(&mut self, frame: &[u8], sender: PeerAddress, config: &NodeConfig, stats: &mut NodeStats) {
         let Some(&[high, low]) = frame.get(12..).and_then(|f| f.first_chunk::<2>()) else { return };
-        let (found, own) = (u16::from_be_bytes([high, low]), self.config.ethertype);
+        let (found, own) = (u16::from_be_bytes([high, low]), config.ethertype);
         if found == own || control::parse(frame, found).is_err() {
             return;
         }
-        self.stats.other_ethertype += 1;
-        if self.misfits.is_due(Misfit::EtherType) {
-            let mac = Mac(frame[6..].first_chunk().copied().unwrap_or_default());
+        stats.other_ethertype += 1;
+        if self.is_due(Misfit::EtherType) {
             tracing::warn!(
-                "node {}: control packets of {mac} come with EtherType {found:#06x}, and this node's is {own:#06x}: compare \
+                "node {}: control packets of {sender} come with EtherType {found:#06x}, and this node's is {own:#06x}: compare \
                  ethertype of both nodes",
-                self.config.name
+                config.name
             );
         }
     }
 
     /// Frames for another MAC address end in the card. Many of them, and no control packet, are a peer that has the wrong one.
-    pub fn look_for_misfits(&mut self) -> Result<(), NodeError> {
-        let register = counters::BACK_OUTCOME + 4 * Outcome::DropMac as u32;
-        let drops = self.nic.device_mut().read32(register).map_err(NicError::from)?;
-        let (seen, control) = self.misfits.seen;
+    pub fn look(&mut self, drops: u32, config: &NodeConfig, stats: &NodeStats) {
+        let (seen, control) = self.seen;
         let more = drops.wrapping_sub(seen);
-        if control != self.stats.control_in || more >= MANY {
-            self.misfits.seen = (drops, self.stats.control_in);
+        if control != stats.control_in || more >= MANY {
+            self.seen = (drops, stats.control_in);
         }
-        if control == self.stats.control_in && more >= MANY && self.misfits.is_due(Misfit::Address) {
+        if control == stats.control_in && more >= MANY && self.is_due(Misfit::Address) {
             tracing::warn!(
                 "node {}: {more} frames on the back port were for other MAC addresses than back_mac {}, and no control packet \
                  came: compare back_mac of this node in both configurations",
-                self.config.name,
-                Mac(self.config.back_mac)
+                config.name,
+                Mac(config.back_mac)
             );
         }
-        Ok(())
     }
+}
+
+/// Whom an offer is for.
+fn offered_to(frame: &[u8], ethertype: u16) -> Option<Ipv4Addr> {
+    let received = control::parse(frame, ethertype).ok()?;
+    let offer = matches!(received.frame.message, control::Message::Ext(Extension { body: Body::Offer(_), .. }));
+    offer.then_some(*received.frame.owner.ip())
 }

@@ -2,32 +2,49 @@
 
 use std::io;
 use std::net::SocketAddrV4;
+use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread;
 
-use ipos_abi::Port;
-use ipos_device::{Device, check_mtus};
+use ipos_datapath::{Addresses, Card, Datapath, DatapathError, KernelPort};
+use ipos_device::Device;
 use ipos_migrate::protocol::{PeerId, features};
 use ipos_migrate::{Config, Migrator, Secret, Service};
-use ipos_nic::{Nic, PortConfig};
 
+use crate::api::Api;
 use crate::config::{NodeConfig, ServiceConfig};
 use crate::error::NodeError;
+use crate::flows::{FlowTable, Watch};
 use crate::handle::NodeHandle;
 use crate::journal::Journal;
-use crate::kernel::KernelPort;
+use crate::moves::Moves;
+use crate::ports::Ports;
 use crate::run::Runner;
-use crate::watch::Watch;
 
 /// A server's node.
 pub struct Node;
 
 impl Node {
-    /// Starts the node's thread and waits until the card is configured. `setup` runs first in that
+    /// Starts the node of a card: its thread, and waits until the card is configured. `setup` runs first in that
     /// thread: it enters the server's network namespace, where sockets that arrive are made.
     pub fn spawn(
         device: impl Device + 'static,
         kernel: Box<dyn KernelPort>,
+        config: NodeConfig,
+        setup: impl FnOnce() -> io::Result<()> + Send + 'static,
+    ) -> Result<NodeHandle, NodeError> {
+        let addresses = Addresses {
+            front: config.front_mac,
+            front_vlan: config.front_vlan,
+            back: config.back_mac,
+            ethertype: config.ethertype,
+        };
+        Self::over(move || Card::open(device, kernel, &addresses), config, setup)
+    }
+
+    /// The same over any datapath, which `open` takes into use in the node's thread.
+    pub fn over<D: Datapath + 'static>(
+        open: impl FnOnce() -> Result<D, DatapathError> + Send + 'static,
         config: NodeConfig,
         setup: impl FnOnce() -> io::Result<()> + Send + 'static,
     ) -> Result<NodeHandle, NodeError> {
@@ -49,14 +66,18 @@ impl Node {
                         Watch::new(config.idle).map_err(|cause| NodeError::Start { what: "open sock_diag", cause })?;
                     let journal = Journal::open(config.state_dir.as_deref(), &config.name)
                         .map_err(|cause| NodeError::Start { what: "open its journal in state_dir", cause })?;
-                    Ok((open(device, &*kernel, &config)?, watch, journal))
+                    Ok((open()?, watch, journal))
                 });
             match opened {
-                Ok((nic, watch, journal)) => {
+                Ok((datapath, watch, journal)) => {
                     // the caller waits for it
                     let _ = started.send(Ok(()));
-                    let name = config.name.clone();
-                    if let Err(e) = Runner::new(nic, kernel, core, config, inbox, watch, journal).run() {
+                    let config = Rc::new(config);
+                    let name = &config.name;
+                    let ports = Ports::new(Box::new(datapath), config.clone());
+                    let moves = Moves::new(core, journal, config.clone(), inbox.listeners.clone());
+                    let runner = Runner::new(ports, FlowTable::new(watch), moves, Api::new(inbox));
+                    if let Err(e) = runner.run() {
                         tracing::error!("node {name} stopped: {e}");
                     }
                 }
@@ -76,16 +97,6 @@ impl Node {
 
 /// Queues from which on it takes longer to send them than to ask twice.
 const AHEAD_BYTES: usize = 64 << 10;
-
-fn open<D: Device>(device: D, kernel: &dyn KernelPort, config: &NodeConfig) -> Result<Nic<D>, NodeError> {
-    check_mtus(device.mtu(Port::Front), kernel.mtu(), device.mtu(Port::Back))?;
-    let mut nic = Nic::open(device)?;
-    for (port, mac, vlan) in [(Port::Front, config.front_mac, config.front_vlan), (Port::Back, config.back_mac, None)] {
-        nic.set_port(port, &PortConfig { mac, promiscuous: false, vlan })?;
-    }
-    nic.set_ethertype(config.ethertype)?;
-    Ok(nic)
-}
 
 /// What the nonces of this life are made from. The kernel's source is ready long before a node is.
 fn secret() -> Result<Secret, NodeError> {

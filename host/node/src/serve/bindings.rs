@@ -16,7 +16,8 @@ use tokio::sync::{mpsc, watch};
 
 use super::slots::is_privileged;
 use super::socket::Shown;
-use crate::handle::{Arrival, NodeHandle};
+use crate::handle::NodeHandle;
+use crate::report::Arrival;
 
 /// All addresses that somebody listens on.
 #[derive(Debug, Default)]

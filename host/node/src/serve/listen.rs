@@ -9,7 +9,7 @@ use ipos::message::{Reply, Request};
 
 use super::bindings::Turn;
 use super::{Shared, malformed, out_of_place, socket};
-use crate::handle::Arrival;
+use crate::report::Arrival;
 
 /// A listener that has streams.
 struct Occupied<'a>(&'a Shared);

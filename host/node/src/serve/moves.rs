@@ -11,7 +11,7 @@ use ipos_migrate::protocol::Failure;
 use super::refusal::{refusal, unknown_peer};
 use super::{Shared, out_of_place, socket};
 use crate::error::MoveError;
-use crate::handle::Buffers;
+use crate::report::Buffers;
 
 /// Takes a socket over, moves its connection, and gives it back if it stays. The other side keeps its descriptor until the
 /// node has one, and the node keeps its own until the other side has one again.

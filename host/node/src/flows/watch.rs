@@ -13,8 +13,8 @@ use ipos_abi::wire::tcp::Flags;
 use ipos_migrate::protocol::{Flow, Protocol};
 use ipos_migrate::socket::{Conntrack, Diag, Known};
 
+use super::neighbour::Neighbours;
 use crate::frame::Transport;
-use crate::neighbour::Neighbours;
 
 /// Between two questions about a connection that ends; TIME_WAIT alone takes a minute.
 pub(crate) const PERIOD: Duration = Duration::from_secs(1);

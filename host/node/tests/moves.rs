@@ -4,7 +4,7 @@
 mod common;
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -120,26 +120,48 @@ impl Bench {
     }
 }
 
-/// Sends `bytes` of a random stream and checks that they come back.
-fn exchange(client: TcpStream, seed: u64, bytes: usize) -> JoinHandle<()> {
-    let mut data = vec![0; bytes];
-    StdRng::seed_from_u64(seed).fill_bytes(&mut data);
-    thread::spawn(move || {
-        let expected = data.clone();
-        let mut writer = client.try_clone().unwrap();
-        let writing = thread::spawn(move || {
-            for chunk in data.chunks(10_000) {
-                writer.write_all(chunk).unwrap();
-                thread::sleep(Duration::from_millis(1));
+/// A client that sends random bytes, and checks that they come back, until it is told that it is enough.
+struct Exchange {
+    enough: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Exchange {
+    fn run(client: TcpStream, seed: u64) -> Self {
+        const CHUNK: usize = 10_000;
+        let enough = Arc::new(AtomicBool::new(false));
+        let told = enough.clone();
+        let thread = thread::spawn(move || {
+            let mut writer = client.try_clone().unwrap();
+            let writing = thread::spawn(move || {
+                let (mut rng, mut data, mut sent) = (StdRng::seed_from_u64(seed), [0; CHUNK], 0_u64);
+                while !told.load(Ordering::Relaxed) {
+                    rng.fill_bytes(&mut data);
+                    writer.write_all(&data).unwrap();
+                    sent += 1;
+                    thread::sleep(Duration::from_millis(1));
+                }
+                writer.shutdown(Shutdown::Write).unwrap();
+                sent
+            });
+            let (mut rng, mut data, mut got, mut back) = (StdRng::seed_from_u64(seed), [0; CHUNK], [0; CHUNK], 0);
+            let mut reader = BufReader::new(client);
+            while !reader.fill_buf().unwrap().is_empty() {
+                reader.read_exact(&mut got).unwrap();
+                rng.fill_bytes(&mut data);
+                assert!(got == data, "chunk {back} came back, and is another");
+                back += 1;
             }
-            writer.shutdown(Shutdown::Write).unwrap();
+            assert_eq!(back, writing.join().unwrap(), "chunks came back");
         });
-        let mut reader = client;
-        let mut got = Vec::new();
-        reader.read_to_end(&mut got).unwrap();
-        writing.join().unwrap();
-        assert!(got == expected, "{} of {} bytes came back, or others", got.len(), expected.len());
-    })
+        Exchange { enough, thread }
+    }
+
+    /// Lets it end, and everything come back.
+    fn finish(self) {
+        self.enough.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap();
+    }
 }
 
 #[test]
@@ -147,7 +169,7 @@ fn a_connection_moves_back_and_forth_while_data_flows() {
     let mut bench = Bench::new(2);
     let (client, server) = bench.connect();
     let mut echo = Echo::run(server, Vec::new());
-    let bytes = exchange(client, 1, 8 << 20);
+    let exchange = Exchange::run(client, 1);
     let mut queued = 0;
     let echo = runtime().block_on(async {
         let mut at = 0;
@@ -165,7 +187,7 @@ fn a_connection_moves_back_and_forth_while_data_flows() {
         eprintln!("home {home:?}\nother {other:?}");
         echo
     });
-    bytes.join().unwrap();
+    exchange.finish();
     assert!(queued > 0, "queues must have travelled");
     drop(echo.stop());
 }
@@ -175,7 +197,7 @@ fn a_connection_moves_round_three_servers_and_the_home_follows() {
     let mut bench = Bench::new(3);
     let (client, server) = bench.connect();
     let mut echo = Echo::run(server, Vec::new());
-    let bytes = exchange(client, 2, 4 << 20);
+    let exchange = Exchange::run(client, 2);
     let echo = runtime().block_on(async {
         let mut at = 0;
         for to in [1, 2, 1, 2, 0, 2, 1, 0] {
@@ -185,7 +207,7 @@ fn a_connection_moves_round_three_servers_and_the_home_follows() {
         }
         echo
     });
-    bytes.join().unwrap();
+    exchange.finish();
     drop(echo.stop());
 }
 
@@ -268,7 +290,7 @@ fn a_full_hold_ends_the_move_not_the_connection() {
     let mut bench = Bench::over(Cluster::with(2, |_, device| device, |config| config.hold_bytes = 2000));
     let (client, server) = bench.connect();
     let mut echo = Echo::run(server, Vec::new());
-    let bytes = exchange(client, 3, 32 << 20);
+    let exchange = Exchange::run(client, 3);
     let (echo, held) = runtime().block_on(async {
         let (mut at, mut held) = (0, 0);
         // whether packets come in a freeze is chance: thirty moves, and on until one was held too long
@@ -293,7 +315,7 @@ fn a_full_hold_ends_the_move_not_the_connection() {
         }
         (echo, held)
     });
-    bytes.join().unwrap();
+    exchange.finish();
     assert!(held > 0, "2,000 bytes were enough for the client's packets");
     drop(echo.stop());
 }
@@ -469,7 +491,7 @@ fn socket_options_that_the_control_block_has_no_room_for_travel() {
 fn the_cluster_key_changes_between_moves_and_a_node_with_another_is_not_heard() {
     let mut bench = Bench::new(2);
     let (client, server) = bench.connect();
-    let bytes = exchange(client, 9, 4 << 20);
+    let exchange = Exchange::run(client, 9);
     let mut echo = Echo::run(server, Vec::new());
     let (old, new) = ([7; 32], [8; 32]);
     let echo = runtime().block_on(async {
@@ -493,6 +515,6 @@ fn the_cluster_key_changes_between_moves_and_a_node_with_another_is_not_heard() 
         assert!(bench.cluster.nodes[1].stats().await.unwrap().control_bad > 0);
         Echo::run(failed.fd.expect("alive as before").into(), state)
     });
-    bytes.join().unwrap();
+    exchange.finish();
     drop(echo.stop());
 }

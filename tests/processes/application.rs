@@ -10,8 +10,7 @@ use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ipos::message::MoveReport;
-use ipos::{Node, Stream};
+use ipos::{MoveReport, Node, Stream};
 use ipos_lab::net::SERVICE;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};

@@ -359,7 +359,7 @@ impl Cluster {
     /// What a node has counted.
     pub fn stats(&self, own: usize) -> HashMap<String, u64> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(ipos::Node::new(self.file(own, "node")).stats()).unwrap().into_iter().collect()
+        runtime.block_on(ipos_control::Client::new(self.file(own, "node")).stats()).unwrap().into_iter().collect()
     }
 
     /// The client's namespace.

@@ -38,6 +38,7 @@ pub enum Queue {
 
 /// Why a device access failed: [`is_of_frame`](DeviceError::is_of_frame) tells one frame from the card.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DeviceError {
     /// The offset is not a multiple of four or lies outside BAR0.
     #[error("register offset {offset:#x} is misaligned or outside the card's {size:#x} bytes of registers")]

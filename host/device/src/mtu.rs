@@ -20,6 +20,7 @@ pub struct Mtu {
 
 /// Why packets would vanish.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum MtuError {
     /// The back-side network can't carry what the card makes of a full packet.
     #[error(

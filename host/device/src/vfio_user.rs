@@ -33,6 +33,7 @@ const ADDRESSES: std::ops::Range<u64> = 0x1000_0000..0x8000_0000;
 
 /// Why a card can't be reached.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum VfioUserError {
     /// Nobody serves a card there, or it is not one.
     #[error("no card answers on {}: {cause}; `ipos card serve` makes one", path.display())]

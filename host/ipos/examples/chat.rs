@@ -1,7 +1,7 @@
 //! A chat room that moves from server to server with all its members. The first line of a member is its name, every other
 //! line is said to all; `/move NAME` takes the room to that server.
 //!
-//! `cargo run --example chat -- ADDRESS`
+//! `cargo run -p ipos-examples --bin chat -- ADDRESS`
 //!
 //! A session takes along its name, the room's latest lines and which of them it has seen. So whoever arrives last still gets
 //! what the first ones said meanwhile.

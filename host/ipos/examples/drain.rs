@@ -1,7 +1,7 @@
 //! A server that can be stopped without a client noticing: on SIGTERM its connections move to the other servers, then it
 //! ends. It echoes and counts bytes. `ipos drain` empties it too, without ending it.
 //!
-//! `cargo run --example drain -- ADDRESS`
+//! `cargo run -p ipos-examples --bin drain -- ADDRESS`
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Echoes lines, each with its number on the connection. The line `move NAME` moves the connection to that server.
 //!
-//! `cargo run --example echo -- ADDRESS`
+//! `cargo run -p ipos-examples --bin echo -- ADDRESS`
 
 use anyhow::Context;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt};

@@ -1,7 +1,7 @@
 //! Downloads and uploads that move to another server again and again: `GET /BYTES` sends so many bytes, `PUT /` answers with
 //! how many came and their FNV-1a hash. A connection moves after every so many bytes.
 //!
-//! `cargo run --example http -- ADDRESS BYTES_BETWEEN_MOVES`
+//! `cargo run -p ipos-examples --bin http -- ADDRESS BYTES_BETWEEN_MOVES`
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};

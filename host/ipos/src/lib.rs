@@ -43,24 +43,17 @@
 //! connections end as any dead process's do. When the node dies, established connections go on, but those that are just
 //! moving end with it; the listener finds the restarted node by itself.
 //!
-//! Read next: [`message`] for what is said to the node, `examples/` for whole servers.
+//! Read next: `examples/` for whole servers, the crate `ipos-control` for the protocol of the node's socket and for the
+//! questions of operators.
 
-mod attend;
-mod buffer;
-pub mod channel;
-mod error;
 mod listener;
-pub mod message;
-mod migration;
 mod node;
-mod refusal;
-mod shared;
+mod shortage;
 mod stream;
 
-pub use error::{Error, MoveFailed};
+pub use ipos_control::message::{MessageError, MoveReport};
+pub use ipos_control::{ChannelError, Error, Refusal, Unmovable};
 pub use listener::Listener;
-pub use message::MoveReport;
-pub use migration::Migration;
 pub use node::Node;
-pub use refusal::{Refusal, Unmovable};
+pub use stream::migration::{Migration, MoveFailed};
 pub use stream::{Origin, Stream};

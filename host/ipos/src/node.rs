@@ -2,41 +2,36 @@
 
 use std::net::{SocketAddrV4, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use crate::channel::Channel;
-use crate::error::Error;
+use ipos_control::{Client, Error};
+
 use crate::listener::Listener;
-use crate::message::{Connection, NodeInfo, Reply, Request};
-use crate::shared::is_shortage;
 
 /// The node of this server. It holds the privileges that moves need; applications need none.
 #[derive(Clone, Debug)]
-pub struct Node {
-    path: Arc<Path>,
-}
+pub struct Node(Client);
 
 impl Default for Node {
     /// The node at `$IPOS_SOCKET`, or at [`Node::SOCKET`].
     fn default() -> Self {
-        Node::new(std::env::var_os("IPOS_SOCKET").map_or_else(|| Node::SOCKET.into(), PathBuf::from))
+        Node(Client::default())
     }
 }
 
 impl Node {
-    /// Where `ipos node` takes applications unless it is told otherwise.
-    pub const SOCKET: &str = "/run/ipos/node.sock";
+    /// The socket of `ipos node` unless its configuration names another one.
+    pub const SOCKET: &str = Client::SOCKET;
 
     /// The node that listens at a Unix socket. Nothing is opened yet.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Node { path: path.into().into() }
+        Node(Client::new(path))
     }
 
-    /// Its Unix socket.
+    /// The node's Unix socket.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        self.0.path()
     }
 
     /// Listens on a service's address, for clients that connect and for connections that move here.
@@ -47,70 +42,6 @@ impl Node {
 
     /// [`listen`](Node::listen) with a socket that listens already, such as one that systemd passes.
     pub async fn listen_on(&self, listener: TcpListener) -> Result<Listener, Error> {
-        Listener::open(self.clone(), listener).await
-    }
-
-    /// Who the node is and to whom connections can move.
-    pub async fn info(&self) -> Result<NodeInfo, Error> {
-        match self.ask(&Request::Info).await? {
-            Reply::Info(info) => Ok(info),
-            other => Err(unexpected(other)),
-        }
-    }
-
-    /// What the node has counted: names and values.
-    pub async fn stats(&self) -> Result<Vec<(String, u64)>, Error> {
-        match self.ask(&Request::Stats).await? {
-            Reply::Stats(stats) => Ok(stats),
-            other => Err(unexpected(other)),
-        }
-    }
-
-    /// The connections that the node treats specially: those that moved, and those that are moving.
-    pub async fn connections(&self) -> Result<Vec<Connection>, Error> {
-        let channel = self.converse().await?;
-        let mut reply = channel.ask(&Request::Connections, None).await?.0;
-        let mut all = Vec::new();
-        loop {
-            match reply {
-                Reply::Connections { connections, more } => {
-                    all.extend(connections);
-                    if !more {
-                        return Ok(all);
-                    }
-                }
-                other => return Err(unexpected(other)),
-            }
-            reply = channel.receive().await?.0;
-        }
-    }
-
-    /// Empties the server: every listener's streams are told to leave for `target` (empty: any peer), and nothing moves
-    /// here any more. How many listeners still have streams after `seconds`. Only root and the node's own user may.
-    pub async fn drain(&self, target: &str, seconds: u32) -> Result<u64, Error> {
-        match self.ask(&Request::Drain { target: target.to_owned(), seconds }).await? {
-            Reply::Drained { left } => Ok(left),
-            other => Err(unexpected(other)),
-        }
-    }
-
-    /// Begins a conversation.
-    pub(crate) async fn converse(&self) -> Result<Channel, Error> {
-        Channel::connect(&self.path).await.map_err(|cause| match is_shortage(&cause) {
-            true => Error::Io { what: "opening a conversation with the node", cause },
-            false => Error::Unreachable { path: self.path.to_path_buf(), cause },
-        })
-    }
-
-    async fn ask(&self, request: &Request) -> Result<Reply, Error> {
-        Ok(self.converse().await?.ask(request, None).await?.0)
-    }
-}
-
-/// An answer to something else, or a refusal.
-pub(crate) fn unexpected(reply: Reply) -> Error {
-    match reply {
-        Reply::Refused(refusal) => refusal.into(),
-        other => Error::Unexpected(format!("{other:?}")),
+        Listener::open(self.0.clone(), listener).await
     }
 }

@@ -7,9 +7,8 @@ use std::io::IoSlice;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use ipos::channel::{Channel, ChannelError, Gate};
-use ipos::message::{MESSAGE_BYTES, MessageError, Reply, Request, VERSION, decode, encode};
-use ipos::{Error, Refusal};
+use ipos_control::message::{MESSAGE_BYTES, MessageError, Reply, Request, VERSION, decode, encode};
+use ipos_control::{Channel, ChannelError, Client, Error, Gate, Refusal};
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
 use rig::{Rig, eventually, expect, run};
@@ -188,11 +187,12 @@ fn an_application_survives_whatever_its_node_says() {
         ];
         for (answer, expected) in cases {
             let (_directory, node) = bad_node(answer.clone()).await;
+            let client = Client::new(node.path());
             for error in [
-                node.info().await.map(drop).unwrap_err(),
-                node.stats().await.map(drop).unwrap_err(),
-                node.connections().await.map(drop).unwrap_err(),
-                node.drain("", 0).await.map(drop).unwrap_err(),
+                client.info().await.map(drop).unwrap_err(),
+                client.stats().await.map(drop).unwrap_err(),
+                client.connections().await.map(drop).unwrap_err(),
+                client.drain("", 0).await.map(drop).unwrap_err(),
             ] {
                 assert!(expected(&error), "{error} after {answer:02x?}");
             }
@@ -220,7 +220,7 @@ fn two_nodes_can_not_have_one_socket_and_a_dead_one_leaves_it() {
         let gate = Gate::bind(&path, 0o640).unwrap();
         let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).unwrap().permissions());
         assert_eq!(mode & 0o777, 0o640);
-        assert!(matches!(Gate::bind(&path, 0o640), Err(ipos_socket::ListenError::InUse(p)) if p == path));
+        assert!(matches!(Gate::bind(&path, 0o640), Err(ipos_control::ListenError::InUse(p)) if p == path));
         let (client, _server) = tokio::join!(Channel::connect(&path), gate.accept());
         client.unwrap();
         // what a killed node leaves

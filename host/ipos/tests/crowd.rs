@@ -5,9 +5,9 @@ mod rig;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-use ipos::channel::{Channel, ChannelError};
-use ipos::message::{Reply, Request};
 use ipos::{Error, Refusal};
+use ipos_control::message::{Reply, Request};
+use ipos_control::{Channel, ChannelError};
 use ipos_node::Limits;
 use rig::users::{as_user, channel, knock, let_in};
 use rig::{Rig, eventually, expect, run};
@@ -54,8 +54,8 @@ fn one_user_can_not_have_all_conversations() {
         a.accept().await.unwrap().migrate("b", "").await.unwrap();
         b.accept().await.unwrap().write_all(b"moved").await.unwrap();
         expect(&mut client, b"", b"moved");
-        assert!(!rig.node(0).stats().await.unwrap().is_empty());
-        assert_eq!(rig.node(0).drain("b", 10).await.unwrap(), 0);
+        assert!(!rig.client(0).stats().await.unwrap().is_empty());
+        assert_eq!(rig.client(0).drain("b", 10).await.unwrap(), 0);
         // and when they are gone, so is what they took
         drop(idle);
         let again = async || {
@@ -78,9 +78,9 @@ fn roots_and_the_nodes_own_user_can_always_ask_and_drain() {
         for channel in &idle {
             answered(channel).await;
         }
-        assert_eq!(rig.node(0).info().await.unwrap().name, "a");
-        assert!(!rig.node(0).stats().await.unwrap().is_empty());
-        assert_eq!(rig.node(0).drain("b", 0).await.unwrap(), 1);
+        assert_eq!(rig.client(0).info().await.unwrap().name, "a");
+        assert!(!rig.client(0).stats().await.unwrap().is_empty());
+        assert_eq!(rig.client(0).drain("b", 0).await.unwrap(), 1);
         // what is left is for that alone
         let one = channel(knock(&rig, 0));
         let request = Request::Migrate { target: "b".into(), state: vec![], unread: vec![], unsent: vec![] };
@@ -119,7 +119,7 @@ fn a_silent_conversation_ends_and_a_silent_listener_does_not() {
         }
         // one that asks and asks, and takes no answer
         let deaf = knock(&rig, 1);
-        let request = ipos::message::encode(&Request::Stats).unwrap();
+        let request = ipos_control::message::encode(&Request::Stats).unwrap();
         let ended = || {
             rustix::net::send(&deaf, &request, rustix::net::SendFlags::NOSIGNAL).err() == Some(rustix::io::Errno::PIPE)
         };

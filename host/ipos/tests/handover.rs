@@ -10,9 +10,9 @@ use std::os::fd::AsFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ipos::channel::{Channel, Gate};
-use ipos::message::{Reply, Request};
 use ipos::{Error, Listener, Origin, Refusal};
+use ipos_control::message::{Reply, Request};
+use ipos_control::{Channel, Gate};
 use rig::full::Full;
 use rig::{expect, run};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

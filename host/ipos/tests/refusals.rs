@@ -6,8 +6,8 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 
-use ipos::message::{MESSAGE_BYTES, Request, encode};
 use ipos::{Error, Refusal, Stream, Unmovable};
+use ipos_control::message::{MESSAGE_BYTES, Request, encode};
 use rig::{ADDRESS, Rig, expect, run};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -157,7 +157,7 @@ fn a_name_as_long_as_a_request_is_unknown_like_any_other() {
             other => panic!("{other}"),
         };
         for name in ["ü".repeat(room / 2), "ü".repeat(200), format!("ü{}", "b".repeat(room - 2))] {
-            unknown(&rig.node(0).drain(&name, 0).await.unwrap_err());
+            unknown(&rig.client(0).drain(&name, 0).await.unwrap_err());
         }
         let failed = stream.migrate(&"ü".repeat(room / 2), "").await.unwrap_err();
         unknown(&failed.error);

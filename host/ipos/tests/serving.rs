@@ -62,7 +62,7 @@ fn a_listener_that_is_drained_leaves_no_stream_and_no_open_port() {
         };
         let _clients = tokio::task::spawn_blocking(check).await.unwrap();
         // nothing moves to a any more: b's listener keeps its streams
-        assert_eq!(rig.node(1).drain("a", 1).await.unwrap(), 1);
+        assert_eq!(rig.client(1).drain("a", 1).await.unwrap(), 1);
         assert_eq!(b.streams(), 8);
         assert_eq!(rig.cluster.nodes[1].stats().await.unwrap().moved_out, 0);
     });
@@ -73,7 +73,7 @@ fn a_drained_node_empties_its_listeners_and_takes_nothing() {
     let rig = Rig::new(2);
     run(async {
         let (mut a, mut b) = (rig.listen(0).await, rig.listen(1).await);
-        let node = rig.node(0);
+        let node = rig.client(0);
         let unknown = node.drain("c", 1).await.unwrap_err();
         assert!(matches!(unknown, Error::Refused(Refusal::UnknownPeer { .. })), "{unknown}");
         let mut client = rig.connect();
@@ -175,26 +175,26 @@ fn a_port_is_only_given_to_who_listens_on_it_and_sockets_of_other_namespaces_sta
         assert!(failed.is_ok(), "the node itself asks for no proof");
         // an application that claims a port that it does not have
         let a = rig.listen(0).await;
-        let channel = ipos::channel::Channel::connect(rig.node(0).path()).await.unwrap();
+        let channel = ipos_control::Channel::connect(rig.node(0).path()).await.unwrap();
         let not_listening = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-        let request = ipos::message::Request::Listen { port: a.local_addr().port() };
+        let request = ipos_control::message::Request::Listen { port: a.local_addr().port() };
         channel.send(&request, Some(std::os::fd::AsFd::as_fd(&not_listening))).await.unwrap();
-        let (reply, _) = channel.receive::<ipos::message::Reply>().await.unwrap();
-        assert_eq!(reply, ipos::message::Reply::Refused(Refusal::NotListening(a.local_addr().port())));
+        let (reply, _) = channel.receive::<ipos_control::message::Reply>().await.unwrap();
+        assert_eq!(reply, ipos_control::message::Reply::Refused(Refusal::NotListening(a.local_addr().port())));
         // a connection between addresses of another namespace
         let there = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let _client = std::net::TcpStream::connect(there.local_addr().unwrap()).unwrap();
         let (socket, _) = there.accept().unwrap();
-        let request = ipos::message::Request::Migrate {
+        let request = ipos_control::message::Request::Migrate {
             target: "b".to_owned(),
             state: Vec::new(),
             unread: Vec::new(),
             unsent: Vec::new(),
         };
-        let channel = ipos::channel::Channel::connect(rig.node(0).path()).await.unwrap();
+        let channel = ipos_control::Channel::connect(rig.node(0).path()).await.unwrap();
         channel.send(&request, Some(std::os::fd::AsFd::as_fd(&socket))).await.unwrap();
-        let (reply, back) = channel.receive::<ipos::message::Reply>().await.unwrap();
-        let ipos::message::Reply::Stayed(Refusal::Unmovable { kind, .. }) = reply else { panic!("{reply:?}") };
+        let (reply, back) = channel.receive::<ipos_control::message::Reply>().await.unwrap();
+        let ipos_control::message::Reply::Stayed(Refusal::Unmovable { kind, .. }) = reply else { panic!("{reply:?}") };
         assert_eq!(kind, Unmovable::Elsewhere);
         assert!(back.is_none(), "the node never said that it took the socket: it is here");
     });
@@ -208,13 +208,15 @@ fn the_node_says_who_it_is_what_it_counted_and_where_connections_live() {
         let _client = rig.connect();
         a.accept().await.unwrap().migrate("b", "").await.unwrap();
         let stream = b.accept().await.unwrap();
-        let info = rig.node(0).info().await.unwrap();
+        let info = rig.client(0).info().await.unwrap();
         assert_eq!((info.name.as_str(), &info.peers[..]), ("a", &["b".to_owned()][..]));
-        let stats = rig.node(0).stats().await.unwrap();
+        let stats = rig.client(0).stats().await.unwrap();
         let value = |name: &str| stats.iter().find(|(n, _)| n == name).map(|(_, v)| *v);
         assert_eq!((value("moved_out"), value("moved_in"), value("forwarded")), (Some(1), Some(0), Some(1)));
-        for (server, place) in [(0, ipos::message::Place::At("b".to_owned())), (1, ipos::message::Place::Here)] {
-            let all = rig.node(server).connections().await.unwrap();
+        for (server, place) in
+            [(0, ipos_control::message::Place::At("b".to_owned())), (1, ipos_control::message::Place::Here)]
+        {
+            let all = rig.client(server).connections().await.unwrap();
             assert_eq!(all.len(), 1, "{all:?}");
             assert_eq!((all[0].client, all[0].service, &all[0].place), (stream.peer_addr(), ADDRESS, &place));
         }

@@ -7,9 +7,9 @@ use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::os::fd::AsFd;
 
-use ipos::channel::{Channel, ChannelError};
-use ipos::message::{Reply, Request};
 use ipos::{Error, Refusal};
+use ipos_control::message::{Reply, Request};
+use ipos_control::{Channel, ChannelError};
 use rig::users::{as_user, channel, knock, let_in, listening, listening_when_free};
 use rig::{ADDRESS, PORT, Rig, expect, run};
 use tokio::io::AsyncWriteExt;

@@ -5,8 +5,8 @@ mod rig;
 
 use std::io::Read;
 
-use ipos::message::{BUFFER_BYTES, STATE_BYTES};
 use ipos::{Error, Origin, Refusal};
+use ipos_control::message::{BUFFER_BYTES, STATE_BYTES};
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 use rig::{ADDRESS, Rig, eventually, expect, run};
@@ -89,7 +89,11 @@ fn the_largest_buffers_and_the_largest_state_travel_and_larger_ones_are_refused(
             stream.unsent(unsent);
             stream.unsent(&vec![7; extra[2]]);
             let failed = stream.migrate("b", vec![7; STATE_BYTES + extra[0]]).await.unwrap_err();
-            assert!(matches!(failed.error, Error::TooLong { what: w, .. } if w.contains(what)), "{}", failed.error);
+            assert!(
+                matches!(&failed.error, Error::Refused(Refusal::TooLong { what: w, .. }) if w.contains(what)),
+                "{}",
+                failed.error
+            );
             // as it was: everything can still be read and is still sent
             stream = failed.stream.unwrap();
             let mut got = vec![0; BUFFER_BYTES + extra[1]];
@@ -144,7 +148,7 @@ fn a_stream_that_can_not_move_is_handed_back_with_the_reason_and_works() {
             expect(&mut client, b"", b"yes");
         }
         // without a node at all
-        let missing = ipos::Node::new(rig.socket(7)).info().await.unwrap_err();
+        let missing = rig.client(7).info().await.unwrap_err();
         assert!(matches!(missing, Error::Unreachable { .. }), "{missing}");
     });
 }

@@ -26,6 +26,7 @@ impl std::fmt::Display for Table {
 /// Why an operation on a [`Nic`](crate::Nic) failed. The card and the tables are then as before,
 /// except after [`NicError::Device`].
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum NicError {
     /// The card could not be reached.
     #[error(transparent)]

@@ -2,7 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
-use ipos::message::{Connection, Place};
+use ipos_control::message::{Connection, Place};
 
 use crate::command::{Command, Inbox};
 use crate::error::Result;

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc as sync_mpsc};
 
-use ipos::message::Connection;
+use ipos_control::message::Connection;
 use ipos_migrate::protocol::{Flow, Protocol};
 use ipos_nic::Counters;
 use tokio::sync::{mpsc, oneshot};

@@ -13,6 +13,7 @@ pub(crate) type Result<T = (), E = NodeError> = std::result::Result<T, E>;
 
 /// Why a node can't run.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum NodeError {
     /// The configuration contradicts itself.
     #[error("configuration of node {name:?}: {problem}")]
@@ -65,6 +66,7 @@ impl From<DatapathError> for MoveError {
 
 /// Why a connection did not move. It stays where it was and works, unless the error says otherwise.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum MoveError {
     /// No peer of that name.
     #[error("no peer is called {asked:?}; this node knows {known:?}")]

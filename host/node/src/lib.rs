@@ -5,7 +5,7 @@
 //! [`KernelPort`]), the applications, and the peers' nodes, spoken to by ipOS control packets through the
 //! migration core (`ipos-migrate`). Applications use the async [`NodeHandle`] from any runtime.
 //!
-//! [`Server`] lets other processes use it, by the `ipos` library.
+//! [`Server`] lets other processes use it, by the protocol of `ipos-control`.
 //!
 //! The loop (`run`) has four owners, each of which takes the others as arguments: `ports`, the way to the datapath and the peers;
 //! `flows`, the state of each connection and the verdict on a frame of its client; `moves`, where the core's actions are carried out;
@@ -15,7 +15,6 @@
 //! `flows/state` for the table of verdicts, `flows/fragments` for datagrams that come in parts.
 
 mod api;
-mod check;
 mod clock;
 mod command;
 mod config;
@@ -39,7 +38,7 @@ mod sync;
 mod times;
 mod wake;
 
-pub use config::{NodeConfig, PeerConfig, ServiceConfig};
+pub use config::{Addresses, NodeConfig, PeerConfig, ServiceConfig};
 pub use error::{MoveError, NodeError};
 pub use handle::NodeHandle;
 pub use ipos_datapath::KernelPort;

@@ -14,7 +14,7 @@ use clap::ValueEnum;
 use ipos_abi::Port;
 use ipos_device::{Device, Mtu};
 use ipos_nic::{RingConfig, Rings};
-use ipos_node::{KernelPort, Node, NodeConfig, NodeHandle, PeerConfig, ServiceConfig};
+use ipos_node::{Addresses, KernelPort, Node, NodeConfig, NodeHandle, PeerConfig, ServiceConfig};
 use ipos_sim::model::{ModelCard, ModelConfig};
 use ipos_sim::pcie::device::CabledFunction;
 use ipos_sim::pcie::rings::RingCard;
@@ -263,22 +263,12 @@ pub fn card(
 
 fn config(servers: &[ServerNet], own: &ServerNet, key: Option<[u8; 32]>) -> NodeConfig {
     let peers = servers.iter().filter(|s| s.name != own.name);
-    let peer =
-        |s: &ServerNet| PeerConfig { name: s.name.clone(), back_ip: s.back_ip, back_mac: s.back_mac, plain: false };
+    let peer = |s: &ServerNet| PeerConfig::new(&s.name, s.back_ip, s.back_mac);
     let service = |port| ServiceConfig { address: SERVICE, port, home: servers[0].name.clone() };
-    NodeConfig {
-        name: own.name.clone(),
-        back_ip: own.back_ip,
-        front_mac: own.front_mac,
-        back_mac: own.back_mac,
-        front_vlan: None,
-        ethertype: NodeConfig::ETHERTYPE,
-        peers: peers.map(peer).collect(),
-        services: vec![service(HTTP_PORT), service(ECHO_PORT)],
-        cluster_keys: key.into_iter().collect(),
-        hold_bytes: NodeConfig::HOLD_BYTES,
-        move_bytes: NodeConfig::MOVE_BYTES,
-        idle: NodeConfig::IDLE,
-        state_dir: None,
-    }
+    let addresses = Addresses { back_ip: own.back_ip, front_mac: own.front_mac, back_mac: own.back_mac };
+    let mut config = NodeConfig::new(&own.name, addresses);
+    config.peers = peers.map(peer).collect();
+    config.services = vec![service(HTTP_PORT), service(ECHO_PORT)];
+    config.cluster_keys = key.into_iter().collect();
+    config
 }

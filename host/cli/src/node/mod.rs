@@ -3,12 +3,14 @@
 //! [`config`] is the file, [`run`] the daemon, [`show`] what a running node says.
 
 mod config;
+mod parts;
 mod run;
 mod show;
 
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use ipos_control::Client;
 
 use config::Card;
 
@@ -72,11 +74,11 @@ struct Which {
 }
 
 impl Which {
-    fn node(&self) -> anyhow::Result<ipos::Node> {
+    fn client(&self) -> anyhow::Result<Client> {
         Ok(match (&self.socket, &self.config) {
-            (Some(socket), _) => ipos::Node::new(socket),
-            (None, Some(file)) => ipos::Node::new(config::Config::read(file)?.socket),
-            (None, None) => ipos::Node::default(),
+            (Some(socket), _) => Client::new(socket),
+            (None, Some(file)) => Client::new(config::Config::read(file)?.daemon.socket),
+            (None, None) => Client::default(),
         })
     }
 }
@@ -105,15 +107,15 @@ pub struct Drain {
 /// Runs a node until it is told to stop, or asks one.
 pub fn run(args: Args) -> anyhow::Result<Ending> {
     match (args.command, args.config) {
-        (Some(Command::Stats(ask)), _) => show::stats(&ask.which.node()?, ask.json)?,
-        (Some(Command::Connections(ask)), _) => show::connections(&ask.which.node()?, ask.json)?,
+        (Some(Command::Stats(ask)), _) => show::stats(&ask.which.client()?, ask.json)?,
+        (Some(Command::Connections(ask)), _) => show::connections(&ask.which.client()?, ask.json)?,
         (None, Some(file)) => {
             let mut config = config::Config::read(&file)?;
             if let Some(card) = args.card {
-                config.card = config::Text(card);
+                config.daemon.card = config::Text(card);
             }
             if let Some(socket) = args.socket {
-                config.socket = socket;
+                config.daemon.socket = socket;
             }
             run::run(&config)?;
         }
@@ -124,7 +126,7 @@ pub fn run(args: Args) -> anyhow::Result<Ending> {
 
 /// Drains this server.
 pub fn drain(args: &Drain) -> anyhow::Result<Ending> {
-    let left = show::ask(args.which.node()?.drain(args.to.as_deref().unwrap_or_default(), args.seconds))?;
+    let left = show::ask(args.which.client()?.drain(args.to.as_deref().unwrap_or_default(), args.seconds))?;
     match left {
         0 => println!("No connection of a library server is left here."),
         n => println!("{n} listeners still have connections after {} s.", args.seconds),

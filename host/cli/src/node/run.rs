@@ -10,8 +10,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use ipos::channel::Gate;
-use ipos::message::NodeInfo;
+use ipos_abi::wire::Mac;
+use ipos_control::Gate;
+use ipos_control::message::NodeInfo;
 use ipos_device::Device;
 use ipos_device::vfio::VfioDevice;
 use ipos_device::vfio_user::{VfioUser, VfioUserDevice, VfioUserError};
@@ -25,7 +26,7 @@ use nix::ifaddrs::getifaddrs;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::config::{Card, Config, Hex};
+use super::config::{Card, Config};
 use crate::demo::card::{self, CardKind, KernelWire};
 
 /// How often to look whether the node still runs.
@@ -52,26 +53,32 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
 async fn serve(config: &Config) -> anyhow::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     // first: a second node of this server must not touch the card
-    if let Some(directory) = config.socket.parent() {
+    if let Some(directory) = config.daemon.socket.parent() {
         fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
     }
-    let gate = Gate::bind(&config.socket, config.socket_mode.0.0).context("a node can't listen there")?;
+    let gate = Gate::bind(&config.daemon.socket, config.daemon.socket_mode.0.0).context("a node can't listen there")?;
     let node = tokio::select! {
         node = started(config) => node?,
         _ = terminate.recv() => return Ok(()),
         _ = interrupt.recv() => return Ok(()),
     };
-    let info = NodeInfo { name: config.name.clone(), peers: config.peers.iter().map(|p| p.name.clone()).collect() };
+    let info =
+        NodeInfo { name: config.node.name.clone(), peers: config.node.peers.iter().map(|p| p.name.clone()).collect() };
     let server = tokio::spawn(Server::new(gate, node.clone(), info)?.run());
     // a log that takes nothing, on a disk that is full, is no reason to end
-    let _ = writeln!(std::io::stderr(), "Node {} serves on {}; Ctrl-C ends it.", config.name, config.socket.display());
+    let _ = writeln!(
+        std::io::stderr(),
+        "Node {} serves on {}; Ctrl-C ends it.",
+        config.node.name,
+        config.daemon.socket.display()
+    );
     notify("READY=1");
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
         () = gone(&node, config) => bail!("the node has stopped; its last messages say why"),
     }
-    tracing::info!("node {} stops", config.name);
+    tracing::info!("node {} stops", config.node.name);
     notify("STOPPING=1");
     node.shutdown();
     let (limit, pause) = STOP;
@@ -81,7 +88,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         }
     };
     if tokio::time::timeout(limit, stopping).await.is_err() {
-        tracing::error!("node {} ends without having stopped: its card does not answer", config.name);
+        tracing::error!("node {} ends without having stopped: its card does not answer", config.node.name);
     }
     tokio::time::sleep(GIVE_BACK).await;
     server.abort();
@@ -97,7 +104,7 @@ async fn started(config: &Config) -> anyhow::Result<NodeHandle> {
     if let Ok(started) = tokio::time::timeout(SOON, &mut starting).await {
         return started?;
     }
-    let (name, card) = (&config.name, &config.card.0);
+    let (name, card) = (&config.node.name, &config.daemon.card.0);
     tracing::warn!(
         "node {name} waits for its card, {card:?}: another host has it, it was stopped, or it is not there yet"
     );
@@ -119,7 +126,7 @@ fn notify(state: &str) {
 /// Waits until the node's thread has ended; says so when it waits for its card meanwhile. To answer it wakes, and so looks
 /// whether its card is still there: an idle node notices within [`LOOK`], too.
 async fn gone(node: &NodeHandle, config: &Config) {
-    let (name, card) = (&config.name, &config.card.0);
+    let (name, card) = (&config.node.name, &config.daemon.card.0);
     loop {
         let mut asked = pin!(node.stats());
         let answer = match tokio::time::timeout(SOON, &mut asked).await {
@@ -145,28 +152,30 @@ fn descriptors() -> anyhow::Result<()> {
 }
 
 fn start(config: &Config) -> anyhow::Result<NodeHandle> {
-    let wires = match &config.wires_namespace {
+    let wires = match &config.daemon.wires_namespace {
         Some(path) => Netns::open(path).with_context(|| format!("opening {}", path.display()))?,
         None => Netns::current()?,
     };
     let plug = |interface: &str| wires.run(|| wire(interface)).with_context(|| format!("opening {interface}"));
-    let kernel: Box<dyn Wire> = match config.kernel.strip_prefix("tap:") {
-        Some(name) => Box::new(wires.run(|| Tap::lasting(name, config.front_mac.0.0))?),
-        None => plug(&config.kernel)?,
+    let kernel: Box<dyn Wire> = match config.daemon.kernel.strip_prefix("tap:") {
+        Some(name) => Box::new(wires.run(|| Tap::lasting(name, config.node.front_mac))?),
+        None => plug(&config.daemon.kernel)?,
     };
     front_mac(config)?;
-    let kernel = KernelWire::new(kernel, &config.kernel)?;
+    let kernel = KernelWire::new(kernel, &config.daemon.kernel)?;
     let simulated = |kind| -> anyhow::Result<Box<dyn Device>> {
-        let (Some(front), Some(back)) = (&config.front, &config.back) else { bail!("`front` and `back` are missing") };
+        let (Some(front), Some(back)) = (&config.daemon.front, &config.daemon.back) else {
+            bail!("`front` and `back` are missing")
+        };
         card::card(kind, plug(front)?, plug(back)?, None)
     };
-    let device = match &config.card.0 {
+    let device = match &config.daemon.card.0 {
         Card::Model => simulated(CardKind::Model)?,
         Card::Rtl => simulated(CardKind::Rtl)?,
         Card::Vfio(address) => Box::new(Rings::open(VfioDevice::open(address)?, &RingConfig::default())?),
         Card::VfioUser(socket) => Box::new(Rings::open(served(socket)?, &RingConfig::default())?),
     };
-    Ok(Node::spawn(device, Box::new(kernel), config.node(), || Ok(()))?)
+    Ok(Node::spawn(device, Box::new(kernel), config.node.clone(), || Ok(()))?)
 }
 
 /// The card on a socket, once it is there.
@@ -181,9 +190,9 @@ fn served(socket: &Path) -> Result<VfioUserDevice, VfioUserError> {
 
 /// The kernel drops what the card gives it for an address that none of its interfaces has, and nobody says so.
 fn front_mac(config: &Config) -> anyhow::Result<()> {
-    let mac = config.front_mac.0;
+    let mac = Mac(config.node.front_mac);
     let all = getifaddrs().context("listing the interfaces")?;
-    let all = all.filter_map(|i| Some((i.interface_name, Hex(i.address?.as_link_addr()?.addr()?))));
+    let all = all.filter_map(|i| Some((i.interface_name, Mac(i.address?.as_link_addr()?.addr()?))));
     let mut others = Vec::new();
     for (name, found) in all {
         if found == mac {

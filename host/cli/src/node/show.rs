@@ -3,14 +3,14 @@
 use std::future::Future;
 
 use comfy_table::{ContentArrangement, Table, presets};
-use ipos::Node;
-use ipos::message::Place;
 use ipos_abi::rx::Outcome;
+use ipos_control::Client;
+use ipos_control::message::Place;
 use ipos_node::NodeStats;
 use serde_json::{Map, Value, json};
 
 /// Waits for an answer.
-pub fn ask<T>(question: impl Future<Output = Result<T, ipos::Error>>) -> anyhow::Result<T> {
+pub fn ask<T>(question: impl Future<Output = Result<T, ipos_control::Error>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(question)?)
 }
@@ -23,7 +23,7 @@ fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Table {
 }
 
 /// Prints the counters of the node, and of its card by port.
-pub fn stats(node: &Node, json: bool) -> anyhow::Result<()> {
+pub fn stats(node: &Client, json: bool) -> anyhow::Result<()> {
     let stats = ask(node.stats())?;
     if json {
         let all: Map<String, Value> = stats.into_iter().map(|(name, value)| (name, value.into())).collect();
@@ -47,12 +47,13 @@ pub fn stats(node: &Node, json: bool) -> anyhow::Result<()> {
 }
 
 /// Prints the connections.
-pub fn connections(node: &Node, json: bool) -> anyhow::Result<()> {
+pub fn connections(node: &Client, json: bool) -> anyhow::Result<()> {
     let all = ask(node.connections())?;
     let place = |place: Place| match place {
         Place::Here => "here".to_owned(),
         Place::At(peer) => format!("at {peer}"),
         Place::Moving => "moving".to_owned(),
+        other => format!("{other:?}"),
     };
     if json {
         let all = all.into_iter().map(|c| json!({"client": c.client, "service": c.service, "place": place(c.place)}));

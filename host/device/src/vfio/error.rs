@@ -6,6 +6,7 @@ use std::path::PathBuf;
 /// Why a card on PCIe can't be opened, bound or unbound.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)] // the messages say what the fields are
+#[non_exhaustive]
 pub enum VfioError {
     /// The address has another form.
     #[error("`{given}` is not a PCI address; it looks like 0000:01:00.0 (`ipos card list` shows what there is)")]

@@ -15,9 +15,9 @@ use std::time::Duration;
 
 pub use cluster::PORT;
 use cluster::{Cluster, SERVICE, name};
-use ipos::channel::Gate;
-use ipos::message::NodeInfo;
 use ipos::{Listener, Node};
+use ipos_control::message::NodeInfo;
+use ipos_control::{Client, Gate};
 use ipos_node::{Limits, NodeConfig, Server};
 use ipos_sim::wire::netns::Netns;
 use tempfile::TempDir;
@@ -88,6 +88,11 @@ impl Rig {
 
     pub fn node(&self, server: usize) -> Node {
         Node::new(self.socket(server))
+    }
+
+    /// An operator's way to a node.
+    pub fn client(&self, server: usize) -> Client {
+        Client::new(self.socket(server))
     }
 
     /// Runs something in a server's network namespace.

@@ -1,7 +1,6 @@
 //! Servers as processes of their own, without any privilege.
 
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
@@ -11,18 +10,6 @@ use super::{PORT, Rig};
 
 /// A running program; it is killed when this is dropped.
 pub struct Program(pub Child);
-
-/// An example of this crate, which cargo builds with its tests.
-pub fn example(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let path = test.parent().and_then(|deps| deps.parent()).unwrap().join("examples").join(name);
-    assert!(
-        path.exists(),
-        "{} is missing: one test program alone builds no examples, `cargo build --examples` does",
-        path.display()
-    );
-    path
-}
 
 impl Program {
     /// Runs a program in a server's network namespace, with no capability at all, and waits until the node knows that it listens:

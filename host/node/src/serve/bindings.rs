@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use ipos::Refusal;
+use ipos_control::Refusal;
 use tokio::sync::{mpsc, watch};
 
 use super::slots::is_privileged;

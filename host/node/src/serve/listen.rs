@@ -3,12 +3,13 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
-use ipos::Refusal;
-use ipos::channel::{Channel, ChannelError};
-use ipos::message::{Reply, Request};
+use ipos_control::Refusal;
+use ipos_control::message::{Reply, Request};
+use ipos_control::{Channel, ChannelError, drain_target};
 
 use super::bindings::Turn;
-use super::{Shared, malformed, out_of_place, socket};
+use super::shared::{Shared, malformed, out_of_place};
+use super::socket;
 use crate::report::Arrival;
 
 /// A listener that has streams.
@@ -47,7 +48,7 @@ pub(super) async fn attend(
     channel.send(&Reply::Listening, None).await?;
     tracing::info!("{address}: listening");
     let mut occupied = Some(Occupied::new(shared));
-    let mut draining = shared.draining.subscribe();
+    let mut target = shared.drain_target.subscribe();
     let (mut told, mut unlisten, mut over) = (false, false, false);
     let (mut latest, mut turned) = (true, false);
     while !(unlisten && over && claim.sent.is_none()) {
@@ -79,7 +80,7 @@ pub(super) async fn attend(
                 // closed, and what had been promised a place has come
                 None => over = true,
             },
-            target = asked(&mut draining), if !told => {
+            target = drain_target(&mut target), if !told => {
                 told = true;
                 claim.close();
                 channel.send(&Reply::Drain { target }, None).await?;
@@ -109,16 +110,4 @@ async fn pass_on(channel: &Channel, arrival: &Arrival) -> Result<(), ChannelErro
     let Arrival { fd, client, server, state, .. } = arrival;
     let reply = Reply::Arrived { client: *client, server: *server, state: state.clone() };
     channel.send(&reply, Some(fd.as_fd())).await
-}
-
-/// Waits until the server is to be emptied.
-async fn asked(draining: &mut tokio::sync::watch::Receiver<Option<String>>) -> String {
-    loop {
-        if let Some(target) = draining.borrow_and_update().clone() {
-            return target;
-        }
-        if draining.changed().await.is_err() {
-            return std::future::pending().await;
-        }
-    }
 }

@@ -3,13 +3,14 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::Ordering;
 
-use ipos::channel::{Channel, ChannelError};
-use ipos::message::{BUFFER_BYTES, Reply, Request};
-use ipos::{Refusal, Unmovable};
+use ipos_control::message::{BUFFER_BYTES, MoveReport, Reply, Request};
+use ipos_control::{Channel, ChannelError};
+use ipos_control::{Refusal, Unmovable};
 use ipos_migrate::protocol::Failure;
 
 use super::refusal::{refusal, unknown_peer};
-use super::{Shared, out_of_place, socket};
+use super::shared::{Shared, out_of_place};
+use super::socket;
 use crate::error::MoveError;
 use crate::report::Buffers;
 
@@ -77,7 +78,7 @@ async fn migrate(
     for target in targets {
         match shared.node.migrate_with(left, buffers.clone(), state.clone(), &target).await {
             Ok(report) => {
-                let report = ipos::MoveReport {
+                let report = MoveReport {
                     epoch: report.epoch,
                     freeze_us: report.freeze_us,
                     queue_bytes: report.queue_bytes as u64,

@@ -1,6 +1,6 @@
-//! A failed move in the words of [`ipos::message`].
+//! A failed move in the words of [`ipos_control::message`].
 
-use ipos::{Refusal, Unmovable};
+use ipos_control::{Refusal, Unmovable};
 use ipos_migrate::StartError;
 use ipos_migrate::protocol::Failure;
 use ipos_migrate::socket::FreezeError;

@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 
 use ipos_abi::Port;
 use ipos_device::{Device, Mtu};
-use ipos_node::{KernelPort, Node, NodeConfig, NodeHandle, PeerConfig, ServiceConfig};
+use ipos_node::{Addresses, KernelPort, Node, NodeConfig, NodeHandle, PeerConfig, ServiceConfig};
 use ipos_sim::card::{Card, SimDevice};
 use ipos_sim::model::{ModelCard, ModelConfig};
 use ipos_sim::wire::netns::Netns;
@@ -120,22 +120,13 @@ pub fn far(i: usize) -> String {
 }
 
 fn config(count: usize, node: usize) -> NodeConfig {
-    let peer = |i| PeerConfig { name: name(i), back_ip: back_ip(i), back_mac: back_mac(i), plain: false };
-    NodeConfig {
-        name: name(node),
-        back_ip: back_ip(node),
-        front_mac: front_mac(node),
-        back_mac: back_mac(node),
-        front_vlan: None,
-        ethertype: NodeConfig::ETHERTYPE,
-        peers: (0..count).filter(|i| *i != node).map(peer).collect(),
-        services: vec![ServiceConfig { address: SERVICE, port: PORT, home: name(0) }],
-        cluster_keys: vec![[7; 32]],
-        hold_bytes: NodeConfig::HOLD_BYTES,
-        move_bytes: NodeConfig::MOVE_BYTES,
-        idle: NodeConfig::IDLE,
-        state_dir: None,
-    }
+    let peer = |i| PeerConfig::new(name(i), back_ip(i), back_mac(i));
+    let addresses = Addresses { back_ip: back_ip(node), front_mac: front_mac(node), back_mac: back_mac(node) };
+    let mut config = NodeConfig::new(name(node), addresses);
+    config.peers = (0..count).filter(|i| *i != node).map(peer).collect();
+    config.services = vec![ServiceConfig { address: SERVICE, port: PORT, home: name(0) }];
+    config.cluster_keys = vec![[7; 32]];
+    config
 }
 
 struct KernelWire(Packet);

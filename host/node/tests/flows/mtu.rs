@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use ipos_abi::Port;
 use ipos_abi::rx::RxMeta;
 use ipos_device::{Device, DeviceError, Mtu, MtuError, Queue, Registers};
-use ipos_node::{KernelPort, Node, NodeConfig, NodeError, NodeHandle};
+use ipos_node::{Addresses, KernelPort, Node, NodeConfig, NodeError, NodeHandle};
 use ipos_sim::card::SimDevice;
 use ipos_sim::model::{ModelCard, ModelConfig};
 
@@ -83,21 +83,10 @@ fn spawn(
     back: Option<usize>,
     tweak: impl Fn(&mut NodeConfig),
 ) -> Result<NodeHandle, NodeError> {
-    let mut config = NodeConfig {
-        name: "a".to_owned(),
-        back_ip: Ipv4Addr::new(10, 78, 0, 1),
-        front_mac: [2, 0, 0, 0, 0, 1],
-        back_mac: [2, 0, 0, 0, 1, 1],
-        front_vlan: None,
-        ethertype: NodeConfig::ETHERTYPE,
-        peers: vec![],
-        services: vec![],
-        cluster_keys: vec![[7; 32]],
-        hold_bytes: NodeConfig::HOLD_BYTES,
-        move_bytes: NodeConfig::MOVE_BYTES,
-        idle: NodeConfig::IDLE,
-        state_dir: None,
-    };
+    let back_ip = Ipv4Addr::new(10, 78, 0, 1);
+    let addresses = Addresses { back_ip, front_mac: [2, 0, 0, 0, 0, 1], back_mac: [2, 0, 0, 0, 1, 1] };
+    let mut config = NodeConfig::new("a", addresses);
+    config.cluster_keys = vec![[7; 32]];
     tweak(&mut config);
     let (reader, _writer) = io::pipe().unwrap();
     let card = Plugged(SimDevice::new(ModelCard::new(ModelConfig::default())), [front, back]);

@@ -7,7 +7,8 @@ use std::time::Duration;
 use ipos_abi::table::NEIGHBOURS;
 use ipos_abi::wire::{Mac, ethernet};
 
-use crate::config::{NodeConfig, PeerConfig};
+use super::{NodeConfig, PeerConfig};
+use crate::error::NodeError;
 
 /// Longest name in bytes: it is part of the name of a file in `state_dir`.
 const NAME: usize = 64;
@@ -25,8 +26,15 @@ const TAKEN: &[u16] = &[
     0x8915, 0x8917, 0x892f, 0x894f, 0x9000, 0x9100, 0x9200, 0x9300, 0xdada, 0xdadb, 0xe001, 0xed3e, 0xfbfb,
 ];
 
+impl NodeConfig {
+    /// Refuses what can't be meant, as [`Node::spawn`](crate::Node::spawn) does: the field, what it says, what to do.
+    pub fn check(&self) -> Result<(), NodeError> {
+        check(self).map_err(|problem| NodeError::Config { name: self.name.clone(), problem })
+    }
+}
+
 /// The first problem of a configuration.
-pub(crate) fn check(config: &NodeConfig) -> Result<(), String> {
+fn check(config: &NodeConfig) -> Result<(), String> {
     name("name", &config.name)?;
     mac("front_mac", config.front_mac)?;
     mac("back_mac", config.back_mac)?;
@@ -143,24 +151,19 @@ fn ethertype(found: u16) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ServiceConfig;
+    use crate::config::{Addresses, ServiceConfig};
 
     fn good() -> NodeConfig {
-        let back_ip = Ipv4Addr::new(10, 78, 0, 2);
-        NodeConfig {
-            name: "a".to_owned(),
+        let addresses = Addresses {
             back_ip: Ipv4Addr::new(10, 78, 0, 1),
             front_mac: [2, 0, 0, 0, 0, 1],
             back_mac: [2, 0, 0, 0, 1, 1],
-            ethertype: NodeConfig::ETHERTYPE,
-            front_vlan: None,
-            peers: vec![PeerConfig { name: "b".to_owned(), back_ip, back_mac: [2, 0, 0, 0, 1, 2], plain: false }],
+        };
+        NodeConfig {
+            peers: vec![PeerConfig::new("b", Ipv4Addr::new(10, 78, 0, 2), [2, 0, 0, 0, 1, 2])],
             services: vec![service(80, "a")],
             cluster_keys: vec![[7; 32]],
-            hold_bytes: NodeConfig::HOLD_BYTES,
-            move_bytes: NodeConfig::MOVE_BYTES,
-            idle: NodeConfig::IDLE,
-            state_dir: None,
+            ..NodeConfig::new("a", addresses)
         }
     }
 

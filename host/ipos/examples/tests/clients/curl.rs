@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::rig::program::{Program, example};
+use crate::rig::program::Program;
 use crate::rig::{ADDRESS, Rig, runtime};
 use crate::{client, moves};
 
@@ -11,7 +11,7 @@ const EVERY: u64 = 256 << 10;
 
 fn servers(rig: &Rig) -> [Program; 2] {
     [0, 1].map(|server| {
-        let mut command = Command::new(example("http"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_http"));
         command.args([ADDRESS.to_string(), EVERY.to_string()]);
         Program::start(rig, server, command)
     })

@@ -1,5 +1,6 @@
 //! The examples as processes without privileges, between two nodes.
 
+#[path = "../../tests/rig/mod.rs"]
 mod rig;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -8,12 +9,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use rig::program::{Program, example};
+use rig::program::Program;
 use rig::{ADDRESS, PORT, Rig, expect, run, runtime};
 
-fn pair(rig: &Rig, name: &str) -> [Program; 2] {
+fn pair(rig: &Rig, program: &str) -> [Program; 2] {
     [0, 1].map(|server| {
-        let mut command = Command::new(example(name));
+        let mut command = Command::new(program);
         command.arg(ADDRESS.to_string());
         Program::start(rig, server, command)
     })
@@ -47,7 +48,7 @@ fn a_program_has_started_when_its_node_knows_of_it() {
         // longer than it takes to see that the kernel has the port
         tokio::time::sleep(Duration::from_millis(300)).await;
     });
-    let mut command = Command::new(example("echo"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_echo"));
     command.arg(ADDRESS.to_string());
     let _program = Program::start(&rig, 0, command);
     assert!(rig.cluster.nodes[0].listens(PORT));
@@ -56,7 +57,7 @@ fn a_program_has_started_when_its_node_knows_of_it() {
 #[test]
 fn echo_counts_on_wherever_it_is() {
     let rig = Rig::new(2);
-    let _programs = pair(&rig, "echo");
+    let _programs = pair(&rig, env!("CARGO_BIN_EXE_echo"));
     let mut client = rig.connect();
     expect(&mut client, b"one\ntw", b"1 one\n");
     expect(&mut client, b"o\n", b"2 two\n");
@@ -96,7 +97,7 @@ impl Member {
 #[test]
 fn a_chat_room_moves_with_its_members_and_nobody_misses_a_line() {
     let rig = Rig::new(2);
-    let _programs = pair(&rig, "chat");
+    let _programs = pair(&rig, env!("CARGO_BIN_EXE_chat"));
     let mut members: Vec<Member> = Vec::new();
     for i in 0..5 {
         let joining = Member::join(&rig, &format!("m{i}"));
@@ -135,7 +136,7 @@ fn a_chat_room_moves_with_its_members_and_nobody_misses_a_line() {
 #[test]
 fn a_server_that_is_terminated_leaves_its_clients_to_the_other() {
     let rig = Rig::new(2);
-    let [mut a, _b] = pair(&rig, "drain");
+    let [mut a, _b] = pair(&rig, env!("CARGO_BIN_EXE_drain"));
     let mut clients: Vec<_> = (0..10).map(|_| rig.connect()).collect();
     for client in &mut clients {
         expect(client, b"before", b"before");

@@ -162,6 +162,7 @@ pub struct Connection {
 
 /// Where a connection lives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Place {
     /// Here; it came from another server.
     Here,
@@ -173,6 +174,7 @@ pub enum Place {
 
 /// Why a packet on the node's socket is not a message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum MessageError {
     /// Longer than any message.
     #[error("{0} bytes; a message has at most {MESSAGE_BYTES}")]

@@ -1,6 +1,7 @@
 //! A move, as its application sees it.
 
 use std::future::Future;
+use std::io;
 use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::pin::Pin;
@@ -8,18 +9,25 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use ipos_control::message::{BUFFER_BYTES, MessageError, MoveReport, Reply, Request, STATE_BYTES};
+use ipos_control::{Channel, ChannelError, Error, Refusal};
 use tokio::sync::oneshot;
 
-use crate::channel::{Channel, ChannelError};
-use crate::error::{Error, MoveFailed};
-use crate::message::{BUFFER_BYTES, MessageError, MoveReport, Reply, Request, STATE_BYTES};
-use crate::node::unexpected;
-use crate::refusal::Refusal;
-use crate::shared::{Shared, again};
-use crate::stream::{Origin, Rest, Stream};
+use super::{Origin, Rest, Shared, Stream};
+use crate::shortage::again;
 
-/// How long to wait while this user has as many conversations as the node allows, and how often.
+/// Pause between attempts while this user has as many conversations as the node allows, and their number.
 const PATIENCE: (Duration, u32) = (Duration::from_millis(20), 500);
+
+/// A move that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection did not move: {error}")]
+pub struct MoveFailed {
+    /// The stream, alive as before; `None` if the connection is lost, or the destination's (see `error`).
+    pub stream: Option<Stream>,
+    /// The reason.
+    pub error: Error,
+}
 
 /// The outcome of a move that has begun; see [`Stream::migrate`].
 #[derive(Debug)]
@@ -29,14 +37,23 @@ pub struct Migration {
     shared: Arc<Shared>,
 }
 
-impl Migration {
-    pub(crate) fn begin(stream: Stream, target: String, state: Vec<u8>) -> Self {
-        let shared = stream.shared().clone();
+impl Stream {
+    /// Moves the connection to the peer `target` (empty: any that takes it). The application there gets the stream from
+    /// its listener, with `state`, at most [`STATE_BYTES`](Stream::STATE_BYTES).
+    ///
+    /// The move begins at once, polled or not. The future is its outcome: dropped, it detaches, the move goes on, and
+    /// should it fail, the stream comes back through the listener, with `state` and [`Origin::Returned`]; without a
+    /// listener it is closed.
+    ///
+    /// No other descriptor of the socket may be left, such as one made by `try_clone` of its [`AsFd`].
+    pub fn migrate(self, target: &str, state: impl Into<Vec<u8>>) -> Migration {
+        let (target, state) = (target.to_owned(), state.into());
+        let shared = self.shared().clone();
         let (sender, outcome) = oneshot::channel();
         let task = {
             let shared = shared.clone();
             async move {
-                let outcome = carry(stream, target, state).await;
+                let outcome = carry(self, target, state).await;
                 if let Err(outcome) = sender.send(outcome) {
                     give_back(&shared, outcome);
                 }
@@ -52,7 +69,10 @@ impl Future for Migration {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let outcome = ready!(Pin::new(&mut self.outcome).poll(cx));
-        Poll::Ready(outcome.unwrap_or(Err(MoveFailed { stream: None, error: Error::Runtime })))
+        Poll::Ready(outcome.unwrap_or_else(|_| {
+            let cause = io::Error::other("the runtime of the listener has stopped");
+            Err(MoveFailed { stream: None, error: Error::Io { what: "moving a connection", cause } })
+        }))
     }
 }
 
@@ -85,7 +105,9 @@ async fn carry(mut stream: Stream, target: String, state: Vec<u8>) -> Result<Mov
         ("bytes to be sent", unsent.rest().len(), BUFFER_BYTES),
     ] {
         if length > limit {
-            return Err(MoveFailed { stream: Some(stream), error: Error::TooLong { what, length, limit } });
+            let (what, length, limit) = (what.to_owned(), length as u64, limit as u64);
+            let error = Refusal::TooLong { what, length, limit }.into();
+            return Err(MoveFailed { stream: Some(stream), error });
         }
     }
     let request = Request::Migrate {
@@ -129,12 +151,12 @@ async fn offer(stream: &Stream, request: &Request) -> Result<Channel, Error> {
     let (pause, tries) = PATIENCE;
     let mut left = tries;
     loop {
-        let channel = stream.shared().node.converse().await?;
+        let channel = stream.shared().client.converse().await?;
         match channel.ask(request, Some(stream.io.as_fd())).await?.0 {
             Reply::Taken => return Ok(channel),
             Reply::Refused(Refusal::Crowded) if left > 0 => left -= 1,
             Reply::Stayed(refusal) => return Err(refusal.into()),
-            other => return Err(unexpected(other)),
+            other => return Err(other.into()),
         }
         tokio::time::sleep(pause).await;
     }

@@ -3,7 +3,7 @@
 
 use std::fmt::Debug;
 
-use ipos::message::{MESSAGE_BYTES, MessageError, Reply, Request, VERSION, decode, encode};
+use ipos_control::message::{MESSAGE_BYTES, MessageError, Reply, Request, VERSION, decode, encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

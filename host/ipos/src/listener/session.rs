@@ -4,14 +4,12 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipos_control::message::{MessageError, Reply, Request};
+use ipos_control::{Channel, ChannelError, Error, drain_target, until};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::channel::{Channel, ChannelError};
-use crate::error::Error;
-use crate::message::{MessageError, Reply, Request};
-use crate::node::unexpected;
-use crate::shared::{Shared, again, until};
-use crate::stream::{Origin, Stream};
+use crate::shortage::again;
+use crate::stream::{Origin, Shared, Stream};
 
 /// First and longest pause before a node that is gone is looked for again.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
@@ -58,10 +56,10 @@ pub(crate) async fn attend(
 }
 
 async fn begin(shared: &Shared, listening: &OwnedFd, port: u16) -> Result<Channel, Error> {
-    let channel = shared.node.converse().await?;
+    let channel = shared.client.converse().await?;
     match channel.ask(&Request::Listen { port }, Some(listening.as_fd())).await?.0 {
         Reply::Listening => Ok(channel),
-        other => Err(unexpected(other)),
+        other => Err(other.into()),
     }
 }
 
@@ -71,18 +69,18 @@ async fn converse(
     port: u16,
     arrivals: &mpsc::Sender<Stream>,
 ) -> Result<(), Error> {
-    let (mut unlisten, mut leave, mut live) =
-        (shared.unlisten.subscribe(), shared.leave.subscribe(), shared.live.subscribe());
+    let (mut unlisten, mut target, mut live) =
+        (shared.unlisten.subscribe(), shared.drain_target.subscribe(), shared.live.subscribe());
     let (mut unlistened, mut leaving, mut drained) = (false, false, false);
     loop {
         tokio::select! {
             () = arrivals.closed() => return Ok(()),
-            () = until(&mut unlisten, |u| *u), if !unlistened => {
+            _ = until(&mut unlisten, |u| *u), if !unlistened => {
                 unlistened = true;
                 channel.send(&Request::Unlisten, None).await?;
             }
-            () = until(&mut leave, Option::is_some), if !leaving => leaving = true,
-            () = until(&mut live, |n| *n == 0), if leaving && !drained => {
+            _ = drain_target(&mut target), if !leaving => leaving = true,
+            _ = until(&mut live, |n| *n == 0), if leaving && !drained => {
                 drained = true;
                 channel.send(&Request::Drained, None).await?;
             }
@@ -97,14 +95,14 @@ async fn converse(
                     }
                 }
                 Ok((Reply::Drain { target }, None)) => {
-                    shared.leave.send_replace(Some(target));
+                    shared.drain_target.send_replace(Some(target));
                 }
                 Ok((Reply::Replaced, None)) => {
                     tracing::warn!("port {port}: what moves here goes to a server that was started later");
                 }
                 Ok((Reply::Listening, None)) => tracing::info!("port {port}: what moves here comes here again"),
                 Ok((Reply::Unlistened, None)) => return Ok(()),
-                Ok((other, _)) => return Err(unexpected(other)),
+                Ok((other, _)) => return Err(other.into()),
                 Err(ChannelError::Message(MessageError::NoRoom)) => again(channel, "an arrival").await?,
                 Err(e) => return Err(e.into()),
             },

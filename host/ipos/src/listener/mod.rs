@@ -1,21 +1,22 @@
 //! Where an application's connections come from.
 
+mod session;
+
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, SocketAddrV4, TcpListener as StdListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipos_control::{Client, Error, is_shortage, until};
 use rustix::net::SocketFlags;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::attend::attend;
-use crate::error::Error;
-use crate::node::Node;
-use crate::shared::{Shared, is_shortage, respite, until};
-use crate::stream::Stream;
+use crate::shortage::respite;
+use crate::stream::{Shared, Stream};
+use session::attend;
 
 /// Connections that have arrived and wait for [`Listener::accept`]; more wait at the node.
 const BACKLOG: usize = 16;
@@ -36,7 +37,7 @@ pub struct Listener {
 }
 
 impl Listener {
-    pub(crate) async fn open(node: Node, listener: StdListener) -> Result<Self, Error> {
+    pub(crate) async fn open(client: Client, listener: StdListener) -> Result<Self, Error> {
         let doing = |cause| Error::Io { what: "taking over a listening socket", cause };
         listener.set_nonblocking(true).map_err(doing)?;
         let SocketAddr::V4(address) = listener.local_addr().map_err(doing)? else {
@@ -46,17 +47,17 @@ impl Listener {
         let tcp = TcpListener::from_std(listener).map_err(doing)?;
         let (returned, returns) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
-            node,
+            client,
             runtime: Handle::current(),
             returned,
-            leave: watch::channel(None).0,
+            drain_target: watch::channel(None).0,
             unlisten: watch::channel(false).0,
             live: watch::channel(0).0,
         });
         let (sender, arrivals) = mpsc::channel(BACKLOG);
         let (ready, is_ready) = oneshot::channel();
         tokio::spawn(attend(shared.clone(), shown.into(), address.port(), sender, ready));
-        is_ready.await.map_err(|_| Error::Runtime)??;
+        is_ready.await.map_err(|_| doing(io::Error::other("the runtime has stopped")))??;
         Ok(Listener { tcp: Some(tcp), address, arrivals, returned: returns, shared })
     }
 
@@ -93,7 +94,7 @@ impl Listener {
     /// [`tokio::time::timeout`]. Dropped before, it can be called again, and [`accept`](Listener::accept) yields what
     /// came back.
     pub async fn drain(&mut self, target: &str) {
-        self.shared.leave.send_replace(Some(target.to_owned()));
+        self.shared.drain_target.send_replace(Some(target.to_owned()));
         self.shared.unlisten.send_replace(true);
         let mut live = self.shared.live.subscribe();
         let mut open = true;
@@ -117,7 +118,7 @@ impl Listener {
                     }
                 },
                 Some(stream) = self.returned.recv() => (stream, AGAIN),
-                () = until(&mut live, |n| *n == 0), if !open => return,
+                _ = until(&mut live, |n| *n == 0), if !open => return,
             };
             let target = target.to_owned();
             self.shared.runtime.spawn(async move {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Why a node refused. A connection that was to move is as it was before, except after [`Refusal::Lost`] and
 /// [`Refusal::Unconfirmed`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
 pub enum Refusal {
     /// What it got is no request.
     #[error("the node did not understand: {0}")]
@@ -80,6 +81,7 @@ pub enum Refusal {
 
 /// Kinds of connections that can't move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Unmovable {
     /// Not TCP over IPv4, or not connected.
     NotTcp,

@@ -5,8 +5,8 @@ mod exercise;
 
 use std::path::Path;
 
-use ipos::message::{Connection, MoveReport, NodeInfo, Place, Reply, Request, encode};
-use ipos::{Refusal, Unmovable};
+use ipos_control::message::{Connection, MoveReport, NodeInfo, Place, Reply, Request, encode};
+use ipos_control::{Refusal, Unmovable};
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
 

@@ -1,7 +1,7 @@
 //! Clients that know nothing of moves, with servers on the library that move in mid-session: curl, redis-cli, and
 //! tungstenite's WebSocket client. The oracle is what these say they got.
 
-#[path = "../rig/mod.rs"]
+#[path = "../../../tests/rig/mod.rs"]
 mod rig;
 
 mod curl;

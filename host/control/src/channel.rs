@@ -7,7 +7,6 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
-use ipos_socket::{ListenError, Listening};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType, sockopt,
@@ -19,15 +18,14 @@ use tokio::io::unix::AsyncFd;
 
 use crate::message::{MESSAGE_BYTES, MessageError, decode, encode};
 
-/// Conversations that wait to be taken, as `listen(2)` counts them.
-const BACKLOG: i32 = 1024;
-/// How long to try while [`BACKLOG`] is used up, and how often.
+/// Pause between attempts to connect while the node's backlog is full, and their number.
 const PATIENCE: (Duration, u32) = (Duration::from_millis(2), 2500);
 /// Descriptors in one packet at most (`SCM_MAX_FD`): with room for all, none is lost unseen.
 const MOST_DESCRIPTORS: usize = 253;
 
 /// Why a conversation can't go on.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ChannelError {
     /// The other side has ended it.
     #[error("the other side has ended the conversation")]
@@ -51,7 +49,7 @@ fn socket() -> io::Result<OwnedFd> {
     Ok(rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?)
 }
 
-fn register(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+pub(crate) fn register(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: an OwnedFd stays open and the same until it is dropped, and nothing here takes it out.
     Ok(unsafe { AsyncFd::register(fd) }?)
 }
@@ -185,29 +183,4 @@ fn packet(fd: &OwnedFd) -> rustix::io::Result<Packet> {
     }
     let cut = received.flags.contains(ReturnFlags::CTRUNC);
     Ok(Packet { bytes, length: received.bytes.max(length), descriptors, cut })
-}
-
-/// Where a node takes conversations.
-#[derive(Debug)]
-pub struct Gate {
-    // dropped in this order
-    _path: Listening,
-    fd: AsyncFd<OwnedFd>,
-}
-
-impl Gate {
-    /// Makes the socket at `path` with the permissions `mode`, in place of one that a dead node left. Needs a tokio
-    /// runtime.
-    pub fn bind(path: &Path, mode: u32) -> Result<Self, ListenError> {
-        let (fd, listening) = ipos_socket::take(path, SocketType::SEQPACKET, mode, BACKLOG)?;
-        let fd = register(fd).map_err(|cause| ListenError::Io { path: path.to_owned(), cause })?;
-        Ok(Gate { _path: listening, fd })
-    }
-
-    /// The next conversation. After an error, such as for want of descriptors, it still waits to be taken.
-    pub async fn accept(&self) -> io::Result<Channel> {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let accept = |fd: &OwnedFd| Ok(rustix::net::accept_with(fd, flags)?);
-        Channel::new(self.fd.async_io(Interest::READABLE, accept).await?)
-    }
 }

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::cluster::{Cluster, Move};
 use crate::demo::client::{EchoClient, Sample};
 use crate::demo::echo::Echo;
-use crate::demo::server::Session;
+use crate::demo::session::Session;
 
 /// Bytes that travel unread with a connection of short queues.
 const SHORT: usize = 64;

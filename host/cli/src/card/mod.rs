@@ -8,6 +8,7 @@ mod selftest;
 mod serve;
 mod show;
 mod traffic;
+mod wait;
 
 use std::path::Path;
 use std::time::Duration;

@@ -2,30 +2,21 @@
 //!
 //! Each step says what it did or ends the test with what was wrong. The card is reset before and after.
 
-use std::time::{Duration, Instant};
-
-use anyhow::{Context, bail, ensure};
+use anyhow::ensure;
 use ipos_abi::pci;
 use ipos_abi::queue::{DmaError, ERROR_VECTOR, QueueId, Status};
 use ipos_abi::regs::{BLOCKS, dma, port, queue, queues, tables};
 use ipos_device::DmaDevice;
 use ipos_nic::Counters;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::{Value, json};
 
 use super::ring::Ring;
 use super::show;
 use super::traffic::{reset_in_traffic, traffic};
+use super::wait::{Found, wait};
 
-/// How long the card may do nothing that it was asked for.
-const LIMIT: Duration = Duration::from_secs(60);
-/// The longest sleep for an interrupt; the rings are looked at in between.
-const TICK: u16 = 100;
 /// A bus address that nothing is mapped at: the last page below the interrupt window.
 const NOWHERE: u64 = 0xfedf_f000;
-
-/// What a step found, in a line.
-pub type Found = anyhow::Result<String>;
 
 /// Does something with a card that was just reset.
 type Step = Box<dyn FnMut(&mut dyn DmaDevice) -> Found>;
@@ -152,30 +143,4 @@ fn bus_mastering(card: &mut dyn DmaDevice) -> Found {
     let status = wait(card, "sending the frame that waited", |_| Ok(ring.take(&mut frame)))?.status();
     ensure!(status == Some(Status::Ok), "the frame that waited ended with {status:?}");
     Ok("a frame waits while it is off, goes out when it is on".to_owned())
-}
-
-/// Repeats `step` until it has what it waits for; between the steps the card works, or this sleeps for an interrupt.
-pub fn wait<T>(
-    card: &mut dyn DmaDevice,
-    what: &'static str,
-    mut step: impl FnMut(&mut dyn DmaDevice) -> anyhow::Result<Option<T>>,
-) -> anyhow::Result<T> {
-    let end = Instant::now() + LIMIT;
-    loop {
-        if let Some(found) = step(card).context(what)? {
-            return Ok(found);
-        }
-        if Instant::now() > end {
-            bail!("the card did not finish {what} within {} s", LIMIT.as_secs());
-        }
-        let busy = card.poll()?;
-        if !busy {
-            card.present()?;
-        }
-        let fds = card.wait_fds();
-        if !busy && !fds.is_empty() {
-            let fds = fds.into_iter().map(|fd| PollFd::new(fd, PollFlags::POLLIN));
-            poll(&mut fds.collect::<Vec<_>>(), PollTimeout::from(TICK))?;
-        }
-    }
 }

@@ -13,7 +13,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng, RngCore, SeedableRng};
 
 use super::ring::{ENTRIES, Ring};
-use super::selftest::{Found, wait};
+use super::wait::{Found, wait};
 
 /// Frames of 1,514 bytes that a port's buffer of 8,192 bytes takes.
 const FLYING: usize = 5;

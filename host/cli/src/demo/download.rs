@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::file::File;
-use super::server::Session;
+use super::session::Session;
 
 /// Longest request head.
 const MAX_HEAD: usize = 16 << 10;

@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::net::TcpStream;
 
-use super::server::Session;
+use super::session::Session;
 
 /// Most that is held for a client that does not read.
 const LIMIT: usize = 32 << 10;

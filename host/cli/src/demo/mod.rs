@@ -24,6 +24,7 @@ mod privilege;
 pub mod report;
 mod resets;
 pub mod server;
+pub mod session;
 
 use card::{CardKind, Nodes, Recording};
 use client::{Curl, EchoClient};
@@ -33,7 +34,8 @@ use file::File;
 use net::Net;
 use report::{CardReport, Report};
 use resets::Resets;
-use server::{Server, Session, Shared};
+use server::{Server, Shared};
+use session::Session;
 
 /// No byte for this long: the transfer is taken for dead.
 const STALLED: Duration = Duration::from_secs(30);

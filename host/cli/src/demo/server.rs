@@ -22,6 +22,7 @@ use super::download::{Download, Gate};
 use super::echo::Echo;
 use super::file::File;
 use super::net::SERVICE;
+use super::session::Session;
 
 /// Port of the download server.
 pub const HTTP_PORT: u16 = 80;
@@ -31,17 +32,6 @@ pub const ECHO_PORT: u16 = 7;
 const NOT_SENT: u32 = 16 << 10;
 /// How long a move waits for its connection to be there.
 const PRESENT: Duration = Duration::from_secs(5);
-
-/// One connection of an application that can go on elsewhere.
-pub trait Session: 'static {
-    /// The application.
-    const NAME: &'static str;
-    /// What another server needs to go on from here.
-    fn state(&self) -> Vec<u8>;
-    /// Does the next thing. Dropping the future before it is ready loses nothing.
-    /// `false`: the connection is finished.
-    async fn step(&mut self, stream: &TcpStream) -> io::Result<bool>;
-}
 
 /// What the servers of a demo have in common.
 #[derive(Clone)]

@@ -10,7 +10,7 @@ use ipos_migrate::protocol::{Flow, Protocol};
 use ipos_nic::Counters;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::report::{Arrival, Buffers, MoveFailed, MoveReport};
+use crate::report::{Arrival, Buffers, MoveFailed, Moved};
 use crate::stats::NodeStats;
 use crate::wake::Wake;
 
@@ -32,7 +32,7 @@ impl Subject {
 }
 
 /// Who hears what became of a move.
-pub(crate) type Reply = oneshot::Sender<Result<MoveReport, MoveFailed>>;
+pub(crate) type Reply = oneshot::Sender<Result<Moved, MoveFailed>>;
 
 /// A connection that an application wants to move.
 pub(crate) struct Departing {

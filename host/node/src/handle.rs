@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::command::{Command, Departing, Inbox, Listeners, Subject};
 use crate::error::{MoveError, NodeError};
-use crate::report::{Arrival, Buffers, MoveFailed, MoveReport};
+use crate::report::{Arrival, Buffers, MoveFailed, Moved};
 use crate::stats::NodeStats;
 use crate::wake::Wake;
 
@@ -99,7 +99,7 @@ impl NodeHandle {
 
     /// Moves a connection, with what the application knows about it, to the peer `target`. `fd` is a TCP socket or a
     /// connected UDP socket. The caller must have stopped reading and writing it, and `fd` must be its last descriptor.
-    pub async fn migrate(&self, fd: OwnedFd, state: Vec<u8>, target: &str) -> Result<MoveReport, MoveFailed> {
+    pub async fn migrate(&self, fd: OwnedFd, state: Vec<u8>, target: &str) -> Result<Moved, MoveFailed> {
         self.migrate_with(fd, Buffers::default(), state, target).await
     }
 
@@ -111,7 +111,7 @@ impl NodeHandle {
         buffers: Buffers,
         state: Vec<u8>,
         target: &str,
-    ) -> Result<MoveReport, MoveFailed> {
+    ) -> Result<Moved, MoveFailed> {
         self.start(Subject::Socket(fd), buffers, state, target).await
     }
 
@@ -123,7 +123,7 @@ impl NodeHandle {
         service: SocketAddrV4,
         state: Vec<u8>,
         target: &str,
-    ) -> Result<MoveReport, MoveError> {
+    ) -> Result<Moved, MoveError> {
         let flow = Flow { protocol: Protocol::Udp, client, service };
         self.start(Subject::Bare(flow), Buffers::default(), state, target).await.map_err(|failed| failed.error)
     }
@@ -134,7 +134,7 @@ impl NodeHandle {
         buffers: Buffers,
         state: Vec<u8>,
         target: &str,
-    ) -> Result<MoveReport, MoveFailed> {
+    ) -> Result<Moved, MoveFailed> {
         let (reply, answer) = oneshot::channel();
         let stopped = |fd| MoveFailed { fd, error: MoveError::Stopped };
         let Ok(_turn) = self.0.turns.acquire().await else { return Err(stopped(subject.fd())) };

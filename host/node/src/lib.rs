@@ -43,7 +43,7 @@ pub use error::{MoveError, NodeError};
 pub use handle::NodeHandle;
 pub use ipos_datapath::KernelPort;
 pub use node::Node;
-pub use report::{Arrival, Buffers, MoveFailed, MoveReport};
+pub use report::{Arrival, Buffers, MoveFailed, Moved};
 pub use serve::{Limits, Server};
 pub use stats::NodeStats;
 pub use times::{Departure, Landing};

@@ -3,6 +3,8 @@
 use std::net::SocketAddrV4;
 use std::os::fd::OwnedFd;
 
+use ipos_control::message::MoveReport;
+
 use crate::error::MoveError;
 use crate::times::{Departure, Landing};
 
@@ -32,17 +34,9 @@ pub struct Buffers {
 
 /// A move that succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MoveReport {
-    /// Epoch of the move: the number of this ownership.
-    pub epoch: u64,
-    /// From the hold of the client's packets to the commit, in microseconds.
-    pub freeze_us: u64,
-    /// Bytes of receive and send queue that travelled.
-    pub queue_bytes: usize,
-    /// From the request to the commit, in microseconds.
-    pub total_us: u64,
-    /// Packets of the client that were held and handed over.
-    pub held: usize,
+pub struct Moved {
+    /// What its application is told.
+    pub report: MoveReport,
     /// When its steps were reached here.
     pub times: Departure,
 }

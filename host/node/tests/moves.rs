@@ -111,12 +111,12 @@ impl Bench {
     }
 
     /// Moves an application's connection and starts the application where it arrives.
-    async fn move_echo(&mut self, echo: Echo, from: usize, to: usize) -> (Echo, ipos_node::MoveReport) {
+    async fn move_echo(&mut self, echo: Echo, from: usize, to: usize) -> (Echo, ipos_control::message::MoveReport) {
         let (fd, state) = echo.stop();
-        let report = self.cluster.nodes[from].migrate(fd, state, &name(to)).await.unwrap();
+        let moved = self.cluster.nodes[from].migrate(fd, state, &name(to)).await.unwrap();
         let arrival = self.arrivals[to].recv().await.unwrap();
         assert_eq!(arrival.server, std::net::SocketAddrV4::new(SERVICE, PORT));
-        (Echo::run(arrival.fd.into(), arrival.state), report)
+        (Echo::run(arrival.fd.into(), arrival.state), moved.report)
     }
 }
 

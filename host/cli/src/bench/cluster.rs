@@ -94,8 +94,8 @@ impl Cluster {
         let asked = Instant::now();
         let moving = async { Ok(node.migrate(fd, state, &target).await?) };
         let landing = async { self.arrival(1 - from).await.map(|arrival| (arrival, Instant::now())) };
-        let (report, (arrival, landed)) = tokio::try_join!(moving, landing)?;
-        let (departure, landing, bytes) = (report.times, arrival.times, report.queue_bytes);
+        let (moved, (arrival, landed)) = tokio::try_join!(moving, landing)?;
+        let (departure, landing, bytes) = (moved.times, arrival.times, moved.report.queue_bytes as usize);
         Ok((arrival, Move { asked, landed, departure, landing, bytes }))
     }
 }

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use ipos_node::{Arrival, MoveReport, NodeHandle};
+use ipos_node::{Arrival, Moved, NodeHandle};
 use ipos_sim::wire::netns::Netns;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
@@ -48,7 +48,7 @@ pub struct Shared {
 struct Move {
     application: &'static str,
     target: String,
-    reply: oneshot::Sender<anyhow::Result<MoveReport>>,
+    reply: oneshot::Sender<anyhow::Result<Moved>>,
 }
 
 /// A server's applications; they end when this is dropped.
@@ -77,7 +77,7 @@ impl Server {
     }
 
     /// Moves the latest connection of an application to the server `target`.
-    pub async fn migrate<S: Session>(&self, target: &str) -> anyhow::Result<MoveReport> {
+    pub async fn migrate<S: Session>(&self, target: &str) -> anyhow::Result<Moved> {
         let (reply, answer) = oneshot::channel();
         let request = Move { application: S::NAME, target: target.to_owned(), reply };
         let gone = || anyhow!("the server's applications have stopped");

@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
 use ipos_abi::wire::ethernet;
+use ipos_control::message::MoveReport;
 use ipos_migrate::protocol::{Endpoint, Failure, Flow, MoveId, PeerId, Streams};
 use ipos_migrate::socket::{self, Copied, Frozen, Inspection, Room};
 
@@ -14,7 +15,7 @@ use crate::error::MoveError;
 use crate::flows::FlowTable;
 use crate::journal::Place;
 use crate::ports::Ports;
-use crate::report::{Buffers, MoveFailed, MoveReport};
+use crate::report::{Buffers, MoveFailed, Moved};
 use crate::times::Departure;
 
 /// A socket on its way out.
@@ -46,6 +47,7 @@ pub(super) struct Outgoing {
     pub before: Option<Place>,
     pub froze: Option<Instant>,
     pub report: MoveReport,
+    pub times: Departure,
     /// What failed here, which the core need not know.
     pub error: Option<MoveError>,
 }
@@ -56,10 +58,10 @@ impl Outgoing {
         let Departing { subject, buffers, state, reply, .. } = departing;
         let socket = subject.fd().map_or(Socket::Bare, Socket::Live);
         let times = Departure::offered(asked);
-        let report = MoveReport { epoch: id.epoch, freeze_us: 0, queue_bytes: 0, total_us: 0, held: 0, times };
+        let report = MoveReport { epoch: id.epoch, freeze_us: 0, queue_bytes: 0, total_us: 0, held: 0 };
         let flow = seen.flow;
         let (room, copied, froze, error) = (None, None, None, None);
-        Outgoing { flow, seen, socket, room, copied, buffers, state, reply, before, froze, report, error }
+        Outgoing { flow, seen, socket, room, copied, buffers, state, reply, before, froze, report, times, error }
     }
 
     /// Makes room for the queues. `false`: there is, or none is needed.
@@ -78,7 +80,7 @@ impl Outgoing {
         let copied = socket::copy(fd.as_fd(), self.room.take().unwrap_or_default())?;
         // else it is read when the connection is frozen
         let Some((copied, [mut receive, send])) = copied else { return Ok(Some(Default::default())) };
-        (self.report.times.ready, self.report.times.copying) = (begun, begun.elapsed());
+        (self.times.ready, self.times.copying) = (begun, begun.elapsed());
         let unread = std::mem::take(&mut self.buffers.unread);
         self.copied = Some((copied, unread.len()));
         receive.splice(..0, unread);
@@ -87,7 +89,7 @@ impl Outgoing {
 
     /// The receive path is drained; the freeze was asked for at `ready`.
     pub fn drained(&mut self, ready: Instant) {
-        let times = &mut self.report.times;
+        let times = &mut self.times;
         (times.copied, times.drained) = (ready, Instant::now());
         if self.copied.is_none() {
             times.ready = ready;
@@ -113,7 +115,7 @@ impl Outgoing {
             self.socket = Socket::Live(failed.fd);
             failed.error
         })?;
-        (self.report.times.stopped, self.report.times.read) = (frozen.since, Instant::now());
+        (self.times.stopped, self.times.read) = (frozen.since, Instant::now());
         let packed = self.pack(frozen);
         fence?;
         Ok(packed)
@@ -135,7 +137,7 @@ impl Outgoing {
         }
         frozen.send.extend(unsent);
         let (send, application) = (std::mem::take(&mut frozen.send), std::mem::take(&mut self.state));
-        self.report.queue_bytes = ahead + unread.len() + send.len();
+        self.report.queue_bytes = (ahead + unread.len() + send.len()) as u64;
         let streams = Streams { receive: unread, send, application };
         let options = Box::new(frozen.options);
         self.socket = Socket::Frozen(Box::new(frozen));
@@ -148,7 +150,7 @@ impl Outgoing {
             Socket::Live(fd) => waiting_in(fd, &self.flow, to, config)?,
             _ => Vec::new(),
         };
-        self.report.queue_bytes = frames.iter().map(|(frame, _)| frame.len() - ethernet::LEN).sum();
+        self.report.queue_bytes = frames.iter().map(|(frame, _)| frame.len() - ethernet::LEN).sum::<usize>() as u64;
         if let Some(hold) = flows.held(&self.flow) {
             frames.into_iter().for_each(|(frame, inner)| hold.queued(frame, inner));
         }
@@ -166,10 +168,10 @@ impl Outgoing {
         }
         let closed = Instant::now();
         let report = &mut self.report;
-        (report.times.accepted, report.times.closed) = (accepted, closed);
-        report.held = held;
+        (self.times.accepted, self.times.closed) = (accepted, closed);
+        report.held = held as u64;
         report.freeze_us = self.froze.map_or(0, |t| (closed - t).as_micros() as u64);
-        report.total_us = (closed - report.times.asked).as_micros() as u64;
+        report.total_us = (closed - self.times.asked).as_micros() as u64;
     }
 
     pub fn is_frozen(&self) -> bool {
@@ -184,7 +186,7 @@ impl Outgoing {
     /// The connection has moved: its application is told.
     pub fn succeed(self) {
         // it may have gone
-        let _ = self.reply.send(Ok(self.report));
+        let _ = self.reply.send(Ok(Moved { report: self.report, times: self.times }));
     }
 
     /// The connection has not moved, and lives again if it is still here: what its application is to be told, and how.

@@ -104,7 +104,7 @@ impl Source {
     /// The control block was given to the datapath.
     pub fn sent(&mut self, id: MoveId) {
         if let Some(outgoing) = self.outgoing.get_mut(&id) {
-            outgoing.report.times.sent = Instant::now();
+            outgoing.times.sent = Instant::now();
         }
     }
 

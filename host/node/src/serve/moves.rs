@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::Ordering;
 
-use ipos_control::message::{BUFFER_BYTES, MoveReport, Reply, Request};
+use ipos_control::message::{BUFFER_BYTES, Reply, Request};
 use ipos_control::{Channel, ChannelError};
 use ipos_control::{Refusal, Unmovable};
 use ipos_migrate::protocol::Failure;
@@ -77,16 +77,7 @@ async fn migrate(
     let mut last = unknown_peer(target, &shared.info.peers);
     for target in targets {
         match shared.node.migrate_with(left, buffers.clone(), state.clone(), &target).await {
-            Ok(report) => {
-                let report = MoveReport {
-                    epoch: report.epoch,
-                    freeze_us: report.freeze_us,
-                    queue_bytes: report.queue_bytes as u64,
-                    total_us: report.total_us,
-                    held: report.held as u64,
-                };
-                return (Reply::Moved(report), None);
-            }
+            Ok(moved) => return (Reply::Moved(moved.report), None),
             Err(failed) => {
                 last = refusal(&failed.error);
                 match failed.fd {

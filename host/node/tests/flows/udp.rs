@@ -97,8 +97,8 @@ fn a_flow_moves_round_three_servers_with_the_datagrams_that_wait() {
             }
             let peeked = |s: &UdpSocket| s.peek(&mut [0; 16]).unwrap();
             assert_eq!(peeked(&socket), 10);
-            let report = bench.cluster.nodes[at].migrate(socket.into(), vec![i as u8; 3], &name(to)).await.unwrap();
-            assert!(report.epoch > 0);
+            let moved = bench.cluster.nodes[at].migrate(socket.into(), vec![i as u8; 3], &name(to)).await.unwrap();
+            assert!(moved.report.epoch > 0);
             let state;
             (socket, state) = bench.arrival(to).await;
             assert_eq!(state, [i as u8; 3]);
@@ -196,8 +196,8 @@ fn no_datagram_is_lost_while_a_flow_moves_back_and_forth() {
             tokio::time::sleep(Duration::from_millis(10)).await;
             stop.store(true, Ordering::Relaxed);
             let old = thread.join().unwrap();
-            let report = bench.cluster.nodes[at].migrate(old.into(), vec![], &name(1 - at)).await.unwrap();
-            (held, queued) = (held + report.held, queued + report.queue_bytes);
+            let moved = bench.cluster.nodes[at].migrate(old.into(), vec![], &name(1 - at)).await.unwrap();
+            (held, queued) = (held + moved.report.held, queued + moved.report.queue_bytes);
             at = 1 - at;
             socket = bench.arrival(at).await.0;
         }

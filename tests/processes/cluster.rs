@@ -190,6 +190,21 @@ impl Cluster {
         &mut self.servers[own].application
     }
 
+    /// Moves the connection of a client to a peer of `at`; what its application says of it. A node or an application that has
+    /// just started, or a busy machine, may need more than one try, each of which must leave the connection where it was.
+    pub fn moved(&mut self, at: usize, client: u16, target: &str, limit: Duration) -> String {
+        let begun = Instant::now();
+        loop {
+            self.at(at).tell(&format!("move {client} {target}"));
+            let answer = self.at(at).answer().unwrap();
+            if answer.starts_with("moved") {
+                return answer;
+            }
+            let again = ["no listener", "did not answer", "longer than the client's packets"];
+            assert!(again.iter().any(|why| answer.contains(why)) && begun.elapsed() < limit, "{answer}");
+        }
+    }
+
     /// Starts a server's node again.
     pub fn restart_node(&mut self, own: usize) {
         self.servers[own].node = self.node(own, None);

@@ -165,8 +165,7 @@ fn a_card_forwards_without_its_node() {
     let mut cluster = Cluster::new(None, [None; 2]);
     let mut client = Client::new(cluster.client());
     assert!(client.goes_on(PROOF, LIMIT), "it does not even begin");
-    cluster.at(0).tell(&format!("move {} b", client.port));
-    assert!(cluster.at(0).answer().is_some_and(|a| a.starts_with("moved")));
+    cluster.moved(0, client.port, "b", LIMIT);
     cluster.servers[0].node.kill();
     assert!(client.goes_on(1 << 20, LIMIT) && client.finish(LIMIT), "{:?}", client.seen());
     eprintln!("longest pause {:?}", client.seen().longest);
@@ -260,16 +259,8 @@ fn killed_at_any_time() {
         assert!(client.goes_on(PROOF, LIMIT), "{about}: it does not even begin");
         let mut at = 0;
         for _ in 0..random.random_range(0..4) {
-            // an application finds its node again within seconds, and until then is no listener
-            let moved = (0..100).any(|_| {
-                cluster.at(at).tell(&format!("move {} {}", client.port, ["b", "a"][at]));
-                let answer = cluster.at(at).answer().unwrap();
-                let moved = answer.starts_with("moved");
-                assert!(moved || answer.contains("no listener"), "{about}: {answer}");
-                assert!(client.goes_on(PROOF, LIMIT), "{about}: {:?}", client.seen());
-                moved
-            });
-            assert!(moved, "{about}: no listener");
+            cluster.moved(at, client.port, ["b", "a"][at], LIMIT);
+            assert!(client.goes_on(PROOF, LIMIT), "{about}: {:?}", client.seen());
             at = 1 - at;
         }
         let (own, victim) = (random.random_range(0..2), [Both, Node, Application][random.random_range(0..3)]);

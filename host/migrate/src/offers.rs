@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 
-use crate::protocol::{Flow, LINGER, MoveId, Nonces, Streams, Time};
+use crate::protocol::{Action, Actions, Flow, LINGER, Message, MoveId, Nonces, Reason, Streams, Time};
 use crate::timers::Timers;
 
 /// Most answers that are remembered.
@@ -22,6 +22,20 @@ pub(crate) struct Offer {
     pub features: u16,
     /// This node's, and the other's as far as it is known.
     pub nonces: Nonces,
+}
+
+impl Offer {
+    /// Says that the move may begin.
+    pub fn ready(self, id: MoveId, out: &mut Actions) {
+        let Offer { flow, owner, nonces, features, .. } = self;
+        out.push_back(Action::Send { id, flow, owner, nonces, message: Message::Ready { features } });
+    }
+
+    /// Says that it may not; `known`: the last epoch of the flow.
+    pub fn refuse(self, id: MoveId, reason: Reason, known: u64, out: &mut Actions) {
+        let Offer { flow, owner, nonces, .. } = self;
+        out.push_back(Action::Send { id, flow, owner, nonces, message: Message::Refuse { reason, known } });
+    }
 }
 
 /// An offer to this node.
@@ -74,6 +88,10 @@ impl Offers {
     pub fn remove(&mut self, id: MoveId, theirs: u64) -> Option<Offer> {
         self.until.set((id, theirs), None);
         self.offers.remove(&(id, theirs)).map(|received| received.offer)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.offers.is_empty()
     }
 
     pub fn poll_timeout(&self) -> Option<Time> {

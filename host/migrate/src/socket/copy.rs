@@ -8,19 +8,8 @@ use ipos_abi::wire::tcb::State;
 use socket2::SockRef;
 
 use super::error::{FreezeError, What};
-use super::freeze::{Room, peek, state};
+use super::queues::{Copied, Room, peek, state};
 use super::sys::{self, RepairQueue, TcpInfo};
-
-/// What a [`copy`] has of the queues: how many bytes of each, and where they lie. A later freeze reads the rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Copied {
-    /// Bytes of the receive queue, from its beginning.
-    pub receive: usize,
-    /// Bytes of the send queue, all that it had.
-    pub send: usize,
-    pub(super) copied_seq: u32,
-    pub(super) write_seq: u32,
-}
 
 /// Copies both queues; the connection lives on. The caller keeps the client's packets away meanwhile: with the send queue selected, an
 /// acknowledgement would have unsent data marked as sent. `None`: they changed while they were read.

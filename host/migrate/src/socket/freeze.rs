@@ -8,10 +8,10 @@ use std::time::Instant;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::CONGESTION;
-use super::copy::Copied;
 use super::diag::Diag;
 use super::error::{FreezeError, FreezeFailed, What};
 use super::options;
+use super::queues::{Copied, Room, peek, state};
 use super::sys::{self, RepairQueue, RepairWindow, TcpInfo};
 use crate::protocol::Flow;
 use crate::protocol::Protocol::{Tcp, Udp};
@@ -68,13 +68,6 @@ fn thaw(fd: BorrowedFd<'_>) -> io::Result<()> {
     sys::set_repair(fd, false)?;
     // repair-off clears it (tcp_repair_off, SK_NO_REUSE)
     SockRef::from(&fd).set_reuse_address(true)
-}
-
-pub(super) fn state(info: &TcpInfo) -> Result<State, FreezeError> {
-    [State::Established, State::CloseWait]
-        .into_iter()
-        .find(|s| *s as u8 == info.state)
-        .ok_or(FreezeError::State(info.state))
 }
 
 /// The peer's and the local address.
@@ -170,9 +163,6 @@ impl Inspection {
         self.queues.map(|length| ready_room(length as usize + 1))
     }
 }
-
-/// Memory for the receive and the send queue, made before the connection stands still.
-pub type Room = [Vec<u8>; 2];
 
 /// Refuses what can't move and reads what only the application can change: from here on it leaves the socket alone. A UDP
 /// socket must be connected. `diag` is asked in its network namespace, which need not know the socket.
@@ -291,38 +281,6 @@ fn dump(fd: BorrowedFd<'_>, chosen: &Tcb, copied: Option<&Copied>, mut room: Roo
         return Ok((tcb, receive, send));
     }
     Err(FreezeError::Moving(READINGS))
-}
-
-/// A queue's end (the sequence number after its last byte) and its bytes, in `bytes` if they have room there.
-pub(super) fn peek(
-    fd: BorrowedFd<'_>,
-    queue: RepairQueue,
-    length: usize,
-    mut bytes: Vec<u8>,
-) -> Result<(u32, Vec<u8>), FreezeError> {
-    sys::select(fd, queue).reading("TCP_REPAIR_QUEUE")?;
-    let end: u32 = sys::get_tcp(fd, libc::TCP_QUEUE_SEQ).reading("TCP_QUEUE_SEQ")?;
-    if length == 0 {
-        return Ok((end, Vec::new()));
-    }
-    // one byte more than expected shows a queue that grew
-    bytes.reserve(length + 1);
-    // with an offset the peek would begin there, and move it; before Linux 6.9 TCP has none
-    let offset: i32 = sys::get(fd, libc::SOL_SOCKET, libc::SO_PEEK_OFF).unwrap_or(-1);
-    let peek_from = |offset: i32| sys::set(fd, libc::SOL_SOCKET, libc::SO_PEEK_OFF, &offset).reading("SO_PEEK_OFF");
-    if offset >= 0 {
-        peek_from(-1)?;
-    }
-    let received = sys::receive(fd, &mut bytes, libc::MSG_PEEK | libc::MSG_DONTWAIT);
-    if offset >= 0 {
-        peek_from(offset)?;
-    }
-    match received {
-        Ok(_) => {}
-        Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-        Err(cause) => return Err(FreezeError::Io { what: "a queue", cause }),
-    }
-    Ok((end, bytes))
 }
 
 /// What an application can set.

@@ -1,6 +1,7 @@
 //! Every interleaving of a move with loss, repetition, reordering, delay, failures and crashes, up to
 //! the budgets below.
 
+mod rare;
 mod record;
 mod search;
 mod shell;

@@ -2,15 +2,21 @@
 //! the rest as text. Two versions of the core that make equal records behave equally.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
+use std::sync::{Arc, Mutex};
 
 use ipos_abi::wire::trailer::Path;
 use ipos_abi::wire::{Mac, ethernet};
 use ipos_migrate::codec::{Packet, encode};
 use ipos_migrate::protocol::{Action, Endpoint, Failure, Flow, Message, MoveId, Nonces, PeerId, Reason, Streams, Time};
+use ipos_migrate::transitions::TAKEN;
 use ipos_migrate::{Migrator, StartError};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
 
 thread_local! {
     static RECORD: RefCell<Option<blake3::Hasher>> = const { RefCell::new(None) };
@@ -205,4 +211,47 @@ impl Core {
     pub fn idle(&mut self, flow: Flow, now: Time) {
         self.input(format_args!("idle {flow:?} {now:?}"), |core| core.idle(flow, now));
     }
+}
+
+/// Rows of the table of transitions.
+pub type Rows = BTreeSet<usize>;
+
+/// Hears which rows the cores of this thread take.
+#[derive(Clone, Default)]
+pub struct Taken(Arc<Mutex<Rows>>);
+
+impl Taken {
+    pub fn rows(&self) -> Rows {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Visit for Taken {
+    fn record_u64(&mut self, _: &Field, row: u64) {
+        self.0.lock().unwrap().insert(row as usize);
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
+}
+
+impl Subscriber for Taken {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == TAKEN
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        event.record(&mut self.clone());
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
 }

@@ -297,9 +297,7 @@ impl World {
     /// What a node may still have at the end: the home the owner's entry, and it and the owner what they know.
     fn check_rest(&mut self, n: usize, owns: bool) {
         let (node, flow) = (&self.nodes[n], self.flow);
-        let text = format!("{:?}", *node.core);
-        let empty = ["sources", "destinations", "flows", "notices", "searches", "offers"];
-        let moves = empty.iter().all(|of| text.contains(&format!(" {of}: {{}}")));
+        let moves = node.core.is_at_rest();
         // without the entry the node itself passes packets on
         let entry = node.entry == Entry::Miss || Some(node.entry) == node.away.map(Entry::To);
         let rest = entry && node.unread.is_empty();

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ipos_migrate::protocol::{Endpoint, Failure, Reason};
+use ipos_migrate::transitions::TRANSITIONS;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::record::recorded;
+use crate::rare::rare;
+use crate::record::{Rows, Taken, recorded};
 use crate::search::Step;
 use crate::world::{Budget, Content, Kind, World};
 
@@ -140,22 +142,26 @@ fn random_schedules() {
 const BLOCK: u64 = 1_000;
 const BLOCKS: u64 = 16;
 
-/// The digest of the schedules of a block, by its number. Of four blocks one obeys the rules. One is of peers of the plain format
+/// The digest of the schedules of a block, by its number, and the rows of the table of transitions that they take. Of four blocks one obeys the rules. One is of peers of the plain format
 /// alone, one of a cluster that has one of them.
-fn block(number: u64) -> blake3::Hash {
-    recorded(|| {
-        for seed in number * BLOCK..(number + 1) * BLOCK {
-            let kind = match (number % 4, seed % 2) {
-                (0, _) => None,
-                (1, 0) => Some(Kind::Tcp),
-                (1, _) => Some(Kind::Udp),
-                (2, _) => Some(Kind::Mixed),
-                (_, 0) => Some(Kind::PlainTcp),
-                (_, _) => Some(Kind::PlainUdp),
-            };
-            Schedule { seed, deaths: seed % 3 == 0, kind }.follow(|_, _| {});
-        }
-    })
+fn block(number: u64) -> (blake3::Hash, Rows) {
+    let rows = Taken::default();
+    let hash = tracing::subscriber::with_default(rows.clone(), || {
+        recorded(|| {
+            for seed in number * BLOCK..(number + 1) * BLOCK {
+                let kind = match (number % 4, seed % 2) {
+                    (0, _) => None,
+                    (1, 0) => Some(Kind::Tcp),
+                    (1, _) => Some(Kind::Udp),
+                    (2, _) => Some(Kind::Mixed),
+                    (_, 0) => Some(Kind::PlainTcp),
+                    (_, _) => Some(Kind::PlainUdp),
+                };
+                Schedule { seed, deaths: seed % 3 == 0, kind }.follow(|_, _| {});
+            }
+        })
+    });
+    (hash, rows.rows())
 }
 
 /// The cores of today do what those did whose digests stand in `digests.txt`. A change of the protocol makes other ones: the test
@@ -173,14 +179,22 @@ fn the_same_inputs_give_the_same_actions_as_ever() {
         workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     });
     let mut all = blake3::Hasher::new();
-    for digest in digests.values() {
+    let mut rows = Rows::new();
+    for (digest, taken) in digests.values() {
         all.update(digest.as_bytes());
+        rows.extend(taken);
     }
-    let mut found: Vec<_> = digests.iter().take(BLOCKS as usize).map(|(n, d)| format!("{d}  block {n}")).collect();
+    let mut found: Vec<_> = digests.iter().take(BLOCKS as usize).map(|(n, (d, _))| format!("{d}  block {n}")).collect();
     if blocks > BLOCKS {
         found.push(format!("{}  blocks 0 to {}", all.finalize(), blocks - 1));
     }
     let known: Vec<_> = include_str!("digests.txt").lines().collect();
     let unknown = found.iter().any(|line| !known.contains(&line.as_str()));
     assert!(!unknown, "not in digests.txt:\n{}", found.join("\n"));
+    let taken = Taken::default();
+    tracing::subscriber::with_default(taken.clone(), rare);
+    rows.extend(taken.rows());
+    // a row that nothing takes is dead, or the schedules are too tame
+    let dead: Vec<_> = TRANSITIONS.iter().enumerate().filter(|(row, _)| !rows.contains(row)).map(|(_, t)| t).collect();
+    assert!(dead.is_empty(), "never taken: {dead:#?}");
 }

@@ -10,6 +10,7 @@ mod header;
 mod lint;
 mod mutants;
 mod repeat;
+mod sections;
 mod test;
 mod tools;
 mod vm;
@@ -143,6 +144,7 @@ fn generate(args: &[String]) -> Result<()> {
     tools::run(cargo(&["run", "--quiet", "--package", "ipos-hdl", "--bin", "ipos-gen", "--"]).args(args))?;
     let check = args.iter().any(|a| a == "--check");
     header::generate(check)?;
+    sections::generate(check)?;
     let page = tools::workspace().join("docs/socket-options.md");
     tools::keep(&page, ipos_migrate::socket::options_page().as_bytes(), check)
 }

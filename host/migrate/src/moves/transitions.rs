@@ -146,8 +146,8 @@ pub const TRANSITIONS: &[Transition] = &[
     row(Source, &[Committed], (By::Lost, ""), Gone, "the destination has lost it: the home asks everybody, then resets the client"),
     row(Source, &[Committed], (By::Silence, ""), Gone, "unconfirmed: the home keeps asking by 89; other servers can be asked for 60 s more"),
     row(Source, &[Cancelling], (By::Acknowledge, ""), Cancelling, "83 again"),
-    row(Source, &[Cancelling], (By::Refusal, ""), Gone, ""),
-    row(Source, &[Cancelling], (By::Silence, ""), Gone, ""),
+    row(Source, &[Cancelling], (By::Refusal, ""), Gone, "forgotten"),
+    row(Source, &[Cancelling], (By::Silence, ""), Gone, "forgotten"),
 
     row(PlainSource, &[], (By::Start, ""), Freezing, "hold, drain, repair, fence, read"),
     row(PlainSource, &[Freezing], (By::Frozen, ""), Transferring, "01, repeated; the hold ends after 2 s"),
@@ -175,11 +175,11 @@ pub const TRANSITIONS: &[Transition] = &[
     row(Destination, &[Prepared], (By::Repetition, ""), Prepared, "03 again"),
     row(Destination, &[Prepared], (By::Commit, ""), Live, "repair off, held packets delivered, 86 answer; 87 to the home"),
     row(Destination, &[Prepared], (By::Time, ""), Prepared, "89 \"prepared, who owns?\", each second, for less than two minutes"),
-    row(Destination, &[Prepared], (By::Silence, "to 100 questions"), Refused, "drops, 81 \"lost\": two owners would be worse than none"),
+    row(Destination, &[Prepared], (By::Silence, "after 100 questions"), Refused, "drops, 81 \"lost\": two owners would be worse than none"),
     row(Destination, &[Live], (By::Commit, ""), Live, "86 answer; remembered for 10 s after the last"),
-    row(Destination, &[Live], (By::Time, "10 s"), Gone, ""),
+    row(Destination, &[Live], (By::Time, "10 s"), Gone, "forgotten"),
     row(Destination, &[Refused], (By::Anything, ""), Refused, "81; remembered for 10 s after the last"),
-    row(Destination, &[Refused], (By::Time, "10 s"), Gone, ""),
+    row(Destination, &[Refused], (By::Time, "10 s"), Gone, "forgotten"),
 
     row(PlainDestination, &[], (By::Connection, ""), Reserving, "listener, room, table entries"),
     row(PlainDestination, &[Reserving], (By::Room, ""), Preparing, "socket built, silent"),
@@ -187,7 +187,7 @@ pub const TRANSITIONS: &[Transition] = &[
     row(PlainDestination, &[Preparing], (By::Built, ""), Live, "repair off, held packets delivered, 03; 87 to the home"),
     row(PlainDestination, &[Preparing], (By::NotBuilt, ""), Refused, "drops"),
     row(PlainDestination, &[Live, Refused], (By::Connection, "not owned here"), Gone, "a new move of the flow begins"),
-    row(PlainDestination, &[Live, Refused], (By::Time, "10 s"), Gone, ""),
+    row(PlainDestination, &[Live, Refused], (By::Time, "10 s"), Gone, "forgotten"),
 ];
 
 /// The target of the events by which the exploration hears of rows that are taken, in debug builds: each has the field `row`.

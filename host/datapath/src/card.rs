@@ -23,9 +23,9 @@ use crate::{Datapath, Egress, Event, Received};
 
 const NAME: &str = "a card";
 
-/// The addresses of a card.
+/// Settings of a card for its two networks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Addresses {
+pub struct CardConfig {
     /// MAC address of the front port and of the kernel's interface behind it.
     pub front: [u8; 6],
     /// The VLAN of the clients' network, whose frames are tagged on the front port; `None`: they are untagged.
@@ -46,10 +46,10 @@ pub struct Card<D> {
 
 impl<D: Device> Card<D> {
     /// Takes a card into use: its tables are emptied, its ports get their addresses.
-    pub fn open(device: D, kernel: Box<dyn KernelPort>, addresses: &Addresses) -> Result<Self, DatapathError> {
+    pub fn open(device: D, kernel: Box<dyn KernelPort>, config: &CardConfig) -> Result<Self, DatapathError> {
         check_mtus(device.mtu(Port::Front), kernel.mtu(), device.mtu(Port::Back))?;
         let mut nic = Nic::open(device)?;
-        let Addresses { front, front_vlan, back, ethertype } = *addresses;
+        let CardConfig { front, front_vlan, back, ethertype } = *config;
         for (port, mac, vlan) in [(Port::Front, front, front_vlan), (Port::Back, back, None)] {
             nic.set_port(port, &PortConfig { mac, promiscuous: false, vlan })?;
         }

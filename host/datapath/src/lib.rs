@@ -25,7 +25,7 @@ use ipos_abi::wire::tcp::Flags;
 use ipos_device::Queue;
 use ipos_nic::{Carried, Counters};
 
-pub use card::{Addresses, Card};
+pub use card::{Card, CardConfig};
 pub use entry::{Action, Entry, Expiry, Flow, Owner, PeerAddress};
 pub use error::DatapathError;
 pub use kernel::KernelPort;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread;
 
-use ipos_datapath::{Addresses, Card, Datapath, DatapathError, KernelPort};
+use ipos_datapath::{Card, CardConfig, Datapath, DatapathError, KernelPort};
 use ipos_device::Device;
 use ipos_migrate::protocol::{PeerId, features};
 use ipos_migrate::{Config, Migrator, Secret, Service};
@@ -33,13 +33,13 @@ impl Node {
         config: NodeConfig,
         setup: impl FnOnce() -> io::Result<()> + Send + 'static,
     ) -> Result<NodeHandle, NodeError> {
-        let addresses = Addresses {
+        let card = CardConfig {
             front: config.front_mac,
             front_vlan: config.front_vlan,
             back: config.back_mac,
             ethertype: config.ethertype,
         };
-        Self::over(move || Card::open(device, kernel, &addresses), config, setup)
+        Self::over(move || Card::open(device, kernel, &card), config, setup)
     }
 
     /// The same over any datapath, which `open` takes into use in the node's thread.

@@ -1,4 +1,4 @@
-//! Addresses, flows and frames of the suite.
+//! CardConfig, flows and frames of the suite.
 
 use std::net::{Ipv4Addr, SocketAddr};
 

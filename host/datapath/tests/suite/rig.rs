@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use ipos_abi::Port;
 use ipos_abi::queue::Event;
 use ipos_abi::rx::{Outcome, RxMeta};
-use ipos_datapath::{Addresses, Card, Datapath, KernelPort, Received};
+use ipos_datapath::{Card, CardConfig, Datapath, KernelPort, Received};
 use ipos_device::vfio_user::VfioUser;
 use ipos_device::{Device, DeviceError, Queue, Registers};
 use ipos_nic::{Counters, RingConfig, Rings};
@@ -29,7 +29,7 @@ use super::frames::{BACK, FRONT, IPOS};
 /// For everything that is in hand to be over; a fabric is simulated cycle by cycle.
 const LIMIT: Duration = Duration::from_secs(60);
 
-const ADDRESSES: Addresses = Addresses { front: FRONT, front_vlan: None, back: BACK, ethertype: IPOS };
+const CONFIG: CardConfig = CardConfig { front: FRONT, front_vlan: None, back: BACK, ethertype: IPOS };
 
 /// The near end of the wire to the kernel.
 struct Kernel(Memory);
@@ -95,7 +95,7 @@ fn model_card() -> ModelCard {
 pub fn model() -> Bench {
     over("model", |front, back, kernel| {
         let device = SimDevice::new(model_card()).with_wire(Port::Front, front).with_wire(Port::Back, back);
-        (Box::new(Card::open(device, kernel, &ADDRESSES).unwrap()), None)
+        (Box::new(Card::open(device, kernel, &CONFIG).unwrap()), None)
     })
 }
 
@@ -103,7 +103,7 @@ pub fn model() -> Bench {
 pub fn tiny(register: u32) -> Bench {
     over("tiny", |front, back, kernel| {
         let device = SimDevice::new(model_card()).with_wire(Port::Front, front).with_wire(Port::Back, back);
-        (Box::new(Card::open(Tiny(device, register), kernel, &ADDRESSES).unwrap()), None)
+        (Box::new(Card::open(Tiny(device, register), kernel, &CONFIG).unwrap()), None)
     })
 }
 
@@ -112,7 +112,7 @@ fn rtl() -> Bench {
         let function = CabledFunction::new(|bus| RtlFunction::new(None, Manners::default(), bus));
         let function = function.with_wire(Port::Front, front).with_wire(Port::Back, back);
         let device = Rings::open(function, &RingConfig::default()).unwrap();
-        (Box::new(Card::open(device, kernel, &ADDRESSES).unwrap()), None)
+        (Box::new(Card::open(device, kernel, &CONFIG).unwrap()), None)
     })
 }
 
@@ -128,7 +128,7 @@ fn vfio_user() -> Bench {
         let mut card = CardServer::new(&socket, plant, make, |e| panic!("{e}")).unwrap();
         let thread = thread::spawn(move || card.serve_one().unwrap());
         let device = Rings::open(VfioUser::connect(&socket).unwrap(), &RingConfig::default()).unwrap();
-        (Box::new(Card::open(device, kernel, &ADDRESSES).unwrap()), Some(Server(Some(thread), socket)))
+        (Box::new(Card::open(device, kernel, &CONFIG).unwrap()), Some(Server(Some(thread), socket)))
     })
 }
 

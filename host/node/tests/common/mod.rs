@@ -76,6 +76,19 @@ impl Cluster {
         wrap: impl Fn(usize, SimDevice<C>) -> D,
         tweak: impl Fn(&mut NodeConfig),
     ) -> Self {
+        let (mut cluster, devices) = Self::wired(count, card, plug);
+        for (i, device) in devices.into_iter().enumerate() {
+            cluster.nodes.push(cluster.start(i, wrap(i, device), &tweak));
+        }
+        cluster
+    }
+
+    /// The servers and their cards, without nodes.
+    pub fn wired<C: Card + 'static>(
+        count: usize,
+        card: impl Fn() -> C,
+        plug: impl Fn(Packet) -> Box<dyn Wire>,
+    ) -> (Self, Vec<SimDevice<C>>) {
         let (client, cards) = (namespace(), namespace());
         veth(&client, "c0", &cards, "c0c", None);
         address(&client, "c0", CLIENT, 24);
@@ -94,23 +107,23 @@ impl Cluster {
                 device = device.with_wire(port, recorded(ours, i, port));
                 hub.push(Box::new(theirs));
             }
-            devices.push(wrap(i, device));
+            devices.push(device);
         }
-        let mut cluster =
-            Cluster { client, kernels, nodes: Vec::new(), cards, _hubs: [Hub::new(front), Hub::new(back)] };
-        for (i, device) in devices.into_iter().enumerate() {
-            cluster.nodes.push(cluster.start(i, device, &tweak));
-        }
-        cluster
+        let cluster = Cluster { client, kernels, nodes: Vec::new(), cards, _hubs: [Hub::new(front), Hub::new(back)] };
+        (cluster, devices)
     }
 
     /// Starts the node of a server over its card.
     pub fn start(&self, i: usize, device: impl Device + 'static, tweak: impl Fn(&mut NodeConfig)) -> NodeHandle {
-        let port = KernelWire(self.cards.run(|| Packet::open(&far(i))).unwrap());
         let inside = self.kernels[i].try_clone().unwrap();
         let mut config = config(self.kernels.len(), i);
         tweak(&mut config);
-        Node::spawn(device, Box::new(port), config, move || inside.enter()).unwrap()
+        Node::spawn(device, self.kernel_port(i), config, move || inside.enter()).unwrap()
+    }
+
+    /// The way to a server's kernel.
+    pub fn kernel_port(&self, i: usize) -> Box<dyn KernelPort> {
+        Box::new(KernelWire(self.cards.run(|| Packet::open(&far(i))).unwrap()))
     }
 }
 
@@ -119,7 +132,7 @@ pub fn far(i: usize) -> String {
     format!("nic{i}c")
 }
 
-fn config(count: usize, node: usize) -> NodeConfig {
+pub fn config(count: usize, node: usize) -> NodeConfig {
     let peer = |i| PeerConfig::new(name(i), back_ip(i), back_mac(i));
     let addresses = Addresses { back_ip: back_ip(node), front_mac: front_mac(node), back_mac: back_mac(node) };
     let mut config = NodeConfig::new(name(node), addresses);

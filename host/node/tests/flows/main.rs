@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod ends;
+mod fence;
 mod firewall;
 mod forged;
 mod fragments;

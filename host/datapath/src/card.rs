@@ -13,7 +13,7 @@ use ipos_abi::regs::outcome;
 use ipos_abi::rx::Outcome;
 use ipos_abi::table::FlowKey;
 use ipos_abi::wire::tcp::Flags;
-use ipos_device::{Device, Queue, check_mtus};
+use ipos_device::{Device, Mtu, Queue, check_mtus};
 use ipos_nic::{Carried, Counters, Destination, Forward, Nic, PortConfig, Table};
 
 use crate::entry::{Action, Entry, Flow, Owner, PeerAddress};
@@ -209,6 +209,10 @@ impl<D: Device> Datapath for Card<D> {
         let mut fds = self.nic.device().wait_fds();
         fds.push(self.kernel.wait_fd());
         fds
+    }
+
+    fn mtu(&self, port: Port) -> Option<Mtu> {
+        self.nic.device().mtu(port)
     }
 
     fn counters(&mut self) -> Result<Counters, DatapathError> {

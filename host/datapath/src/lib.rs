@@ -22,7 +22,7 @@ use std::os::fd::BorrowedFd;
 use ipos_abi::Port;
 use ipos_abi::rx::Outcome;
 use ipos_abi::wire::tcp::Flags;
-use ipos_device::Queue;
+use ipos_device::{Mtu, Queue};
 use ipos_nic::{Carried, Counters};
 
 pub use card::{Card, CardConfig};
@@ -108,6 +108,9 @@ pub trait Datapath: Send {
 
     /// Descriptors that become readable when there is something to take.
     fn wait_fds(&self) -> Vec<BorrowedFd<'_>>;
+
+    /// The longest IP packet of a port's network, where that is known.
+    fn mtu(&self, port: Port) -> Option<Mtu>;
 
     /// All counters of the two ports.
     fn counters(&mut self) -> Result<Counters, DatapathError>;

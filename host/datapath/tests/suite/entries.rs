@@ -194,6 +194,16 @@ fn what_a_card_lacks_is_refused_and_changes_nothing() {
     }
 }
 
+#[test]
+fn a_back_network_that_carries_no_full_packet_is_refused_and_another_is_told() {
+    let datapath = rig::over_mtu(1516).unwrap();
+    assert_eq!(datapath.mtu(Port::Back).map(|mtu| mtu.bytes), Some(1516));
+    assert_eq!(datapath.mtu(Port::Front), None);
+    // 1,500 bytes and the ipOS header of 16
+    let refused = rig::over_mtu(1515).err().unwrap();
+    assert!(matches!(refused, DatapathError::Mtu(_)) && !refused.is_of_entry(), "{refused}");
+}
+
 /// A card with so few slots that they run out.
 #[test]
 fn a_full_table_refuses_one_entry_and_keeps_the_others() {

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use ipos_abi::Port;
 use ipos_abi::queue::Event;
 use ipos_abi::rx::{Outcome, RxMeta};
-use ipos_datapath::{Card, CardConfig, Datapath, KernelPort, Received};
+use ipos_datapath::{Card, CardConfig, Datapath, DatapathError, KernelPort, Received};
 use ipos_device::vfio_user::VfioUser;
-use ipos_device::{Device, DeviceError, Queue, Registers};
+use ipos_device::{Device, DeviceError, Mtu, Queue, Registers};
 use ipos_nic::{Counters, RingConfig, Rings};
 use ipos_sim::card::SimDevice;
 use ipos_sim::model::{ModelCard, ModelConfig};
@@ -97,6 +97,31 @@ pub fn model() -> Bench {
         let device = SimDevice::new(model_card()).with_wire(Port::Front, front).with_wire(Port::Back, back);
         (Box::new(Card::open(device, kernel, &CONFIG).unwrap()), None)
     })
+}
+
+/// A wire of an interface that has a setting.
+struct Limited(Box<dyn Wire>, usize);
+
+impl Wire for Limited {
+    fn send(&mut self, frame: &[u8]) -> io::Result<()> {
+        self.0.send(frame)
+    }
+
+    fn receive(&mut self, frame: &mut Vec<u8>) -> io::Result<bool> {
+        self.0.receive(frame)
+    }
+
+    fn mtu(&self) -> Option<Mtu> {
+        Some(Mtu { interface: "eth7".to_owned(), bytes: self.1 })
+    }
+}
+
+/// The model over a back network of this MTU, or the error that it is refused with.
+pub fn over_mtu(bytes: usize) -> Result<Box<dyn Datapath>, DatapathError> {
+    let [front, back, kernel] = [(), (), ()].map(|()| Box::new(pair().unwrap().0));
+    let back = Box::new(Limited(back, bytes));
+    let device = SimDevice::new(model_card()).with_wire(Port::Front, front).with_wire(Port::Back, back);
+    Ok(Box::new(Card::open(device, Box::new(Kernel(*kernel)), &CONFIG)?))
 }
 
 /// The model with few slots in the table of which this register tells the size.

@@ -10,7 +10,7 @@ use ipos_abi::Port;
 use ipos_abi::rx::Outcome;
 use ipos_abi::table::Protocol;
 use ipos_datapath::{Card, CardConfig, Datapath, DatapathError, Egress, Entry, Event, Flow, Received};
-use ipos_device::Queue;
+use ipos_device::{Mtu, Queue};
 use ipos_nic::{Carried, Counters};
 use ipos_node::Node;
 use ipos_sim::card::SimDevice;
@@ -122,6 +122,10 @@ impl Datapath for Fencing {
 
     fn wait_fds(&self) -> Vec<BorrowedFd<'_>> {
         self.card.wait_fds()
+    }
+
+    fn mtu(&self, port: Port) -> Option<Mtu> {
+        self.card.mtu(port)
     }
 
     fn counters(&mut self) -> Result<Counters, DatapathError> {

@@ -117,6 +117,16 @@ fn run() -> Result<ExitCode> {
             tools::setup(install)?;
             tools::run(&mut cargo(&["fmt", "--all", "--check"]))?;
             tools::run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+            // the daemon alone, as a server gets it
+            tools::run(&mut cargo(&[
+                "clippy",
+                "--package",
+                "ipos-cli",
+                "--no-default-features",
+                "--",
+                "-D",
+                "warnings",
+            ]))?;
             tools::run(cargo(&["doc", "--no-deps", "-p", "ipos", "-p", "ipos-c"]).env("RUSTDOCFLAGS", "-D warnings"))?;
             generate(&["--check".to_owned()])?;
             lint::lint()?;

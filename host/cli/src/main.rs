@@ -6,10 +6,16 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+#[cfg(not(all(feature = "sim", feature = "lab")))]
+mod absent;
+#[cfg(feature = "lab")]
 mod bench;
 mod card;
+#[cfg(feature = "lab")]
 mod demo;
 mod node;
+mod simulated;
+mod wires;
 
 /// Moves live TCP connections between servers whose network cards forward in hardware
 ///
@@ -28,11 +34,30 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    #[cfg(feature = "lab")]
     Demo(demo::Args),
+    /// Moves a live download between two servers through their cards; not in this build
+    #[cfg(not(feature = "lab"))]
+    Demo(absent::Args),
     Card(card::Args),
+    #[cfg(feature = "lab")]
     Bench(bench::Args),
+    /// Measures ipOS on this machine; not in this build
+    #[cfg(not(feature = "lab"))]
+    Bench(absent::Args),
     Node(node::Args),
     Drain(node::Drain),
+}
+
+/// How a command ended.
+enum Ending {
+    /// Everything is right.
+    Good,
+    /// It found something off and said what.
+    Bad,
+    /// A signal ended it: its number.
+    #[cfg(feature = "lab")]
+    Signal(i32),
 }
 
 const AFTER_HELP: &str = "\
@@ -71,16 +96,23 @@ fn main() -> ExitCode {
         .log_internal_errors(false)
         .init();
     let ended = match cli.command {
+        #[cfg(feature = "lab")]
         Command::Demo(args) => demo::run(&args),
+        #[cfg(feature = "lab")]
         Command::Bench(args) => bench::run(&args),
-        Command::Card(args) => card::run(&args).map(|good| if good { demo::Ending::Good } else { demo::Ending::Bad }),
+        #[cfg(not(feature = "lab"))]
+        Command::Demo(_) => Err(absent::feature("`ipos demo`", "lab")),
+        #[cfg(not(feature = "lab"))]
+        Command::Bench(_) => Err(absent::feature("`ipos bench`", "lab")),
+        Command::Card(args) => card::run(&args).map(|good| if good { Ending::Good } else { Ending::Bad }),
         Command::Node(args) => node::run(args),
         Command::Drain(args) => node::drain(&args),
     };
     match ended {
-        Ok(demo::Ending::Good) => ExitCode::SUCCESS,
-        Ok(demo::Ending::Bad) => ExitCode::FAILURE,
-        Ok(demo::Ending::Signal(number)) => ExitCode::from(128 + number as u8),
+        Ok(Ending::Good) => ExitCode::SUCCESS,
+        Ok(Ending::Bad) => ExitCode::FAILURE,
+        #[cfg(feature = "lab")]
+        Ok(Ending::Signal(number)) => ExitCode::from(128 + number as u8),
         Err(e) => {
             // likewise
             let _ = writeln!(std::io::stderr(), "ipos: {e:#}");

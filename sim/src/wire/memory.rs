@@ -1,12 +1,14 @@
 //! Two wires of one process joined end to end, without a kernel in between.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use super::{Wire, checked};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+
+use super::Wire;
 
 /// One end of a pair; what one sends the other receives, in order, without bound.
 pub struct Memory {
@@ -22,23 +24,20 @@ pub struct Memory {
 /// Tells an end that there is something for it.
 struct Bell {
     /// Readable from the first frame on, until its end has found none.
-    fd: OwnedFd,
+    fd: EventFd,
     rung: AtomicBool,
 }
 
 impl Bell {
     fn new() -> io::Result<Arc<Self>> {
-        // SAFETY: no pointers; the result is checked.
-        let fd = checked(unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) })?;
-        // SAFETY: a descriptor that was just opened and that nothing else owns.
-        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        let fd = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?;
         Ok(Arc::new(Bell { fd, rung: AtomicBool::new(false) }))
     }
 
     fn ring(&self) -> io::Result<()> {
         if !self.rung.swap(true, Ordering::SeqCst) {
-            // SAFETY: writes to an open eventfd; it can't overflow, it is read before it is written again.
-            checked(unsafe { libc::eventfd_write(self.fd.as_raw_fd(), 1) })?;
+            // it can't overflow: it is read before it is written again
+            self.fd.write(1)?;
         }
         Ok(())
     }
@@ -48,9 +47,8 @@ impl Bell {
         if !self.rung.load(Ordering::SeqCst) {
             return Ok(false);
         }
-        let mut count = 0;
-        // SAFETY: `count` outlives the call. It may come before the write of who has just rung: then the bell stays rung.
-        if unsafe { libc::eventfd_read(self.fd.as_raw_fd(), &raw mut count) } == 0 {
+        // before the write of a thread that is ringing now, nothing is there to read: then the bell stays rung
+        if self.fd.read().is_ok() {
             self.rung.store(false, Ordering::SeqCst);
         }
         Ok(true)
@@ -99,12 +97,12 @@ impl Wire for Memory {
 
 #[cfg(test)]
 mod tests {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
     use super::*;
 
     fn readable(fd: BorrowedFd<'_>) -> bool {
-        let mut p = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        // SAFETY: one pollfd that lives through the call.
-        unsafe { libc::poll(&raw mut p, 1, 0) == 1 }
+        poll(&mut [PollFd::new(fd, PollFlags::POLLIN)], PollTimeout::ZERO).unwrap() == 1
     }
 
     #[test]

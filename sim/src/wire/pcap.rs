@@ -10,10 +10,15 @@ use ipos_device::Mtu;
 use pcap_file::pcap::{PcapHeader, PcapPacket, PcapReader, PcapWriter};
 use pcap_file::{DataLink, TsResolution};
 
-use super::{Wire, context};
+use super::Wire;
 
 /// Frames are never cut: longer than any that a wire carries.
 const SNAP_LENGTH: u32 = 1 << 18;
+
+/// `error` with what was tried in front, its kind kept.
+fn context(what: impl std::fmt::Display, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{what}: {error}"))
+}
 
 /// Writes every frame that passes another wire, in both directions, to a file.
 /// The direction shows in the MAC addresses.

@@ -10,8 +10,9 @@ use ipos_node::{Arrival, Departure, Landing, NodeHandle};
 use ipos_sim::wire::netns::Netns;
 use tokio::sync::mpsc;
 
-use crate::demo::card::{CardKind, Nodes};
+use crate::demo::card::Nodes;
 use crate::demo::server::ECHO_PORT;
+use crate::simulated::CardKind;
 use ipos_lab::net::{Net, SERVICE};
 
 /// A move that takes longer has failed.

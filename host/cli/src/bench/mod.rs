@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use crate::demo::Ending;
+use crate::Ending;
 
 mod cluster;
 mod figures;

@@ -5,6 +5,7 @@
 
 mod ring;
 mod selftest;
+#[cfg(feature = "sim")]
 mod serve;
 mod show;
 mod traffic;
@@ -18,9 +19,8 @@ use clap::Subcommand;
 use ipos_device::vfio::{Machine, SysfsRegisters, VfioDevice};
 use ipos_device::vfio_user::VfioUser;
 use ipos_device::{DmaDevice, Registers};
-use ipos_sim::model::{ModelCard, ModelConfig};
-use ipos_sim::pcie::device::CabledFunction;
-use ipos_sim::pcie::rings::RingCard;
+
+use crate::simulated;
 
 /// Looks at a card, tests it, gives it to this program
 ///
@@ -86,7 +86,11 @@ enum Command {
         seed: u64,
     },
     /// Runs a simulated card for another process, which it outlives as a board would
+    #[cfg(feature = "sim")]
     Serve(serve::Args),
+    /// Runs a simulated card for another process; not in this build
+    #[cfg(not(feature = "sim"))]
+    Serve(crate::absent::Args),
     /// Gives the card to vfio-pci, in place of the driver that has it (root)
     Bind(Which),
     /// Takes the card from vfio-pci (root)
@@ -141,7 +145,10 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
             let mut card = open(&look.which)?;
             return selftest::run(&mut *card, *frames, *seed, look.output.json);
         }
+        #[cfg(feature = "sim")]
         Command::Serve(args) => serve::run(args)?,
+        #[cfg(not(feature = "sim"))]
+        Command::Serve(_) => return Err(crate::absent::feature("`ipos card serve`", "sim")),
         Command::Bind(which) | Command::Unbind(which) if which.sim => {
             println!("a simulated card has no driver: nothing to bind or unbind");
         }
@@ -159,15 +166,11 @@ pub fn run(args: &Args) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-fn simulated() -> CabledFunction<RingCard<ModelCard>> {
-    CabledFunction::new(|bus| RingCard::new(|| ModelCard::new(ModelConfig::default()), bus))
-}
-
 /// A card to look at.
 fn registers(which: &Which) -> anyhow::Result<Box<dyn Registers>> {
     Ok(match served(which) {
         Some(socket) => Box::new(VfioUser::connect(socket)?),
-        None if which.sim => Box::new(simulated()),
+        None if which.sim => simulated::cabled()?,
         None => Box::new(SysfsRegisters::open(&address(which)?)?),
     })
 }
@@ -176,7 +179,7 @@ fn registers(which: &Which) -> anyhow::Result<Box<dyn Registers>> {
 fn open(which: &Which) -> anyhow::Result<Box<dyn DmaDevice>> {
     Ok(match served(which) {
         Some(socket) => Box::new(VfioUser::connect(socket)?),
-        None if which.sim => Box::new(simulated()),
+        None if which.sim => simulated::cabled()?,
         None => Box::new(VfioDevice::open(&address(which)?)?),
     })
 }

@@ -11,13 +11,11 @@ use ipos_sim::model::{ModelCard, ModelConfig};
 use ipos_sim::pcie::plant::Plant;
 use ipos_sim::pcie::rings::RingCard;
 use ipos_sim::pcie::rtl::{Manners, RtlFunction};
-use ipos_sim::wire::Wire;
-use ipos_sim::wire::packet::Packet;
-use ipos_sim::wire::tap::Tap;
 use ipos_vfio_user::{CardServer, ServeError};
 use nix::sys::signal::{SigSet, Signal};
 
-use crate::demo::card::CardKind;
+use crate::simulated::CardKind;
+use crate::wires;
 
 /// A card for one host at a time
 ///
@@ -59,7 +57,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut plant = Plant::default();
     for (port, interface) in [(Port::Front, &args.front), (Port::Back, &args.back)] {
         if let Some(interface) = interface {
-            plant.plug(port, wire(interface)?);
+            plant.plug(port, wires::open(interface)?);
         }
     }
     check_mtus(plant.mtu(Port::Front), None, plant.mtu(Port::Back))?;
@@ -99,11 +97,4 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         End::Served(result) => Ok(result?),
         End::WireGone(e) => Err(e).context("the card has stopped"),
     }
-}
-
-fn wire(interface: &str) -> anyhow::Result<Box<dyn Wire>> {
-    Ok(match interface.strip_prefix("tap:") {
-        Some(name) => Box::new(Tap::open(name)?),
-        None => Box::new(Packet::open(interface)?),
-    })
 }

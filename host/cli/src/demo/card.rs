@@ -1,44 +1,28 @@
 //! Makes a server's card, plugs it in, and starts its node.
 
 use std::convert::Infallible;
-use std::fmt;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
-use clap::ValueEnum;
-use ipos_abi::Port;
-use ipos_device::{Device, Mtu};
-use ipos_nic::{RingConfig, Rings};
-use ipos_node::{Addresses, KernelPort, Node, NodeConfig, NodeHandle, PeerConfig, ServiceConfig};
-use ipos_sim::model::{ModelCard, ModelConfig};
-use ipos_sim::pcie::device::CabledFunction;
-use ipos_sim::pcie::rings::RingCard;
-use ipos_sim::pcie::rtl::{Manners, RtlFunction};
-use ipos_sim::pcie::{Bus, Function};
-use ipos_sim::wire::packet::Packet;
+use anyhow::Context;
+use ipos_device::Mtu;
+use ipos_node::{Addresses, Node, NodeConfig, NodeHandle, PeerConfig, ServiceConfig};
+use ipos_sim::wire::memory;
 use ipos_sim::wire::pcap::Recorder;
-use ipos_sim::wire::{Wire, memory};
+use ipos_wire::Wire;
+use ipos_wire::packet::Packet;
 
 use super::net::{BACK_IF, FRONT_IF, KERNEL_FAR_IF, SERVICE, ServerNet};
 use super::server::{ECHO_PORT, HTTP_PORT};
+use crate::simulated::{self, CardKind};
+use crate::wires::KernelWire;
 
 /// How long the nodes get to stop.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
-
-/// Which card the servers get.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CardKind {
-    /// The fabric itself, simulated cycle by cycle by Verilator.
-    Rtl,
-    /// The reference model in Rust: the same decisions, without clock cycles.
-    Model,
-}
 
 /// What a demo with a kind of card does by default, so that it ends within a minute on two cores.
 #[derive(Clone, Copy, Debug)]
@@ -62,15 +46,6 @@ impl CardKind {
     }
 }
 
-impl fmt::Display for CardKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            CardKind::Rtl => "RTL (Verilator)",
-            CardKind::Model => "reference model",
-        })
-    }
-}
-
 /// Where to write what the cards did.
 #[derive(Clone, Debug, Default)]
 pub struct Recording {
@@ -87,39 +62,6 @@ impl Recording {
             fs::create_dir_all(dir).with_context(|| format!("making the folder {}", dir.display()))?;
         }
         Ok(())
-    }
-}
-
-/// The far end of a server's own network interface.
-pub struct KernelWire(Box<dyn Wire>, OwnedFd);
-
-impl KernelWire {
-    /// A wire that can be waited for, to the interface of this name.
-    pub fn new(wire: Box<dyn Wire>, name: &str) -> anyhow::Result<Self> {
-        let fd = wire.fd().ok_or_else(|| anyhow!("{name} can't be waited for"))?.try_clone_to_owned()?;
-        Ok(KernelWire(wire, fd))
-    }
-}
-
-impl KernelPort for KernelWire {
-    fn deliver(&mut self, frame: &[u8]) -> io::Result<()> {
-        self.0.send(frame)
-    }
-
-    fn collect(&mut self, frame: &mut Vec<u8>) -> io::Result<bool> {
-        self.0.receive(frame)
-    }
-
-    fn wait_fd(&self) -> BorrowedFd<'_> {
-        self.1.as_fd()
-    }
-
-    fn lost(&self) -> u64 {
-        self.0.lost()
-    }
-
-    fn mtu(&self) -> Option<Mtu> {
-        self.0.mtu()
     }
 }
 
@@ -227,38 +169,9 @@ fn start(
     let kernel = KernelWire::new(wire(KERNEL_FAR_IF, "kernel")?, KERNEL_FAR_IF)?;
     let fst = recording.fst.as_ref().map(|dir| dir.join(format!("{}.fst", server.name)));
     let back = back.map_or_else(|| wire(BACK_IF, "back"), Ok)?;
-    let device = card(kind, wire(FRONT_IF, "front")?, back, fst.as_deref())?;
+    let device = simulated::card(kind, wire(FRONT_IF, "front")?, back, fst.as_deref())?;
     let inside = server.kernel.try_clone()?;
     Ok(Node::spawn(device, Box::new(kernel), config, move || inside.enter())?)
-}
-
-/// The one place where a simulated card is made.
-pub fn card(
-    kind: CardKind,
-    front: Box<dyn Wire>,
-    back: Box<dyn Wire>,
-    fst: Option<&Path>,
-) -> anyhow::Result<Box<dyn Device>> {
-    fn plugged<F: Function + 'static>(
-        make: impl FnOnce(Box<dyn Bus>) -> anyhow::Result<F>,
-        front: Box<dyn Wire>,
-        back: Box<dyn Wire>,
-    ) -> anyhow::Result<Box<dyn Device>> {
-        let device = CabledFunction::try_new(make)?.with_wire(Port::Front, front).with_wire(Port::Back, back);
-        Ok(Box::new(Rings::open(device, &RingConfig::default())?))
-    }
-    match (kind, fst) {
-        (CardKind::Rtl, None) => plugged(|bus| Ok(RtlFunction::new(None, Manners::default(), bus)), front, back),
-        (CardKind::Rtl, Some(path)) => {
-            plugged(|bus| Ok(RtlFunction::traced(path, Manners::default(), bus)?), front, back)
-        }
-        (CardKind::Model, None) => {
-            // what bounds a poll is the number of frames
-            let config = ModelConfig { bytes_per_cycle: 512, ..ModelConfig::default() };
-            plugged(|bus| Ok(RingCard::new(move || ModelCard::new(config), bus)), front, back)
-        }
-        (CardKind::Model, Some(_)) => bail!("the reference model has no waveforms: use --fst with --card rtl"),
-    }
 }
 
 fn config(servers: &[ServerNet], own: &ServerNet, key: Option<[u8; 32]>) -> NodeConfig {

@@ -26,7 +26,7 @@ mod resets;
 pub mod server;
 pub mod session;
 
-use card::{CardKind, Nodes, Recording};
+use card::{Nodes, Recording};
 use client::{Curl, EchoClient};
 use download::Download;
 use echo::Echo;
@@ -36,6 +36,9 @@ use report::{CardReport, Report};
 use resets::Resets;
 use server::{Server, Shared};
 use session::Session;
+
+use crate::Ending;
+use crate::simulated::CardKind;
 
 /// No byte for this long: the transfer is taken for dead.
 const STALLED: Duration = Duration::from_secs(30);
@@ -77,16 +80,6 @@ pub struct Args {
     /// Prints one JSON object instead of the table
     #[arg(long)]
     json: bool,
-}
-
-/// How a demo ended.
-pub enum Ending {
-    /// It found everything right.
-    Good,
-    /// It found something off and said what.
-    Bad,
-    /// A signal ended it: its number.
-    Signal(i32),
 }
 
 /// Runs the demo. The process must still have one thread.

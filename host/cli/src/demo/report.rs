@@ -11,8 +11,8 @@ use ipos_abi::rx::Outcome;
 use ipos_nic::Counters;
 use serde::Serialize;
 
-use super::card::CardKind;
 use super::client::Sample;
+use crate::simulated::CardKind;
 
 /// Echoes that were sent this long after a move still count to it.
 const AFTER_MOVE: Duration = Duration::from_millis(5);

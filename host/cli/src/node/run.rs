@@ -1,7 +1,7 @@
 //! The daemon: card, kernel, node and Unix socket put together.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
@@ -18,16 +18,16 @@ use ipos_device::vfio::VfioDevice;
 use ipos_device::vfio_user::{VfioUser, VfioUserDevice, VfioUserError};
 use ipos_nic::{RingConfig, Rings};
 use ipos_node::{Node, NodeHandle, Server};
-use ipos_sim::wire::Wire;
-use ipos_sim::wire::netns::Netns;
-use ipos_sim::wire::packet::Packet;
-use ipos_sim::wire::tap::Tap;
+use ipos_wire::Wire;
+use ipos_wire::netns::Netns;
+use ipos_wire::tap::Tap;
 use nix::ifaddrs::getifaddrs;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::config::{Card, Config};
-use crate::demo::card::{self, CardKind, KernelWire};
+use crate::simulated::{self, CardKind};
+use crate::wires::{self, KernelWire};
 
 /// How often to look whether the node still runs.
 const LOOK: Duration = Duration::from_secs(1);
@@ -152,26 +152,26 @@ fn descriptors() -> anyhow::Result<()> {
 }
 
 fn start(config: &Config) -> anyhow::Result<NodeHandle> {
-    let wires = match &config.daemon.wires_namespace {
+    let namespace = match &config.daemon.wires_namespace {
         Some(path) => Netns::open(path).with_context(|| format!("opening {}", path.display()))?,
         None => Netns::current()?,
     };
-    let plug = |interface: &str| wires.run(|| wire(interface)).with_context(|| format!("opening {interface}"));
+    let plug = |interface: &str| namespace.run(|| wires::open(interface)).with_context(|| format!("opening {interface}"));
     let kernel: Box<dyn Wire> = match config.daemon.kernel.strip_prefix("tap:") {
-        Some(name) => Box::new(wires.run(|| Tap::lasting(name, config.node.front_mac))?),
+        Some(name) => Box::new(namespace.run(|| Tap::lasting(name, config.node.front_mac))?),
         None => plug(&config.daemon.kernel)?,
     };
     front_mac(config)?;
     let kernel = KernelWire::new(kernel, &config.daemon.kernel)?;
-    let simulated = |kind| -> anyhow::Result<Box<dyn Device>> {
+    let plugged = |kind| -> anyhow::Result<Box<dyn Device>> {
         let (Some(front), Some(back)) = (&config.daemon.front, &config.daemon.back) else {
             bail!("`front` and `back` are missing")
         };
-        card::card(kind, plug(front)?, plug(back)?, None)
+        simulated::card(kind, plug(front)?, plug(back)?, None)
     };
     let device = match &config.daemon.card.0 {
-        Card::Model => simulated(CardKind::Model)?,
-        Card::Rtl => simulated(CardKind::Rtl)?,
+        Card::Model => plugged(CardKind::Model)?,
+        Card::Rtl => plugged(CardKind::Rtl)?,
         Card::Vfio(address) => Box::new(Rings::open(VfioDevice::open(address)?, &RingConfig::default())?),
         Card::VfioUser(socket) => Box::new(Rings::open(served(socket)?, &RingConfig::default())?),
     };
@@ -206,12 +206,4 @@ fn front_mac(config: &Config) -> anyhow::Result<()> {
          `ip link set dev NAME address {mac}`",
         others.join(", ")
     )
-}
-
-/// `tap:NAME`: a TAP interface, made here; else the far end of a veth pair.
-fn wire(interface: &str) -> io::Result<Box<dyn Wire>> {
-    Ok(match interface.strip_prefix("tap:") {
-        Some(name) => Box::new(Tap::open(name)?),
-        None => Box::new(Packet::open(interface)?),
-    })
 }

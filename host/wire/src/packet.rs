@@ -9,8 +9,8 @@ use std::ptr;
 
 use ipos_device::{Mtu, RateLimit};
 
-use super::offload::{self, ifreq};
-use super::{Wire, checked, context};
+use crate::offload::{self, ifreq};
+use crate::{Wire, checked, context};
 
 /// Longest frame that is taken from the kernel, VLAN tag included: more than any MTU used here,
 /// so that a frame that is too long is seen as such and not as a cut one.
@@ -220,9 +220,9 @@ fn set(socket: &OwnedFd, level: libc::c_int, name: libc::c_int, value: libc::c_i
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::netns::Netns;
-    use crate::wire::tap::Tap;
-    use crate::wire::testing::{expect, set_up, wait};
+    use crate::netns::Netns;
+    use crate::tap::Tap;
+    use crate::testing::{expect, set_up, wait};
 
     /// A TAP interface is the far end: the kernel between the two is the oracle.
     fn with_pair(test: impl FnOnce(Tap, Packet) -> io::Result<()> + Send) {

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::thread;
 
-use super::{checked, context};
+use crate::{checked, context};
 
 /// A network namespace without a name.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! A TAP interface as a wire: the kernel's end is the interface, ours is the descriptor.
 //!
 //! Needs `CAP_NET_ADMIN` in the first user namespace or a device that was made for the calling
-//! user beforehand; [`super::packet`] needs neither.
+//! user beforehand; [`crate::packet`] needs neither.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -10,8 +10,8 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use ipos_device::Mtu;
 
-use super::offload::{control, ifreq, mtu};
-use super::{Wire, checked, context};
+use crate::offload::{control, ifreq, mtu};
+use crate::{Wire, checked, context};
 
 const DEVICE: &str = "/dev/net/tun";
 /// Longest frame that is taken from the kernel.
@@ -121,8 +121,8 @@ impl Wire for Tap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::netns::Netns;
-    use crate::wire::testing::{expect, set_up};
+    use crate::netns::Netns;
+    use crate::testing::{expect, set_up};
 
     #[test]
     fn frames_come_out_when_it_is_up() {
@@ -134,7 +134,7 @@ mod tests {
                 assert_eq!(tap.lost(), 1);
                 assert_eq!(tap.mtu(), None);
                 set_up("t0", true)?;
-                let mut far = crate::wire::packet::Packet::open("t0")?;
+                let mut far = crate::packet::Packet::open("t0")?;
                 let f = [[0xff; 6].as_slice(), &[2, 0, 0, 0, 0, 1, 0x88, 0xb5], &[7; 46]].concat();
                 far.send(&f)?;
                 expect(&mut tap, &f);

@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use ipos_device::Mtu;
 
-use super::{checked, context};
+use crate::{checked, context};
 
 /// `ETHTOOL_S*` commands of linux/ethtool.h that take a 0/1 value. Checksum comes first: without
 /// it the kernel drops scatter-gather and segmentation on its own where they depend on it.
@@ -60,7 +60,7 @@ fn switch(interface: &str, on: bool) -> io::Result<()> {
 }
 
 /// The MTU of an interface of the network namespace that `socket` was made in.
-pub(super) fn mtu(socket: &OwnedFd, interface: &str) -> Option<Mtu> {
+pub(crate) fn mtu(socket: &OwnedFd, interface: &str) -> Option<Mtu> {
     let mut request = ifreq(interface).ok()?;
     // SAFETY: `request` names the interface and outlives the call.
     checked(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFMTU, &raw mut request) }).ok()?;
@@ -70,7 +70,7 @@ pub(super) fn mtu(socket: &OwnedFd, interface: &str) -> Option<Mtu> {
 }
 
 /// A socket for requests about interfaces of the calling thread's network namespace.
-pub(super) fn control() -> io::Result<OwnedFd> {
+pub(crate) fn control() -> io::Result<OwnedFd> {
     // SAFETY: no pointers; the result is checked.
     let fd = checked(unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) })?;
     // SAFETY: a descriptor that was just opened and that nothing else owns.
@@ -78,7 +78,7 @@ pub(super) fn control() -> io::Result<OwnedFd> {
 }
 
 /// A request that names `interface`, all else zero.
-pub(super) fn ifreq(interface: &str) -> io::Result<libc::ifreq> {
+pub(crate) fn ifreq(interface: &str) -> io::Result<libc::ifreq> {
     // SAFETY: `ifreq` is a plain C structure; all zero is a valid value.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     if interface.is_empty() || interface.len() >= request.ifr_name.len() || interface.bytes().any(|b| b == 0) {

@@ -5,12 +5,12 @@ use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-use super::offload::ifreq;
-use super::{Wire, checked};
+use crate::offload::ifreq;
+use crate::{Wire, checked};
 
 /// Brings an interface of this thread's namespace up or down, without IPv6 so that the kernel
 /// sends nothing of its own.
-pub(super) fn set_up(interface: &str, up: bool) -> io::Result<()> {
+pub(crate) fn set_up(interface: &str, up: bool) -> io::Result<()> {
     let v6 = format!("/proc/sys/net/ipv6/conf/{interface}/disable_ipv6");
     match std::fs::write(v6, "1") {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
@@ -24,14 +24,14 @@ pub(super) fn set_up(interface: &str, up: bool) -> io::Result<()> {
 }
 
 /// Waits until the wire's descriptor is readable.
-pub(super) fn wait(wire: &dyn Wire, ms: i32) -> bool {
+pub(crate) fn wait(wire: &dyn Wire, ms: i32) -> bool {
     let mut p = libc::pollfd { fd: wire.fd().unwrap().as_raw_fd(), events: libc::POLLIN, revents: 0 };
     // SAFETY: one pollfd that lives through the call.
     unsafe { libc::poll(&raw mut p, 1, ms) == 1 }
 }
 
 /// The next frame is `want`, within a second.
-pub(super) fn expect(wire: &mut dyn Wire, want: &[u8]) {
+pub(crate) fn expect(wire: &mut dyn Wire, want: &[u8]) {
     let end = Instant::now() + Duration::from_secs(1);
     let mut frame = Vec::new();
     while Instant::now() < end {

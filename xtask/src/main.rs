@@ -1,5 +1,7 @@
 //! Project chores: `cargo xtask help` lists them.
 
+#![forbid(unsafe_code)]
+
 mod cocotb;
 mod coverage;
 #[cfg(test)]

@@ -9,6 +9,8 @@
 //! arrays are joined with `_`; equal blocks share a module. Read on in `module` (the frame), `kernel`
 //! (statements), `expr` (expressions).
 
+#![forbid(unsafe_code)]
+
 mod cover;
 mod error;
 mod expr;

@@ -14,6 +14,8 @@
 //! Read next: `handle` for what an application can do, `run` for the loop, `moves/mod` for the dispatcher of a move's steps,
 //! `flows/state` for the table of verdicts, `flows/fragments` for datagrams that come in parts.
 
+#![forbid(unsafe_code)]
+
 mod api;
 mod clock;
 mod command;

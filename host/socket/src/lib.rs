@@ -3,6 +3,8 @@
 //! The process that has `PATH` holds a lock on `PATH.lock` for as long as it lives; the kernel ends the lock with the
 //! process, however that ends. Only the lock's holder removes anything, and nothing but a socket on which nobody answers.
 
+#![forbid(unsafe_code)]
+
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -3,14 +3,13 @@
 use std::collections::VecDeque;
 
 use anyhow::{Context, bail, ensure};
+use blake3::OutputReader;
 use ipos_abi::Port;
 use ipos_abi::queue::{QueueId, Status};
 use ipos_abi::regs::{ENABLE, dma, port, queue, queues};
 use ipos_abi::rx::Outcome;
 use ipos_device::DmaDevice;
 use ipos_nic::Counters;
-use rand::rngs::SmallRng;
-use rand::{Rng, RngCore, SeedableRng};
 
 use super::ring::{ENTRIES, Ring};
 use super::wait::{Found, wait};
@@ -83,7 +82,8 @@ pub fn reset_in_traffic(card: &mut dyn DmaDevice, frames: u32, seed: u64) -> Fou
 /// One port as a sender, and the frames of it that have arrived at the other.
 struct Side {
     transmit: Ring,
-    rng: SmallRng,
+    /// Lengths and contents of the frames.
+    random: OutputReader,
     sent: u32,
     received: u32,
     /// Sent and not arrived, oldest first.
@@ -112,8 +112,8 @@ impl Flows {
         receive.doorbell(card)?;
         let mut side = |port| -> anyhow::Result<Side> {
             let transmit = Ring::start(card, QueueId::transmit(port))?;
-            let rng = SmallRng::seed_from_u64(seed << 1 | port as u64);
-            Ok(Side { transmit, rng, sent: 0, received: 0, flying: Default::default(), digests: Default::default() })
+            let random = blake3::Hasher::new().update(&(seed << 1 | port as u64).to_be_bytes()).finalize_xof();
+            Ok(Side { transmit, random, sent: 0, received: 0, flying: Default::default(), digests: Default::default() })
         };
         Ok(Flows { sides: [side(Port::Front)?, side(Port::Back)?], receive, frames, bytes: 0, buffer: Vec::new() })
     }
@@ -132,8 +132,10 @@ impl Flows {
         for side in &mut self.sides {
             let before = side.sent;
             while side.sent < self.frames && side.flying.len() < FLYING && side.transmit.waiting() < ENTRIES {
-                let mut frame = vec![0; side.rng.random_range(60..=1514)];
-                side.rng.fill_bytes(&mut frame);
+                let mut length = [0; 2];
+                side.random.fill(&mut length);
+                let mut frame = vec![0; 60 + usize::from(u16::from_be_bytes(length)) % (1515 - 60)];
+                side.random.fill(&mut frame);
                 frame[0] &= 0xfe; // to one station
                 frame[12..14].copy_from_slice(&ETHERTYPE);
                 side.transmit.send(&frame);

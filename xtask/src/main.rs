@@ -9,6 +9,8 @@ mod errors;
 mod fmax;
 mod formal;
 mod header;
+#[cfg(test)]
+mod knobs;
 mod lint;
 mod mutants;
 mod repeat;

@@ -156,7 +156,8 @@ fn start(config: &Config) -> anyhow::Result<NodeHandle> {
         Some(path) => Netns::open(path).with_context(|| format!("opening {}", path.display()))?,
         None => Netns::current()?,
     };
-    let plug = |interface: &str| namespace.run(|| wires::open(interface)).with_context(|| format!("opening {interface}"));
+    let plug =
+        |interface: &str| namespace.run(|| wires::open(interface)).with_context(|| format!("opening {interface}"));
     let kernel: Box<dyn Wire> = match config.daemon.kernel.strip_prefix("tap:") {
         Some(name) => Box::new(namespace.run(|| Tap::lasting(name, config.node.front_mac))?),
         None => plug(&config.daemon.kernel)?,

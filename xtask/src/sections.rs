@@ -35,6 +35,11 @@ mod tests {
     use super::fill;
 
     #[test]
+    fn the_document_has_the_tables_of_the_code() {
+        super::generate(true).unwrap();
+    }
+
+    #[test]
     fn a_section_gets_another_body_and_the_rest_stays() {
         let text = "a\n<!-- generated: x -->\nold\n<!-- end -->\nb\n<!-- generated: y -->\n<!-- end -->\n";
         let filled = "a\n<!-- generated: x -->\n\nnew\n\n<!-- end -->\nb\n<!-- generated: y -->\n<!-- end -->\n";

@@ -4,7 +4,8 @@
     ci/modules.py [--lines] [CRATE]...
 
 A file imports another one if it names the other's module or an item in it; a re-export is followed to the file that
-defines the item. Unit tests and a parent's re-exports of its children's items don't count. Fails on a circle.
+defines the item. Unit tests and a parent's re-exports of its children's items don't count. Fails on a circle in a crate
+that had none.
 """
 
 import re
@@ -12,6 +13,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+# crates with circles from before this check: listed, no failure
+OLD = {"hdl/emit", "hdl/verilate", "host/holder", "sim", "xtask"}
 NOISE = re.compile(r'//[^\n]*|/\*.*?\*/|r(#*)".*?"\1|b?"(?:\\.|[^"\\])*"|b?\'(?:\\.|[^\'\\])\'', re.S)
 USE = re.compile(r"((?:pub(?:\([^)]*\))?\s+)?)use\s+([^;]+);")
 NAMED = re.compile(r"(?<![\w:])(\w+(?:::\w+)+)")
@@ -111,14 +114,14 @@ def main(args):
     lines = "--lines" in args
     wanted = [a for a in args if a != "--lines"]
     manifests = sorted(p for d in ("hdl", "host", "sim", "xtask") for p in (ROOT / d).rglob("Cargo.toml"))
-    total = 0
+    total = new = 0
     for manifest in manifests:
         folder = manifest.parent.relative_to(ROOT)
         if wanted and str(folder) not in wanted:
             continue
         crate = Crate(manifest.parent)
         for circle in crate.circles():
-            total += 1
+            total, new = total + 1, new + (str(folder) not in OLD)
             print(f"{folder}: circle of {len(circle)} modules")
             for module in circle:
                 inside = ", ".join("::".join(m) or "(root)" for m in sorted(crate.edges[module] & set(circle)))
@@ -129,8 +132,8 @@ def main(args):
                 sizes.setdefault(path.parent.relative_to(ROOT), []).append(len(path.read_text().splitlines()))
             for place, all in sorted(sizes.items()):
                 print(f"{place}: {sum(all)} lines in {len(all)} files, at most {max(all)}")
-    print(f"{total} import circles")
-    return 1 if total else 0
+    print(f"{total} import circles, {new} of them new")
+    return 1 if new else 0
 
 
 if __name__ == "__main__":

@@ -95,7 +95,8 @@ void ipos_unread(ipos_stream *stream, const uint8_t *bytes, size_t length);
 const uint8_t *ipos_state(const ipos_stream *stream, size_t *length);
 
 /*
- 0: a client has just connected; 1: it moved here; 2: it could not move, and `ipos_migrate` was not there to say so.
+ 0: a client has just connected; 1: it moved here; 2: it could not move, and `ipos_migrate` was not there to say so;
+ -1: a kind that this header does not know.
 
  # Safety
  `stream` comes from `ipos_accept`.

@@ -131,6 +131,7 @@ fn run() -> Result<ExitCode> {
                 "-D",
                 "warnings",
             ]))?;
+            tools::run(Command::new("python3").arg("ci/modules.py").current_dir(tools::workspace()))?;
             tools::run(cargo(&["doc", "--no-deps", "-p", "ipos", "-p", "ipos-c"]).env("RUSTDOCFLAGS", "-D warnings"))?;
             generate(&["--check".to_owned()])?;
             lint::lint()?;

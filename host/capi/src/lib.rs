@@ -164,7 +164,8 @@ pub unsafe extern "C" fn ipos_state(stream: *const Stream, length: *mut usize) -
     state.as_ptr()
 }
 
-/// 0: a client has just connected; 1: it moved here; 2: it could not move, and `ipos_migrate` was not there to say so.
+/// 0: a client has just connected; 1: it moved here; 2: it could not move, and `ipos_migrate` was not there to say so;
+/// -1: a kind that this header does not know.
 ///
 /// # Safety
 /// `stream` comes from `ipos_accept`.

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use ending::Ending;
 use tracing_subscriber::EnvFilter;
 
 #[cfg(not(all(feature = "sim", feature = "lab")))]
@@ -13,6 +14,7 @@ mod bench;
 mod card;
 #[cfg(feature = "lab")]
 mod demo;
+mod ending;
 mod node;
 mod simulated;
 mod wires;
@@ -47,17 +49,6 @@ enum Command {
     Bench(absent::Args),
     Node(node::Args),
     Drain(node::Drain),
-}
-
-/// How a command ended.
-enum Ending {
-    /// Everything is right.
-    Good,
-    /// It found something off and said what.
-    Bad,
-    /// A signal ended it: its number.
-    #[cfg(feature = "lab")]
-    Signal(i32),
 }
 
 const AFTER_HELP: &str = "\

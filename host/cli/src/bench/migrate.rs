@@ -8,8 +8,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::cluster::Cluster;
 use super::figures::{Figures, Machine, Report, table};
 use super::phases;
-use crate::Ending;
 use crate::demo::{size, stage};
+use crate::ending::Ending;
 
 /// Measures how fast connections move, and where the time goes
 ///

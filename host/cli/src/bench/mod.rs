@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use crate::Ending;
+use crate::ending::Ending;
 
 mod cluster;
 mod figures;

@@ -37,7 +37,7 @@ use resets::Resets;
 use server::{Server, Shared};
 use session::Session;
 
-use crate::Ending;
+use crate::ending::Ending;
 use crate::simulated::CardKind;
 
 /// No byte for this long: the transfer is taken for dead.

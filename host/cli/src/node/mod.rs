@@ -14,7 +14,7 @@ use ipos_control::Client;
 
 use config::Card;
 
-use crate::Ending;
+use crate::ending::Ending;
 
 /// Runs this server's node, or asks it something
 ///

@@ -69,6 +69,11 @@ impl Process {
         found
     }
 
+    /// Tells it to end (SIGTERM).
+    pub fn terminate(&self) {
+        kill(Pid::from_raw(self.0.id() as i32), Signal::SIGTERM).unwrap();
+    }
+
     /// Waits until it has ended by itself; its exit code.
     pub fn ended(&mut self) -> Option<i32> {
         until(|| self.0.try_wait().unwrap().is_some()).then(|| self.0.wait().unwrap().code())?
@@ -139,6 +144,7 @@ pub struct Server {
     pub card: Process,
     pub node: Process,
     pub application: Application,
+    pub holder: Process,
 }
 
 /// Two servers and their client.
@@ -178,9 +184,10 @@ impl Cluster {
         let mut cluster = Cluster { servers: Vec::new(), net, folder, states };
         for (own, environment) in environment.into_iter().enumerate() {
             let card = cluster.card(own);
+            let holder = cluster.holder(own, &[]);
             let node = cluster.node(own, environment);
             let application = cluster.application(own);
-            cluster.servers.push(Server { card, node, application });
+            cluster.servers.push(Server { card, node, application, holder });
         }
         cluster
     }
@@ -207,7 +214,25 @@ impl Cluster {
 
     /// Starts a server's node again.
     pub fn restart_node(&mut self, own: usize) {
-        self.servers[own].node = self.node(own, None);
+        self.restart_node_with(own, None);
+    }
+
+    /// The same with something in its environment.
+    pub fn restart_node_with(&mut self, own: usize, environment: Option<(&str, &str)>) {
+        self.servers[own].node = self.node(own, environment);
+    }
+
+    /// Has a new holder take over from a server's; the old one has ended.
+    pub fn replace_holder(&mut self, own: usize) {
+        let new = self.holder(own, &["--replace"]);
+        let mut old = std::mem::replace(&mut self.servers[own].holder, new);
+        assert_eq!(old.ended(), Some(0));
+    }
+
+    /// Waits until the holder that a server's node has started is gone.
+    pub fn holder_ends(&self, own: usize) -> bool {
+        let socket = self.file(own, "holder");
+        until(|| !socket.exists())
     }
 
     /// Starts a server's application again.
@@ -282,6 +307,18 @@ impl Cluster {
         card
     }
 
+    /// It has said that it listens when this returns.
+    fn holder(&self, own: usize, arguments: &[&str]) -> Process {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ipos"));
+        command.arg("holder").args(arguments).arg("--socket").arg(self.file(own, "holder"));
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut holder = Process::spawn(&mut command, &self.net.servers[own].kernel);
+        let mut line = String::new();
+        BufReader::new(holder.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(line.contains("listens"), "no holder");
+        holder
+    }
+
     fn node(&self, own: usize, environment: Option<(&str, &str)>) -> Process {
         let server = &self.net.servers[own];
         let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
@@ -300,6 +337,7 @@ impl Cluster {
             "back_mac": hex(&server.back_mac),
             "cluster_keys": [hex(&[7; 32])],
             "state_dir": self.states[own],
+            "holder": self.file(own, "holder"),
             "peers": peers,
             "services": [{ "address": SERVICE, "port": PORT, "home": self.net.servers[0].name }],
         });

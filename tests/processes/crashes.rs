@@ -28,6 +28,23 @@ enum Victim {
     Both,
     Node,
     Application,
+    /// What keeps the node's sockets.
+    Holder,
+    NodeAndHolder,
+}
+
+impl Victim {
+    fn has_node(self) -> bool {
+        matches!(self, Both | Node | NodeAndHolder)
+    }
+
+    fn has_application(self) -> bool {
+        matches!(self, Both | Application)
+    }
+
+    fn has_holder(self) -> bool {
+        matches!(self, Holder | NodeAndHolder)
+    }
 }
 
 /// What may become of the connection.
@@ -42,7 +59,7 @@ enum Allowed {
 }
 
 use Allowed::{End as MayEnd, GoOn, Unnoticed};
-use Victim::{Application, Both, Node};
+use Victim::{Application, Both, Holder, Node, NodeAndHolder};
 
 /// Server (0: source and home, 1: destination), what of it is killed, at which step of its node, what is allowed.
 type Case = (usize, Victim, &'static str, Allowed);
@@ -60,12 +77,27 @@ const CASES: &[Case] = &[
     (0, Both, "after commit", Unnoticed),
     (0, Both, "before done", Unnoticed),
     (0, Both, "", Unnoticed),
-    (0, Node, "after offer", MayEnd),
-    (0, Node, "after freeze", MayEnd),
-    (0, Node, "before hand-over", MayEnd),
+    (0, Node, "before offer", GoOn),
+    (0, Node, "after offer", GoOn),
+    (0, Node, "before freeze", GoOn),
+    (0, Node, "after freeze", GoOn),
+    (0, Node, "after connection", GoOn),
+    (0, Node, "before hand-over", GoOn),
+    (0, Node, "after record", GoOn),
     (0, Node, "after hand-over", GoOn),
     (0, Node, "after commit", Unnoticed),
+    (0, Node, "before done", Unnoticed),
     (0, Node, "", Unnoticed),
+    (0, NodeAndHolder, "after offer", MayEnd),
+    (0, NodeAndHolder, "after freeze", MayEnd),
+    (0, NodeAndHolder, "before hand-over", MayEnd),
+    (0, NodeAndHolder, "after record", GoOn),
+    (0, NodeAndHolder, "after hand-over", GoOn),
+    (0, Holder, "after offer", Unnoticed),
+    (0, Holder, "after freeze", Unnoticed),
+    (0, Holder, "before hand-over", Unnoticed),
+    (0, Holder, "after commit", Unnoticed),
+    (0, Holder, "", Unnoticed),
     (0, Application, "after offer", MayEnd),
     (0, Application, "after freeze", MayEnd),
     (0, Application, "after hand-over", Unnoticed),
@@ -83,11 +115,23 @@ const CASES: &[Case] = &[
     (1, Both, "after commit answer", MayEnd),
     (1, Both, "", MayEnd),
     (1, Node, "before reserve", GoOn),
+    (1, Node, "before ready", GoOn),
     (1, Node, "after ready", GoOn),
+    (1, Node, "before prepare", GoOn),
+    (1, Node, "after prepare", GoOn),
     (1, Node, "before acknowledgement", GoOn),
-    (1, Node, "after acknowledgement", MayEnd),
-    (1, Node, "after go-live", MayEnd),
+    (1, Node, "after acknowledgement", GoOn),
+    (1, Node, "before go-live", GoOn),
+    (1, Node, "after go-live", GoOn),
+    (1, Node, "after commit answer", GoOn),
     (1, Node, "", GoOn),
+    (1, NodeAndHolder, "after prepare", GoOn),
+    (1, NodeAndHolder, "after acknowledgement", MayEnd),
+    (1, NodeAndHolder, "before go-live", MayEnd),
+    (1, Holder, "after ready", Unnoticed),
+    (1, Holder, "after prepare", Unnoticed),
+    (1, Holder, "before go-live", Unnoticed),
+    (1, Holder, "after go-live", Unnoticed),
     (1, Application, "before reserve", GoOn),
     (1, Application, "after ready", GoOn),
     (1, Application, "after acknowledgement", MayEnd),
@@ -112,8 +156,8 @@ struct Outcome {
 fn play(&(own, victim, step, allowed): &Case, kind: Kind) -> Outcome {
     let mut environment = [None; 2];
     if !step.is_empty() {
-        // an application has no steps: its node halts at one, and the application dies meanwhile
-        let variable = if victim == Application { "IPOS_HALT" } else { "IPOS_CRASH" };
+        // others have no steps: their node halts at one, and they die meanwhile
+        let variable = if victim.has_node() { "IPOS_CRASH" } else { "IPOS_HALT" };
         environment[own] = Some((variable, step));
     }
     let mut cluster = Cluster::new(None, environment);
@@ -128,23 +172,27 @@ fn play(&(own, victim, step, allowed): &Case, kind: Kind) -> Outcome {
     let server = &mut cluster.servers[own];
     let died = match (step, victim) {
         ("", _) => true,
-        (_, Application) => server.node.halted(),
-        _ => server.node.died(),
+        _ if victim.has_node() => server.node.died(),
+        _ => server.node.halted(),
     };
-    if step.is_empty() && victim != Application {
+    if step.is_empty() && victim.has_node() {
         server.node.kill();
     }
-    if victim != Node {
+    if victim.has_application() {
         server.application.process.kill();
     }
-    if !step.is_empty() && victim == Application {
+    if victim.has_holder() {
+        server.holder.kill();
+    }
+    if !step.is_empty() && !victim.has_node() {
         server.node.go_on();
     }
     let meanwhile = if waits { client.ends(DEAD).is_none() } else { client.goes_on(PROOF, DEAD) };
-    if victim != Application {
+    // a node finds that its holder is gone, and starts one
+    if victim.has_node() {
         cluster.restart_node(own);
     }
-    if victim != Node {
+    if victim.has_application() {
         cluster.restart_application(own);
     }
     let back = Instant::now();
@@ -246,6 +294,44 @@ fn killed_while_the_client(kind: Kind) {
     assert!(off.is_empty(), "{off:#?}");
 }
 
+/// The holder is replaced while a node stands at a step, the node dies there, and what it had is with the new holder.
+#[test]
+fn a_holder_that_takes_over_in_mid_move_has_what_the_first_one_had() {
+    for (own, step) in [(0, "after freeze"), (1, "before go-live")] {
+        let mut environment = [None; 2];
+        environment[own] = Some(("IPOS_HALT", step));
+        let mut cluster = Cluster::new(None, environment);
+        let mut client = Client::new(cluster.client());
+        assert!(client.goes_on(PROOF, LIMIT), "it does not even begin");
+        cluster.at(0).tell(&format!("move {} b", client.port));
+        assert!(cluster.servers[own].node.halted());
+        cluster.replace_holder(own);
+        cluster.servers[own].node.kill();
+        cluster.restart_node(own);
+        assert!(client.goes_on(PROOF, LIMIT) && client.finish(LIMIT), "{step}: {:?}", client.seen());
+        assert!(!client.seen().wrong);
+    }
+}
+
+/// No holder is there: the node starts one, which outlives it, and ends with a node that is told to end.
+#[test]
+fn a_node_starts_a_holder_where_there_is_none() {
+    let mut cluster = Cluster::new(None, [None; 2]);
+    cluster.clients_know_the_home();
+    cluster.servers[0].node.kill();
+    cluster.servers[0].holder.kill();
+    cluster.restart_node_with(0, Some(("IPOS_CRASH", "after freeze")));
+    let mut client = Client::new(cluster.client());
+    assert!(client.goes_on(PROOF, LIMIT), "it does not even begin");
+    cluster.at(0).tell(&format!("move {} b", client.port));
+    assert!(cluster.servers[0].node.died());
+    cluster.restart_node(0);
+    assert!(client.goes_on(PROOF, LIMIT) && client.finish(LIMIT), "{:?}", client.seen());
+    cluster.servers[0].node.terminate();
+    assert_eq!(cluster.servers[0].node.ended(), Some(0));
+    assert!(cluster.holder_ends(0), "it outlives a node that needs it no more");
+}
+
 #[test]
 fn killed_at_any_time() {
     let number = |name: &str, default| std::env::var(name).ok().and_then(|s| s.parse().ok()).unwrap_or(default);
@@ -263,30 +349,35 @@ fn killed_at_any_time() {
             assert!(client.goes_on(PROOF, LIMIT), "{about}: {:?}", client.seen());
             at = 1 - at;
         }
-        let (own, victim) = (random.random_range(0..2), [Both, Node, Application][random.random_range(0..3)]);
+        let victims = [Both, Node, Application, NodeAndHolder, Holder];
+        let (own, victim) = (random.random_range(0..2), victims[random.random_range(0..victims.len())]);
         cluster.at(at).tell(&format!("move {} {}", client.port, ["b", "a"][at]));
         thread::sleep(Duration::from_micros(random.random_range(0..8000)));
-        if victim != Application {
+        if victim.has_node() {
             cluster.servers[own].node.kill();
         }
-        if victim != Node {
+        if victim.has_application() {
             cluster.servers[own].application.process.kill();
         }
+        if victim.has_holder() {
+            cluster.servers[own].holder.kill();
+        }
         thread::sleep(Duration::from_millis(random.random_range(0..1000)));
-        if victim != Application {
+        if victim.has_node() {
             cluster.restart_node(own);
         }
-        if own != at || victim == Node {
+        if own != at || !victim.has_application() {
             let answer = cluster.at(at).answer();
             assert!(answer.is_some(), "{about}: the move never ended");
         }
-        if victim != Node {
+        if victim.has_application() {
             cluster.restart_application(own);
         }
         let survived = client.goes_on(PROOF, LIMIT) && client.finish(LIMIT);
         let seen = client.seen();
         let clean = matches!(seen.end, Some(End::Reset | End::Closed));
-        assert!(!seen.wrong && (survived || clean), "{about} of {victim:?} {own}: {seen:?}");
+        let may_end = !matches!(victim, Node | Holder);
+        assert!(!seen.wrong && (survived || clean && may_end), "{about} of {victim:?} {own}: {seen:?}");
         if survived { went_on += 1 } else { ended += 1 }
     }
     eprintln!("{kills} kills, IPOS_SEED={seed}: {went_on} connections went on, {ended} ended with their owner");

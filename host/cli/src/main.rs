@@ -15,6 +15,7 @@ mod card;
 #[cfg(feature = "lab")]
 mod demo;
 mod ending;
+mod holder;
 mod node;
 mod simulated;
 mod wires;
@@ -49,6 +50,7 @@ enum Command {
     Bench(absent::Args),
     Node(node::Args),
     Drain(node::Drain),
+    Holder(holder::Args),
 }
 
 const AFTER_HELP: &str = "\
@@ -98,6 +100,7 @@ fn main() -> ExitCode {
         Command::Card(args) => card::run(&args).map(|good| if good { Ending::Good } else { Ending::Bad }),
         Command::Node(args) => node::run(args),
         Command::Drain(args) => node::drain(&args),
+        Command::Holder(args) => holder::run(&args),
     };
     match ended {
         Ok(Ending::Good) => ExitCode::SUCCESS,

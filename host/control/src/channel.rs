@@ -85,6 +85,12 @@ impl Channel {
         Ok(sockopt::socket_peercred(self.0.get_ref())?.uid.as_raw())
     }
 
+    /// The process that connected, as a descriptor that is readable once it has ended (a pidfd).
+    pub fn peer_process(&self) -> io::Result<OwnedFd> {
+        let peer = sockopt::socket_peercred(self.0.get_ref())?.pid;
+        Ok(rustix::process::pidfd_open(peer, rustix::process::PidfdFlags::empty())?)
+    }
+
     /// Sends a message, waiting for room. Dropping the future before it is ready sends nothing.
     pub async fn send<M: Serialize>(
         &self,

@@ -4,7 +4,7 @@
 //! descriptors gets a message without its descriptor (`MSG_CTRUNC`), and the sender keeps its own for another time. A move:
 //! `Migrate` with the socket, [`Reply::Taken`], the application closes its own and says [`Request::Closed`], the move,
 //! [`Reply::Moved`] or [`Reply::Stayed`] with the socket, [`Request::Taken`]. An arrival: [`Reply::Arrived`] with the
-//! socket, [`Request::Taken`]. Who could not take a socket says [`Request::Again`] once it may.
+//! socket, [`Request::Taken`]. After a node's death its next life has, with a holder, what had been taken: [`Request::Reclaim`]. Who could not take a socket says [`Request::Again`] once it may.
 //!
 //! A conversation is one `SOCK_SEQPACKET` connection to the node's Unix socket, one message a packet, descriptors by
 //! `SCM_RIGHTS`. The application asks, the node answers, one request after the other; after [`Request::Listen`] the
@@ -74,6 +74,16 @@ pub enum Request {
     Taken,
     /// To the same: there was no descriptor left for it. Send it again.
     Again,
+    /// To a node that was started again: what became of a connection whose move its earlier life had [taken](Reply::Taken).
+    /// Answered by [`Reply::Stayed`].
+    Reclaim {
+        /// The client.
+        client: SocketAddrV4,
+        /// The service that it talks to.
+        server: SocketAddrV4,
+        /// The kernel's number of the socket (`SO_COOKIE`).
+        cookie: u64,
+    },
 }
 
 /// What a node says.

@@ -30,6 +30,7 @@ fn all() -> Vec<(&'static str, Vec<u8>)> {
         ("request_closed", Request::Closed),
         ("request_taken", Request::Taken),
         ("request_again", Request::Again),
+        ("request_reclaim", Request::Reclaim { client, server: service, cookie: u64::MAX }),
     ];
     let replies = [
         ("reply_listening", Reply::Listening),

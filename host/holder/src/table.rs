@@ -20,10 +20,15 @@ pub struct Limits {
     pub idle: Option<Duration>,
 }
 
+impl Limits {
+    /// Default of [`Limits::orphaned`].
+    pub const ORPHANED: Duration = Duration::from_secs(90);
+}
+
 impl Default for Limits {
     fn default() -> Self {
         let (descriptors, note_bytes) = (32 << 10, 64 << 20);
-        Limits { descriptors, note_bytes, orphaned: Duration::from_secs(90), idle: None }
+        Limits { descriptors, note_bytes, orphaned: Self::ORPHANED, idle: None }
     }
 }
 

@@ -1,5 +1,7 @@
 //! All moves of one node, and all that it knows of where connections live: inputs come in here, and are given to who they are for.
 
+mod resume;
+
 use std::net::SocketAddrV4;
 
 use bytes::Bytes;

@@ -35,13 +35,16 @@ impl Api {
         while let Ok(command) = self.0.commands.try_recv() {
             match command {
                 Command::Nothing => {}
-                Command::Migrate(departing) => moves.migrate(departing, ports, flows)?,
+                Command::Migrate(departing) => moves.migrate(*departing, ports, flows)?,
+                Command::Reclaim { flow, cookie, user, reply } => {
+                    let _ = reply.send(moves.reclaim(&flow, cookie, user));
+                }
                 Command::Keys { keys, reply } => {
                     ports.set_keys(keys);
                     let _ = reply.send(());
                 }
                 Command::Stats { reply } => {
-                    let _ = reply.send(stats(ports, flows));
+                    let _ = reply.send(stats(ports, flows, moves));
                 }
                 Command::Counters { reply } => {
                     let _ = reply.send(ports.counters()?);
@@ -56,13 +59,16 @@ impl Api {
     }
 }
 
-fn stats(ports: &Ports, flows: &FlowTable) -> NodeStats {
+fn stats(ports: &Ports, flows: &FlowTable, moves: &Moves) -> NodeStats {
+    let kept = moves.kept();
     let count = |is: fn(&Special) -> bool| flows.iter().filter(|(_, special)| is(special)).count();
     NodeStats {
         holding: count(|s| s.hold.is_some()),
         forwarded: count(|s| matches!(s.state, State::Away(_))),
         reassembled: flows.fragments.reassembled,
         fragments_dropped: flows.fragments.dropped,
+        kept: kept.kept,
+        kept_not: kept.missed + kept.refused,
         ..ports.stats()
     }
 }

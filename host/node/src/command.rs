@@ -10,6 +10,7 @@ use ipos_migrate::protocol::{Flow, Protocol};
 use ipos_nic::Counters;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::keep::{Given, Reclaimed};
 use crate::report::{Arrival, Buffers, MoveFailed, Moved};
 use crate::stats::NodeStats;
 use crate::wake::Wake;
@@ -40,12 +41,21 @@ pub(crate) struct Departing {
     pub buffers: Buffers,
     pub state: Vec<u8>,
     pub target: String,
+    /// The holder has another descriptor of the socket.
+    pub given: Option<Given>,
     pub reply: Reply,
 }
 
 /// What goes to the loop thread.
 pub(crate) enum Command {
-    Migrate(Departing),
+    Migrate(Box<Departing>),
+    /// For a connection that was given to an earlier life of the node.
+    Reclaim {
+        flow: Flow,
+        cookie: u64,
+        user: u32,
+        reply: oneshot::Sender<Reclaimed>,
+    },
     Keys {
         keys: Vec<[u8; 32]>,
         reply: oneshot::Sender<()>,

@@ -6,12 +6,14 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, mpsc as sync_mpsc};
 
 use ipos_control::message::Connection;
+use ipos_holder::Keeper;
 use ipos_migrate::protocol::{Flow, Protocol};
 use ipos_nic::Counters;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::command::{Command, Departing, Inbox, Listeners, Subject};
 use crate::error::{MoveError, NodeError};
+use crate::keep::{Given, Reclaimed};
 use crate::report::{Arrival, Buffers, MoveFailed, Moved};
 use crate::stats::NodeStats;
 use crate::wake::Wake;
@@ -23,6 +25,7 @@ struct Line {
     wake: Arc<Wake>,
     listeners: Listeners,
     turns: Semaphore,
+    keeper: Option<Keeper>,
 }
 
 impl Line {
@@ -53,13 +56,13 @@ const BACKLOG: usize = 4096;
 
 impl NodeHandle {
     /// A handle and the loop's end of it.
-    pub(crate) fn new() -> io::Result<(Self, Inbox)> {
+    pub(crate) fn new(keeper: Option<Keeper>) -> io::Result<(Self, Inbox)> {
         let (commands, inbox) = sync_mpsc::channel();
         let wake = Arc::new(Wake::new()?);
         let listeners = Listeners::default();
         let inbox = Inbox { commands: inbox, wake: wake.clone(), listeners: listeners.clone() };
         let turns = Semaphore::new(MOVES);
-        Ok((NodeHandle(Arc::new(Line { commands, wake, listeners, turns })), inbox))
+        Ok((NodeHandle(Arc::new(Line { commands, wake, listeners, turns, keeper })), inbox))
     }
 
     /// Takes connections to `port` of any address that move here; a second call replaces the first. When the
@@ -112,7 +115,32 @@ impl NodeHandle {
         state: Vec<u8>,
         target: &str,
     ) -> Result<Moved, MoveFailed> {
-        self.start(Subject::Socket(fd), buffers, state, target).await
+        self.migrate_given((fd, None), buffers, state, target).await
+    }
+
+    /// The same with a socket that the holder keeps, too.
+    pub(crate) async fn migrate_given(
+        &self,
+        (fd, given): (OwnedFd, Option<Given>),
+        buffers: Buffers,
+        state: Vec<u8>,
+        target: &str,
+    ) -> Result<Moved, MoveFailed> {
+        self.start(Subject::Socket(fd), given, buffers, state, target).await
+    }
+
+    /// Has the holder keep a socket that an application gives for a move, by its process (a pidfd) and user.
+    pub(crate) fn keep(&self, socket: &OwnedFd, process: Option<&OwnedFd>, user: u32) -> Option<Given> {
+        Given::new(self.0.keeper.as_ref()?, socket, process, user)
+    }
+
+    /// What became of a connection that was given to an earlier life of the node.
+    pub(crate) async fn reclaim(&self, flow: Flow, cookie: u64, user: u32) -> Reclaimed {
+        let (reply, answer) = oneshot::channel();
+        match self.0.send(Command::Reclaim { flow, cookie, user, reply }) {
+            Ok(()) => answer.await.unwrap_or(Reclaimed::Unknown),
+            Err(_) => Reclaimed::Unknown,
+        }
     }
 
     /// Moves what one client says to one UDP service, where that has no socket of its own here: its datagrams so far were read
@@ -125,21 +153,22 @@ impl NodeHandle {
         target: &str,
     ) -> Result<Moved, MoveError> {
         let flow = Flow { protocol: Protocol::Udp, client, service };
-        self.start(Subject::Bare(flow), Buffers::default(), state, target).await.map_err(|failed| failed.error)
+        self.start(Subject::Bare(flow), None, Buffers::default(), state, target).await.map_err(|failed| failed.error)
     }
 
     async fn start(
         &self,
         subject: Subject,
+        given: Option<Given>,
         buffers: Buffers,
         state: Vec<u8>,
         target: &str,
     ) -> Result<Moved, MoveFailed> {
         let (reply, answer) = oneshot::channel();
-        let stopped = |fd| MoveFailed { fd, error: MoveError::Stopped };
+        let stopped = |fd| MoveFailed { fd, error: MoveError::Stopped, given: None };
         let Ok(_turn) = self.0.turns.acquire().await else { return Err(stopped(subject.fd())) };
-        let departing = Departing { subject, buffers, state, target: target.to_owned(), reply };
-        match self.0.send(Command::Migrate(departing)) {
+        let departing = Departing { subject, buffers, state, target: target.to_owned(), given, reply };
+        match self.0.send(Command::Migrate(Box::new(departing))) {
             Ok(()) => {}
             Err(Command::Migrate(departing)) => return Err(stopped(departing.subject.fd())),
             Err(_) => return Err(stopped(None)),

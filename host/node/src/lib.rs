@@ -12,7 +12,8 @@
 //! `api`, what applications ask. `ingress` and `egress` are the two ways of frames between ports and flows.
 //!
 //! Read next: `handle` for what an application can do, `run` for the loop, `moves/mod` for the dispatcher of a move's steps,
-//! `flows/state` for the table of verdicts, `flows/fragments` for datagrams that come in parts.
+//! `flows/state` for the table of verdicts, `flows/fragments` for datagrams that come in parts, `keep` for sockets that
+//! outlive the node.
 
 #![forbid(unsafe_code)]
 
@@ -27,6 +28,7 @@ mod frame;
 mod handle;
 mod ingress;
 mod journal;
+mod keep;
 mod misfit;
 mod moves;
 mod node;

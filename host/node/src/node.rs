@@ -8,6 +8,7 @@ use std::thread;
 
 use ipos_datapath::{Card, CardConfig, Datapath, DatapathError, KernelPort};
 use ipos_device::Device;
+use ipos_holder::{Claimed, Keeper};
 use ipos_migrate::protocol::{PeerId, features};
 use ipos_migrate::{Config, Migrator, Secret, Service};
 
@@ -33,19 +34,39 @@ impl Node {
         config: NodeConfig,
         setup: impl FnOnce() -> io::Result<()> + Send + 'static,
     ) -> Result<NodeHandle, NodeError> {
+        Self::spawn_kept(device, kernel, config, None, setup)
+    }
+
+    /// The same with a holder, and what that has kept of an earlier life of the node.
+    pub fn spawn_kept(
+        device: impl Device + 'static,
+        kernel: Box<dyn KernelPort>,
+        config: NodeConfig,
+        found: Option<(Keeper, Vec<Claimed>)>,
+        setup: impl FnOnce() -> io::Result<()> + Send + 'static,
+    ) -> Result<NodeHandle, NodeError> {
         let card = CardConfig {
             front: config.front_mac,
             front_vlan: config.front_vlan,
             back: config.back_mac,
             ethertype: config.ethertype,
         };
-        Self::over(move || Card::open(device, kernel, &card), config, setup)
+        Self::over_kept(move || Card::open(device, kernel, &card), config, found, setup)
     }
 
     /// The same over any datapath, which `open` takes into use in the node's thread.
     pub fn over<D: Datapath + 'static>(
         open: impl FnOnce() -> Result<D, DatapathError> + Send + 'static,
         config: NodeConfig,
+        setup: impl FnOnce() -> io::Result<()> + Send + 'static,
+    ) -> Result<NodeHandle, NodeError> {
+        Self::over_kept(open, config, None, setup)
+    }
+
+    fn over_kept<D: Datapath + 'static>(
+        open: impl FnOnce() -> Result<D, DatapathError> + Send + 'static,
+        config: NodeConfig,
+        found: Option<(Keeper, Vec<Claimed>)>,
         setup: impl FnOnce() -> io::Result<()> + Send + 'static,
     ) -> Result<NodeHandle, NodeError> {
         let core = Migrator::new(core_config(&config)?);
@@ -55,7 +76,9 @@ impl Node {
                 config.name
             );
         }
-        let (handle, inbox) = NodeHandle::new().map_err(|cause| NodeError::Start { what: "make an eventfd", cause })?;
+        let keeper = found.as_ref().map(|(keeper, _)| keeper.clone());
+        let (handle, inbox) =
+            NodeHandle::new(keeper).map_err(|cause| NodeError::Start { what: "make an eventfd", cause })?;
         let (started, outcome) = mpsc::sync_channel(1);
         let name = config.name.clone();
         let run = move || {
@@ -75,7 +98,7 @@ impl Node {
                     let config = Rc::new(config);
                     let name = &config.name;
                     let ports = Ports::new(Box::new(datapath), config.clone());
-                    let moves = Moves::new(core, journal, config.clone(), inbox.listeners.clone());
+                    let moves = Moves::new(core, journal, config.clone(), inbox.listeners.clone(), found);
                     let runner = Runner::new(ports, FlowTable::new(watch), moves, Api::new(inbox));
                     if let Err(e) = runner.run() {
                         tracing::error!("node {name} stopped: {e}");

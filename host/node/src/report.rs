@@ -4,8 +4,10 @@ use std::net::SocketAddrV4;
 use std::os::fd::OwnedFd;
 
 use ipos_control::message::MoveReport;
+use ipos_holder::Kept;
 
 use crate::error::MoveError;
+use crate::keep::Given;
 use crate::times::{Departure, Landing};
 
 /// A connection that came from another server: established, live, and owned by the receiver.
@@ -21,6 +23,8 @@ pub struct Arrival {
     pub state: Vec<u8>,
     /// When the move's steps were reached here.
     pub times: Landing,
+    /// The holder keeps it, too, for as long as this is here: the application does not have it yet.
+    pub(crate) _kept: Option<Kept>,
 }
 
 /// What an application has of a connection outside the kernel.
@@ -49,4 +53,6 @@ pub struct MoveFailed {
     pub fd: Option<OwnedFd>,
     /// Why.
     pub error: MoveError,
+    /// The holder keeps `fd`, too, for as long as this is here.
+    pub(crate) given: Option<Given>,
 }

@@ -98,7 +98,7 @@ impl Runner {
     /// Waits until something happens or the core wants to be woken.
     fn sleep(&mut self) -> Result {
         // flows expire to the second, not to the millisecond
-        let due = !self.flows.is_idle() || self.moves.are_behind();
+        let due = !self.flows.is_idle() || self.moves.are_behind() || self.moves.are_waiting();
         let longest = if due { PERIOD } else { Duration::from_secs(60) };
         let probe = self.flows.resets.deadline().map(|at| at.saturating_duration_since(Instant::now()));
         let timeout = self.moves.idle_for(longest.min(probe.unwrap_or(longest)));

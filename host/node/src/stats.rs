@@ -73,5 +73,9 @@ pub struct NodeStats {
     pub forwarded: usize,
     /// Entries in the card's two tables.
     pub entries: usize,
+    /// Sockets that were given to the holder.
+    pub kept: u64,
+    /// Sockets that the holder could not be given, and messages that it refused: it was absent, late or full.
+    pub kept_not: u64,
 }
 }

@@ -76,6 +76,7 @@ pub struct Daemon {
     pub front: Option<String>,
     pub back: Option<String>,
     pub wires_namespace: Option<PathBuf>,
+    pub holder: Option<PathBuf>,
 }
 
 /// The file.
@@ -102,6 +103,17 @@ impl Config {
             .with_context(|| path.display().to_string())?;
         config.check(path)?;
         Ok(config)
+    }
+
+    /// Where the holder listens: beside the node's socket, unless it is named; `None`: there is to be none.
+    pub fn holder(&self) -> Option<PathBuf> {
+        let beside = || {
+            let mut path = self.daemon.socket.clone().into_os_string();
+            path.push(".holder");
+            path.into()
+        };
+        let path = self.daemon.holder.clone().unwrap_or_else(beside);
+        (path.as_os_str() != "none").then_some(path)
     }
 
     fn check(&self, path: &Path) -> anyhow::Result<()> {
@@ -185,6 +197,10 @@ mod tests {
         assert_eq!(node.back_mac, [2, 0x69, 0x70, 1, 0, 1]);
         assert_eq!(node.cluster_keys[0][..4], [0, 1, 2, 3]);
         assert_eq!((node.peers.len(), node.services[0].port, node.ethertype, node.front_vlan), (1, 80, 7, Some(77)));
+        let holder = |with: &str| Config::from_toml(&TOML.replacen("name =", with, 1)).unwrap().holder();
+        assert_eq!(holder("name ="), Some("/run/ipos/node.sock.holder".into()));
+        assert_eq!(holder("holder = \"/run/h\"\nname ="), Some("/run/h".into()));
+        assert_eq!(holder("holder = \"none\"\nname ="), None);
         assert_eq!((daemon.socket_mode.0.0, daemon.card.0), (0o660, Card::Model));
     }
 

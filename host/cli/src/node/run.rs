@@ -16,6 +16,7 @@ use ipos_control::message::NodeInfo;
 use ipos_device::Device;
 use ipos_device::vfio::VfioDevice;
 use ipos_device::vfio_user::{VfioUser, VfioUserDevice, VfioUserError};
+use ipos_holder::Keeper;
 use ipos_nic::{RingConfig, Rings};
 use ipos_node::{Node, NodeHandle, Server};
 use ipos_wire::Wire;
@@ -26,6 +27,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::config::{Card, Config};
+use crate::holder;
 use crate::simulated::{self, CardKind};
 use crate::wires::{self, KernelWire};
 
@@ -176,7 +178,11 @@ fn start(config: &Config) -> anyhow::Result<NodeHandle> {
         Card::Vfio(address) => Box::new(Rings::open(VfioDevice::open(address)?, &RingConfig::default())?),
         Card::VfioUser(socket) => Box::new(Rings::open(served(socket)?, &RingConfig::default())?),
     };
-    Ok(Node::spawn(device, Box::new(kernel), config.node.clone(), || Ok(()))?)
+    let kept = match config.holder() {
+        Some(path) => Some(Keeper::open(&path, Some(holder::starter(&path)?)).context("watching the holder")?),
+        None => None,
+    };
+    Ok(Node::spawn_kept(device, Box::new(kernel), config.node.clone(), kept, || Ok(()))?)
 }
 
 /// The card on a socket, once it is there.

@@ -24,7 +24,7 @@ pub(crate) async fn attend(
     ready: oneshot::Sender<Result<(), Error>>,
 ) {
     let mut ready = Some(ready);
-    let mut pause = PAUSE.0;
+    let (mut pause, mut last) = (PAUSE.0, None);
     loop {
         let begun = begin(&shared, &listening, port).await;
         match (begun, ready.take()) {
@@ -33,7 +33,7 @@ pub(crate) async fn attend(
                     let _ = first.send(Ok(()));
                 }
                 pause = PAUSE.0;
-                match converse(&shared, &channel, port, &arrivals).await {
+                match converse(&shared, &channel, port, &arrivals, &mut last).await {
                     Ok(()) => return,
                     Err(e) => tracing::warn!("port {port}: nothing arrives until the node is found again: {e}"),
                 }
@@ -68,6 +68,7 @@ async fn converse(
     channel: &Channel,
     port: u16,
     arrivals: &mpsc::Sender<Stream>,
+    last: &mut Option<u64>,
 ) -> Result<(), Error> {
     let (mut unlisten, mut target, mut live) =
         (shared.unlisten.subscribe(), shared.drain_target.subscribe(), shared.live.subscribe());
@@ -88,6 +89,11 @@ async fn converse(
                 Ok((Reply::Arrived { client, server, state }, Some(fd))) => {
                     // a node that does not hear that may give it to another process
                     channel.send(&Request::Taken, None).await?;
+                    // a node that died before it heard that sends the same socket again when it is back
+                    let cookie = rustix::net::sockopt::socket_cookie(&fd).ok();
+                    if cookie.is_some() && std::mem::replace(last, cookie) == cookie {
+                        continue;
+                    }
                     let stream = Stream::new(fd.into(), Origin::Arrived, (client, server), state, shared.clone());
                     let stream = stream.map_err(|cause| Error::Io { what: "taking an arrival", cause })?;
                     if arrivals.send(stream).await.is_err() {

@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ipos_control::message::{BUFFER_BYTES, MessageError, MoveReport, Reply, Request, STATE_BYTES};
 use ipos_control::{Channel, ChannelError, Error, Refusal};
@@ -28,6 +28,10 @@ pub struct MoveFailed {
     /// The reason.
     pub error: Error,
 }
+
+/// How long a node that has died is looked for, and the first and longest pause: what its holder keeps, it keeps for so long.
+const RETURNS: Duration = Duration::from_secs(90);
+const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
 /// The outcome of a move that has begun; see [`Stream::migrate`].
 #[derive(Debug)]
@@ -122,13 +126,53 @@ async fn carry(mut stream: Stream, target: String, state: Vec<u8>) -> Result<Mov
         Err(error) => return Err(MoveFailed { stream: Some(stream), error }),
     };
     let Stream { io, rest } = stream;
+    let cookie = rustix::net::sockopt::socket_cookie(&io);
     drop(io);
-    let lost = |error| Err(MoveFailed { stream: None, error });
-    if let Err(e) = channel.send(&Request::Closed, None).await {
-        return lost(e.into());
+    let broken = match channel.send(&Request::Closed, None).await {
+        Ok(()) => match outcome(&channel, rest).await {
+            Outcome::Ended(ended) => return ended,
+            Outcome::Broken(rest, e) => (rest, e),
+        },
+        Err(e) => (rest, e),
+    };
+    match cookie {
+        Ok(cookie) => reclaim(broken, cookie).await,
+        Err(_) => Err(MoveFailed { stream: None, error: broken.1.into() }),
     }
-    loop {
-        return match channel.receive().await {
+}
+
+/// The node has died: its next life may have the connection, if a holder has kept it.
+async fn reclaim((mut rest, error): (Box<Rest>, ChannelError), cookie: u64) -> Result<MoveReport, MoveFailed> {
+    let end = Instant::now() + RETURNS;
+    let request = Request::Reclaim { client: rest.client, server: rest.server, cookie };
+    let mut pause = PAUSE.0;
+    while Instant::now() < end {
+        if let Ok(channel) = rest.live.0.client.converse().await
+            && channel.send(&request, None).await.is_ok()
+        {
+            match outcome(&channel, rest).await {
+                Outcome::Ended(ended) => return ended,
+                // once more
+                Outcome::Broken(back, _) => rest = back,
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSE.1);
+    }
+    Err(MoveFailed { stream: None, error: error.into() })
+}
+
+enum Outcome {
+    Ended(Result<MoveReport, MoveFailed>),
+    /// The node is gone.
+    Broken(Box<Rest>, ChannelError),
+}
+
+/// Waits for the end of a move, of which the application has no descriptor.
+async fn outcome(channel: &Channel, rest: Box<Rest>) -> Outcome {
+    let lost = |error| Err(MoveFailed { stream: None, error });
+    Outcome::Ended(loop {
+        break match channel.receive().await {
             Ok((Reply::Moved(report), None)) => Ok(report),
             Ok((Reply::Stayed(refusal), Some(fd))) => {
                 // a node that has gone meanwhile needs no telling
@@ -137,13 +181,14 @@ async fn carry(mut stream: Stream, target: String, state: Vec<u8>) -> Result<Mov
             }
             Ok((Reply::Stayed(refusal) | Reply::Refused(refusal), None)) => lost(refusal.into()),
             Ok((other, _)) => lost(Error::Unexpected(format!("{other:?}"))),
-            Err(ChannelError::Message(MessageError::NoRoom)) => match again(&channel, "a stream that stays").await {
+            Err(ChannelError::Message(MessageError::NoRoom)) => match again(channel, "a stream that stays").await {
                 Ok(()) => continue,
                 Err(e) => lost(e.into()),
             },
+            Err(e @ (ChannelError::Ended | ChannelError::Io(_))) => return Outcome::Broken(rest, e),
             Err(e) => lost(e.into()),
         };
-    }
+    })
 }
 
 /// Has the node take a stream's socket; the conversation in which it has said that it did.

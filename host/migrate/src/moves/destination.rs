@@ -93,6 +93,18 @@ impl Destination {
         self.offer.lengths
     }
 
+    /// Complete and silent before a restart of this node, and still so: it begins in the middle.
+    pub fn resumed(id: MoveId, offer: Offer, now: Time, out: &mut Actions) -> Self {
+        let (phase, retry) = (Phase::Prepared, Retry::start(now));
+        let destination = Destination { id, offer, phase, retry, limit: 0 };
+        destination.ask(out);
+        destination
+    }
+
+    pub fn nonces(&self) -> Nonces {
+        self.offer.nonces
+    }
+
     /// Whether a message repeats this node's nonce; an offer comes before it can.
     pub fn is_told(&self, nonces: Nonces, message: &Message) -> bool {
         match message {
@@ -215,8 +227,7 @@ impl Destination {
             Phase::Prepared => match self.retry.due(now, DOUBT_TRIES) {
                 Ok(true) => {
                     self.stay(By::Time);
-                    let (state, owner, known) = (Ownership::Prepared, *self.offer.owner.ip(), self.id.epoch);
-                    self.send(Message::Query { state, owner, known, answer: false }, out);
+                    self.ask(out);
                 }
                 Ok(false) => {}
                 Err(()) => self.abandon(By::Silence, Reason::Lost, now, out),
@@ -224,6 +235,12 @@ impl Destination {
             _ => {}
         }
         Step::Stays
+    }
+
+    /// Asks the source who owns the connection.
+    fn ask(&self, out: &mut Actions) {
+        let (state, owner, known) = (Ownership::Prepared, *self.offer.owner.ip(), self.id.epoch);
+        self.send(Message::Query { state, owner, known, answer: false }, out);
     }
 
     /// If everything has arrived, checks it and has the socket built.

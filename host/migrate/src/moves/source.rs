@@ -93,6 +93,18 @@ impl Source {
         source
     }
 
+    /// Given up by a restart of this node: it begins at the end.
+    pub fn retracted(id: MoveId, offer: Offer, now: Time, out: &mut Actions) -> Self {
+        let (phase, retry, spent) = (Phase::Cancelling, Retry::start(now), Streams::default());
+        let source = Source { id, offer, renewals: 0, phase, retry, sender: None, spent, ahead: false };
+        source.send(Message::Cancel, out);
+        source
+    }
+
+    pub fn nonces(&self) -> Nonces {
+        self.offer.nonces
+    }
+
     /// Offers the same connection under another epoch.
     pub fn renew(&mut self, id: MoveId, nonce: u64, now: Time, out: &mut Actions) {
         self.stay(By::Stale);

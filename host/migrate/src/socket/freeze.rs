@@ -56,13 +56,22 @@ impl Frozen {
         }
     }
 
-    /// Closes the socket without a segment: repair mode is still on.
+    /// Closes the socket without a segment, for all who have a descriptor of it: repair mode is still on.
     pub fn close_silently(self) {
-        drop(self.fd);
+        close_silently(self.fd);
     }
 }
 
-fn thaw(fd: BorrowedFd<'_>) -> io::Result<()> {
+/// Closes a socket in repair mode without a segment, for all who have a descriptor of it.
+pub fn close_silently(fd: OwnedFd) {
+    if let Err(e) = sys::disconnect(fd.as_fd()) {
+        // closing it does the same, once it is the last
+        tracing::debug!("a frozen socket can't be disconnected: {e}");
+    }
+}
+
+/// Leaves repair mode with a window probe: the connection lives on where it was.
+pub fn thaw(fd: BorrowedFd<'_>) -> io::Result<()> {
     // leaving a queue selected would let a timer mark unsent data as sent
     sys::select(fd, RepairQueue::None)?;
     sys::set_repair(fd, false)?;

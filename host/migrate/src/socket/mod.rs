@@ -27,11 +27,12 @@ pub use conntrack::Conntrack;
 pub use copy::copy;
 pub use diag::{Diag, Known};
 pub use error::{FreezeError, FreezeFailed, RestoreError};
-pub use freeze::{Frozen, Inspection, freeze, inspect};
+pub use freeze::{Frozen, Inspection, close_silently, freeze, inspect, thaw};
 pub use options::{Fate, OPTIONS, SocketOption, options_page};
 pub use queues::{Copied, Room};
 pub use replay::replay;
 pub use restore::{Blank, Live, Prepared};
+pub use sys::in_repair;
 pub use udp::{connect_udp, drain_udp};
 
 use ipos_abi::wire::tcb::Congestion;

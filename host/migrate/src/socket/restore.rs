@@ -10,6 +10,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::CONGESTION;
 use super::error::{RestoreError, What};
+use super::freeze::close_silently;
 use super::options;
 use super::sys::{self, RepairOption, RepairQueue, RepairWindow};
 use ipos_abi::wire::options::{Kind, Options};
@@ -47,6 +48,19 @@ pub struct Live {
 }
 
 impl Live {
+    /// Of the parts of a socket that has gone live: the kernel tells how much of the unsent bytes was written.
+    pub fn from_parts(fd: OwnedFd, tcb: &Tcb, unsent: Vec<u8>) -> io::Result<Self> {
+        let since = Instant::now();
+        sys::set_repair(fd.as_fd(), true)?;
+        let end = sys::select(fd.as_fd(), RepairQueue::Send)
+            .and_then(|()| sys::get_tcp::<u32>(fd.as_fd(), libc::TCP_QUEUE_SEQ));
+        sys::select(fd.as_fd(), RepairQueue::None)?;
+        sys::leave_repair(fd.as_fd())?;
+        SockRef::from(&fd).set_reuse_address(true)?;
+        let sent = (end?.wrapping_sub(tcb.snd_nxt) as usize).min(unsent.len());
+        Ok(Live { fd, since, send: unsent, sent })
+    }
+
     /// Writes what the socket takes of the unsent bytes. `true`: nothing is left.
     pub fn write_unsent(&mut self) -> io::Result<bool> {
         self.sent += write(self.fd.as_fd(), self.unsent())?;
@@ -123,6 +137,24 @@ impl Blank {
 }
 
 impl Prepared {
+    /// What another process of this server needs to go on with the socket: it, the locked buffers and the unsent bytes. The control
+    /// block is the caller's.
+    #[must_use]
+    pub fn parts(&self) -> (BorrowedFd<'_>, u32, &[u8]) {
+        (self.fd.as_fd(), self.locked, &self.send[self.sent..])
+    }
+
+    /// Of such [parts](Self::parts).
+    #[must_use]
+    pub fn from_parts(fd: OwnedFd, tcb: &Tcb, locked: u32, unsent: Vec<u8>) -> Self {
+        Prepared { fd, tcb: *tcb, locked: locked & sys::BUFFERS_LOCKED, send: unsent, sent: 0 }
+    }
+
+    /// Closes the socket without a segment, for all who have a descriptor of it.
+    pub fn close_silently(self) {
+        close_silently(self.fd);
+    }
+
     /// Makes the socket speak: from here on this server owns the connection. The window probe
     /// of repair-off tells the client at once.
     pub fn go_live(self) -> Result<Live, RestoreError> {

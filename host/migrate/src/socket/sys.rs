@@ -153,6 +153,20 @@ pub fn leave_repair(fd: BorrowedFd<'_>) -> io::Result<()> {
     set_tcp(fd, libc::TCP_REPAIR, &c_int::from(-1i8))
 }
 
+/// Whether a socket is in repair mode.
+pub fn in_repair(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    get_tcp::<c_int>(fd, libc::TCP_REPAIR).map(|on| on != 0)
+}
+
+/// Ends a connection whose socket is in repair mode without a segment, whoever else has a descriptor of it (`tcp_disconnect`).
+pub fn disconnect(fd: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: all zeros is a valid sockaddr, of the family AF_UNSPEC (0).
+    let none: libc::sockaddr = unsafe { std::mem::zeroed() };
+    // SAFETY: `none` is valid for reads of its size for the call.
+    let r = unsafe { libc::connect(fd.as_raw_fd(), &raw const none, size_of_val(&none) as socklen_t) };
+    check(r as isize).map(drop)
+}
+
 /// Selects the queue that sequence numbers, reads and writes mean in repair mode.
 pub fn select(fd: BorrowedFd<'_>, queue: RepairQueue) -> io::Result<()> {
     set_tcp(fd, libc::TCP_REPAIR_QUEUE, &(queue as c_int))

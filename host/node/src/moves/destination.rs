@@ -7,20 +7,23 @@ use std::time::Instant;
 
 use ipos_abi::wire::{Mac, ethernet};
 use ipos_datapath::Action;
+use ipos_holder::{Keeper, Kept};
 use ipos_migrate::protocol::{Endpoint, Flow, MoveId, PeerId, Protocol, Reason, Streams, Tcb};
 use ipos_migrate::socket::{self, Blank, Live, Prepared, RestoreError};
 use tokio::sync::mpsc::OwnedPermit;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::core::Core;
-use super::home;
+use super::kept::CLAIM;
 use super::udp::LateSockets;
+use super::{home, recover};
 use crate::command::Listeners;
 use crate::config::NodeConfig;
 use crate::error::Result;
 use crate::flows::{FlowTable, Hold, State};
 use crate::frame::framed;
 use crate::journal::Place;
+use crate::keep::{self, Arriving, Mark};
 use crate::ports::Ports;
 use crate::report::Arrival;
 use crate::times::Landing;
@@ -34,7 +37,10 @@ enum Built {
 /// A move to this node.
 struct Incoming {
     flow: Flow,
-    permit: OwnedPermit<Arrival>,
+    /// Of one that was prepared before a restart there is none: its listener may come later.
+    permit: Option<OwnedPermit<Arrival>>,
+    /// The holder has another descriptor of the socket.
+    kept: Option<Kept>,
     /// Made while the source freezes, so that the client need not wait for it.
     blank: Option<Blank>,
     /// Connection tracking knows of it, for the same reason.
@@ -71,20 +77,30 @@ impl Incoming {
 struct Finishing {
     live: Live,
     arrival: (Flow, Vec<u8>, Landing),
-    permit: OwnedPermit<Arrival>,
+    permit: Option<OwnedPermit<Arrival>>,
+    kept: Option<Kept>,
 }
 
 /// All of them, and who takes them.
 pub(super) struct Destination {
     config: Rc<NodeConfig>,
     listeners: Listeners,
+    keeper: Option<Keeper>,
     incoming: HashMap<MoveId, Incoming>,
     finishing: Vec<Finishing>,
+    /// Live, with nobody who listens, until then.
+    parked: Vec<(Flow, Arrival, Instant)>,
 }
 
 impl Destination {
-    pub fn new(config: Rc<NodeConfig>, listeners: Listeners) -> Self {
-        Destination { config, listeners, incoming: HashMap::new(), finishing: Vec::new() }
+    pub fn new(config: Rc<NodeConfig>, listeners: Listeners, keeper: Option<Keeper>) -> Self {
+        let (incoming, finishing, parked) = (HashMap::new(), Vec::new(), Vec::new());
+        Destination { config, listeners, keeper, incoming, finishing, parked }
+    }
+
+    /// Whether an arrival waits for a listener.
+    pub fn is_waiting(&self) -> bool {
+        !self.parked.is_empty()
     }
 
     pub fn has_moves(&self) -> bool {
@@ -155,10 +171,64 @@ impl Destination {
             Reason::NoResources
         })?;
         flows.hold(flow, Hold::default());
-        let (state, spent) = (Vec::new(), Vec::new());
+        let (state, spent, permit, kept) = (Vec::new(), Vec::new(), Some(permit), None);
         let (blank, tracked, prepared) = (None, false, None);
-        self.incoming.insert(id, Incoming { flow, permit, blank, tracked, prepared, state, spent, times });
+        self.incoming.insert(id, Incoming { flow, permit, kept, blank, tracked, prepared, state, spent, times });
         Ok(())
+    }
+
+    /// A socket that an earlier life of the node had built. The connection, if it may still be another node's: it is prepared, and
+    /// its source is asked; else it is live.
+    pub fn take_back(
+        &mut self,
+        arriving: Arriving,
+        core: &mut Core,
+        ports: &mut Ports,
+        flows: &mut FlowTable,
+    ) -> Result<Option<Flow>> {
+        let Arriving { kept, socket, mark, tcb, locked, state, unsent } = arriving;
+        let (node, flow, times) = (&self.config.name, mark.flow(), Landing::offered(Instant::now()));
+        if !socket::in_repair(socket.as_fd()).unwrap_or(false) {
+            tracing::info!(node, ?flow, "went live before the restart");
+            match Live::from_parts(socket, &tcb, unsent) {
+                Ok(live) => {
+                    let (arrival, permit, kept) = ((flow, state, times), None, Some(kept));
+                    self.finishing.push(Finishing { live, arrival, permit, kept });
+                }
+                Err(e) => tracing::warn!(node, ?flow, "a live connection is lost: {e}"),
+            }
+            return Ok(None);
+        }
+        let Some(id) = mark.id(&self.config).filter(|_| core.migrator.is_home(flow.service).is_some()) else {
+            tracing::warn!(node, ?flow, "no peer, or no service, of the configuration any more");
+            socket::close_silently(socket);
+            core.note_stayed_away(flow, mark.epoch);
+            return Ok(None);
+        };
+        tracing::info!(node, ?flow, "is prepared since before the restart: its source is asked");
+        let home = core.is_home(&flow);
+        let entry = ports.change(&flow, |entry| {
+            entry.action = if home { Action::Host } else { entry.action };
+            (entry.endpoint, entry.epoch) = (!home, id.epoch);
+        });
+        if let Err(e) = entry {
+            // its packets come to the host all the same
+            tracing::warn!(node, ?flow, "no entry: {e}");
+        }
+        flows.hold(flow, Hold::default());
+        // its owner of before still is, if nothing comes of the move
+        if let (true, Some(Place::Coming { owner, epoch: epoch @ 1.., .. } | Place::Away(owner, epoch))) =
+            (home, core.journal.place(&flow))
+        {
+            recover::away(flow, owner, epoch, core, &self.config);
+        }
+        flows.watch.track(&flow);
+        let prepared = Some(Built::Tcp(Prepared::from_parts(socket, &tcb, locked, unsent), Box::new(tcb)));
+        let (permit, kept, blank, tracked, spent) = (None, Some(kept), None, true, Vec::new());
+        self.incoming.insert(id, Incoming { flow, permit, kept, blank, tracked, prepared, state, spent, times });
+        let now = core.now();
+        core.migrator.resume(id, flow, mark.nonces(), now);
+        Ok(Some(flow))
     }
 
     fn tell(&self, flow: Flow, result: Result<(), Reason>) {
@@ -201,21 +271,28 @@ impl Destination {
             tracing::warn!(node, ?flow, "refused, the journal can't be written: {e}");
             Reason::NoResources
         })?;
-        incoming.fill(endpoint, streams).map_err(|e| unbuilt(node, flow, &e))
+        incoming.fill(endpoint, streams).map_err(|e| unbuilt(node, flow, &e))?;
+        if let (Some(keeper), Some(Built::Tcp(prepared, tcb))) = (&self.keeper, &incoming.prepared)
+            && let Some(mark) = Mark::new(id, flow, core.migrator.nonces(id), &self.config)
+        {
+            incoming.kept = keep::arriving(keeper, mark, prepared, tcb, &incoming.state);
+        }
+        Ok(())
     }
 
     /// Whether the application that took the offer is still there: without it the connection is better off where it is.
     fn is_awaited(&self, id: MoveId, flow: Flow) -> bool {
         let listener = self.listeners.get(flow.protocol, flow.service);
-        let promised = self.incoming.get(&id).map(|incoming| &incoming.permit);
+        let promised = self.incoming.get(&id).and_then(|incoming| incoming.permit.as_ref());
         listener
             .zip(promised)
             .is_some_and(|(listener, permit)| !listener.is_closed() && permit.same_channel_as_sender(&listener))
     }
 
     pub fn go_live(&mut self, id: MoveId, core: &mut Core, ports: &mut Ports, flows: &mut FlowTable) -> Result {
-        let Some(Incoming { flow, permit, tracked, prepared: Some(built), state, spent: _spent, mut times, .. }) =
-            self.incoming.remove(&id)
+        let Some(Incoming {
+            flow, permit, kept, tracked, prepared: Some(built), state, spent: _spent, mut times, ..
+        }) = self.incoming.remove(&id)
         else {
             return Ok(());
         };
@@ -234,7 +311,7 @@ impl Destination {
                 match prepared.go_live() {
                     Ok(live) => {
                         times.speaks = live.since;
-                        self.finishing.push(Finishing { live, arrival: (flow, state, times), permit });
+                        self.finishing.push(Finishing { live, arrival: (flow, state, times), permit, kept });
                     }
                     // it was checked when it was built: only a kernel out of memory comes here
                     Err(e) => {
@@ -246,7 +323,9 @@ impl Destination {
             }
             Built::Udp(fd) => {
                 (times.speaks, times.delivered) = (times.committed, Instant::now());
-                permit.send(Arrival { fd, client: flow.client, server: flow.service, state, times });
+                if let Some(permit) = permit {
+                    permit.send(Arrival { fd, client: flow.client, server: flow.service, state, times, _kept: kept });
+                }
             }
         }
         for (frame, _) in hold.iter() {
@@ -281,9 +360,14 @@ impl Destination {
         for mut finishing in std::mem::take(&mut self.finishing) {
             match finishing.live.write_unsent() {
                 Ok(true) => {
-                    let Finishing { live, arrival: (flow, state, mut times), permit } = finishing;
+                    let Finishing { live, arrival: (flow, state, mut times), permit, kept } = finishing;
                     times.delivered = Instant::now();
-                    permit.send(Arrival { fd: live.fd, client: flow.client, server: flow.service, state, times });
+                    let (client, server) = (flow.client, flow.service);
+                    let arrival = Arrival { fd: live.fd, client, server, state, times, _kept: kept };
+                    match permit {
+                        Some(permit) => drop(permit.send(arrival)),
+                        None => self.parked.push((flow, arrival, Instant::now() + CLAIM)),
+                    }
                 }
                 Ok(false) => self.finishing.push(finishing),
                 // the connection has ended: the application finds that out by reading
@@ -294,10 +378,40 @@ impl Destination {
                 }
             }
         }
+        self.unpark();
+    }
+
+    /// Hands out what is parked, if somebody listens by now.
+    fn unpark(&mut self) {
+        if self.parked.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        for (flow, arrival, until) in std::mem::take(&mut self.parked) {
+            let arrival = match self.listeners.get(flow.protocol, flow.service) {
+                Some(listener) => match listener.try_send(arrival) {
+                    Ok(()) => continue,
+                    Err(TrySendError::Full(arrival) | TrySendError::Closed(arrival)) => arrival,
+                },
+                None => arrival,
+            };
+            if now < until {
+                self.parked.push((flow, arrival, until));
+            } else {
+                tracing::warn!(
+                    node = self.config.name,
+                    ?flow,
+                    "nobody listens for a connection that has come: it is closed"
+                );
+            }
+        }
     }
 
     pub fn abandon(&mut self, id: MoveId, core: &mut Core, ports: &mut Ports, flows: &mut FlowTable) -> Result {
-        let Some(Incoming { flow, tracked, .. }) = self.incoming.remove(&id) else { return Ok(()) };
+        let Some(Incoming { flow, tracked, prepared, .. }) = self.incoming.remove(&id) else { return Ok(()) };
+        if let Some(Built::Tcp(prepared, _)) = prepared {
+            prepared.close_silently();
+        }
         if tracked {
             flows.watch.untrack(&flow);
         }

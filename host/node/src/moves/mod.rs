@@ -8,6 +8,7 @@ mod core;
 mod crash;
 mod destination;
 mod home;
+mod kept;
 mod outgoing;
 mod recover;
 mod source;
@@ -17,6 +18,7 @@ use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::time::Instant;
 
+use ipos_holder::{Claimed, Counts, Keeper};
 use ipos_migrate::Migrator;
 use ipos_migrate::codec::Packet;
 use ipos_migrate::protocol::{Action, Failure, Flow, Message, MoveId, PeerId};
@@ -24,6 +26,7 @@ use ipos_migrate::protocol::{Action, Failure, Flow, Message, MoveId, PeerId};
 use self::audit::Audit;
 use self::core::Core;
 use self::destination::Destination;
+use self::kept::KeptSockets;
 use self::source::Source;
 use self::udp::LateSockets;
 use crate::command::{Departing, Listeners};
@@ -32,6 +35,7 @@ use crate::error::Result;
 use crate::flows::FlowTable;
 use crate::ingress::Stir;
 use crate::journal::Journal;
+use crate::keep::{Found, Reclaimed};
 use crate::ports::Ports;
 
 /// All moves of this node, and the core that decides them.
@@ -41,16 +45,26 @@ pub(crate) struct Moves {
     destination: Destination,
     late: LateSockets,
     audit: Audit,
+    kept: KeptSockets,
 }
 
 impl Moves {
-    pub fn new(migrator: Migrator, journal: Journal, config: Rc<NodeConfig>, listeners: Listeners) -> Self {
+    /// `found`: the holder, and what that has kept of an earlier life.
+    pub fn new(
+        migrator: Migrator,
+        journal: Journal,
+        config: Rc<NodeConfig>,
+        listeners: Listeners,
+        found: Option<(Keeper, Vec<Claimed>)>,
+    ) -> Self {
+        let kept = KeptSockets::new(found);
         Moves {
             source: Source::new(config.clone()),
-            destination: Destination::new(config.clone(), listeners),
+            destination: Destination::new(config.clone(), listeners, kept.keeper().cloned()),
             late: LateSockets::default(),
             audit: Audit::new(config.peers.len()),
             core: Core::new(migrator, journal, config),
+            kept,
         }
     }
 
@@ -103,9 +117,43 @@ impl Moves {
         Ok(())
     }
 
+    /// Takes back what the holder has kept. The connections that may still be another node's.
+    fn take_back(&mut self, ports: &mut Ports, flows: &mut FlowTable) -> Result<Vec<Flow>> {
+        let mut pending = Vec::new();
+        for claimed in self.kept.claimed() {
+            match Found::read(claimed) {
+                Some(Found::Given { given, socket, process, mark }) => {
+                    self.kept.take_back((given, socket), process, mark, &mut self.core, ports.config());
+                }
+                Some(Found::Arriving(arriving)) => {
+                    pending.extend(self.destination.take_back(*arriving, &mut self.core, ports, flows)?);
+                }
+                None => tracing::warn!("what the holder has kept is not understood, and is closed"),
+            }
+            self.act(ports, flows)?;
+        }
+        Ok(pending)
+    }
+
+    /// An application asks for a connection that it gave to an earlier life of the node.
+    pub fn reclaim(&mut self, flow: &Flow, cookie: u64, user: u32) -> Reclaimed {
+        self.kept.reclaim(flow, cookie, user, &self.core)
+    }
+
+    /// What the holder was given.
+    pub fn kept(&self) -> Counts {
+        self.kept.counts()
+    }
+
+    /// Whether a connection waits for its application.
+    pub fn are_waiting(&self) -> bool {
+        self.kept.is_waiting() || self.destination.is_waiting()
+    }
+
     /// Puts back what was true when the node ended.
     pub fn recover(&mut self, ports: &mut Ports, flows: &mut FlowTable) -> Result {
-        for (flow, place) in self.core.journal.places() {
+        let pending = self.take_back(ports, flows)?;
+        for (flow, place) in self.core.journal.places().into_iter().filter(|(flow, _)| !pending.contains(flow)) {
             if let Some(epoch) = recover::put_back(flow, place, &mut self.core, ports, flows)? {
                 self.audit.found_dead(flow, epoch);
             }
@@ -162,6 +210,7 @@ impl Moves {
         flows.fragments.expire(now);
         self.core.journal.tidy(!self.are_under_way());
         self.late.close(now, ports, flows)?;
+        self.kept.close_orphans(now, ports.config());
         ports.look_for_misfits()?;
         for flow in flows.expire(now) {
             home::stop_passing_on(&flow, ports)?;

@@ -14,6 +14,7 @@ use crate::config::NodeConfig;
 use crate::error::MoveError;
 use crate::flows::FlowTable;
 use crate::journal::Place;
+use crate::keep::Given;
 use crate::ports::Ports;
 use crate::report::{Buffers, MoveFailed, Moved};
 use crate::times::Departure;
@@ -36,6 +37,8 @@ pub(super) struct Outgoing {
     pub flow: Flow,
     seen: Inspection,
     socket: Socket,
+    /// The holder has another descriptor of it.
+    pub given: Option<Given>,
     /// For the queues, made while the destination is asked.
     room: Option<Room>,
     /// What of the queues went ahead, and how much of it was the application's.
@@ -55,13 +58,13 @@ pub(super) struct Outgoing {
 impl Outgoing {
     /// A move that has its number. `asked`: when the application asked for it.
     pub fn new(id: MoveId, departing: Departing, seen: Inspection, before: Option<Place>, asked: Instant) -> Self {
-        let Departing { subject, buffers, state, reply, .. } = departing;
+        let Departing { subject, buffers, state, given, reply, .. } = departing;
         let socket = subject.fd().map_or(Socket::Bare, Socket::Live);
         let times = Departure::offered(asked);
         let report = MoveReport { epoch: id.epoch, freeze_us: 0, queue_bytes: 0, total_us: 0, held: 0 };
         let flow = seen.flow;
         let (room, copied, froze, error) = (None, None, None, None);
-        Outgoing { flow, seen, socket, room, copied, buffers, state, reply, before, froze, report, times, error }
+        Outgoing { flow, seen, socket, given, room, copied, buffers, state, reply, before, froze, report, times, error }
     }
 
     /// Makes room for the queues. `false`: there is, or none is needed.
@@ -200,6 +203,7 @@ impl Outgoing {
                 failed.fd
             })),
         };
-        (self.reply, MoveFailed { fd, error })
+        let given = self.given.filter(|_| fd.is_some());
+        (self.reply, MoveFailed { fd, error, given })
     }
 }

@@ -36,7 +36,8 @@ pub(super) fn put_back(
     Ok(None)
 }
 
-fn away(flow: Flow, owner: Ipv4Addr, epoch: u64, core: &mut Core, config: &NodeConfig) {
+/// A connection of this home lives elsewhere.
+pub(super) fn away(flow: Flow, owner: Ipv4Addr, epoch: u64, core: &mut Core, config: &NodeConfig) {
     let peer = config.peers.iter().position(|p| p.back_ip == owner).map(PeerId);
     if let (Some(peer), Some(_)) = (peer, core.migrator.is_home(flow.service)) {
         let now = core.now();

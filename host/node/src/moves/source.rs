@@ -20,6 +20,7 @@ use crate::error::{MoveError, Result};
 use crate::flows::{Away, FlowTable, Hold, State};
 use crate::ingress::{Stir, Taken};
 use crate::journal::Place;
+use crate::keep::Mark;
 use crate::ports::Ports;
 use crate::report::MoveFailed;
 use crate::{egress, ingress};
@@ -58,7 +59,8 @@ impl Source {
             Err(error) => {
                 ports.stats.failed += 1;
                 // the application may have gone
-                let _ = departing.reply.send(Err(MoveFailed { fd: departing.subject.fd(), error }));
+                let Departing { subject, given, reply, .. } = departing;
+                let _ = reply.send(Err(MoveFailed { fd: subject.fd(), error, given }));
             }
         }
     }
@@ -129,7 +131,13 @@ impl Source {
     }
 
     pub fn freeze(&mut self, id: MoveId, core: &mut Core, ports: &mut Ports, flows: &mut FlowTable) -> Result {
-        let Some(flow) = self.outgoing.get(&id).map(|o| o.flow) else { return Ok(()) };
+        let Some(outgoing) = self.outgoing.get(&id) else { return Ok(()) };
+        let flow = outgoing.flow;
+        if let Some(given) = &outgoing.given
+            && let Some(mark) = Mark::new(id, flow, core.migrator.nonces(id), &self.config)
+        {
+            given.mark(mark);
+        }
         let ready = Instant::now();
         // takes the slot now, while a full table can still be refused
         if let Err(e) = ports.change(&flow, |entry| entry.action = Action::Host) {

@@ -7,6 +7,7 @@ use ipos_abi::Port;
 use ipos_abi::rx::Outcome;
 use ipos_control::message::{CONNECTIONS, Connection, MessageError, Reply, Request};
 use ipos_control::{Channel, ChannelError, Refusal};
+use ipos_migrate::protocol::{Flow, Protocol};
 use ipos_nic::PortCounters;
 
 use super::shared::{Shared, malformed, soon};
@@ -29,6 +30,11 @@ pub(super) async fn converse(shared: &Arc<Shared>, channel: Channel, reserved: b
             (Request::Migrate { target, state, unread, unsent }, Some(socket)) => {
                 let buffers = crate::Buffers { unread, unsent };
                 moves::attend(shared, &channel, socket, buffers, state, &target).await?;
+                continue;
+            }
+            (Request::Reclaim { client, server, cookie }, None) => {
+                let flow = Flow { protocol: Protocol::Tcp, client, service: server };
+                moves::reclaim(shared, &channel, flow, cookie).await?;
                 continue;
             }
             (Request::Listen { .. } | Request::Migrate { .. }, None) => {

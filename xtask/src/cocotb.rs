@@ -2,15 +2,19 @@
 //! on Verilator and, for the fourth state, on Icarus. The benches are `tests/cocotb`.
 
 use crate::tools;
-use anyhow::{Result, bail};
+use anyhow::Result;
 use std::process::Command;
 
-const SIMULATORS: [&str; 2] = ["verilator", "icarus"];
+/// A simulator that cocotb drives.
+#[derive(clap::ValueEnum, Clone, Copy, Debug)]
+pub enum Simulator {
+    Verilator,
+    Icarus,
+}
 
-pub fn cocotb(args: &[String], install: bool) -> Result<()> {
-    if let Some(other) = args.iter().find(|a| !SIMULATORS.contains(&a.as_str())) {
-        bail!("no simulator {other}; there are {}", SIMULATORS.join(", "));
-    }
+/// Runs the benches on the simulators, or on both if there is none.
+pub fn cocotb(simulators: &[Simulator], install: bool) -> Result<()> {
+    let simulators = if simulators.is_empty() { &[Simulator::Verilator, Simulator::Icarus] } else { simulators };
     let python = tools::executable("python")?;
     let library = "import sys, find_libpython; sys.exit(find_libpython.find_libpython() is None)";
     let embedded = Command::new(&python).args(["-c", library]).status().is_ok_and(|s| s.success());
@@ -24,6 +28,6 @@ pub fn cocotb(args: &[String], install: bool) -> Result<()> {
         Command::new(python)
             .current_dir(tools::workspace())
             .args(["tests/cocotb/run.py", "target/cocotb"])
-            .args(if args.is_empty() { SIMULATORS.map(str::to_owned).to_vec() } else { args.to_vec() }),
+            .args(simulators.iter().map(|s| format!("{s:?}").to_lowercase())),
     )
 }

@@ -9,7 +9,7 @@ mod report;
 mod wrapper;
 
 use crate::tools;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use flow::{Flow, Run};
 
 /// What is measured: a file of `hdl/verilog`, and what it is to reach.
@@ -59,25 +59,26 @@ impl Measured {
     }
 }
 
-const USAGE: &str = "cargo xtask fmax [--block NAME]... [--seeds N] [--json] [--path]\n\
-    --path prints the critical path of each run; without --block the table of docs/timing.md is written";
+/// Which blocks, and what to print.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// A block of docs/timing.md; may be given again
+    #[arg(long = "block", value_name = "NAME")]
+    names: Vec<String>,
+    /// Runs of each block
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    seeds: u32,
+    /// Prints JSON
+    #[arg(long)]
+    json: bool,
+    /// Prints the critical path of each run
+    #[arg(long)]
+    path: bool,
+}
 
-pub fn fmax(args: &[String]) -> Result<()> {
-    let (mut names, mut seeds, mut json, mut path) = (Vec::new(), 3u32, false, false);
-    let mut args = args.iter();
-    while let Some(arg) = args.next() {
-        let mut value = || args.next().with_context(|| format!("{arg} needs a value\n{USAGE}"));
-        match arg.as_str() {
-            "--block" => names.push(value()?.clone()),
-            "--seeds" => seeds = value()?.parse().context("--seeds takes a number")?,
-            "--json" => json = true,
-            "--path" => path = true,
-            other => bail!("unknown argument {other}\n{USAGE}"),
-        }
-    }
-    if seeds == 0 {
-        bail!("--seeds takes at least 1");
-    }
+/// Measures.
+pub fn fmax(args: &Args) -> Result<()> {
+    let &Args { ref names, seeds, json, path } = args;
     let chosen: Vec<&'static Design> = match &names[..] {
         [] => DESIGNS.iter().collect(),
         names => names

@@ -14,6 +14,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
+/// Which proofs, and of what.
+#[derive(clap::Args, Debug, Default)]
+pub struct Args {
+    /// Each proof must find the faults that are injected for it
+    #[arg(long)]
+    pub mutants: bool,
+    /// Proofs by name [default: all]
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+}
+
 struct Proof {
     name: String,
     design: String,
@@ -29,14 +40,10 @@ struct Mutant<'a> {
 }
 
 /// Proves everything, or the proofs that are named; `--mutants` breaks the blocks instead.
-pub fn formal(args: &[String]) -> Result<()> {
-    let broken = args.iter().any(|a| a == "--mutants");
-    let wanted: Vec<&String> = args.iter().filter(|a| !a.starts_with("--")).collect();
-    if let Some(unknown) = args.iter().find(|a| a.starts_with("--") && *a != "--mutants") {
-        bail!("formal: unknown argument {unknown}; it takes --mutants and names of proofs");
-    }
+pub fn formal(args: &Args) -> Result<()> {
+    let Args { mutants: broken, names: wanted } = args;
     let proofs = proofs()?;
-    if let Some(name) = wanted.iter().find(|w| !proofs.iter().any(|p| p.name == ***w)) {
+    if let Some(name) = wanted.iter().find(|w| !proofs.iter().any(|p| p.name == **w)) {
         let known: Vec<&str> = proofs.iter().map(|p| p.name.as_str()).collect();
         bail!("formal: no proof `{name}`; there are {}", known.join(", "));
     }
@@ -48,11 +55,11 @@ pub fn formal(args: &[String]) -> Result<()> {
         if own.is_empty() {
             bail!("formal: no fault of formal/mutants.txt is for `{}`: nothing shows that it can fail", proof.name);
         }
-        if !wanted.is_empty() && !wanted.contains(&&proof.name) {
+        if !wanted.is_empty() && !wanted.contains(&proof.name) {
             continue;
         }
         let verilog = read(&format!("hdl/verilog/{}.sv", proof.design))?;
-        if !broken {
+        if !*broken {
             runs.push((proof, verilog, String::new()));
             continue;
         }

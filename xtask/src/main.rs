@@ -19,39 +19,90 @@ mod test;
 mod tools;
 mod vm;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
+use clap::{Parser, Subcommand};
 use std::env;
+use std::ffi::OsString;
 use std::process::{Command, ExitCode};
 
-const HELP: &str = "\
-cargo xtask <command>
+/// Project chores
+#[derive(Parser, Debug)]
+#[command(bin_name = "cargo xtask", after_help = AFTER_HELP)]
+struct Cli {
+    /// Refuses where something is missing, instead of installing it
+    #[arg(long, global = true)]
+    no_install: bool,
+    #[command(subcommand)]
+    task: Task,
+}
 
-  setup [--no-install]   install what the project needs: pinned wheels into target/tools, Debian packages by name
-  demo [ARGS]            the main job: a live connection moves between two servers through simulated cards
-  test [ARGS]            all tests, to the end, then the names of those that failed; ARGS go to `cargo test`
-  repeat [--times N] [--busy N] [NAME]...
-                         the test programs that run servers, N times [20] beside N busy loops [4]; all, or those whose name
-                         contains NAME; logs of failures in target/repeat
-  gen [--check]          write every generated file, or say which are stale
-  lint                   the gates for the generated Verilog: Verilator -Wall, slang, Yosys
-  test-vm [--card CARD] [--frames N] [--cycles N]
-                         a kernel in a virtual machine binds the simulated card and tests it (QEMU and kernel: target/vm)
-  formal [NAME]... [--mutants]
-                         proofs over the generated Verilog; --mutants: each proof finds the faults injected for it
-  mutants                mistakes in the migration protocol, each of which its exploration must find (by hand: half an hour)
-  cocotb [SIMULATOR]...  the fabric against models of others: cocotbext-pcie, -axi, scapy; on Verilator and Icarus
-  coverage               lines of the card's Verilog that the tests run, by block
-  soak [--minutes N]     connections come, move and go; fails if memory, descriptors, table entries or namespaces pile up [10 minutes]
-  bench                  simulated cycles/s and packets/s of both cards
-  fmax [--block NAME]... [--seeds N] [--json] [--path]
-                         size and speed of blocks by place and route; without --block, writes docs/timing.md
-  ci                     what CI runs, in its order
+const AFTER_HELP: &str = "\
+demo, test, repeat, soak, lint, formal, cocotb, coverage, bench, fmax and ci run setup first.
 
-demo, test, repeat, soak, lint, formal, cocotb, coverage, bench, fmax and ci run setup first; --no-install makes them refuse instead of installing.
-";
+Exit codes:
+  0   all is right
+  1   something is wrong, stale or could not be done; standard error says what
+  2   wrong usage
+  77  test-vm could not be run here
+demo ends as `ipos demo` does.";
+
+/// Arguments for another program.
+#[derive(clap::Args, Debug)]
+#[command(disable_help_flag = true)]
+struct Passed {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<String>,
+}
+
+#[derive(Subcommand, Debug)]
+enum Task {
+    /// Installs what the project needs: pinned wheels into target/tools, Debian packages by name
+    Setup,
+    /// The main job: a live connection moves between two servers through simulated cards; ARGS go to `ipos demo`
+    Demo(Passed),
+    /// All tests, to the end, then the names of those that failed; ARGS go to `cargo test`
+    Test(Passed),
+    /// The test programs that run servers, again and again beside busy loops; logs of failures in target/repeat
+    Repeat(repeat::Args),
+    /// Writes every generated file
+    Gen {
+        /// Says which are stale instead
+        #[arg(long)]
+        check: bool,
+    },
+    /// The gates for the generated Verilog: Verilator -Wall, slang, Yosys
+    Lint,
+    /// A kernel in a virtual machine binds the simulated card and tests it (QEMU and kernel: target/vm)
+    TestVm(vm::Args),
+    /// Proofs over the generated Verilog
+    Formal(formal::Args),
+    /// Mistakes in the migration protocol, each of which its exploration must find (by hand: half an hour)
+    Mutants,
+    /// The fabric against models of others: cocotbext-pcie, -axi, scapy
+    Cocotb {
+        /// Verilator, Icarus [default: both]
+        simulators: Vec<cocotb::Simulator>,
+    },
+    /// Lines of the card's Verilog that the tests run, by block
+    Coverage,
+    /// Connections come, move and go; fails if memory, descriptors, table entries or namespaces pile up
+    Soak {
+        #[arg(long, default_value_t = 10)]
+        minutes: u64,
+    },
+    /// Simulated cycles and packets a second of both cards
+    Bench(Passed),
+    /// Size and speed of blocks by place and route; without --block, writes docs/timing.md
+    Fmax(fmax::Args),
+    /// Whatever CI runs, in its order; ARGS go to `cargo test`
+    Ci(Passed),
+}
 
 fn main() -> ExitCode {
-    match run() {
+    let mut args: Vec<OsString> = env::args_os().collect();
+    // it may stand behind arguments that go to another program, too
+    args[1..].sort_by_key(|arg| arg != "--no-install");
+    match run(Cli::parse_from(args)) {
         Ok(code) => code,
         Err(e) => {
             eprintln!("xtask: {e:#}");
@@ -60,65 +111,40 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<ExitCode> {
-    let mut args: Vec<String> = env::args().skip(1).collect();
-    let install = !args.iter().any(|a| a == "--no-install");
-    args.retain(|a| a != "--no-install");
-    let Some(command) = (!args.is_empty()).then(|| args.remove(0)) else {
-        print!("{HELP}");
-        return Ok(ExitCode::from(2));
-    };
-    match command.as_str() {
-        "help" | "--help" | "-h" => print!("{HELP}"),
-        "setup" => tools::setup(install)?,
-        "demo" => {
+fn run(cli: Cli) -> Result<ExitCode> {
+    let install = !cli.no_install;
+    match cli.task {
+        Task::Gen { check } => generate(check)?,
+        Task::TestVm(args) => return vm::test(&args, install),
+        Task::Mutants => mutants::mutants()?,
+        task => {
             tools::setup(install)?;
+            return equipped(task, install);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Tasks that need the tools.
+fn equipped(task: Task, install: bool) -> Result<ExitCode> {
+    match task {
+        Task::Setup | Task::Gen { .. } | Task::TestVm(_) | Task::Mutants => {}
+        Task::Demo(Passed { args }) => {
             // built first, so that its progress shows; then the exit code is the demo's own
             tools::run(&mut cargo(&["build", "--package", "ipos-cli"]))?;
             let status = cargo(&["run", "--quiet", "--package", "ipos-cli", "--", "demo"]).args(&args).status()?;
             return Ok(ExitCode::from(status.code().and_then(|c| u8::try_from(c).ok()).unwrap_or(1)));
         }
-        "test" => {
-            tools::setup(install)?;
-            test::test(cargo(&[]), &args)?;
-        }
-        "repeat" => {
-            tools::setup(install)?;
-            repeat::repeat(&args)?;
-        }
-        "gen" => generate(&args)?,
-        "lint" => {
-            tools::setup(install)?;
-            lint::lint()?;
-        }
-        "test-vm" => return vm::test(&args, install),
-        "formal" => {
-            tools::setup(install)?;
-            formal::formal(&args)?;
-        }
-        "mutants" => mutants::mutants()?,
-        "cocotb" => {
-            tools::setup(install)?;
-            cocotb::cocotb(&args, install)?;
-        }
-        "coverage" => {
-            tools::setup(install)?;
-            coverage::coverage()?;
-        }
-        "soak" => {
-            tools::setup(install)?;
-            soak(&args)?;
-        }
-        "bench" => {
-            tools::setup(install)?;
-            tools::run(cargo(&["bench", "--package", "ipos-sim"]).args(&args))?;
-        }
-        "fmax" => {
-            tools::setup(install)?;
-            fmax::fmax(&args)?;
-        }
-        "ci" => {
-            tools::setup(install)?;
+        Task::Test(Passed { args }) => test::test(cargo(&[]), &args)?,
+        Task::Repeat(args) => repeat::repeat(&args)?,
+        Task::Lint => lint::lint()?,
+        Task::Formal(args) => formal::formal(&args)?,
+        Task::Cocotb { simulators } => cocotb::cocotb(&simulators, install)?,
+        Task::Coverage => coverage::coverage()?,
+        Task::Soak { minutes } => soak(minutes)?,
+        Task::Bench(Passed { args }) => tools::run(cargo(&["bench", "--package", "ipos-sim"]).args(&args))?,
+        Task::Fmax(args) => fmax::fmax(&args)?,
+        Task::Ci(Passed { args }) => {
             tools::run(&mut cargo(&["fmt", "--all", "--check"]))?;
             tools::run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
             // the daemon alone, as a server gets it
@@ -133,31 +159,37 @@ fn run() -> Result<ExitCode> {
             ]))?;
             tools::run(Command::new("python3").arg("ci/modules.py").current_dir(tools::workspace()))?;
             tools::run(cargo(&["doc", "--no-deps", "-p", "ipos", "-p", "ipos-c"]).env("RUSTDOCFLAGS", "-D warnings"))?;
-            generate(&["--check".to_owned()])?;
+            // they stand outside of the workspace, and want nightly to run, not to build
+            let mut fuzz = cargo(&[
+                "check",
+                "--locked",
+                "--bins",
+                "--manifest-path",
+                "fuzz/Cargo.toml",
+                "--target-dir",
+                "target/fuzz",
+            ]);
+            tools::run(fuzz.env("RUSTFLAGS", "--cfg fuzzing"))?;
+            generate(true)?;
             lint::lint()?;
-            formal::formal(&[])?;
-            formal::formal(&["--mutants".to_owned()])?;
+            formal::formal(&formal::Args::default())?;
+            formal::formal(&formal::Args { mutants: true, ..Default::default() })?;
             cocotb::cocotb(&[], install)?;
             test::test(cargo(&[]), &args)?;
         }
-        other => bail!("unknown command `{other}`; `cargo xtask help` lists them"),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn soak(args: &[String]) -> Result<()> {
-    let minutes: u64 = match args {
-        [] => 10,
-        [flag, minutes] if flag == "--minutes" => minutes.parse().with_context(|| format!("--minutes {minutes}"))?,
-        _ => bail!("soak takes --minutes N"),
-    };
+fn soak(minutes: u64) -> Result<()> {
     let mut command = cargo(&["test", "--package", "ipos-cli", "--test", "processes", "--", "soak::", "--nocapture"]);
     tools::run(command.env("IPOS_SOAK_SECONDS", (60 * minutes).to_string()))
 }
 
-fn generate(args: &[String]) -> Result<()> {
-    tools::run(cargo(&["run", "--quiet", "--package", "ipos-hdl", "--bin", "ipos-gen", "--"]).args(args))?;
-    let check = args.iter().any(|a| a == "--check");
+fn generate(check: bool) -> Result<()> {
+    tools::run(
+        cargo(&["run", "--quiet", "--package", "ipos-hdl", "--bin", "ipos-gen", "--"]).args(check.then_some("--check")),
+    )?;
     header::generate(check)?;
     sections::generate(check)?;
     let page = tools::workspace().join("docs/socket-options.md");

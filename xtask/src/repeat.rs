@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::cargo;
@@ -20,6 +20,20 @@ use crate::tools;
 const RIGS: [&str; 3] = ["ipos-lab", "ipos-node", "ipos-vfio-user"];
 /// A test program that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
+
+/// How often, beside how much, and which.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Runs of each program
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    times: u32,
+    /// Busy loops beside them
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    busy: u32,
+    /// Parts of names of test programs [default: all]
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+}
 
 /// A test program.
 struct Program {
@@ -38,38 +52,25 @@ struct Runs {
 }
 
 /// Runs them all; an error if one fails once.
-pub fn repeat(args: &[String]) -> Result<()> {
-    let (mut times, mut busy, mut names) = (20, 4, Vec::new());
-    let mut args = args.iter();
-    while let Some(arg) = args.next() {
-        let mut number = || -> Result<u32> {
-            let text = args.next().with_context(|| format!("{arg} takes a number"))?;
-            text.parse().with_context(|| format!("{arg} {text}"))
-        };
-        match arg.as_str() {
-            "--times" => times = number()?,
-            "--busy" => busy = number()?,
-            name if !name.starts_with('-') => names.push(name.to_owned()),
-            other => bail!("repeat takes --times N, --busy N and names of test programs, not {other}"),
-        }
-    }
+pub fn repeat(args: &Args) -> Result<()> {
+    let Args { times, busy, names } = args;
     let mut programs = programs()?;
     let all: Vec<String> = programs.iter().map(|p| p.name.clone()).collect();
-    programs.retain(|p| names.is_empty() || names.iter().any(|n| p.name.contains(n)));
+    programs.retain(|p| names.is_empty() || names.iter().any(|n| p.name.contains(n.as_str())));
     ensure!(!programs.is_empty(), "no test program is called like {names:?}; there are {}", all.join(", "));
     let logs = tools::workspace().join("target/repeat");
     fs::create_dir_all(&logs)?;
     let (mut table, mut failures) = (BTreeMap::<&str, Runs>::new(), Vec::new());
     let stop = AtomicBool::new(false);
     thread::scope(|s| -> Result<()> {
-        for _ in 0..busy {
+        for _ in 0..*busy {
             s.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
                     std::hint::spin_loop();
                 }
             });
         }
-        let result = (1..=times).try_for_each(|round| {
+        let result = (1..=*times).try_for_each(|round| {
             for program in &programs {
                 let log = logs.join(format!("{}-{round}.log", program.name.replace('/', "-")));
                 let (found, took) = run(program, &log)?;

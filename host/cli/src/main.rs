@@ -1,9 +1,13 @@
 //! The `ipos` command.
 
+use std::fs;
 use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use anyhow::Context;
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 use ending::Ending;
 use tracing_subscriber::EnvFilter;
 
@@ -26,7 +30,7 @@ mod wires;
 /// nothing. From then on the first server's card forwards the client's packets by itself,
 /// encapsulated in Ethernet, and the new server answers the client directly.
 #[derive(Parser, Debug)]
-#[command(version, after_long_help = AFTER_HELP)]
+#[command(name = "ipos", version, after_long_help = AFTER_HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -51,6 +55,16 @@ enum Command {
     Node(node::Args),
     Drain(node::Drain),
     Holder(holder::Args),
+    /// Prints a shell's completions of this command
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Writes the man pages of this command and of its subcommands
+    Man {
+        /// A folder, such as /usr/local/share/man/man1; made if it is missing
+        folder: PathBuf,
+    },
 }
 
 const AFTER_HELP: &str = "\
@@ -101,6 +115,8 @@ fn main() -> ExitCode {
         Command::Node(args) => node::run(args),
         Command::Drain(args) => node::drain(&args),
         Command::Holder(args) => holder::run(&args),
+        Command::Completions { shell } => completions(shell),
+        Command::Man { folder } => man(&folder),
     };
     match ended {
         Ok(Ending::Good) => ExitCode::SUCCESS,
@@ -112,5 +128,45 @@ fn main() -> ExitCode {
             let _ = writeln!(std::io::stderr(), "ipos: {e:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn completions(shell: Shell) -> anyhow::Result<Ending> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "ipos", &mut text);
+    std::io::stdout().write_all(&text).context("writing the completions")?;
+    Ok(Ending::Good)
+}
+
+fn man(folder: &Path) -> anyhow::Result<Ending> {
+    let pages = fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(Cli::command(), folder));
+    pages.with_context(|| format!("writing man pages into {}", folder.display()))?;
+    Ok(Ending::Good)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The oracles are clap, which knows the commands, and bash and man, which read what is written.
+    #[test]
+    fn shell_and_man_read_what_is_generated() {
+        Cli::command().debug_assert();
+        let folder = tempfile::tempdir().unwrap();
+        man(folder.path()).unwrap();
+        let mut names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        names.sort();
+        for page in ["ipos.1", "ipos-node.1", "ipos-card-selftest.1", "ipos-completions.1"] {
+            assert!(names.iter().any(|n| n == page), "{page}: {names:?}");
+        }
+        let mut script = Vec::new();
+        clap_complete::generate(Shell::Bash, &mut Cli::command(), "ipos", &mut script);
+        script.extend_from_slice(
+            b"\nCOMP_WORDS=(ipos card self); COMP_CWORD=2; _ipos ipos self card; echo \"${COMPREPLY[@]}\"\n",
+        );
+        let file = folder.path().join("completions");
+        fs::write(&file, script).unwrap();
+        let output = std::process::Command::new("bash").arg("--norc").arg(&file).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "selftest", "{output:?}");
     }
 }

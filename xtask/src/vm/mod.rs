@@ -38,19 +38,23 @@ const LIMIT: Duration = Duration::from_secs(900);
 /// Exit code of a test that could not be run, as automake has it.
 const NOT_RUN: u8 = 77;
 
+/// Which card, and how much.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The simulated card
+    #[arg(long, default_value = "model", value_parser = ["model", "rtl"])]
+    card: String,
+    /// Frames of the self-test
+    #[arg(long, value_name = "N", default_value_t = 10000)]
+    frames: u32,
+    /// Power cycles of the card
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    cycles: u32,
+}
+
 /// Runs the virtual machine; `args` are the command's.
-pub fn test(args: &[String], install: bool) -> Result<ExitCode> {
-    let (mut card, mut frames, mut cycles) = ("model".to_owned(), "10000".to_owned(), "10".to_owned());
-    let mut rest = args.iter();
-    while let Some(arg) = rest.next() {
-        let value = rest.next().with_context(|| format!("{arg} needs a value"))?.clone();
-        match arg.as_str() {
-            "--card" => card = value,
-            "--frames" => frames = value.parse::<u32>().context("--frames")?.to_string(),
-            "--cycles" => cycles = value.parse::<u32>().context("--cycles")?.to_string(),
-            _ => bail!("unknown argument {arg}; test-vm knows --card model, --card rtl, --frames N and --cycles N"),
-        }
-    }
+pub fn test(args: &Args, install: bool) -> Result<ExitCode> {
+    let (card, frames, cycles) = (&args.card, args.frames.to_string(), args.cycles.to_string());
     let packages = match Packages::get(install) {
         Ok(packages) => packages,
         Err(e) => {
@@ -67,7 +71,7 @@ pub fn test(args: &[String], install: bool) -> Result<ExitCode> {
     let socket = dir.join(format!("card-{}.sock", std::process::id()));
     let log = dir.join("server.log");
     let server = Command::new(built.join("ipos"))
-        .args(["-v", "card", "serve", "--once", "--card", &card, "--socket"])
+        .args(["-v", "card", "serve", "--once", "--card", card, "--socket"])
         .arg(&socket)
         .stderr(File::create(&log)?)
         .spawn()

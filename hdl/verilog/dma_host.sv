@@ -1379,6 +1379,7 @@ module dma_host_interrupts (
     output logic [31:0] rdata,
     output logic ack,
     input  logic [5:0] raise,
+    input  logic microsecond,
     input  logic [95:0] moderation,
     output logic [68:0] beat,
     output logic [81:0] target,
@@ -1419,8 +1420,6 @@ module dma_host_interrupts (
   logic [15:0] timer_4_q = 16'h0;
   logic [15:0] timer_5_d;
   logic [15:0] timer_5_q = 16'h0;
-  logic [5:0] tick_d;
-  logic [5:0] tick_q = 6'h0;
   logic [5:0] due_d;
   logic [5:0] due_q = 6'h0;
   logic [2:0] turn_d;
@@ -1467,7 +1466,6 @@ module dma_host_interrupts (
     timer_3_q <= timer_3_d;
     timer_4_q <= timer_4_d;
     timer_5_q <= timer_5_d;
-    tick_q <= tick_d;
     due_q <= due_d;
     turn_q <= turn_d;
     vector_q <= vector_d;
@@ -1501,7 +1499,6 @@ module dma_host_interrupts (
   always_comb begin
     masks_d = masks_q;
     pending_d = pending_q;
-    tick_d = tick_q;
     due_d = due_q;
     turn_d = turn_q;
     vector_d = vector_q;
@@ -1552,7 +1549,6 @@ module dma_host_interrupts (
         end
       end
     end
-    tick_d = tick_q + 6'h1;
     still = 6'h0;
     cleared = 6'h0;
     again = 6'h0;
@@ -1640,7 +1636,7 @@ module dma_host_interrupts (
     timer_0_d = timer_0_q;
     if (timer_0_q == 16'h0) begin
       still = (still & ~(6'h1 << 0)) | ({5'h0, 1'h1} << 0);
-    end else if (&tick_q) begin
+    end else if (microsecond) begin
       timer_0_d = timer_0_q - 16'h1;
     end
     if (sent[0]) begin
@@ -1652,7 +1648,7 @@ module dma_host_interrupts (
     timer_1_d = timer_1_q;
     if (timer_1_q == 16'h0) begin
       still = (still & ~(6'h1 << 1)) | ({5'h0, 1'h1} << 1);
-    end else if (&tick_q) begin
+    end else if (microsecond) begin
       timer_1_d = timer_1_q - 16'h1;
     end
     if (sent[1]) begin
@@ -1664,7 +1660,7 @@ module dma_host_interrupts (
     timer_2_d = timer_2_q;
     if (timer_2_q == 16'h0) begin
       still = (still & ~(6'h1 << 2)) | ({5'h0, 1'h1} << 2);
-    end else if (&tick_q) begin
+    end else if (microsecond) begin
       timer_2_d = timer_2_q - 16'h1;
     end
     if (sent[2]) begin
@@ -1676,7 +1672,7 @@ module dma_host_interrupts (
     timer_3_d = timer_3_q;
     if (timer_3_q == 16'h0) begin
       still = (still & ~(6'h1 << 3)) | ({5'h0, 1'h1} << 3);
-    end else if (&tick_q) begin
+    end else if (microsecond) begin
       timer_3_d = timer_3_q - 16'h1;
     end
     if (sent[3]) begin
@@ -1688,7 +1684,7 @@ module dma_host_interrupts (
     timer_4_d = timer_4_q;
     if (timer_4_q == 16'h0) begin
       still = (still & ~(6'h1 << 4)) | ({5'h0, 1'h1} << 4);
-    end else if (&tick_q) begin
+    end else if (microsecond) begin
       timer_4_d = timer_4_q - 16'h1;
     end
     if (sent[4]) begin
@@ -1700,7 +1696,7 @@ module dma_host_interrupts (
     timer_5_d = timer_5_q;
     if (timer_5_q == 16'h0) begin
       still = (still & ~(6'h1 << 5)) | ({5'h0, 1'h1} << 5);
-    end else if (&tick_q) begin
+    end else if (microsecond) begin
       timer_5_d = timer_5_q - 16'h1;
     end
     if (sent[5]) begin
@@ -1720,7 +1716,6 @@ module dma_host_interrupts (
       masks_d = ~c_none;
       pending_d = 6'h0;
       due_d = 6'h0;
-      tick_d = 6'h0;
       turn_d = 3'h0;
       state_d = 3'h7;
       sending_d = 1'h0;
@@ -2039,6 +2034,7 @@ endmodule
 module dma_host (
     input  logic clock,
     input  logic reset,
+    input  logic microsecond,
     input  logic msix,
     input  logic msix_mask,
     input  logic master,
@@ -2079,6 +2075,7 @@ module dma_host (
     output logic [79:0] fetch,
     output logic fetch_valid,
     input  logic fetch_ready,
+    input  logic [5:0] fetch_issued,
     input  logic [68:0] data_beat,
     input  logic [2:0] data_client,
     input  logic data_valid,
@@ -2089,7 +2086,7 @@ module dma_host (
 );
   localparam logic [5:0] a_moderation = 6'h28;
   localparam logic [5:0] c_error = 6'h20;
-  localparam logic [31:0] c_header = 32'h60001;
+  localparam logic [31:0] c_header = 32'h60002;
   localparam logic [31:0] c_next = 32'h600;
   localparam logic [7:0] c_one = 8'h1;
   localparam logic [6:0] c_page = 7'h2;
@@ -2102,6 +2099,7 @@ module dma_host (
   logic [68:0] one;
   logic [5:0] raise;
   logic ends;
+  logic [5:0] begins;
   logic receive_control_reset;
   logic receive_control_select;
   logic [15:0] receive_control_place;
@@ -2413,6 +2411,7 @@ module dma_host (
   logic [31:0] interrupts_rdata;
   logic interrupts_ack;
   logic [5:0] interrupts_raise;
+  logic interrupts_microsecond;
   logic [95:0] interrupts_moderation;
   logic [68:0] interrupts_beat;
   logic [81:0] interrupts_target;
@@ -2592,6 +2591,8 @@ module dma_host (
   logic ended_q = 1'h0;
   logic [2:0] ended_vector_d;
   logic [2:0] ended_vector_q = 3'h0;
+  logic [5:0] fetching_d;
+  logic [5:0] fetching_q = 6'h0;
 
   always_ff @(posedge clock) begin
     error_moderation_q <= error_moderation_d;
@@ -2603,6 +2604,7 @@ module dma_host (
     puts_q <= puts_d;
     ended_q <= ended_d;
     ended_vector_q <= ended_vector_d;
+    fetching_q <= fetching_d;
   end
 
   dma_host_receive_control receive_control (
@@ -2994,6 +2996,7 @@ module dma_host (
       .rdata(interrupts_rdata),
       .ack(interrupts_ack),
       .raise(interrupts_raise),
+      .microsecond(interrupts_microsecond),
       .moderation(interrupts_moderation),
       .beat(interrupts_beat),
       .target(interrupts_target),
@@ -3215,6 +3218,7 @@ module dma_host (
     ended_vector_d = ended_vector_q;
     ack_reg_d = ack_reg_q;
     extra_d = extra_q;
+    fetching_d = fetching_q;
     receive_control_reset = reset;
     control_control_reset = reset;
     event_control_reset = reset;
@@ -3513,31 +3517,52 @@ module dma_host (
     interrupts_enable = msix;
     interrupts_mask = msix_mask;
     interrupts_master = master;
+    interrupts_microsecond = microsecond;
     interrupts_moderation = (((({80'h0, receive_control_settings[164:149]} | ({80'h0, control_control_settings[164:149]} << 16)) | ({80'h0, event_control_settings[164:149]} << 32)) | ({80'h0, front_control_settings[164:149]} << 48)) | ({80'h0, back_control_settings[164:149]} << 64)) | ({80'h0, error_moderation_q} << 80);
+    begins = 6'h0;
     descriptor_reads_a_beat = one;
     descriptor_reads_a_meta = receive_ring_fetch;
-    descriptor_reads_a_valid = receive_ring_fetch_valid;
-    receive_ring_fetch_ready = descriptor_reads_a_ready;
+    descriptor_reads_a_valid = receive_ring_fetch_valid & (~fetching_q[0]);
+    receive_ring_fetch_ready = descriptor_reads_a_ready & (~fetching_q[0]);
+    if (receive_ring_fetch_valid & receive_ring_fetch_ready) begin
+      begins = (begins & ~(6'h1 << 0)) | ({5'h0, 1'h1} << 0);
+    end
     descriptor_reads_b_beat = one;
     descriptor_reads_b_meta = control_ring_fetch;
-    descriptor_reads_b_valid = control_ring_fetch_valid;
-    control_ring_fetch_ready = descriptor_reads_b_ready;
+    descriptor_reads_b_valid = control_ring_fetch_valid & (~fetching_q[1]);
+    control_ring_fetch_ready = descriptor_reads_b_ready & (~fetching_q[1]);
+    if (control_ring_fetch_valid & control_ring_fetch_ready) begin
+      begins = (begins & ~(6'h1 << 1)) | ({5'h0, 1'h1} << 1);
+    end
     front_reads_a_beat = one;
     front_reads_a_meta = front_ring_fetch;
-    front_reads_a_valid = front_ring_fetch_valid;
-    front_ring_fetch_ready = front_reads_a_ready;
+    front_reads_a_valid = front_ring_fetch_valid & (~fetching_q[2]);
+    front_ring_fetch_ready = front_reads_a_ready & (~fetching_q[2]);
+    if (front_ring_fetch_valid & front_ring_fetch_ready) begin
+      begins = (begins & ~(6'h1 << 2)) | ({5'h0, 1'h1} << 2);
+    end
     front_reads_b_beat = one;
     front_reads_b_meta = front_sends_fetch;
-    front_reads_b_valid = front_sends_fetch_valid;
-    front_sends_fetch_ready = front_reads_b_ready;
+    front_reads_b_valid = front_sends_fetch_valid & (~fetching_q[4]);
+    front_sends_fetch_ready = front_reads_b_ready & (~fetching_q[4]);
+    if (front_sends_fetch_valid & front_sends_fetch_ready) begin
+      begins = (begins & ~(6'h1 << 4)) | ({5'h0, 1'h1} << 4);
+    end
     back_reads_a_beat = one;
     back_reads_a_meta = back_ring_fetch;
-    back_reads_a_valid = back_ring_fetch_valid;
-    back_ring_fetch_ready = back_reads_a_ready;
+    back_reads_a_valid = back_ring_fetch_valid & (~fetching_q[3]);
+    back_ring_fetch_ready = back_reads_a_ready & (~fetching_q[3]);
+    if (back_ring_fetch_valid & back_ring_fetch_ready) begin
+      begins = (begins & ~(6'h1 << 3)) | ({5'h0, 1'h1} << 3);
+    end
     back_reads_b_beat = one;
     back_reads_b_meta = back_sends_fetch;
-    back_reads_b_valid = back_sends_fetch_valid;
-    back_sends_fetch_ready = back_reads_b_ready;
+    back_reads_b_valid = back_sends_fetch_valid & (~fetching_q[5]);
+    back_sends_fetch_ready = back_reads_b_ready & (~fetching_q[5]);
+    if (back_sends_fetch_valid & back_sends_fetch_ready) begin
+      begins = (begins & ~(6'h1 << 5)) | ({5'h0, 1'h1} << 5);
+    end
+    fetching_d = (fetching_q & (~fetch_issued)) | begins;
     frame_reads_a_beat = front_reads_m_beat;
     frame_reads_a_meta = front_reads_m_meta;
     frame_reads_a_valid = front_reads_m_valid;
@@ -3568,6 +3593,7 @@ module dma_host (
       error_moderation_d = 16'h0;
       picked_d = 8'h0;
       ended_d = 1'h0;
+      fetching_d = 6'h0;
       ack_reg_d = 1'h0;
     end
   end

@@ -37,6 +37,7 @@ module dma_interrupts (
     output logic [31:0] rdata,
     output logic ack,
     input  logic [5:0] raise,
+    input  logic microsecond,
     input  logic [95:0] moderation,
     output logic [68:0] beat,
     output logic [81:0] target,
@@ -77,8 +78,6 @@ module dma_interrupts (
   logic [15:0] timer_4_q = 16'h0;
   logic [15:0] timer_5_d;
   logic [15:0] timer_5_q = 16'h0;
-  logic [5:0] tick_d;
-  logic [5:0] tick_q = 6'h0;
   logic [5:0] due_d;
   logic [5:0] due_q = 6'h0;
   logic [2:0] turn_d;
@@ -125,7 +124,6 @@ module dma_interrupts (
     timer_3_q <= timer_3_d;
     timer_4_q <= timer_4_d;
     timer_5_q <= timer_5_d;
-    tick_q <= tick_d;
     due_q <= due_d;
     turn_q <= turn_d;
     vector_q <= vector_d;
@@ -159,7 +157,6 @@ module dma_interrupts (
   always_comb begin
     masks_d = masks_q;
     pending_d = pending_q;
-    tick_d = tick_q;
     due_d = due_q;
     turn_d = turn_q;
     vector_d = vector_q;
@@ -210,7 +207,6 @@ module dma_interrupts (
         end
       end
     end
-    tick_d = tick_q + 6'h1;
     still = 6'h0;
     cleared = 6'h0;
     again = 6'h0;
@@ -298,7 +294,7 @@ module dma_interrupts (
     timer_0_d = timer_0_q;
     if (timer_0_q == 16'h0) begin
       still = (still & ~(6'h1 << 0)) | ({5'h0, 1'h1} << 0);
-    end else if (&tick_q) begin
+    end else if (microsecond) begin
       timer_0_d = timer_0_q - 16'h1;
     end
     if (sent[0]) begin
@@ -310,7 +306,7 @@ module dma_interrupts (
     timer_1_d = timer_1_q;
     if (timer_1_q == 16'h0) begin
       still = (still & ~(6'h1 << 1)) | ({5'h0, 1'h1} << 1);
-    end else if (&tick_q) begin
+    end else if (microsecond) begin
       timer_1_d = timer_1_q - 16'h1;
     end
     if (sent[1]) begin
@@ -322,7 +318,7 @@ module dma_interrupts (
     timer_2_d = timer_2_q;
     if (timer_2_q == 16'h0) begin
       still = (still & ~(6'h1 << 2)) | ({5'h0, 1'h1} << 2);
-    end else if (&tick_q) begin
+    end else if (microsecond) begin
       timer_2_d = timer_2_q - 16'h1;
     end
     if (sent[2]) begin
@@ -334,7 +330,7 @@ module dma_interrupts (
     timer_3_d = timer_3_q;
     if (timer_3_q == 16'h0) begin
       still = (still & ~(6'h1 << 3)) | ({5'h0, 1'h1} << 3);
-    end else if (&tick_q) begin
+    end else if (microsecond) begin
       timer_3_d = timer_3_q - 16'h1;
     end
     if (sent[3]) begin
@@ -346,7 +342,7 @@ module dma_interrupts (
     timer_4_d = timer_4_q;
     if (timer_4_q == 16'h0) begin
       still = (still & ~(6'h1 << 4)) | ({5'h0, 1'h1} << 4);
-    end else if (&tick_q) begin
+    end else if (microsecond) begin
       timer_4_d = timer_4_q - 16'h1;
     end
     if (sent[4]) begin
@@ -358,7 +354,7 @@ module dma_interrupts (
     timer_5_d = timer_5_q;
     if (timer_5_q == 16'h0) begin
       still = (still & ~(6'h1 << 5)) | ({5'h0, 1'h1} << 5);
-    end else if (&tick_q) begin
+    end else if (microsecond) begin
       timer_5_d = timer_5_q - 16'h1;
     end
     if (sent[5]) begin
@@ -378,7 +374,6 @@ module dma_interrupts (
       masks_d = ~c_none;
       pending_d = 6'h0;
       due_d = 6'h0;
-      tick_d = 6'h0;
       turn_d = 3'h0;
       state_d = 3'h7;
       sending_d = 1'h0;

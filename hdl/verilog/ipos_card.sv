@@ -13,6 +13,7 @@ module ipos_card_registers (
     output logic [31:0] rdata,
     output logic ack,
     input  logic [31:0] build,
+    input  logic [17:0] clock_khz,
     output logic [15:0] ethertype,
     output logic [47:0] front_mac,
     output logic front_promiscuous,
@@ -60,6 +61,7 @@ module ipos_card_registers (
   localparam logic [31:0] a_build = 32'h10010;
   localparam logic [31:0] a_bytes_hi = 32'h4000040;
   localparam logic [31:0] a_bytes_lo = 32'h4000020;
+  localparam logic [31:0] a_clock = 32'h10200;
   localparam logic [31:0] a_commit_dest = 32'h1004000;
   localparam logic [31:0] a_commit_endpoint = 32'h1000200;
   localparam logic [31:0] a_commit_forward = 32'h1000100;
@@ -98,7 +100,7 @@ module ipos_card_registers (
   localparam logic [31:0] h_card = 32'h10001;
   localparam logic [31:0] h_counters = 32'h40001;
   localparam logic [31:0] h_entries = 32'h50001;
-  localparam logic [31:0] h_port = 32'h20001;
+  localparam logic [31:0] h_port = 32'h20002;
   localparam logic [31:0] h_tables = 32'h30001;
   localparam logic [31:0] m_bit = 32'h1;
   localparam logic [31:0] m_dest = 32'hfffff;
@@ -116,13 +118,13 @@ module ipos_card_registers (
   localparam logic [31:0] nv_tables = 32'h280;
   localparam logic [31:0] p_back = 32'h40000000;
   localparam logic [31:0] p_front = 32'h20000000;
-  localparam logic [31:0] v_abi = 32'h3;
+  localparam logic [31:0] v_abi = 32'h4;
   localparam logic [31:0] v_endpoint = 32'h9;
   localparam logic [15:0] v_ethertype = 16'h7;
   localparam logic [31:0] v_forward = 32'ha;
   localparam logic [31:0] v_magic = 32'h69704f53;
   localparam logic [31:0] v_ports = 32'h2;
-  localparam logic [15:0] v_reforward = 16'h9c;
+  localparam logic [15:0] v_reforward = 16'h1;
   localparam logic [31:0] v_width = 32'h40;
   logic [15:0] rows;
   logic [15:0] places;
@@ -138,12 +140,16 @@ module ipos_card_registers (
   logic [31:0] r3;
   logic [15:0] ethertype_reg_d;
   logic [15:0] ethertype_reg_q = 16'h0;
+  logic [31:0] front_staged_d;
+  logic [31:0] front_staged_q = 32'h0;
   logic [31:0] front_lo_d;
   logic [31:0] front_lo_q = 32'h0;
   logic [31:0] front_hi_d;
   logic [31:0] front_hi_q = 32'h0;
   logic [31:0] front_vid_d;
   logic [31:0] front_vid_q = 32'h0;
+  logic [31:0] back_staged_d;
+  logic [31:0] back_staged_q = 32'h0;
   logic [31:0] back_lo_d;
   logic [31:0] back_lo_q = 32'h0;
   logic [31:0] back_hi_d;
@@ -221,9 +227,11 @@ module ipos_card_registers (
 
   always_ff @(posedge clock) begin
     ethertype_reg_q <= ethertype_reg_d;
+    front_staged_q <= front_staged_d;
     front_lo_q <= front_lo_d;
     front_hi_q <= front_hi_d;
     front_vid_q <= front_vid_d;
+    back_staged_q <= back_staged_d;
     back_lo_q <= back_lo_d;
     back_hi_q <= back_hi_d;
     back_vid_q <= back_vid_d;
@@ -265,9 +273,11 @@ module ipos_card_registers (
 
   always_comb begin
     ethertype_reg_d = ethertype_reg_q;
+    front_staged_d = front_staged_q;
     front_lo_d = front_lo_q;
     front_hi_d = front_hi_q;
     front_vid_d = front_vid_q;
+    back_staged_d = back_staged_q;
     back_lo_d = back_lo_q;
     back_hi_d = back_hi_q;
     back_vid_d = back_vid_q;
@@ -367,6 +377,9 @@ module ipos_card_registers (
     if ((at_q & a_build) == a_build) begin
       r0 = r0 | build;
     end
+    if ((at_q & a_clock) == a_clock) begin
+      r0 = r0 | {14'h0, clock_khz};
+    end
     if ((at_q & a_width) == a_width) begin
       r0 = r0 | v_width;
     end
@@ -390,7 +403,7 @@ module ipos_card_registers (
       r1 = r1 | {16'h0, ethertype_reg_q};
     end
     if ((at_q & a_front_lo) == a_front_lo) begin
-      r1 = r1 | front_lo_q;
+      r1 = r1 | front_staged_q;
     end
     if ((at_q & a_front_hi) == a_front_hi) begin
       r1 = r1 | front_hi_q;
@@ -399,7 +412,7 @@ module ipos_card_registers (
       r1 = r1 | front_vid_q;
     end
     if ((at_q & a_back_lo) == a_back_lo) begin
-      r1 = r1 | back_lo_q;
+      r1 = r1 | back_staged_q;
     end
     if ((at_q & a_back_hi) == a_back_hi) begin
       r1 = r1 | back_hi_q;
@@ -494,19 +507,21 @@ module ipos_card_registers (
         ethertype_reg_d = word_q[15:0];
       end
       if ((at_q & a_front_lo) == a_front_lo) begin
-        front_lo_d = word_q;
+        front_staged_d = word_q;
       end
       if ((at_q & a_front_hi) == a_front_hi) begin
         front_hi_d = word_q & m_mac;
+        front_lo_d = front_staged_q;
       end
       if ((at_q & a_front_vlan) == a_front_vlan) begin
         front_vid_d = word_q & m_vlan;
       end
       if ((at_q & a_back_lo) == a_back_lo) begin
-        back_lo_d = word_q;
+        back_staged_d = word_q;
       end
       if ((at_q & a_back_hi) == a_back_hi) begin
         back_hi_d = word_q & m_mac;
+        back_lo_d = back_staged_q;
       end
       if ((at_q & a_back_vlan) == a_back_vlan) begin
         back_vid_d = word_q & m_vlan;
@@ -605,9 +620,11 @@ module ipos_card_registers (
     index = commit_q[7:0];
     if (reset) begin
       ethertype_reg_d = v_ethertype;
+      front_staged_d = 32'h0;
       front_lo_d = 32'h0;
       front_hi_d = 32'h0;
       front_vid_d = 32'h0;
+      back_staged_d = 32'h0;
       back_lo_d = 32'h0;
       back_hi_d = 32'h0;
       back_vid_d = 32'h0;
@@ -8970,6 +8987,7 @@ endmodule
 module ipos_card_rate (
     input  logic clock,
     input  logic reset,
+    input  logic microsecond,
     input  logic [15:0] period,
     input  logic take,
     output logic allow
@@ -8977,8 +8995,8 @@ module ipos_card_rate (
   logic earn;
   logic [4:0] tokens_d;
   logic [4:0] tokens_q = 5'h0;
-  logic [15:0] clocks_d;
-  logic [15:0] clocks_q = 16'h0;
+  logic [15:0] past_d;
+  logic [15:0] past_q = 16'h0;
   logic earned_d;
   logic earned_q = 1'h0;
   logic taken_d;
@@ -8988,7 +9006,7 @@ module ipos_card_rate (
 
   always_ff @(posedge clock) begin
     tokens_q <= tokens_d;
-    clocks_q <= clocks_d;
+    past_q <= past_d;
     earned_q <= earned_d;
     taken_q <= taken_d;
     free_q <= free_d;
@@ -8996,15 +9014,17 @@ module ipos_card_rate (
 
   always_comb begin
     tokens_d = tokens_q;
-    clocks_d = clocks_q;
+    past_d = past_q;
     earned_d = earned_q;
     taken_d = taken_q;
     free_d = free_q;
     earned_d = 1'h0;
-    clocks_d = clocks_q + 16'h1;
-    if (clocks_q >= period) begin
-      clocks_d = 16'h1;
-      earned_d = 1'h1;
+    if (microsecond) begin
+      past_d = past_q + 16'h1;
+      if (past_q >= period) begin
+        past_d = 16'h1;
+        earned_d = 1'h1;
+      end
     end
     taken_d = take;
     free_d = period == 16'h0;
@@ -9018,9 +9038,44 @@ module ipos_card_rate (
     allow = free_q | ((tokens_q != 5'h0) & (~((tokens_q == 5'h1) & taken_q)));
     if (reset) begin
       tokens_d = 5'h10;
-      clocks_d = 16'h1;
+      past_d = 16'h1;
       earned_d = 1'h0;
       taken_d = 1'h0;
+    end
+  end
+endmodule
+
+module ipos_card_clock_us (
+    input  logic clock,
+    input  logic reset,
+    input  logic [17:0] khz,
+    output logic tick
+);
+  localparam logic [18:0] c_step = 19'h3e8;
+  logic [18:0] step;
+  logic [18:0] phase_d;
+  logic [18:0] phase_q = 19'h0;
+  logic over_d;
+  logic over_q = 1'h0;
+
+  always_ff @(posedge clock) begin
+    phase_q <= phase_d;
+    over_q <= over_d;
+  end
+
+  always_comb begin
+    phase_d = phase_q;
+    over_d = over_q;
+    step = c_step;
+    if (~phase_q[18]) begin
+      step = c_step - {1'h0, khz};
+    end
+    phase_d = phase_q + step;
+    over_d = ~phase_q[18];
+    tick = over_q;
+    if (reset) begin
+      phase_d = 19'h0;
+      over_d = 1'h0;
     end
   end
 endmodule
@@ -9070,6 +9125,8 @@ module ipos_card (
     input  logic reset,
     output logic ready,
     input  logic [31:0] build,
+    input  logic [17:0] clock_khz,
+    output logic microsecond,
     input  logic [63:0] front_rx_tdata,
     input  logic [7:0] front_rx_tkeep,
     input  logic front_rx_tlast,
@@ -9144,6 +9201,7 @@ module ipos_card (
   logic [31:0] registers_rdata;
   logic registers_ack;
   logic [31:0] registers_build;
+  logic [17:0] registers_clock_khz;
   logic [15:0] registers_ethertype;
   logic [47:0] registers_front_mac;
   logic registers_front_promiscuous;
@@ -9595,9 +9653,13 @@ module ipos_card (
   logic events_read;
   logic [4:0] events_level;
   logic rate_reset;
+  logic rate_microsecond;
   logic [15:0] rate_period;
   logic rate_take;
   logic rate_allow;
+  logic clock_us_reset;
+  logic [17:0] clock_us_khz;
+  logic clock_us_tick;
   logic front_rx_count_reset;
   logic front_rx_count_strobe;
   logic [63:0] front_rx_count_value;
@@ -9630,6 +9692,7 @@ module ipos_card (
       .rdata(registers_rdata),
       .ack(registers_ack),
       .build(registers_build),
+      .clock_khz(registers_clock_khz),
       .ethertype(registers_ethertype),
       .front_mac(registers_front_mac),
       .front_promiscuous(registers_front_promiscuous),
@@ -10209,9 +10272,17 @@ module ipos_card (
   ipos_card_rate rate (
       .clock(clock),
       .reset(rate_reset),
+      .microsecond(rate_microsecond),
       .period(rate_period),
       .take(rate_take),
       .allow(rate_allow)
+  );
+
+  ipos_card_clock_us clock_us (
+      .clock(clock),
+      .reset(clock_us_reset),
+      .khz(clock_us_khz),
+      .tick(clock_us_tick)
   );
 
   ipos_card_front_rx_count front_rx_count (
@@ -10261,6 +10332,7 @@ module ipos_card (
     entries_reset = hold_q;
     events_reset = hold_q;
     rate_reset = hold_q;
+    clock_us_reset = hold_q;
     registers_reset = hold_q;
     front_rx_reset = hold_q;
     back_rx_reset = hold_q;
@@ -10294,6 +10366,9 @@ module ipos_card (
     registers_write = reg_write;
     registers_read = reg_read;
     registers_build = build;
+    registers_clock_khz = clock_khz;
+    clock_us_khz = clock_khz;
+    microsecond = clock_us_tick;
     reg_rdata = registers_rdata;
     reg_ack = registers_ack;
     registers_committed = classify_committed;
@@ -10448,6 +10523,7 @@ module ipos_card (
     back_control_meta_in = back_route_out_meta;
     back_route_control_overflow = back_control_overflow;
     classify_allow = rate_allow;
+    rate_microsecond = clock_us_tick;
     rate_period = registers_reforward;
     rate_take = classify_reforward;
     entries_clear = classify_forward_committed;

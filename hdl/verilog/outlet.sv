@@ -6,35 +6,89 @@
 module outlet (
     input  logic clock,
     input  logic reset,
-    input  logic close,
-    output logic shut,
-    input  logic valid,
-    input  logic last,
-    output logic ready,
-    output logic go,
-    input  logic accept
+    input  logic cut,
+    input  logic [63:0] s_data,
+    input  logic [7:0] s_keep,
+    input  logic s_last,
+    input  logic s_user,
+    input  logic s_valid,
+    output logic s_ready,
+    output logic [63:0] m_data,
+    output logic [7:0] m_keep,
+    output logic m_last,
+    output logic m_user,
+    output logic m_valid,
+    input  logic m_ready
 );
-  logic open;
-  logic gone;
+  logic waits;
+  logic [63:0] data_d;
+  logic [63:0] data_q = 64'h0;
+  logic [7:0] keep_d;
+  logic [7:0] keep_q = 8'h0;
+  logic last_d;
+  logic last_q = 1'h0;
+  logic user_d;
+  logic user_q = 1'h0;
   logic inside_d;
   logic inside_q = 1'h0;
+  logic ends_d;
+  logic ends_q = 1'h0;
+  logic holds_d;
+  logic holds_q = 1'h0;
 
   always_ff @(posedge clock) begin
+    data_q <= data_d;
+    keep_q <= keep_d;
+    last_q <= last_d;
+    user_q <= user_d;
     inside_q <= inside_d;
+    ends_q <= ends_d;
+    holds_q <= holds_d;
   end
 
   always_comb begin
+    data_d = data_q;
+    keep_d = keep_q;
+    last_d = last_q;
+    user_d = user_q;
     inside_d = inside_q;
-    open = (~close) | inside_q;
-    gone = valid & open;
-    go = gone;
-    ready = accept & open;
-    shut = ~open;
-    if (gone) begin
-      inside_d = ~(last & accept);
+    ends_d = ends_q;
+    holds_d = holds_q;
+    m_data = s_data;
+    m_keep = s_keep;
+    m_last = s_last;
+    m_user = s_user;
+    m_valid = s_valid;
+    s_ready = m_ready & (~ends_q);
+    if (ends_q) begin
+      m_data = data_q;
+      m_keep = keep_q;
+      m_last = last_q | (~holds_q);
+      m_user = user_q | (~holds_q);
+      m_valid = 1'h1;
+    end else begin
+      data_d = s_data;
+      keep_d = s_keep;
+      last_d = s_last;
+      user_d = s_user;
+    end
+    if (m_valid & m_ready) begin
+      inside_d = ~m_last;
+    end
+    waits = s_valid & (~m_ready);
+    if (ends_q) begin
+      if (m_ready) begin
+        holds_d = 1'h0;
+        ends_d = ~m_last;
+      end
+    end else if (cut) begin
+      holds_d = waits;
+      ends_d = waits | inside_d;
     end
     if (reset) begin
       inside_d = 1'h0;
+      ends_d = 1'h0;
+      holds_d = 1'h0;
     end
   end
 endmodule

@@ -32,13 +32,108 @@ module pcie_complete_rev (
   end
 endmodule
 
+module pcie_complete_answers_ram (
+    input  logic clock,
+    input  logic [3:0] read_address,
+    output logic [104:0] read_data,
+    input  logic [3:0] write_address,
+    input  logic [104:0] write_data,
+    input  logic write_enable
+);
+  logic [104:0] mem [15:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
+endmodule
+
+module pcie_complete_answers (
+    input  logic clock,
+    input  logic reset,
+    input  logic [104:0] data_in,
+    input  logic write,
+    output logic [104:0] data_out,
+    output logic valid,
+    input  logic read,
+    output logic [4:0] level
+);
+  localparam logic [4:0] c_back = 5'h1f;
+  logic [4:0] step;
+  logic [3:0] ram_read_address;
+  logic [104:0] ram_read_data;
+  logic [3:0] ram_write_address;
+  logic [104:0] ram_write_data;
+  logic ram_write_enable;
+  logic [3:0] wr_d;
+  logic [3:0] wr_q = 4'h0;
+  logic [3:0] rd_d;
+  logic [3:0] rd_q = 4'h0;
+  logic [4:0] count_d;
+  logic [4:0] count_q = 5'h0;
+  logic some_d;
+  logic some_q = 1'h0;
+
+  always_ff @(posedge clock) begin
+    wr_q <= wr_d;
+    rd_q <= rd_d;
+    count_q <= count_d;
+    some_q <= some_d;
+  end
+
+  pcie_complete_answers_ram ram (
+      .clock(clock),
+      .read_address(ram_read_address),
+      .read_data(ram_read_data),
+      .write_address(ram_write_address),
+      .write_data(ram_write_data),
+      .write_enable(ram_write_enable)
+  );
+
+  always_comb begin
+    wr_d = wr_q;
+    rd_d = rd_q;
+    count_d = count_q;
+    some_d = some_q;
+    ram_write_address = wr_q;
+    ram_write_data = data_in;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
+    data_out = ram_read_data;
+    valid = some_q;
+    level = count_q;
+    if (read) begin
+      rd_d = rd_q + 4'h1;
+      some_d = count_q != 5'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 4'h1;
+      some_d = 1'h1;
+    end
+    step = 5'h1;
+    if (read) begin
+      step = c_back;
+    end
+    if (write ^ read) begin
+      count_d = count_q + step;
+    end
+    if (reset) begin
+      wr_d = 4'h0;
+      rd_d = 4'h0;
+      count_d = 5'h0;
+      some_d = 1'h0;
+    end
+  end
+endmodule
+
 module pcie_complete (
     input  logic clock,
     input  logic reset,
     input  logic [15:0] id,
-    input  logic [130:0] request,
-    input  logic request_valid,
-    output logic request_ready,
+    input  logic [68:0] posted,
+    input  logic [63:0] payload,
+    input  logic posted_valid,
+    output logic posted_ready,
+    input  logic [68:0] queued,
+    input  logic queued_valid,
+    output logic queued_ready,
     output logic [15:0] address,
     output logic [31:0] wdata,
     output logic write,
@@ -47,6 +142,7 @@ module pcie_complete (
     input  logic ack,
     output logic [68:0] m_beat,
     output logic m_data,
+    output logic m_message,
     output logic m_valid,
     input  logic m_ready,
     output logic unsupported,
@@ -54,14 +150,26 @@ module pcie_complete (
     output logic refused
 );
   localparam logic [2:0] c_abort = 3'h4;
+  localparam logic [31:0] c_ack = 32'h1b;
   localparam logic [31:0] c_cpl = 32'ha000000;
   localparam logic [31:0] c_cpld = 32'h4a000000;
   localparam logic [63:0] c_low = 64'hffffffff;
+  localparam logic [31:0] c_message = 32'h35000000;
+  localparam logic [4:0] c_places = 5'he;
+  localparam logic [7:0] c_slot_power = 8'h50;
   localparam logic [15:0] c_step = 16'h4;
+  localparam logic [7:0] c_turn_off = 8'h19;
+  localparam logic [7:0] c_unlock = 8'h0;
   localparam logic [2:0] c_unsupported = 3'h1;
+  localparam logic [7:0] c_vendor = 8'h7f;
+  logic says;
+  logic free;
   logic is_two;
   logic whole;
   logic empty;
+  logic [7:0] code;
+  logic silent;
+  logic [104:0] head;
   logic [31:0] word0;
   logic [31:0] word1;
   logic [31:0] word2;
@@ -70,24 +178,31 @@ module pcie_complete (
   logic [68:0] o;
   logic [63:0] rev_i;
   logic [63:0] rev_o;
+  logic answers_reset;
+  logic [104:0] answers_data_in;
+  logic answers_write;
+  logic [104:0] answers_data_out;
+  logic answers_valid;
+  logic answers_read;
+  logic [4:0] answers_level;
   logic [2:0] state_d;
   logic [2:0] state_q = 3'h0;
-  logic [130:0] r_d;
-  logic [130:0] r_q = 131'h0;
-  logic two_d;
-  logic two_q = 1'h0;
+  logic [68:0] r_d;
+  logic [68:0] r_q = 69'h0;
+  logic [63:0] data_d;
+  logic [63:0] data_q = 64'h0;
   logic [15:0] at_d;
   logic [15:0] at_q = 16'h0;
   logic [31:0] word_d;
   logic [31:0] word_q = 32'h0;
-  logic [2:0] status_d;
-  logic [2:0] status_q = 3'h0;
-  logic with_data_d;
-  logic with_data_q = 1'h0;
-  logic [31:0] first_d;
-  logic [31:0] first_q = 32'h0;
-  logic [31:0] second_d;
-  logic [31:0] second_q = 32'h0;
+  logic [104:0] answer_d;
+  logic [104:0] answer_q = 105'h0;
+  logic room_d;
+  logic room_q = 1'h0;
+  logic off_d;
+  logic off_q = 1'h0;
+  logic [1:0] beat_d;
+  logic [1:0] beat_q = 2'h0;
   logic unsupported_strobe_d;
   logic unsupported_strobe_q = 1'h0;
   logic poisoned_strobe_d;
@@ -98,13 +213,13 @@ module pcie_complete (
   always_ff @(posedge clock) begin
     state_q <= state_d;
     r_q <= r_d;
-    two_q <= two_d;
+    data_q <= data_d;
     at_q <= at_d;
     word_q <= word_d;
-    status_q <= status_d;
-    with_data_q <= with_data_d;
-    first_q <= first_d;
-    second_q <= second_d;
+    answer_q <= answer_d;
+    room_q <= room_d;
+    off_q <= off_d;
+    beat_q <= beat_d;
     unsupported_strobe_q <= unsupported_strobe_d;
     poisoned_strobe_q <= poisoned_strobe_d;
     refused_strobe_q <= refused_strobe_d;
@@ -115,53 +230,172 @@ module pcie_complete (
       .o(rev_o)
   );
 
+  pcie_complete_answers answers (
+      .clock(clock),
+      .reset(answers_reset),
+      .data_in(answers_data_in),
+      .write(answers_write),
+      .data_out(answers_data_out),
+      .valid(answers_valid),
+      .read(answers_read),
+      .level(answers_level)
+  );
+
   always_comb begin
     state_d = state_q;
     r_d = r_q;
-    two_d = two_q;
+    data_d = data_q;
     at_d = at_q;
     word_d = word_q;
-    status_d = status_q;
-    with_data_d = with_data_q;
-    first_d = first_q;
-    second_d = second_q;
+    answer_d = answer_q;
+    room_d = room_q;
+    off_d = off_q;
+    beat_d = beat_q;
     unsupported_strobe_d = unsupported_strobe_q;
     poisoned_strobe_d = poisoned_strobe_q;
     refused_strobe_d = refused_strobe_q;
-    request_ready = state_q == 3'h0;
+    answers_reset = reset;
     unsupported_strobe_d = 1'h0;
     poisoned_strobe_d = 1'h0;
     refused_strobe_d = 1'h0;
-    is_two = ((request[13:4] == 10'h2) & (request[21:18] == 4'hf)) & (~(1'(request[66:51] >> 2)));
-    whole = (request[17:14] == 4'hf) & (is_two | ((request[13:4] == 10'h1) & (request[21:18] == 4'h0)));
-    empty = ((request[13:4] == 10'h1) & (request[17:14] == 4'h0)) & (request[21:18] == 4'h0);
+    room_d = answers_level < c_places;
+    says = off_q & room_q;
+    free = (state_q == 3'h0) & (~says);
+    posted_ready = free | reset;
+    queued_ready = ((free & room_q) & (~posted_valid)) | reset;
+    is_two = ((r_q[15:6] == 10'h2) & (r_q[23:20] == 4'hf)) & (~(1'(r_q[68:53] >> 2)));
+    whole = (r_q[19:16] == 4'hf) & (is_two | ((r_q[15:6] == 10'h1) & (r_q[23:20] == 4'h0)));
+    empty = ((r_q[15:6] == 10'h1) & (r_q[19:16] == 4'h0)) & (r_q[23:20] == 4'h0);
+    code = ({4'h0, r_q[23:20]} << 4) | {4'h0, r_q[19:16]};
+    silent = (((code == c_unlock) | (code == c_slot_power)) | (code == c_vendor)) | ((r_q[23:20] == 4'h4) & (((r_q[19:16] <= 4'h8) & (r_q[19:16] != 4'h2)) & (r_q[19:16] != 4'h6)));
     address = at_q;
     wdata = word_q;
     write = 1'h0;
     read = 1'h0;
-    if ((state_q == 3'h1) | (state_q == 3'h2)) begin
-      write = r_q[1];
-      read = ~r_q[1];
+    if ((state_q == 3'h2) | (state_q == 3'h3)) begin
+      write = r_q[3];
+      read = ~r_q[3];
     end
+    answers_data_in = answer_q;
+    answers_write = state_q == 3'h4;
+    case (state_q)
+      3'h0: begin
+        r_d = queued;
+        if (queued_valid & room_q) begin
+          state_d = 3'h1;
+        end
+        if (posted_valid) begin
+          r_d = posted;
+          state_d = 3'h1;
+        end
+        data_d = payload;
+        if (says) begin
+          answer_d[0] = 1'h1;
+          answer_d[4] = 1'h0;
+          off_d = 1'h0;
+          state_d = 3'h4;
+        end
+      end
+      3'h1: begin
+        at_d = r_q[68:53];
+        word_d = data_q[31:0];
+        answer_d[0] = 1'h0;
+        answer_d[3:1] = 3'h0;
+        answer_d[4] = 1'h0;
+        answer_d[5] = is_two;
+        answer_d[6] = r_q[19:16] == 4'h0;
+        answer_d[9:7] = r_q[50:48];
+        answer_d[11:10] = r_q[52:51];
+        answer_d[27:12] = r_q[39:24];
+        answer_d[35:28] = r_q[47:40];
+        answer_d[40:36] = 5'(r_q[68:53] >> 2);
+        answer_d[104:41] = 64'h0;
+        state_d = 3'h0;
+        if (r_q[5]) begin
+          poisoned_strobe_d = 1'h1;
+          answer_d[3:1] = c_unsupported;
+          if (r_q[4]) begin
+            state_d = 3'h4;
+          end
+        end else if (r_q[2]) begin
+          if (code == c_turn_off) begin
+            off_d = 1'h1;
+          end else begin
+            unsupported_strobe_d = ~silent;
+          end
+        end else if ((~r_q[0]) | (~r_q[1])) begin
+          unsupported_strobe_d = 1'h1;
+          answer_d[3:1] = c_unsupported;
+          if (r_q[4]) begin
+            state_d = 3'h4;
+          end
+        end else if (whole & (2'(r_q[68:53]) == 2'h0)) begin
+          state_d = 3'h2;
+          answer_d[4] = ~r_q[3];
+        end else if (empty) begin
+          if (~r_q[3]) begin
+            state_d = 3'h4;
+            answer_d[4] = 1'h1;
+          end
+        end else begin
+          refused_strobe_d = 1'h1;
+          answer_d[3:1] = c_abort;
+          if (~r_q[3]) begin
+            state_d = 3'h4;
+          end
+        end
+      end
+      3'h2: begin
+        if (ack) begin
+          answer_d[104:41] = {32'h0, rdata};
+          at_d = r_q[68:53] + c_step;
+          word_d = data_q[63:32];
+          state_d = 3'h4;
+          if (answer_q[5]) begin
+            state_d = 3'h3;
+          end else if (r_q[3]) begin
+            state_d = 3'h0;
+          end
+        end
+      end
+      3'h3: begin
+        if (ack) begin
+          answer_d[104:41] = answer_q[104:41] | ({32'h0, rdata} << 32);
+          state_d = 3'h4;
+          if (r_q[3]) begin
+            state_d = 3'h0;
+          end
+        end
+      end
+      default: begin
+        state_d = 3'h0;
+      end
+    endcase
+    head = answers_data_out;
     bytes = 12'h4;
-    if (two_q) begin
+    if (head[5]) begin
       bytes = 12'h8;
     end
-    if (r_q[17:14] == 4'h0) begin
+    if (head[6]) begin
       bytes = 12'h1;
     end
     word0 = c_cpl;
-    if (with_data_q) begin
+    if (head[4]) begin
       word0 = c_cpld | 32'h1;
-      if (two_q) begin
+      if (head[5]) begin
         word0 = c_cpld | 32'h2;
       end
     end
-    word0 = (word0 | ({29'h0, r_q[48:46]} << 20)) | ({30'h0, r_q[50:49]} << 12);
-    word1 = (({16'h0, id} << 16) | ({29'h0, status_q} << 13)) | {20'h0, bytes};
-    word2 = (({16'h0, r_q[37:22]} << 16) | ({24'h0, r_q[45:38]} << 8)) | ({27'h0, 5'(r_q[66:51] >> 2)} << 2);
+    word0 = (word0 | ({29'h0, head[9:7]} << 20)) | ({30'h0, head[11:10]} << 12);
+    word1 = (({16'h0, id} << 16) | ({29'h0, head[3:1]} << 13)) | {20'h0, bytes};
+    word2 = (({16'h0, head[27:12]} << 16) | ({24'h0, head[35:28]} << 8)) | ({27'h0, head[40:36]} << 2);
+    if (head[0]) begin
+      word0 = c_message;
+      word1 = ({16'h0, id} << 16) | c_ack;
+      word2 = 32'h0;
+    end
     pair = ({32'h0, word0} << 32) | {32'h0, word1};
-    if (state_q == 3'h4) begin
+    if (beat_q == 2'h1) begin
       pair = {32'h0, word2} << 32;
     end
     rev_i = pair;
@@ -169,98 +403,38 @@ module pcie_complete (
     o[66:64] = 3'h7;
     o[67] = 1'h0;
     o[68] = 1'h0;
-    if (state_q == 3'h4) begin
-      if (with_data_q) begin
-        o[63:0] = (rev_o & c_low) | ({32'h0, first_q} << 32);
-        o[67] = ~two_q;
-      end else begin
+    if (beat_q == 2'h1) begin
+      o[67] = (~head[5]) | (~head[4]);
+      if (head[4]) begin
+        o[63:0] = (rev_o & c_low) | ({32'h0, 32'(head[104:41])} << 32);
+      end else if (~head[0]) begin
         o[66:64] = 3'h3;
-        o[67] = 1'h1;
       end
     end
-    if (state_q == 3'h5) begin
-      o[63:0] = {32'h0, second_q};
+    if (beat_q == 2'h2) begin
+      o[63:0] = {32'h0, 32'(head[104:41] >> 32)};
       o[66:64] = 3'h3;
       o[67] = 1'h1;
     end
     m_beat = o;
-    m_data = with_data_q;
-    m_valid = state_q >= 3'h3;
-    case (state_q)
-      3'h0: begin
-        if (request_valid) begin
-          r_d = request;
-          at_d = request[66:51];
-          word_d = 32'(request[130:67]);
-          two_d = is_two;
-          status_d = 3'h0;
-          with_data_d = 1'h0;
-          first_d = 32'h0;
-          if (request[3]) begin
-            poisoned_strobe_d = 1'h1;
-            status_d = c_unsupported;
-            if (request[2]) begin
-              state_d = 3'h3;
-            end
-          end else if (~request[0]) begin
-            unsupported_strobe_d = 1'h1;
-            status_d = c_unsupported;
-            if (request[2]) begin
-              state_d = 3'h3;
-            end
-          end else if (whole & (2'(request[66:51]) == 2'h0)) begin
-            state_d = 3'h1;
-            with_data_d = ~request[1];
-          end else if (empty) begin
-            if (~request[1]) begin
-              state_d = 3'h3;
-              with_data_d = 1'h1;
-            end
-          end else begin
-            refused_strobe_d = 1'h1;
-            status_d = c_abort;
-            if (~request[1]) begin
-              state_d = 3'h3;
-            end
-          end
-        end
+    m_data = head[4];
+    m_message = head[0];
+    m_valid = answers_valid;
+    answers_read = (answers_valid & m_ready) & o[67];
+    if (answers_valid & m_ready) begin
+      beat_d = beat_q + 2'h1;
+      if (o[67]) begin
+        beat_d = 2'h0;
       end
-      3'h1: begin
-        if (ack) begin
-          first_d = rdata;
-          at_d = r_q[66:51] + c_step;
-          word_d = 32'(r_q[130:67] >> 32);
-          state_d = 3'h3;
-          if (two_q) begin
-            state_d = 3'h2;
-          end else if (r_q[1]) begin
-            state_d = 3'h0;
-          end
-        end
-      end
-      3'h2: begin
-        if (ack) begin
-          second_d = rdata;
-          state_d = 3'h3;
-          if (r_q[1]) begin
-            state_d = 3'h0;
-          end
-        end
-      end
-      default: begin
-        if (m_ready) begin
-          state_d = state_q + 3'h1;
-          if (o[67]) begin
-            state_d = 3'h0;
-          end
-        end
-      end
-    endcase
+    end
     unsupported = unsupported_strobe_q;
     poisoned = poisoned_strobe_q;
     refused = refused_strobe_q;
     if (reset) begin
       state_d = 3'h0;
+      room_d = 1'h0;
+      off_d = 1'h0;
+      beat_d = 2'h0;
       unsupported_strobe_d = 1'h0;
       poisoned_strobe_d = 1'h0;
       refused_strobe_d = 1'h0;

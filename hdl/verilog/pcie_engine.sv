@@ -35,12 +35,14 @@ endmodule
 module pcie_engine_receive (
     input  logic clock,
     input  logic reset,
+    input  logic hit,
     input  logic [63:0] tdata,
     input  logic [7:0] tkeep,
     input  logic tlast,
     input  logic tvalid,
     output logic tready,
-    output logic [130:0] request,
+    output logic [68:0] request,
+    output logic [63:0] payload,
     output logic request_valid,
     input  logic request_ready,
     output logic [57:0] header,
@@ -49,7 +51,8 @@ module pcie_engine_receive (
     output logic data_valid,
     output logic ended,
     output logic good,
-    output logic malformed
+    output logic malformed,
+    output logic lost
 );
   localparam logic [10:0] c_most = 11'h408;
   localparam logic [10:0] c_thousand = 11'h400;
@@ -58,11 +61,12 @@ module pcie_engine_receive (
   logic [10:0] count;
   logic [31:0] h0;
   logic [7:0] format;
-  logic [10:0] payload;
+  logic [10:0] size;
+  logic [10:0] extra;
   logic right;
   logic completion;
   logic [57:0] ch;
-  logic [130:0] r;
+  logic [68:0] r;
   logic [63:0] rev_i;
   logic [63:0] rev_o;
   logic [1:0] index_d;
@@ -79,6 +83,10 @@ module pcie_engine_receive (
   logic [63:0] third_q = 64'h0;
   logic request_full_d;
   logic request_full_q = 1'h0;
+  logic hits_d;
+  logic hits_q = 1'h0;
+  logic wants_d;
+  logic wants_q = 1'h0;
   logic is_completion_d;
   logic is_completion_q = 1'h0;
   logic [10:0] expected_d;
@@ -110,6 +118,8 @@ module pcie_engine_receive (
     upper_q <= upper_d;
     third_q <= third_d;
     request_full_q <= request_full_d;
+    hits_q <= hits_d;
+    wants_q <= wants_d;
     is_completion_q <= is_completion_d;
     expected_q <= expected_d;
     odd_q <= odd_d;
@@ -136,6 +146,8 @@ module pcie_engine_receive (
     upper_d = upper_q;
     third_d = third_q;
     request_full_d = request_full_q;
+    hits_d = hits_q;
+    wants_d = wants_q;
     is_completion_d = is_completion_q;
     expected_d = expected_q;
     odd_d = odd_q;
@@ -158,12 +170,18 @@ module pcie_engine_receive (
     h0 = rev_o[63:32];
     format = h0[31:24];
     completion = (((~format[7]) & (~format[5])) & (format[4:1] == 4'h5)) & (~format[0]);
-    payload = 11'h0;
+    size = 11'h0;
     if (format[6]) begin
-      payload = {1'h0, h0[9:0]};
+      size = {1'h0, h0[9:0]};
       if (h0[9:0] == 10'h0) begin
-        payload = c_thousand;
+        size = c_thousand;
       end
+    end
+    extra = 11'h3;
+    if (format[5] & h0[15]) begin
+      extra = 11'h5;
+    end else if (format[5] | h0[15]) begin
+      extra = 11'h4;
     end
     right = ((index_q != 2'h0) & (count == expected_q)) & (~odd_q);
     ch[0] = head_q[62];
@@ -180,6 +198,7 @@ module pcie_engine_receive (
     malformed_strobe_d = 1'h0;
     data_out_d = {32'h0, held_q} | ({32'h0, tdata[31:0]} << 32);
     if (fire) begin
+      hits_d = hit;
       held_d = tdata[63:32];
       if (count < c_most) begin
         words_d = count;
@@ -191,11 +210,9 @@ module pcie_engine_receive (
         2'h0: begin
           head_d = rev_o;
           is_completion_d = completion;
-          expected_d = payload + 11'h3;
-          if (format[5]) begin
-            expected_d = payload + 11'h4;
-          end
-          odd_d = format[7] | h0[15];
+          wants_d = ((~(format[6] & (format[4:0] == 5'h0))) & (~(format[4:3] == 2'h2))) & (~(format[4:1] == 4'h5));
+          expected_d = size + extra;
+          odd_d = format[7];
         end
         2'h1: begin
           second_d = rev_o;
@@ -230,22 +247,25 @@ module pcie_engine_receive (
     ended = ended_strobe_q;
     good = good_reg_q;
     malformed = malformed_strobe_q;
+    lost = malformed_strobe_q & wants_q;
     r[0] = head_q[60:56] == 5'h0;
-    r[1] = head_q[62];
-    r[2] = ((~(head_q[62] & (head_q[60:56] == 5'h0))) & (~(head_q[60:59] == 2'h2))) & (~(head_q[60:57] == 4'h5));
-    r[3] = head_q[46];
-    r[13:4] = head_q[41:32];
-    r[48:46] = head_q[54:52];
-    r[50:49] = head_q[45:44];
-    r[37:22] = head_q[31:16];
-    r[45:38] = head_q[15:8];
-    r[21:18] = head_q[7:4];
-    r[17:14] = head_q[3:0];
-    r[66:51] = second_q[47:32];
-    r[130:67] = {32'h0, upper_q} | ({32'h0, third_q[31:0]} << 32);
+    r[1] = hits_q;
+    r[2] = head_q[60:59] == 2'h2;
+    r[3] = head_q[62];
+    r[4] = wants_q;
+    r[5] = head_q[46];
+    r[15:6] = head_q[41:32];
+    r[50:48] = head_q[54:52];
+    r[52:51] = head_q[45:44];
+    r[39:24] = head_q[31:16];
+    r[47:40] = head_q[15:8];
+    r[23:20] = head_q[7:4];
+    r[19:16] = head_q[3:0];
+    r[68:53] = second_q[47:32];
+    payload = {32'h0, upper_q} | ({32'h0, third_q[31:0]} << 32);
     if (head_q[61]) begin
-      r[66:51] = second_q[15:0];
-      r[130:67] = third_q;
+      r[68:53] = second_q[15:0];
+      payload = third_q;
     end
     request = r;
     request_valid = request_full_q;
@@ -261,13 +281,342 @@ module pcie_engine_receive (
   end
 endmodule
 
+module pcie_engine_asking_ram (
+    input  logic clock,
+    input  logic [3:0] read_address,
+    output logic [68:0] read_data,
+    input  logic [3:0] write_address,
+    input  logic [68:0] write_data,
+    input  logic write_enable
+);
+  logic [68:0] mem [15:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
+endmodule
+
+module pcie_engine_asking (
+    input  logic clock,
+    input  logic reset,
+    input  logic [68:0] data_in,
+    input  logic write,
+    output logic [68:0] data_out,
+    output logic valid,
+    input  logic read,
+    output logic [4:0] level
+);
+  localparam logic [4:0] c_back = 5'h1f;
+  logic [4:0] step;
+  logic [3:0] ram_read_address;
+  logic [68:0] ram_read_data;
+  logic [3:0] ram_write_address;
+  logic [68:0] ram_write_data;
+  logic ram_write_enable;
+  logic [3:0] wr_d;
+  logic [3:0] wr_q = 4'h0;
+  logic [3:0] rd_d;
+  logic [3:0] rd_q = 4'h0;
+  logic [4:0] count_d;
+  logic [4:0] count_q = 5'h0;
+  logic some_d;
+  logic some_q = 1'h0;
+
+  always_ff @(posedge clock) begin
+    wr_q <= wr_d;
+    rd_q <= rd_d;
+    count_q <= count_d;
+    some_q <= some_d;
+  end
+
+  pcie_engine_asking_ram ram (
+      .clock(clock),
+      .read_address(ram_read_address),
+      .read_data(ram_read_data),
+      .write_address(ram_write_address),
+      .write_data(ram_write_data),
+      .write_enable(ram_write_enable)
+  );
+
+  always_comb begin
+    wr_d = wr_q;
+    rd_d = rd_q;
+    count_d = count_q;
+    some_d = some_q;
+    ram_write_address = wr_q;
+    ram_write_data = data_in;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
+    data_out = ram_read_data;
+    valid = some_q;
+    level = count_q;
+    if (read) begin
+      rd_d = rd_q + 4'h1;
+      some_d = count_q != 5'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 4'h1;
+      some_d = 1'h1;
+    end
+    step = 5'h1;
+    if (read) begin
+      step = c_back;
+    end
+    if (write ^ read) begin
+      count_d = count_q + step;
+    end
+    if (reset) begin
+      wr_d = 4'h0;
+      rd_d = 4'h0;
+      count_d = 5'h0;
+      some_d = 1'h0;
+    end
+  end
+endmodule
+
+module pcie_engine_timer_clock_us (
+    input  logic clock,
+    input  logic reset,
+    input  logic [17:0] khz,
+    output logic tick
+);
+  localparam logic [18:0] c_step = 19'h3e8;
+  logic [18:0] step;
+  logic [18:0] phase_d;
+  logic [18:0] phase_q = 19'h0;
+  logic over_d;
+  logic over_q = 1'h0;
+
+  always_ff @(posedge clock) begin
+    phase_q <= phase_d;
+    over_q <= over_d;
+  end
+
+  always_comb begin
+    phase_d = phase_q;
+    over_d = over_q;
+    step = c_step;
+    if (~phase_q[18]) begin
+      step = c_step - {1'h0, khz};
+    end
+    phase_d = phase_q + step;
+    over_d = ~phase_q[18];
+    tick = over_q;
+    if (reset) begin
+      phase_d = 19'h0;
+      over_d = 1'h0;
+    end
+  end
+endmodule
+
+module pcie_engine_timer (
+    input  logic clock,
+    input  logic reset,
+    input  logic [17:0] khz,
+    input  logic [3:0] range,
+    input  logic off,
+    output logic age
+);
+  localparam logic [23:0] c_a1 = 24'h1d;
+  localparam logic [23:0] c_a2 = 24'h7cf;
+  localparam logic [23:0] c_b2 = 24'hc34f;
+  localparam logic [23:0] c_c1 = 24'h30d3f;
+  localparam logic [23:0] c_c2 = 24'hc34ff;
+  localparam logic [23:0] c_d1 = 24'h2dc6bf;
+  localparam logic [23:0] c_d2 = 24'hd59f7f;
+  localparam logic [23:0] c_default = 24'h2edf;
+  logic clock_us_reset;
+  logic [17:0] clock_us_khz;
+  logic clock_us_tick;
+  logic [23:0] left_d;
+  logic [23:0] left_q = 24'h0;
+  logic over_d;
+  logic over_q = 1'h0;
+  logic [23:0] period_d;
+  logic [23:0] period_q = 24'h0;
+  logic [3:0] range_before_d;
+  logic [3:0] range_before_q = 4'h0;
+  logic changed_d;
+  logic changed_q = 1'h0;
+  logic age_strobe_d;
+  logic age_strobe_q = 1'h0;
+
+  always_ff @(posedge clock) begin
+    left_q <= left_d;
+    over_q <= over_d;
+    period_q <= period_d;
+    range_before_q <= range_before_d;
+    changed_q <= changed_d;
+    age_strobe_q <= age_strobe_d;
+  end
+
+  pcie_engine_timer_clock_us clock_us (
+      .clock(clock),
+      .reset(clock_us_reset),
+      .khz(clock_us_khz),
+      .tick(clock_us_tick)
+  );
+
+  always_comb begin
+    left_d = left_q;
+    over_d = over_q;
+    period_d = period_q;
+    range_before_d = range_before_q;
+    changed_d = changed_q;
+    age_strobe_d = age_strobe_q;
+    clock_us_reset = reset;
+    clock_us_khz = khz;
+    period_d = c_default;
+    case (range)
+      4'h1: begin
+        period_d = c_a1;
+      end
+      4'h2: begin
+        period_d = c_a2;
+      end
+      4'h6: begin
+        period_d = c_b2;
+      end
+      4'h9: begin
+        period_d = c_c1;
+      end
+      4'ha: begin
+        period_d = c_c2;
+      end
+      4'hd: begin
+        period_d = c_d1;
+      end
+      4'he: begin
+        period_d = c_d2;
+      end
+      default: begin
+        period_d = c_default;
+      end
+    endcase
+    range_before_d = range;
+    over_d = left_q == 24'h0;
+    age_strobe_d = 1'h0;
+    if (clock_us_tick) begin
+      left_d = left_q - 24'h1;
+      if (over_q) begin
+        left_d = period_q;
+        age_strobe_d = ~off;
+      end
+    end
+    changed_d = range_before_q != range;
+    if (changed_q) begin
+      left_d = period_q;
+    end
+    age = age_strobe_q;
+    if (reset) begin
+      left_d = 24'h0;
+      over_d = 1'h0;
+      changed_d = 1'h1;
+      age_strobe_d = 1'h0;
+    end
+  end
+endmodule
+
+module pcie_engine_complete_answers_ram (
+    input  logic clock,
+    input  logic [3:0] read_address,
+    output logic [104:0] read_data,
+    input  logic [3:0] write_address,
+    input  logic [104:0] write_data,
+    input  logic write_enable
+);
+  logic [104:0] mem [15:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
+endmodule
+
+module pcie_engine_complete_answers (
+    input  logic clock,
+    input  logic reset,
+    input  logic [104:0] data_in,
+    input  logic write,
+    output logic [104:0] data_out,
+    output logic valid,
+    input  logic read,
+    output logic [4:0] level
+);
+  localparam logic [4:0] c_back = 5'h1f;
+  logic [4:0] step;
+  logic [3:0] ram_read_address;
+  logic [104:0] ram_read_data;
+  logic [3:0] ram_write_address;
+  logic [104:0] ram_write_data;
+  logic ram_write_enable;
+  logic [3:0] wr_d;
+  logic [3:0] wr_q = 4'h0;
+  logic [3:0] rd_d;
+  logic [3:0] rd_q = 4'h0;
+  logic [4:0] count_d;
+  logic [4:0] count_q = 5'h0;
+  logic some_d;
+  logic some_q = 1'h0;
+
+  always_ff @(posedge clock) begin
+    wr_q <= wr_d;
+    rd_q <= rd_d;
+    count_q <= count_d;
+    some_q <= some_d;
+  end
+
+  pcie_engine_complete_answers_ram ram (
+      .clock(clock),
+      .read_address(ram_read_address),
+      .read_data(ram_read_data),
+      .write_address(ram_write_address),
+      .write_data(ram_write_data),
+      .write_enable(ram_write_enable)
+  );
+
+  always_comb begin
+    wr_d = wr_q;
+    rd_d = rd_q;
+    count_d = count_q;
+    some_d = some_q;
+    ram_write_address = wr_q;
+    ram_write_data = data_in;
+    ram_write_enable = 1'h1;
+    ram_read_address = rd_q;
+    data_out = ram_read_data;
+    valid = some_q;
+    level = count_q;
+    if (read) begin
+      rd_d = rd_q + 4'h1;
+      some_d = count_q != 5'h1;
+    end
+    if (write) begin
+      wr_d = wr_q + 4'h1;
+      some_d = 1'h1;
+    end
+    step = 5'h1;
+    if (read) begin
+      step = c_back;
+    end
+    if (write ^ read) begin
+      count_d = count_q + step;
+    end
+    if (reset) begin
+      wr_d = 4'h0;
+      rd_d = 4'h0;
+      count_d = 5'h0;
+      some_d = 1'h0;
+    end
+  end
+endmodule
+
 module pcie_engine_complete (
     input  logic clock,
     input  logic reset,
     input  logic [15:0] id,
-    input  logic [130:0] request,
-    input  logic request_valid,
-    output logic request_ready,
+    input  logic [68:0] posted,
+    input  logic [63:0] payload,
+    input  logic posted_valid,
+    output logic posted_ready,
+    input  logic [68:0] queued,
+    input  logic queued_valid,
+    output logic queued_ready,
     output logic [15:0] address,
     output logic [31:0] wdata,
     output logic write,
@@ -276,6 +625,7 @@ module pcie_engine_complete (
     input  logic ack,
     output logic [68:0] m_beat,
     output logic m_data,
+    output logic m_message,
     output logic m_valid,
     input  logic m_ready,
     output logic unsupported,
@@ -283,14 +633,26 @@ module pcie_engine_complete (
     output logic refused
 );
   localparam logic [2:0] c_abort = 3'h4;
+  localparam logic [31:0] c_ack = 32'h1b;
   localparam logic [31:0] c_cpl = 32'ha000000;
   localparam logic [31:0] c_cpld = 32'h4a000000;
   localparam logic [63:0] c_low = 64'hffffffff;
+  localparam logic [31:0] c_message = 32'h35000000;
+  localparam logic [4:0] c_places = 5'he;
+  localparam logic [7:0] c_slot_power = 8'h50;
   localparam logic [15:0] c_step = 16'h4;
+  localparam logic [7:0] c_turn_off = 8'h19;
+  localparam logic [7:0] c_unlock = 8'h0;
   localparam logic [2:0] c_unsupported = 3'h1;
+  localparam logic [7:0] c_vendor = 8'h7f;
+  logic says;
+  logic free;
   logic is_two;
   logic whole;
   logic empty;
+  logic [7:0] code;
+  logic silent;
+  logic [104:0] head;
   logic [31:0] word0;
   logic [31:0] word1;
   logic [31:0] word2;
@@ -299,24 +661,31 @@ module pcie_engine_complete (
   logic [68:0] o;
   logic [63:0] rev_i;
   logic [63:0] rev_o;
+  logic answers_reset;
+  logic [104:0] answers_data_in;
+  logic answers_write;
+  logic [104:0] answers_data_out;
+  logic answers_valid;
+  logic answers_read;
+  logic [4:0] answers_level;
   logic [2:0] state_d;
   logic [2:0] state_q = 3'h0;
-  logic [130:0] r_d;
-  logic [130:0] r_q = 131'h0;
-  logic two_d;
-  logic two_q = 1'h0;
+  logic [68:0] r_d;
+  logic [68:0] r_q = 69'h0;
+  logic [63:0] data_d;
+  logic [63:0] data_q = 64'h0;
   logic [15:0] at_d;
   logic [15:0] at_q = 16'h0;
   logic [31:0] word_d;
   logic [31:0] word_q = 32'h0;
-  logic [2:0] status_d;
-  logic [2:0] status_q = 3'h0;
-  logic with_data_d;
-  logic with_data_q = 1'h0;
-  logic [31:0] first_d;
-  logic [31:0] first_q = 32'h0;
-  logic [31:0] second_d;
-  logic [31:0] second_q = 32'h0;
+  logic [104:0] answer_d;
+  logic [104:0] answer_q = 105'h0;
+  logic room_d;
+  logic room_q = 1'h0;
+  logic off_d;
+  logic off_q = 1'h0;
+  logic [1:0] beat_d;
+  logic [1:0] beat_q = 2'h0;
   logic unsupported_strobe_d;
   logic unsupported_strobe_q = 1'h0;
   logic poisoned_strobe_d;
@@ -327,13 +696,13 @@ module pcie_engine_complete (
   always_ff @(posedge clock) begin
     state_q <= state_d;
     r_q <= r_d;
-    two_q <= two_d;
+    data_q <= data_d;
     at_q <= at_d;
     word_q <= word_d;
-    status_q <= status_d;
-    with_data_q <= with_data_d;
-    first_q <= first_d;
-    second_q <= second_d;
+    answer_q <= answer_d;
+    room_q <= room_d;
+    off_q <= off_d;
+    beat_q <= beat_d;
     unsupported_strobe_q <= unsupported_strobe_d;
     poisoned_strobe_q <= poisoned_strobe_d;
     refused_strobe_q <= refused_strobe_d;
@@ -344,53 +713,172 @@ module pcie_engine_complete (
       .o(rev_o)
   );
 
+  pcie_engine_complete_answers answers (
+      .clock(clock),
+      .reset(answers_reset),
+      .data_in(answers_data_in),
+      .write(answers_write),
+      .data_out(answers_data_out),
+      .valid(answers_valid),
+      .read(answers_read),
+      .level(answers_level)
+  );
+
   always_comb begin
     state_d = state_q;
     r_d = r_q;
-    two_d = two_q;
+    data_d = data_q;
     at_d = at_q;
     word_d = word_q;
-    status_d = status_q;
-    with_data_d = with_data_q;
-    first_d = first_q;
-    second_d = second_q;
+    answer_d = answer_q;
+    room_d = room_q;
+    off_d = off_q;
+    beat_d = beat_q;
     unsupported_strobe_d = unsupported_strobe_q;
     poisoned_strobe_d = poisoned_strobe_q;
     refused_strobe_d = refused_strobe_q;
-    request_ready = state_q == 3'h0;
+    answers_reset = reset;
     unsupported_strobe_d = 1'h0;
     poisoned_strobe_d = 1'h0;
     refused_strobe_d = 1'h0;
-    is_two = ((request[13:4] == 10'h2) & (request[21:18] == 4'hf)) & (~(1'(request[66:51] >> 2)));
-    whole = (request[17:14] == 4'hf) & (is_two | ((request[13:4] == 10'h1) & (request[21:18] == 4'h0)));
-    empty = ((request[13:4] == 10'h1) & (request[17:14] == 4'h0)) & (request[21:18] == 4'h0);
+    room_d = answers_level < c_places;
+    says = off_q & room_q;
+    free = (state_q == 3'h0) & (~says);
+    posted_ready = free | reset;
+    queued_ready = ((free & room_q) & (~posted_valid)) | reset;
+    is_two = ((r_q[15:6] == 10'h2) & (r_q[23:20] == 4'hf)) & (~(1'(r_q[68:53] >> 2)));
+    whole = (r_q[19:16] == 4'hf) & (is_two | ((r_q[15:6] == 10'h1) & (r_q[23:20] == 4'h0)));
+    empty = ((r_q[15:6] == 10'h1) & (r_q[19:16] == 4'h0)) & (r_q[23:20] == 4'h0);
+    code = ({4'h0, r_q[23:20]} << 4) | {4'h0, r_q[19:16]};
+    silent = (((code == c_unlock) | (code == c_slot_power)) | (code == c_vendor)) | ((r_q[23:20] == 4'h4) & (((r_q[19:16] <= 4'h8) & (r_q[19:16] != 4'h2)) & (r_q[19:16] != 4'h6)));
     address = at_q;
     wdata = word_q;
     write = 1'h0;
     read = 1'h0;
-    if ((state_q == 3'h1) | (state_q == 3'h2)) begin
-      write = r_q[1];
-      read = ~r_q[1];
+    if ((state_q == 3'h2) | (state_q == 3'h3)) begin
+      write = r_q[3];
+      read = ~r_q[3];
     end
+    answers_data_in = answer_q;
+    answers_write = state_q == 3'h4;
+    case (state_q)
+      3'h0: begin
+        r_d = queued;
+        if (queued_valid & room_q) begin
+          state_d = 3'h1;
+        end
+        if (posted_valid) begin
+          r_d = posted;
+          state_d = 3'h1;
+        end
+        data_d = payload;
+        if (says) begin
+          answer_d[0] = 1'h1;
+          answer_d[4] = 1'h0;
+          off_d = 1'h0;
+          state_d = 3'h4;
+        end
+      end
+      3'h1: begin
+        at_d = r_q[68:53];
+        word_d = data_q[31:0];
+        answer_d[0] = 1'h0;
+        answer_d[3:1] = 3'h0;
+        answer_d[4] = 1'h0;
+        answer_d[5] = is_two;
+        answer_d[6] = r_q[19:16] == 4'h0;
+        answer_d[9:7] = r_q[50:48];
+        answer_d[11:10] = r_q[52:51];
+        answer_d[27:12] = r_q[39:24];
+        answer_d[35:28] = r_q[47:40];
+        answer_d[40:36] = 5'(r_q[68:53] >> 2);
+        answer_d[104:41] = 64'h0;
+        state_d = 3'h0;
+        if (r_q[5]) begin
+          poisoned_strobe_d = 1'h1;
+          answer_d[3:1] = c_unsupported;
+          if (r_q[4]) begin
+            state_d = 3'h4;
+          end
+        end else if (r_q[2]) begin
+          if (code == c_turn_off) begin
+            off_d = 1'h1;
+          end else begin
+            unsupported_strobe_d = ~silent;
+          end
+        end else if ((~r_q[0]) | (~r_q[1])) begin
+          unsupported_strobe_d = 1'h1;
+          answer_d[3:1] = c_unsupported;
+          if (r_q[4]) begin
+            state_d = 3'h4;
+          end
+        end else if (whole & (2'(r_q[68:53]) == 2'h0)) begin
+          state_d = 3'h2;
+          answer_d[4] = ~r_q[3];
+        end else if (empty) begin
+          if (~r_q[3]) begin
+            state_d = 3'h4;
+            answer_d[4] = 1'h1;
+          end
+        end else begin
+          refused_strobe_d = 1'h1;
+          answer_d[3:1] = c_abort;
+          if (~r_q[3]) begin
+            state_d = 3'h4;
+          end
+        end
+      end
+      3'h2: begin
+        if (ack) begin
+          answer_d[104:41] = {32'h0, rdata};
+          at_d = r_q[68:53] + c_step;
+          word_d = data_q[63:32];
+          state_d = 3'h4;
+          if (answer_q[5]) begin
+            state_d = 3'h3;
+          end else if (r_q[3]) begin
+            state_d = 3'h0;
+          end
+        end
+      end
+      3'h3: begin
+        if (ack) begin
+          answer_d[104:41] = answer_q[104:41] | ({32'h0, rdata} << 32);
+          state_d = 3'h4;
+          if (r_q[3]) begin
+            state_d = 3'h0;
+          end
+        end
+      end
+      default: begin
+        state_d = 3'h0;
+      end
+    endcase
+    head = answers_data_out;
     bytes = 12'h4;
-    if (two_q) begin
+    if (head[5]) begin
       bytes = 12'h8;
     end
-    if (r_q[17:14] == 4'h0) begin
+    if (head[6]) begin
       bytes = 12'h1;
     end
     word0 = c_cpl;
-    if (with_data_q) begin
+    if (head[4]) begin
       word0 = c_cpld | 32'h1;
-      if (two_q) begin
+      if (head[5]) begin
         word0 = c_cpld | 32'h2;
       end
     end
-    word0 = (word0 | ({29'h0, r_q[48:46]} << 20)) | ({30'h0, r_q[50:49]} << 12);
-    word1 = (({16'h0, id} << 16) | ({29'h0, status_q} << 13)) | {20'h0, bytes};
-    word2 = (({16'h0, r_q[37:22]} << 16) | ({24'h0, r_q[45:38]} << 8)) | ({27'h0, 5'(r_q[66:51] >> 2)} << 2);
+    word0 = (word0 | ({29'h0, head[9:7]} << 20)) | ({30'h0, head[11:10]} << 12);
+    word1 = (({16'h0, id} << 16) | ({29'h0, head[3:1]} << 13)) | {20'h0, bytes};
+    word2 = (({16'h0, head[27:12]} << 16) | ({24'h0, head[35:28]} << 8)) | ({27'h0, head[40:36]} << 2);
+    if (head[0]) begin
+      word0 = c_message;
+      word1 = ({16'h0, id} << 16) | c_ack;
+      word2 = 32'h0;
+    end
     pair = ({32'h0, word0} << 32) | {32'h0, word1};
-    if (state_q == 3'h4) begin
+    if (beat_q == 2'h1) begin
       pair = {32'h0, word2} << 32;
     end
     rev_i = pair;
@@ -398,98 +886,38 @@ module pcie_engine_complete (
     o[66:64] = 3'h7;
     o[67] = 1'h0;
     o[68] = 1'h0;
-    if (state_q == 3'h4) begin
-      if (with_data_q) begin
-        o[63:0] = (rev_o & c_low) | ({32'h0, first_q} << 32);
-        o[67] = ~two_q;
-      end else begin
+    if (beat_q == 2'h1) begin
+      o[67] = (~head[5]) | (~head[4]);
+      if (head[4]) begin
+        o[63:0] = (rev_o & c_low) | ({32'h0, 32'(head[104:41])} << 32);
+      end else if (~head[0]) begin
         o[66:64] = 3'h3;
-        o[67] = 1'h1;
       end
     end
-    if (state_q == 3'h5) begin
-      o[63:0] = {32'h0, second_q};
+    if (beat_q == 2'h2) begin
+      o[63:0] = {32'h0, 32'(head[104:41] >> 32)};
       o[66:64] = 3'h3;
       o[67] = 1'h1;
     end
     m_beat = o;
-    m_data = with_data_q;
-    m_valid = state_q >= 3'h3;
-    case (state_q)
-      3'h0: begin
-        if (request_valid) begin
-          r_d = request;
-          at_d = request[66:51];
-          word_d = 32'(request[130:67]);
-          two_d = is_two;
-          status_d = 3'h0;
-          with_data_d = 1'h0;
-          first_d = 32'h0;
-          if (request[3]) begin
-            poisoned_strobe_d = 1'h1;
-            status_d = c_unsupported;
-            if (request[2]) begin
-              state_d = 3'h3;
-            end
-          end else if (~request[0]) begin
-            unsupported_strobe_d = 1'h1;
-            status_d = c_unsupported;
-            if (request[2]) begin
-              state_d = 3'h3;
-            end
-          end else if (whole & (2'(request[66:51]) == 2'h0)) begin
-            state_d = 3'h1;
-            with_data_d = ~request[1];
-          end else if (empty) begin
-            if (~request[1]) begin
-              state_d = 3'h3;
-              with_data_d = 1'h1;
-            end
-          end else begin
-            refused_strobe_d = 1'h1;
-            status_d = c_abort;
-            if (~request[1]) begin
-              state_d = 3'h3;
-            end
-          end
-        end
+    m_data = head[4];
+    m_message = head[0];
+    m_valid = answers_valid;
+    answers_read = (answers_valid & m_ready) & o[67];
+    if (answers_valid & m_ready) begin
+      beat_d = beat_q + 2'h1;
+      if (o[67]) begin
+        beat_d = 2'h0;
       end
-      3'h1: begin
-        if (ack) begin
-          first_d = rdata;
-          at_d = r_q[66:51] + c_step;
-          word_d = 32'(r_q[130:67] >> 32);
-          state_d = 3'h3;
-          if (two_q) begin
-            state_d = 3'h2;
-          end else if (r_q[1]) begin
-            state_d = 3'h0;
-          end
-        end
-      end
-      3'h2: begin
-        if (ack) begin
-          second_d = rdata;
-          state_d = 3'h3;
-          if (r_q[1]) begin
-            state_d = 3'h0;
-          end
-        end
-      end
-      default: begin
-        if (m_ready) begin
-          state_d = state_q + 3'h1;
-          if (o[67]) begin
-            state_d = 3'h0;
-          end
-        end
-      end
-    endcase
+    end
     unsupported = unsupported_strobe_q;
     poisoned = poisoned_strobe_q;
     refused = refused_strobe_q;
     if (reset) begin
       state_d = 3'h0;
+      room_d = 1'h0;
+      off_d = 1'h0;
+      beat_d = 2'h0;
       unsupported_strobe_d = 1'h0;
       poisoned_strobe_d = 1'h0;
       refused_strobe_d = 1'h0;
@@ -552,18 +980,15 @@ module pcie_engine_errors (
     input  logic master,
     input  logic [2:0] mps,
     input  logic [2:0] mrrs,
-    input  logic outstanding,
-    output logic [15:0] timeout
+    input  logic outstanding
 );
   localparam logic [19:0] a_errors = 20'h10008;
   localparam logic [19:0] a_header = 20'h10001;
   localparam logic [19:0] a_link = 20'h10004;
   localparam logic [7:0] a_page = 8'h6;
-  localparam logic [19:0] a_timeout = 20'h10010;
-  localparam logic [31:0] c_header = 32'h70001;
+  localparam logic [31:0] c_header = 32'h70002;
   localparam logic [15:0] c_place = 16'h1;
   localparam logic [3:0] c_row = 4'h1;
-  localparam logic [15:0] c_timeout = 16'h1e84;
   logic [3:0] rows;
   logic [15:0] places;
   logic [31:0] link;
@@ -597,8 +1022,6 @@ module pcie_engine_errors (
   logic [31:0] count_8_value;
   logic [8:0] sticky_d;
   logic [8:0] sticky_q = 9'h0;
-  logic [15:0] timeout_reg_d;
-  logic [15:0] timeout_reg_q = 16'h0;
   logic raised_d;
   logic raised_q = 1'h0;
   logic [19:0] at_d;
@@ -612,7 +1035,6 @@ module pcie_engine_errors (
 
   always_ff @(posedge clock) begin
     sticky_q <= sticky_d;
-    timeout_reg_q <= timeout_reg_d;
     raised_q <= raised_d;
     at_q <= at_d;
     acts_q <= acts_d;
@@ -685,7 +1107,6 @@ module pcie_engine_errors (
 
   always_comb begin
     sticky_d = sticky_q;
-    timeout_reg_d = timeout_reg_q;
     raised_d = raised_q;
     at_d = at_q;
     acts_d = acts_q;
@@ -715,9 +1136,6 @@ module pcie_engine_errors (
     end
     if ((at_q & a_errors) == a_errors) begin
       r = r | {23'h0, sticky_q};
-    end
-    if ((at_q & a_timeout) == a_timeout) begin
-      r = r | {16'h0, timeout_reg_q};
     end
     count_0_reset = reset;
     count_0_strobe = causes[0];
@@ -776,20 +1194,15 @@ module pcie_engine_errors (
         sticky_d = (sticky_q & (~wdata[8:0])) | causes;
         raised_d = |(causes & (~(sticky_q & (~wdata[8:0]))));
       end
-      if ((at_q & a_timeout) == a_timeout) begin
-        timeout_reg_d = wdata[15:0];
-      end
     end
     rdata = rdata_reg_q;
     ack = ack_reg_q;
     raise = raised_q;
-    timeout = timeout_reg_q;
     if (reset) begin
       sticky_d = 9'h0;
       raised_d = 1'h0;
       acts_d = 1'h0;
       ack_reg_d = 1'h0;
-      timeout_reg_d = c_timeout;
     end
   end
 endmodule
@@ -1130,27 +1543,72 @@ endmodule
 module pcie_engine_reader_plan (
     input  logic clock,
     input  logic [4:0] read_address,
-    output logic [25:0] read_data,
+    output logic [6:0] read_data,
     input  logic [4:0] write_address,
-    input  logic [25:0] write_data,
+    input  logic [6:0] write_data,
     input  logic write_enable
 );
-  logic [25:0] mem [31:0];
+  logic [6:0] mem [31:0];
   assign read_data = mem[read_address];
   always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
+endmodule
+
+module pcie_engine_reader_slot (
+    input  logic clock,
+    input  logic [2:0] read_address,
+    output logic [70:0] read_data,
+    input  logic [2:0] write_address,
+    input  logic [70:0] write_data,
+    input  logic write_enable
+);
+  logic [70:0] mem [7:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
+endmodule
+
+module pcie_engine_reader_issue_turn (
+    input  logic [5:0] wants,
+    input  logic [2:0] last,
+    output logic [2:0] pick
+);
+  localparam logic [5:0] c_one = 6'h1;
+  logic [5:0] below;
+  logic [5:0] some;
+
+  always_comb begin
+    below = wants & ((c_one << last) - 6'h1);
+    some = wants;
+    if (|below) begin
+      some = below;
+    end
+    pick = 3'h0;
+    if (some[5]) begin
+      pick = 3'h5;
+    end else if (some[4]) begin
+      pick = 3'h4;
+    end else if (some[3]) begin
+      pick = 3'h3;
+    end else if (some[2]) begin
+      pick = 3'h2;
+    end else if (some[1]) begin
+      pick = 3'h1;
+    end
+  end
 endmodule
 
 module pcie_engine_reader (
     input  logic clock,
     input  logic reset,
+    input  logic down,
     input  logic [15:0] id,
     input  logic [2:0] mrrs,
-    input  logic [15:0] timeout,
+    input  logic age,
     input  logic [63:0] address,
     input  logic [12:0] length,
     input  logic [2:0] client,
     input  logic s_valid,
     output logic s_ready,
+    output logic [5:0] issued,
     output logic [68:0] d_beat,
     output logic [2:0] d_client,
     output logic d_valid,
@@ -1172,15 +1630,29 @@ module pcie_engine_reader (
 );
   localparam logic [5:0] c_16 = 6'h10;
   localparam logic [5:0] c_32 = 6'h20;
+  localparam logic [4:0] c_back = 5'h18;
+  localparam logic [5:0] c_client = 6'h1;
+  localparam logic [3:0] c_few = 4'h4;
   localparam logic [31:0] c_ff = 32'hff;
   localparam logic [31:0] c_four = 32'h20000000;
+  localparam logic [4:0] c_front = 5'h10;
+  localparam logic [3:0] c_many = 4'h8;
   localparam logic [31:0] c_one = 32'h1;
   localparam logic [51:0] c_page = 52'h1;
-  logic [4:0] tag;
-  logic [4:0] head;
+  logic [4:0] next_tag_0;
+  logic [4:0] next_tag_1;
+  logic [4:0] next_tag_2;
+  logic [4:0] next_tag_3;
+  logic [4:0] next_tag_4;
+  logic [4:0] next_tag_5;
+  logic [4:0] head_tag_0;
+  logic [4:0] head_tag_1;
+  logic [4:0] head_tag_2;
+  logic [4:0] head_tag_3;
+  logic [4:0] head_tag_4;
+  logic [4:0] head_tag_5;
   logic [5:0] limit;
   logic [5:0] piece;
-  logic [5:0] used;
   logic [9:0] ahead;
   logic [31:0] word0;
   logic [31:0] word1;
@@ -1188,13 +1660,17 @@ module pcie_engine_reader (
   logic [15:0] seen;
   logic [5:0] gone;
   logic [5:0] words;
+  logic known;
   logic fits;
   logic ends;
+  logic forgotten;
   logic [31:0] sets;
   logic [31:0] mark;
+  logic [31:0] asked;
   logic closes;
   logic advance;
   logic move_out;
+  logic takes;
   logic [68:0] o;
   logic [63:0] rev_i;
   logic [63:0] rev_o;
@@ -1209,20 +1685,65 @@ module pcie_engine_reader (
   logic [15:0] progress_write_data;
   logic progress_write_enable;
   logic [4:0] plan_read_address;
-  logic [25:0] plan_read_data;
+  logic [6:0] plan_read_data;
   logic [4:0] plan_write_address;
-  logic [25:0] plan_write_data;
+  logic [6:0] plan_write_data;
   logic plan_write_enable;
+  logic [2:0] slot_read_address;
+  logic [70:0] slot_read_data;
+  logic [2:0] slot_write_address;
+  logic [70:0] slot_write_data;
+  logic slot_write_enable;
+  logic [5:0] pending_d;
+  logic [5:0] pending_q = 6'h0;
+  logic [3:0] next_0_d;
+  logic [3:0] next_0_q = 4'h0;
+  logic [3:0] next_1_d;
+  logic [3:0] next_1_q = 4'h0;
+  logic [3:0] next_2_d;
+  logic [3:0] next_2_q = 4'h0;
+  logic [3:0] next_3_d;
+  logic [3:0] next_3_q = 4'h0;
+  logic [3:0] next_4_d;
+  logic [3:0] next_4_q = 4'h0;
+  logic [3:0] next_5_d;
+  logic [3:0] next_5_q = 4'h0;
+  logic [3:0] head_0_d;
+  logic [3:0] head_0_q = 4'h0;
+  logic [3:0] head_1_d;
+  logic [3:0] head_1_q = 4'h0;
+  logic [3:0] head_2_d;
+  logic [3:0] head_2_q = 4'h0;
+  logic [3:0] head_3_d;
+  logic [3:0] head_3_q = 4'h0;
+  logic [3:0] head_4_d;
+  logic [3:0] head_4_q = 4'h0;
+  logic [3:0] head_5_d;
+  logic [3:0] head_5_q = 4'h0;
+  logic [5:0] steps_d;
+  logic [5:0] steps_q = 6'h0;
+  logic [5:0] can_d;
+  logic [5:0] can_q = 6'h0;
+  logic [5:0] done_d;
+  logic [5:0] done_q = 6'h0;
+  logic [5:0] issue_turn_wants;
+  logic [2:0] issue_turn_last;
+  logic [2:0] issue_turn_pick;
+  logic [5:0] drain_turn_wants;
+  logic [2:0] drain_turn_last;
+  logic [2:0] drain_turn_pick;
   logic [2:0] state_d;
   logic [2:0] state_q = 3'h0;
+  logic [2:0] who_d;
+  logic [2:0] who_q = 3'h0;
+  logic [4:0] tag_d;
+  logic [4:0] tag_q = 5'h0;
   logic [63:0] at_d;
   logic [63:0] at_q = 64'h0;
   logic [51:0] next_page_d;
   logic [51:0] next_page_q = 52'h0;
   logic [9:0] left_d;
   logic [9:0] left_q = 10'h0;
-  logic [2:0] who_d;
-  logic [2:0] who_q = 3'h0;
   logic [5:0] room_d;
   logic [5:0] room_q = 6'h0;
   logic [5:0] size_d;
@@ -1231,18 +1752,30 @@ module pcie_engine_reader (
   logic is_last_q = 1'h0;
   logic wide_d;
   logic wide_q = 1'h0;
-  logic [5:0] next_tag_d;
-  logic [5:0] next_tag_q = 6'h0;
-  logic [5:0] head_tag_d;
-  logic [5:0] head_tag_q = 6'h0;
-  logic [5:0] free_tag_d;
-  logic [5:0] free_tag_q = 6'h0;
+  logic [5:0] issued_strobes_d;
+  logic [5:0] issued_strobes_q = 6'h0;
   logic [31:0] waiting_d;
   logic [31:0] waiting_q = 32'h0;
   logic [31:0] failed_d;
   logic [31:0] failed_q = 32'h0;
   logic [31:0] resting_d;
   logic [31:0] resting_q = 32'h0;
+  logic [31:0] old1_d;
+  logic [31:0] old1_q = 32'h0;
+  logic [31:0] old2_d;
+  logic [31:0] old2_q = 32'h0;
+  logic [31:0] late_d;
+  logic [31:0] late_q = 32'h0;
+  logic [4:0] scan_d;
+  logic [4:0] scan_q = 5'h0;
+  logic [4:0] scan_tag_d;
+  logic [4:0] scan_tag_q = 5'h0;
+  logic expires_d;
+  logic expires_q = 1'h0;
+  logic silent_d;
+  logic silent_q = 1'h0;
+  logic some_out_d;
+  logic some_out_q = 1'h0;
   logic [4:0] mark_tag_d;
   logic [4:0] mark_tag_q = 5'h0;
   logic clear_d;
@@ -1251,16 +1784,8 @@ module pcie_engine_reader (
   logic fail_q = 1'h0;
   logic rests_d;
   logic rests_q = 1'h0;
-  logic [15:0] rest_d;
-  logic [15:0] rest_q = 16'h0;
-  logic has_tag_d;
-  logic has_tag_q = 1'h0;
-  logic awake_d;
-  logic awake_q = 1'h0;
-  logic [9:0] tick_d;
-  logic [9:0] tick_q = 10'h0;
-  logic [15:0] now_d;
-  logic [15:0] now_q = 16'h0;
+  logic wakes_d;
+  logic wakes_q = 1'h0;
   logic [57:0] c1_d;
   logic [57:0] c1_q = 58'h0;
   logic c1_valid_d;
@@ -1271,6 +1796,10 @@ module pcie_engine_reader (
   logic c2_valid_q = 1'h0;
   logic c2_fits_d;
   logic c2_fits_q = 1'h0;
+  logic c2_rests_d;
+  logic c2_rests_q = 1'h0;
+  logic c2_final_d;
+  logic c2_final_q = 1'h0;
   logic c2_error_d;
   logic c2_error_q = 1'h0;
   logic [5:0] c2_left_d;
@@ -1315,16 +1844,12 @@ module pcie_engine_reader (
   logic poisoned_strobe_q = 1'h0;
   logic timeout_strobe_d;
   logic timeout_strobe_q = 1'h0;
-  logic [1:0] drain_d;
-  logic [1:0] drain_q = 2'h0;
-  logic head_waits_d;
-  logic head_waits_q = 1'h0;
-  logic head_failed_d;
-  logic head_failed_q = 1'h0;
-  logic [15:0] age_d;
-  logic [15:0] age_q = 16'h0;
-  logic late_d;
-  logic late_q = 1'h0;
+  logic [2:0] drain_d;
+  logic [2:0] drain_q = 3'h0;
+  logic [2:0] drain_client_d;
+  logic [2:0] drain_client_q = 3'h0;
+  logic [4:0] drain_tag_d;
+  logic [4:0] drain_tag_q = 5'h0;
   logic [5:0] drain_left_d;
   logic [5:0] drain_left_q = 6'h0;
   logic [9:0] drain_at_d;
@@ -1333,10 +1858,8 @@ module pcie_engine_reader (
   logic [9:0] read_at_q = 10'h0;
   logic drain_last_d;
   logic drain_last_q = 1'h0;
-  logic [2:0] drain_client_d;
-  logic [2:0] drain_client_q = 3'h0;
-  logic bad_d;
-  logic bad_q = 1'h0;
+  logic [5:0] bad_d;
+  logic [5:0] bad_q = 6'h0;
   logic read_valid_d;
   logic read_valid_q = 1'h0;
   logic read_end_d;
@@ -1345,8 +1868,6 @@ module pcie_engine_reader (
   logic read_last_q = 1'h0;
   logic read_user_d;
   logic read_user_q = 1'h0;
-  logic [2:0] read_client_d;
-  logic [2:0] read_client_q = 3'h0;
   logic [68:0] out_d;
   logic [68:0] out_q = 69'h0;
   logic [2:0] out_client_d;
@@ -1355,35 +1876,56 @@ module pcie_engine_reader (
   logic full_q = 1'h0;
 
   always_ff @(posedge clock) begin
+    pending_q <= pending_d;
+    next_0_q <= next_0_d;
+    next_1_q <= next_1_d;
+    next_2_q <= next_2_d;
+    next_3_q <= next_3_d;
+    next_4_q <= next_4_d;
+    next_5_q <= next_5_d;
+    head_0_q <= head_0_d;
+    head_1_q <= head_1_d;
+    head_2_q <= head_2_d;
+    head_3_q <= head_3_d;
+    head_4_q <= head_4_d;
+    head_5_q <= head_5_d;
+    steps_q <= steps_d;
+    can_q <= can_d;
+    done_q <= done_d;
     state_q <= state_d;
+    who_q <= who_d;
+    tag_q <= tag_d;
     at_q <= at_d;
     next_page_q <= next_page_d;
     left_q <= left_d;
-    who_q <= who_d;
     room_q <= room_d;
     size_q <= size_d;
     is_last_q <= is_last_d;
     wide_q <= wide_d;
-    next_tag_q <= next_tag_d;
-    head_tag_q <= head_tag_d;
-    free_tag_q <= free_tag_d;
+    issued_strobes_q <= issued_strobes_d;
     waiting_q <= waiting_d;
     failed_q <= failed_d;
     resting_q <= resting_d;
+    old1_q <= old1_d;
+    old2_q <= old2_d;
+    late_q <= late_d;
+    scan_q <= scan_d;
+    scan_tag_q <= scan_tag_d;
+    expires_q <= expires_d;
+    silent_q <= silent_d;
+    some_out_q <= some_out_d;
     mark_tag_q <= mark_tag_d;
     clear_q <= clear_d;
     fail_q <= fail_d;
     rests_q <= rests_d;
-    rest_q <= rest_d;
-    has_tag_q <= has_tag_d;
-    awake_q <= awake_d;
-    tick_q <= tick_d;
-    now_q <= now_d;
+    wakes_q <= wakes_d;
     c1_q <= c1_d;
     c1_valid_q <= c1_valid_d;
     c2_q <= c2_d;
     c2_valid_q <= c2_valid_d;
     c2_fits_q <= c2_fits_d;
+    c2_rests_q <= c2_rests_d;
+    c2_final_q <= c2_final_d;
     c2_error_q <= c2_error_d;
     c2_left_q <= c2_left_d;
     c2_total_q <= c2_total_d;
@@ -1407,21 +1949,17 @@ module pcie_engine_reader (
     poisoned_strobe_q <= poisoned_strobe_d;
     timeout_strobe_q <= timeout_strobe_d;
     drain_q <= drain_d;
-    head_waits_q <= head_waits_d;
-    head_failed_q <= head_failed_d;
-    age_q <= age_d;
-    late_q <= late_d;
+    drain_client_q <= drain_client_d;
+    drain_tag_q <= drain_tag_d;
     drain_left_q <= drain_left_d;
     drain_at_q <= drain_at_d;
     read_at_q <= read_at_d;
     drain_last_q <= drain_last_d;
-    drain_client_q <= drain_client_d;
     bad_q <= bad_d;
     read_valid_q <= read_valid_d;
     read_end_q <= read_end_d;
     read_last_q <= read_last_d;
     read_user_q <= read_user_d;
-    read_client_q <= read_client_d;
     out_q <= out_d;
     out_client_q <= out_client_d;
     full_q <= full_d;
@@ -1459,40 +1997,70 @@ module pcie_engine_reader (
       .write_enable(plan_write_enable)
   );
 
+  pcie_engine_reader_slot slot (
+      .clock(clock),
+      .read_address(slot_read_address),
+      .read_data(slot_read_data),
+      .write_address(slot_write_address),
+      .write_data(slot_write_data),
+      .write_enable(slot_write_enable)
+  );
+
+  pcie_engine_reader_issue_turn issue_turn (
+      .wants(issue_turn_wants),
+      .last(issue_turn_last),
+      .pick(issue_turn_pick)
+  );
+
+  pcie_engine_reader_issue_turn drain_turn (
+      .wants(drain_turn_wants),
+      .last(drain_turn_last),
+      .pick(drain_turn_pick)
+  );
+
   always_comb begin
+    pending_d = pending_q;
+    steps_d = steps_q;
+    can_d = can_q;
+    done_d = done_q;
     state_d = state_q;
+    who_d = who_q;
+    tag_d = tag_q;
     at_d = at_q;
     next_page_d = next_page_q;
     left_d = left_q;
-    who_d = who_q;
     room_d = room_q;
     size_d = size_q;
     is_last_d = is_last_q;
     wide_d = wide_q;
-    next_tag_d = next_tag_q;
-    head_tag_d = head_tag_q;
-    free_tag_d = free_tag_q;
+    issued_strobes_d = issued_strobes_q;
     waiting_d = waiting_q;
     failed_d = failed_q;
     resting_d = resting_q;
-    rest_d = rest_q;
-    has_tag_d = has_tag_q;
-    awake_d = awake_q;
-    tick_d = tick_q;
-    now_d = now_q;
+    old1_d = old1_q;
+    old2_d = old2_q;
+    late_d = late_q;
+    scan_d = scan_q;
+    scan_tag_d = scan_tag_q;
+    expires_d = expires_q;
+    silent_d = silent_q;
+    some_out_d = some_out_q;
+    mark_tag_d = mark_tag_q;
+    clear_d = clear_q;
+    fail_d = fail_q;
+    rests_d = rests_q;
+    wakes_d = wakes_q;
     c1_d = c1_q;
     c1_valid_d = c1_valid_q;
     c2_d = c2_q;
     c2_valid_d = c2_valid_q;
     c2_fits_d = c2_fits_q;
+    c2_rests_d = c2_rests_q;
+    c2_final_d = c2_final_q;
     c2_error_d = c2_error_q;
     c2_left_d = c2_left_q;
     c2_total_d = c2_total_q;
     c2_low_d = c2_low_q;
-    mark_tag_d = mark_tag_q;
-    clear_d = clear_q;
-    fail_d = fail_q;
-    rests_d = rests_q;
     accept_d = accept_q;
     place_d = place_q;
     take_d = take_q;
@@ -1512,46 +2080,142 @@ module pcie_engine_reader (
     poisoned_strobe_d = poisoned_strobe_q;
     timeout_strobe_d = timeout_strobe_q;
     drain_d = drain_q;
-    head_waits_d = head_waits_q;
-    head_failed_d = head_failed_q;
-    age_d = age_q;
-    late_d = late_q;
+    drain_client_d = drain_client_q;
+    drain_tag_d = drain_tag_q;
     drain_left_d = drain_left_q;
     drain_at_d = drain_at_q;
     read_at_d = read_at_q;
     drain_last_d = drain_last_q;
-    drain_client_d = drain_client_q;
     bad_d = bad_q;
     read_valid_d = read_valid_q;
     read_end_d = read_end_q;
     read_last_d = read_last_q;
     read_user_d = read_user_q;
-    read_client_d = read_client_q;
     out_d = out_q;
     out_client_d = out_client_q;
     full_d = full_q;
-    tag = next_tag_q[4:0];
-    head = head_tag_q[4:0];
     sets = 32'h0;
     mark_tag_d = tag3_q;
     clear_d = 1'h0;
     fail_d = 1'h0;
     rests_d = 1'h0;
-    tick_d = tick_q + 10'h1;
-    if (&tick_q) begin
-      now_d = now_q + 16'h1;
-      if (rest_q != 16'h0) begin
-        rest_d = rest_q - 16'h1;
-      end
+    wakes_d = 1'h0;
+    can_d = 6'h0;
+    done_d = 6'h0;
+    steps_d = 6'h0;
+    next_0_d = next_0_q;
+    head_0_d = head_0_q;
+    next_1_d = next_1_q;
+    head_1_d = head_1_q;
+    next_2_d = next_2_q;
+    head_2_d = head_2_q;
+    next_3_d = next_3_q;
+    head_3_d = head_3_q;
+    next_4_d = next_4_q;
+    head_4_d = head_4_q;
+    next_5_d = next_5_q;
+    head_5_d = head_5_q;
+    next_tag_0 = {3'h0, next_0_q[1:0]};
+    next_tag_1 = {3'h0, next_1_q[1:0]} | 5'h4;
+    next_tag_2 = {3'h0, next_2_q[1:0]} | 5'h8;
+    next_tag_3 = {3'h0, next_3_q[1:0]} | 5'hc;
+    next_tag_4 = {2'h0, next_4_q[2:0]} | c_front;
+    next_tag_5 = {2'h0, next_5_q[2:0]} | c_back;
+    head_tag_0 = {3'h0, head_0_q[1:0]};
+    head_tag_1 = {3'h0, head_1_q[1:0]} | 5'h4;
+    head_tag_2 = {3'h0, head_2_q[1:0]} | 5'h8;
+    head_tag_3 = {3'h0, head_3_q[1:0]} | 5'hc;
+    head_tag_4 = {2'h0, head_4_q[2:0]} | c_front;
+    head_tag_5 = {2'h0, head_5_q[2:0]} | c_back;
+    if (((pending_q[0] & (~steps_q[0])) & ((next_0_q - head_0_q) != c_few)) & (~resting_q[next_tag_0])) begin
+      can_d = (can_d & ~(6'h1 << 0)) | ({5'h0, 1'h1} << 0);
+    end
+    if (((pending_q[1] & (~steps_q[1])) & ((next_1_q - head_1_q) != c_few)) & (~resting_q[next_tag_1])) begin
+      can_d = (can_d & ~(6'h1 << 1)) | ({5'h0, 1'h1} << 1);
+    end
+    if (((pending_q[2] & (~steps_q[2])) & ((next_2_q - head_2_q) != c_few)) & (~resting_q[next_tag_2])) begin
+      can_d = (can_d & ~(6'h1 << 2)) | ({5'h0, 1'h1} << 2);
+    end
+    if (((pending_q[3] & (~steps_q[3])) & ((next_3_q - head_3_q) != c_few)) & (~resting_q[next_tag_3])) begin
+      can_d = (can_d & ~(6'h1 << 3)) | ({5'h0, 1'h1} << 3);
+    end
+    if (((pending_q[4] & (~steps_q[4])) & ((next_4_q - head_4_q) != c_many)) & (~resting_q[next_tag_4])) begin
+      can_d = (can_d & ~(6'h1 << 4)) | ({5'h0, 1'h1} << 4);
+    end
+    if (((pending_q[5] & (~steps_q[5])) & ((next_5_q - head_5_q) != c_many)) & (~resting_q[next_tag_5])) begin
+      can_d = (can_d & ~(6'h1 << 5)) | ({5'h0, 1'h1} << 5);
+    end
+    if ((next_0_q != head_0_q) & (~waiting_q[head_tag_0])) begin
+      done_d = (done_d & ~(6'h1 << 0)) | ({5'h0, 1'h1} << 0);
+    end
+    if (((next_0_q == head_0_q) & resting_q[next_tag_0]) & (~steps_q[0])) begin
+      steps_d = (steps_d & ~(6'h1 << 0)) | ({5'h0, 1'h1} << 0);
+    end
+    if (steps_q[0]) begin
+      next_0_d = next_0_q + 4'h1;
+      head_0_d = head_0_q + 4'h1;
+    end
+    if ((next_1_q != head_1_q) & (~waiting_q[head_tag_1])) begin
+      done_d = (done_d & ~(6'h1 << 1)) | ({5'h0, 1'h1} << 1);
+    end
+    if (((next_1_q == head_1_q) & resting_q[next_tag_1]) & (~steps_q[1])) begin
+      steps_d = (steps_d & ~(6'h1 << 1)) | ({5'h0, 1'h1} << 1);
+    end
+    if (steps_q[1]) begin
+      next_1_d = next_1_q + 4'h1;
+      head_1_d = head_1_q + 4'h1;
+    end
+    if ((next_2_q != head_2_q) & (~waiting_q[head_tag_2])) begin
+      done_d = (done_d & ~(6'h1 << 2)) | ({5'h0, 1'h1} << 2);
+    end
+    if (((next_2_q == head_2_q) & resting_q[next_tag_2]) & (~steps_q[2])) begin
+      steps_d = (steps_d & ~(6'h1 << 2)) | ({5'h0, 1'h1} << 2);
+    end
+    if (steps_q[2]) begin
+      next_2_d = next_2_q + 4'h1;
+      head_2_d = head_2_q + 4'h1;
+    end
+    if ((next_3_q != head_3_q) & (~waiting_q[head_tag_3])) begin
+      done_d = (done_d & ~(6'h1 << 3)) | ({5'h0, 1'h1} << 3);
+    end
+    if (((next_3_q == head_3_q) & resting_q[next_tag_3]) & (~steps_q[3])) begin
+      steps_d = (steps_d & ~(6'h1 << 3)) | ({5'h0, 1'h1} << 3);
+    end
+    if (steps_q[3]) begin
+      next_3_d = next_3_q + 4'h1;
+      head_3_d = head_3_q + 4'h1;
+    end
+    if ((next_4_q != head_4_q) & (~waiting_q[head_tag_4])) begin
+      done_d = (done_d & ~(6'h1 << 4)) | ({5'h0, 1'h1} << 4);
+    end
+    if (((next_4_q == head_4_q) & resting_q[next_tag_4]) & (~steps_q[4])) begin
+      steps_d = (steps_d & ~(6'h1 << 4)) | ({5'h0, 1'h1} << 4);
+    end
+    if (steps_q[4]) begin
+      next_4_d = next_4_q + 4'h1;
+      head_4_d = head_4_q + 4'h1;
+    end
+    if ((next_5_q != head_5_q) & (~waiting_q[head_tag_5])) begin
+      done_d = (done_d & ~(6'h1 << 5)) | ({5'h0, 1'h1} << 5);
+    end
+    if (((next_5_q == head_5_q) & resting_q[next_tag_5]) & (~steps_q[5])) begin
+      steps_d = (steps_d & ~(6'h1 << 5)) | ({5'h0, 1'h1} << 5);
+    end
+    if (steps_q[5]) begin
+      next_5_d = next_5_q + 4'h1;
+      head_5_d = head_5_q + 4'h1;
     end
     c1_d = header;
     c1_valid_d = header_valid;
     progress_read_address = 5'(c1_q[50:43]);
     seen = progress_read_data;
-    fits = (((3'(c1_q[50:43] >> 5) == 3'h0) & (c1_q[42:27] == id)) & waiting_q[5'(c1_q[50:43])]) & (~(clear_q & (mark_tag_q == 5'(c1_q[50:43]))));
+    known = (3'(c1_q[50:43] >> 5) == 3'h0) & (c1_q[42:27] == id);
+    fits = (known & waiting_q[5'(c1_q[50:43])]) & (~(clear_q & (mark_tag_q == 5'(c1_q[50:43]))));
     c2_d = c1_q;
     c2_valid_d = c1_valid_q;
     c2_fits_d = fits;
+    c2_rests_d = known & resting_q[5'(c1_q[50:43])];
+    c2_final_d = ((c1_q[4:2] != 3'h0) | (~c1_q[0])) | (({2'h0, c1_q[14:5]} << 2) == c1_q[26:15]);
     c2_error_d = (c1_q[4:2] != 3'h0) | (~c1_q[0]);
     c2_left_d = seen[5:0];
     c2_total_d = seen[11:6];
@@ -1563,8 +2227,10 @@ module pcie_engine_reader (
     refused_strobe_d = 1'h0;
     poisoned_strobe_d = 1'h0;
     timeout_strobe_d = 1'h0;
+    forgotten = c2_rests_q & silent_q;
     if (c2_valid_q) begin
       mark_tag_d = 5'(c2_q[50:43]);
+      wakes_d = c2_rests_q & c2_final_q;
       accept_d = (ends & (~c2_error_q)) & (~ended2_q);
       place_d = ({2'h0, c2_q[50:43]} << 5) + {4'h0, gone};
       take_d = words;
@@ -1577,10 +2243,10 @@ module pcie_engine_reader (
           fail_d = 1'h1;
           refused_strobe_d = 1'h1;
         end else begin
-          unexpected_strobe_d = 1'h1;
+          unexpected_strobe_d = ~forgotten;
         end
       end else begin
-        unexpected_strobe_d = ~ends;
+        unexpected_strobe_d = (~ends) & (~forgotten);
       end
     end
     data1_d = data;
@@ -1613,6 +2279,16 @@ module pcie_engine_reader (
         poisoned_strobe_d = poison3_q;
       end
     end
+    scan_d = scan_q + 5'h1;
+    scan_tag_d = scan_q;
+    expires_d = (late_q[scan_q] & waiting_q[scan_q]) & (~clear_q);
+    if (((expires_q & (~clear_q)) & (~c2_valid_q)) & (~closes)) begin
+      mark_tag_d = scan_tag_q;
+      clear_d = 1'h1;
+      fail_d = 1'h1;
+      rests_d = 1'h1;
+      timeout_strobe_d = 1'h1;
+    end
     limit = c_32;
     if (mrrs == 3'h0) begin
       limit = c_16;
@@ -1621,15 +2297,12 @@ module pcie_engine_reader (
     if (left_q <= {4'h0, room_q}) begin
       piece = left_q[5:0];
     end
-    used = next_tag_q - free_tag_q;
-    has_tag_d = used != 6'h20;
-    awake_d = ~resting_q[tag];
     ahead = {1'h0, at_q[11:3]} + {4'h0, size_q};
     word0 = {26'h0, size_q} << 1;
     if (wide_q) begin
       word0 = ({26'h0, size_q} << 1) | c_four;
     end
-    word1 = (({16'h0, id} << 16) | ({27'h0, tag} << 8)) | c_ff;
+    word1 = (({16'h0, id} << 16) | ({27'h0, tag_q} << 8)) | c_ff;
     pair = ({32'h0, word0} << 32) | {32'h0, word1};
     o[66:64] = 3'h7;
     o[67] = 1'h0;
@@ -1646,37 +2319,66 @@ module pcie_engine_reader (
     o[63:0] = rev_o;
     m_beat = o;
     m_valid = (state_q == 3'h4) | (state_q == 3'h5);
-    s_ready = state_q == 3'h0;
-    plan_write_address = tag;
-    plan_write_data = ({20'h0, size_q} | ({23'h0, who_q} << 6)) | ({10'h0, now_q} << 10);
+    takes = (state_q != 3'h6) & (~(1'({2'h0, pending_q} >> client)));
+    s_ready = takes;
+    slot_read_address = who_q;
+    slot_write_address = client;
+    slot_write_data = {10'h0, address[63:3]} | ({61'h0, length[12:3]} << 61);
+    slot_write_enable = s_valid & takes;
+    if (s_valid & takes) begin
+      pending_d = pending_q | (c_client << client);
+    end
+    plan_write_address = tag_q;
+    plan_write_data = {1'h0, size_q};
     if (is_last_q) begin
-      plan_write_data = (({20'h0, size_q} | ({23'h0, who_q} << 6)) | ({10'h0, now_q} << 10)) | (26'h1 << 9);
+      plan_write_data = {1'h0, size_q} | 7'h40;
     end
     plan_write_enable = 1'h0;
+    issued_strobes_d = 6'h0;
+    issue_turn_wants = can_q;
+    issue_turn_last = who_q;
     case (state_q)
       3'h0: begin
-        at_d = address;
-        left_d = 10'(length >> 3);
-        who_d = client;
-        if (s_valid) begin
+        if (|can_q) begin
+          who_d = issue_turn_pick;
           state_d = 3'h1;
         end
       end
       3'h1: begin
-        room_d = limit - ({1'h0, at_q[7:3]} & (limit - 6'h1));
-        next_page_d = at_q[63:12] + c_page;
-        wide_d = |at_q[63:32];
+        at_d = {3'h0, slot_read_data[60:0]} << 3;
+        left_d = slot_read_data[70:61];
+        case (who_q)
+          3'h0: begin
+            tag_d = next_tag_0;
+          end
+          3'h1: begin
+            tag_d = next_tag_1;
+          end
+          3'h2: begin
+            tag_d = next_tag_2;
+          end
+          3'h3: begin
+            tag_d = next_tag_3;
+          end
+          3'h4: begin
+            tag_d = next_tag_4;
+          end
+          default: begin
+            tag_d = next_tag_5;
+          end
+        endcase
         state_d = 3'h2;
       end
       3'h2: begin
-        size_d = piece;
-        is_last_d = left_q <= {4'h0, room_q};
+        room_d = limit - ({1'h0, at_q[7:3]} & (limit - 6'h1));
+        next_page_d = at_q[63:12] + c_page;
+        wide_d = |at_q[63:32];
         state_d = 3'h3;
       end
       3'h3: begin
-        if (has_tag_q & awake_q) begin
-          state_d = 3'h4;
-        end
+        size_d = piece;
+        is_last_d = left_q <= {4'h0, room_q};
+        state_d = 3'h4;
       end
       3'h4: begin
         if (m_ready) begin
@@ -1688,46 +2390,66 @@ module pcie_engine_reader (
           state_d = 3'h6;
         end
       end
-      default: begin
+      3'h6: begin
+        slot_write_address = who_q;
+        slot_write_data = (({19'h0, at_q[63:12]} << 9) | {61'h0, ahead}) | ({61'h0, left_q - {4'h0, size_q}} << 61);
+        if (ahead[9]) begin
+          slot_write_data = ({19'h0, next_page_q} << 9) | ({61'h0, left_q - {4'h0, size_q}} << 61);
+        end
         if (~closes) begin
           progress_write_enable = 1'h1;
-          progress_write_address = tag;
+          progress_write_address = tag_q;
           progress_write_data = (({12'h0, at_q[6:3]} << 12) | ({10'h0, size_q} << 6)) | {10'h0, size_q};
           plan_write_enable = 1'h1;
-          sets = c_one << tag;
-          next_tag_d = next_tag_q + 6'h1;
-          left_d = left_q - {4'h0, size_q};
-          at_d = ({12'h0, at_q[63:12]} << 12) | ({54'h0, ahead} << 3);
-          if (ahead[9]) begin
-            at_d = {12'h0, next_page_q} << 12;
-          end
-          state_d = 3'h1;
+          slot_write_enable = 1'h1;
+          sets = c_one << tag_q;
+          case (who_q)
+            3'h0: begin
+              next_0_d = next_0_q + 4'h1;
+            end
+            3'h1: begin
+              next_1_d = next_1_q + 4'h1;
+            end
+            3'h2: begin
+              next_2_d = next_2_q + 4'h1;
+            end
+            3'h3: begin
+              next_3_d = next_3_q + 4'h1;
+            end
+            3'h4: begin
+              next_4_d = next_4_q + 4'h1;
+            end
+            default: begin
+              next_5_d = next_5_q + 4'h1;
+            end
+          endcase
           if (is_last_q) begin
-            state_d = 3'h0;
+            pending_d = pending_q & (~(c_client << who_q));
+            issued_strobes_d = c_client << who_q;
           end
+          state_d = 3'h7;
         end
       end
+      default: begin
+        state_d = 3'h0;
+      end
     endcase
-    plan_read_address = head;
-    head_waits_d = waiting_q[head];
-    head_failed_d = failed_q[head];
-    age_d = now_q - plan_read_data[25:10];
-    late_d = (drain_q == 2'h1) & (age_q > timeout);
+    issued = issued_strobes_q;
+    drain_turn_wants = done_q;
+    drain_turn_last = drain_client_q;
+    plan_read_address = drain_tag_q;
     move_out = read_valid_q & (d_ready | (~full_q));
-    advance = (drain_q == 2'h2) & (move_out | (~read_valid_q));
+    advance = (drain_q == 3'h3) & (move_out | (~read_valid_q));
     if (move_out | (full_q & d_ready)) begin
       full_d = move_out;
     end
     if (move_out) begin
       read_valid_d = 1'h0;
-      if (read_end_q) begin
-        free_tag_d = free_tag_q + 6'h1;
-      end
       out_d[63:0] = buffer_read_data;
       out_d[66:64] = 3'h7;
       out_d[67] = read_last_q;
       out_d[68] = read_user_q;
-      out_client_d = read_client_q;
+      out_client_d = drain_client_q;
     end
     buffer_read_address = read_at_q;
     if (advance) begin
@@ -1736,39 +2458,86 @@ module pcie_engine_reader (
       read_valid_d = 1'h1;
       read_end_d = drain_left_q == 6'h1;
       read_last_d = drain_last_q & (drain_left_q == 6'h1);
-      read_user_d = (drain_last_q & (drain_left_q == 6'h1)) & bad_q;
-      read_client_d = drain_client_q;
+      read_user_d = (drain_last_q & (drain_left_q == 6'h1)) & 1'({2'h0, bad_q} >> drain_client_q);
       drain_at_d = drain_at_q + 10'h1;
       drain_left_d = drain_left_q - 6'h1;
-      if (drain_left_q == 6'h1) begin
-        drain_d = 2'h0;
-        head_tag_d = head_tag_q + 6'h1;
-        if (drain_last_q) begin
-          bad_d = 1'h0;
+    end
+    case (drain_q)
+      3'h0: begin
+        if (|done_q) begin
+          drain_client_d = drain_turn_pick;
+          drain_d = 3'h1;
         end
       end
-    end
-    if ((drain_q == 2'h0) & (head_tag_q != next_tag_q)) begin
-      drain_d = 2'h1;
-    end
-    if (drain_q == 2'h1) begin
-      drain_left_d = plan_read_data[5:0];
-      drain_client_d = plan_read_data[8:6];
-      drain_last_d = plan_read_data[9];
-      drain_at_d = {5'h0, head} << 5;
-      if (~head_waits_q) begin
-        drain_d = 2'h2;
-        bad_d = bad_q | head_failed_q;
-      end else if ((late_q & (~c2_valid_q)) & (~closes)) begin
-        drain_d = 2'h2;
-        bad_d = 1'h1;
-        mark_tag_d = head;
-        clear_d = 1'h1;
-        rests_d = 1'h1;
-        rest_d = timeout + 16'h1;
-        timeout_strobe_d = 1'h1;
+      3'h1: begin
+        case (drain_client_q)
+          3'h0: begin
+            drain_tag_d = head_tag_0;
+          end
+          3'h1: begin
+            drain_tag_d = head_tag_1;
+          end
+          3'h2: begin
+            drain_tag_d = head_tag_2;
+          end
+          3'h3: begin
+            drain_tag_d = head_tag_3;
+          end
+          3'h4: begin
+            drain_tag_d = head_tag_4;
+          end
+          default: begin
+            drain_tag_d = head_tag_5;
+          end
+        endcase
+        drain_d = 3'h2;
       end
-    end
+      3'h2: begin
+        drain_left_d = plan_read_data[5:0];
+        drain_last_d = plan_read_data[6];
+        drain_at_d = {5'h0, drain_tag_q} << 5;
+        if (failed_q[drain_tag_q]) begin
+          bad_d = bad_q | (c_client << drain_client_q);
+        end
+        drain_d = 3'h3;
+      end
+      3'h3: begin
+        if (advance & (drain_left_q == 6'h1)) begin
+          drain_d = 3'h4;
+        end
+      end
+      3'h4: begin
+        if (move_out) begin
+          case (drain_client_q)
+            3'h0: begin
+              head_0_d = head_0_q + 4'h1;
+            end
+            3'h1: begin
+              head_1_d = head_1_q + 4'h1;
+            end
+            3'h2: begin
+              head_2_d = head_2_q + 4'h1;
+            end
+            3'h3: begin
+              head_3_d = head_3_q + 4'h1;
+            end
+            3'h4: begin
+              head_4_d = head_4_q + 4'h1;
+            end
+            default: begin
+              head_5_d = head_5_q + 4'h1;
+            end
+          endcase
+          if (drain_last_q) begin
+            bad_d = bad_q & (~(c_client << drain_client_q));
+          end
+          drain_d = 3'h5;
+        end
+      end
+      default: begin
+        drain_d = 3'h0;
+      end
+    endcase
     d_beat = out_q;
     d_client = out_client_q;
     d_valid = full_q;
@@ -1781,47 +2550,85 @@ module pcie_engine_reader (
     if (fail_q) begin
       failed_d = (failed_q & (~sets)) | mark;
     end
+    old1_d = old1_q & (~sets);
+    old2_d = old2_q & (~sets);
+    late_d = late_q & waiting_q;
+    resting_d = resting_q;
+    if (age) begin
+      old1_d = (waiting_q | resting_q) & (~sets);
+      old2_d = old1_q & (~sets);
+      late_d = (late_q | old2_q) & waiting_q;
+      resting_d = resting_q & (~old2_q);
+    end
     if (rests_q) begin
-      resting_d = resting_q | mark;
+      resting_d = resting_d | mark;
+      old1_d = old1_d & (~mark);
+      old2_d = old2_d & (~mark);
     end
-    if (rest_q == 16'h0) begin
-      resting_d = 32'h0;
+    if (wakes_q) begin
+      resting_d = resting_d & (~mark);
     end
-    outstanding = used != 6'h0;
+    silent_d = silent_q & (|resting_q);
+    some_out_d = (|waiting_q) | (|pending_q);
+    outstanding = some_out_q;
     unexpected = unexpected_strobe_q;
     refused = refused_strobe_q;
     poisoned = poisoned_strobe_q;
     timed_out = timeout_strobe_q;
+    asked = waiting_q;
+    if (state_q == 3'h6) begin
+      asked = waiting_q | (c_one << tag_q);
+    end
     if (reset) begin
+      resting_d = resting_d | asked;
+      silent_d = 1'h1;
+      next_0_d = 4'h0;
+      head_0_d = 4'h0;
+      next_1_d = 4'h0;
+      head_1_d = 4'h0;
+      next_2_d = 4'h0;
+      head_2_d = 4'h0;
+      next_3_d = 4'h0;
+      head_3_d = 4'h0;
+      next_4_d = 4'h0;
+      head_4_d = 4'h0;
+      next_5_d = 4'h0;
+      head_5_d = 4'h0;
+      pending_d = 6'h0;
+      steps_d = 6'h0;
+      can_d = 6'h0;
+      done_d = 6'h0;
       state_d = 3'h0;
-      next_tag_d = 6'h0;
-      head_tag_d = 6'h0;
-      free_tag_d = 6'h0;
+      issued_strobes_d = 6'h0;
       waiting_d = 32'h0;
-      resting_d = 32'h0;
-      rest_d = 16'h0;
-      has_tag_d = 1'h0;
-      awake_d = 1'h0;
-      tick_d = 10'h0;
-      now_d = 16'h0;
+      late_d = 32'h0;
+      expires_d = 1'h0;
       clear_d = 1'h0;
       fail_d = 1'h0;
       rests_d = 1'h0;
-      c1_valid_d = 1'h0;
-      c2_valid_d = 1'h0;
       accept_d = 1'h0;
-      data_valid1_d = 1'h0;
-      data_valid2_d = 1'h0;
-      ended1_d = 1'h0;
-      ended2_d = 1'h0;
       unexpected_strobe_d = 1'h0;
       refused_strobe_d = 1'h0;
       poisoned_strobe_d = 1'h0;
       timeout_strobe_d = 1'h0;
-      drain_d = 2'h0;
-      bad_d = 1'h0;
+      drain_d = 3'h0;
+      bad_d = 6'h0;
       read_valid_d = 1'h0;
       full_d = 1'h0;
+    end
+    if (down) begin
+      resting_d = 32'h0;
+      old1_d = 32'h0;
+      old2_d = 32'h0;
+      silent_d = 1'h0;
+      wakes_d = 1'h0;
+      c1_valid_d = 1'h0;
+      c2_valid_d = 1'h0;
+      data_valid1_d = 1'h0;
+      data_valid2_d = 1'h0;
+      ended1_d = 1'h0;
+      ended2_d = 1'h0;
+      scan_d = 5'h0;
     end
   end
 endmodule
@@ -1900,25 +2707,25 @@ module pcie_engine_completed (
     input  logic clock,
     input  logic reset,
     input  logic [68:0] s_beat,
-    input  logic s_meta,
+    input  logic [1:0] s_meta,
     input  logic s_valid,
     output logic s_ready,
     output logic [68:0] m_beat,
-    output logic m_meta,
+    output logic [1:0] m_meta,
     output logic m_valid,
     input  logic m_ready
 );
   logic go;
   logic [68:0] beat_d;
   logic [68:0] beat_q = 69'h0;
-  logic meta_d;
-  logic meta_q = 1'h0;
+  logic [1:0] meta_d;
+  logic [1:0] meta_q = 2'h0;
   logic full_d;
   logic full_q = 1'h0;
   logic [68:0] spare_beat_d;
   logic [68:0] spare_beat_q = 69'h0;
-  logic spare_meta_d;
-  logic spare_meta_q = 1'h0;
+  logic [1:0] spare_meta_d;
+  logic [1:0] spare_meta_q = 2'h0;
   logic waits_d;
   logic waits_q = 1'h0;
 
@@ -2039,6 +2846,7 @@ endmodule
 module pcie_engine_send (
     input  logic clock,
     input  logic reset,
+    input  logic down,
     input  logic master,
     input  logic [7:0] fc_ph,
     input  logic [11:0] fc_pd,
@@ -2056,6 +2864,7 @@ module pcie_engine_send (
     output logic n_ready,
     input  logic [68:0] c_beat,
     input  logic c_data,
+    input  logic c_message,
     input  logic c_valid,
     output logic c_ready,
     output logic [68:0] m_beat,
@@ -2087,6 +2896,16 @@ module pcie_engine_send (
   logic [7:0] used_cplh_q = 8'h0;
   logic [11:0] used_cpld_d;
   logic [11:0] used_cpld_q = 12'h0;
+  logic cost_ph_d;
+  logic cost_ph_q = 1'h0;
+  logic [11:0] cost_pd_d;
+  logic [11:0] cost_pd_q = 12'h0;
+  logic cost_nph_d;
+  logic cost_nph_q = 1'h0;
+  logic cost_cplh_d;
+  logic cost_cplh_q = 1'h0;
+  logic cost_cpld_d;
+  logic cost_cpld_q = 1'h0;
   logic has_ph_d;
   logic has_ph_q = 1'h0;
   logic has_nph_d;
@@ -2122,6 +2941,11 @@ module pcie_engine_send (
     used_nph_q <= used_nph_d;
     used_cplh_q <= used_cplh_d;
     used_cpld_q <= used_cpld_d;
+    cost_ph_q <= cost_ph_d;
+    cost_pd_q <= cost_pd_d;
+    cost_nph_q <= cost_nph_d;
+    cost_cplh_q <= cost_cplh_d;
+    cost_cpld_q <= cost_cpld_d;
     has_ph_q <= has_ph_d;
     has_nph_q <= has_nph_d;
     has_cplh_q <= has_cplh_d;
@@ -2144,6 +2968,11 @@ module pcie_engine_send (
     used_nph_d = used_nph_q;
     used_cplh_d = used_cplh_q;
     used_cpld_d = used_cpld_q;
+    cost_ph_d = cost_ph_q;
+    cost_pd_d = cost_pd_q;
+    cost_nph_d = cost_nph_q;
+    cost_cplh_d = cost_cplh_q;
+    cost_cpld_d = cost_cpld_q;
     has_ph_d = has_ph_q;
     has_nph_d = has_nph_q;
     has_cplh_d = has_cplh_q;
@@ -2175,6 +3004,9 @@ module pcie_engine_send (
     p_ok = ((p_valid & master) & has_ph_q) & has_pd_q;
     n_ok = (n_valid & master) & has_nph_q;
     c_ok = (c_valid & has_cplh_q) & (has_cpld_q | (~c_data));
+    if (c_message) begin
+      c_ok = c_valid & has_ph_q;
+    end
     if ((n_valid & (~n_seen_q)) & (owner_q != 2'h2)) begin
       n_seen_d = 1'h1;
       n_behind_d = p_valid & (owner_q != 2'h1);
@@ -2220,24 +3052,39 @@ module pcie_engine_send (
     endcase
     if (start) begin
       owner_d = pick;
+      cost_ph_d = 1'h0;
+      cost_pd_d = 12'h0;
+      cost_nph_d = 1'h0;
+      cost_cplh_d = 1'h0;
+      cost_cpld_d = 1'h0;
       case (pick)
         2'h1: begin
           used_ph_d = used_ph_q + 8'h1;
           used_pd_d = used_pd_q + p_credits;
+          cost_ph_d = 1'h1;
+          cost_pd_d = p_credits;
           n_behind_d = 1'h0;
           c_behind_d = 1'h0;
           read_last_d = 1'h0;
         end
         2'h2: begin
           used_nph_d = used_nph_q + 8'h1;
+          cost_nph_d = 1'h1;
           n_seen_d = 1'h0;
           read_last_d = 1'h1;
         end
         default: begin
-          used_cplh_d = used_cplh_q + 8'h1;
           c_seen_d = 1'h0;
-          if (c_data) begin
-            used_cpld_d = used_cpld_q + 12'h1;
+          if (c_message) begin
+            used_ph_d = used_ph_q + 8'h1;
+            cost_ph_d = 1'h1;
+          end else begin
+            used_cplh_d = used_cplh_q + 8'h1;
+            cost_cplh_d = 1'h1;
+            if (c_data) begin
+              used_cpld_d = used_cpld_q + 12'h1;
+              cost_cpld_d = 1'h1;
+            end
           end
         end
       endcase
@@ -2252,11 +3099,18 @@ module pcie_engine_send (
       end
     end
     if (reset) begin
-      used_ph_d = 8'h0;
-      used_pd_d = 12'h0;
-      used_nph_d = 8'h0;
-      used_cplh_d = 8'h0;
-      used_cpld_d = 12'h0;
+      used_ph_d = used_ph_q;
+      used_pd_d = used_pd_q;
+      used_nph_d = used_nph_q;
+      used_cplh_d = used_cplh_q;
+      used_cpld_d = used_cpld_q;
+      if (owner_q != 2'h0) begin
+        used_ph_d = used_ph_q - {7'h0, cost_ph_q};
+        used_pd_d = used_pd_q - cost_pd_q;
+        used_nph_d = used_nph_q - {7'h0, cost_nph_q};
+        used_cplh_d = used_cplh_q - {7'h0, cost_cplh_q};
+        used_cpld_d = used_cpld_q - {11'h0, cost_cpld_q};
+      end
       has_ph_d = 1'h0;
       has_pd_d = 1'h0;
       has_nph_d = 1'h0;
@@ -2269,6 +3123,13 @@ module pcie_engine_send (
       owner_d = 2'h0;
       read_last_d = 1'h0;
       full_d = 1'h0;
+    end
+    if (down) begin
+      used_ph_d = 8'h0;
+      used_pd_d = 12'h0;
+      used_nph_d = 8'h0;
+      used_cplh_d = 8'h0;
+      used_cpld_d = 12'h0;
     end
   end
 endmodule
@@ -2295,11 +3156,15 @@ endmodule
 module pcie_engine (
     input  logic clock,
     input  logic reset,
+    input  logic down,
+    input  logic [17:0] khz,
     input  logic [63:0] rx_tdata,
     input  logic [7:0] rx_tkeep,
     input  logic rx_tlast,
     input  logic rx_tvalid,
     output logic rx_tready,
+    input  logic rx_hit,
+    output logic rx_freed,
     output logic [63:0] tx_tdata,
     output logic [7:0] tx_tkeep,
     output logic tx_tlast,
@@ -2309,6 +3174,11 @@ module pcie_engine (
     input  logic [2:0] cfg_mps,
     input  logic [2:0] cfg_mrrs,
     input  logic cfg_master,
+    input  logic cfg_memory,
+    input  logic [3:0] cfg_timeout,
+    input  logic cfg_timeout_off,
+    output logic pending,
+    output logic [6:0] found,
     input  logic [7:0] fc_ph,
     input  logic [11:0] fc_pd,
     input  logic [7:0] fc_nph,
@@ -2325,6 +3195,7 @@ module pcie_engine (
     input  logic [2:0] read_client,
     input  logic read_valid,
     output logic read_ready,
+    output logic [5:0] read_issued,
     output logic [68:0] data_beat,
     output logic [2:0] data_client,
     output logic data_valid,
@@ -2339,16 +3210,20 @@ module pcie_engine (
     input  logic event_lost,
     output logic raise
 );
+  localparam logic [4:0] c_places = 5'hf;
   logic [8:0] causes;
+  logic asks;
   logic ours;
   logic others;
   logic receive_reset;
+  logic receive_hit;
   logic [63:0] receive_tdata;
   logic [7:0] receive_tkeep;
   logic receive_tlast;
   logic receive_tvalid;
   logic receive_tready;
-  logic [130:0] receive_request;
+  logic [68:0] receive_request;
+  logic [63:0] receive_payload;
   logic receive_request_valid;
   logic receive_request_ready;
   logic [57:0] receive_header;
@@ -2358,11 +3233,34 @@ module pcie_engine (
   logic receive_ended;
   logic receive_good;
   logic receive_malformed;
+  logic receive_lost;
+  logic asking_reset;
+  logic [68:0] asking_data_in;
+  logic asking_write;
+  logic [68:0] asking_data_out;
+  logic asking_valid;
+  logic asking_read;
+  logic [4:0] asking_level;
+  logic room_d;
+  logic room_q = 1'h0;
+  logic freed_d;
+  logic freed_q = 1'h0;
+  logic [3:0] owed_d;
+  logic [3:0] owed_q = 4'h0;
+  logic timer_reset;
+  logic [17:0] timer_khz;
+  logic [3:0] timer_range;
+  logic timer_off;
+  logic timer_age;
   logic complete_reset;
   logic [15:0] complete_id;
-  logic [130:0] complete_request;
-  logic complete_request_valid;
-  logic complete_request_ready;
+  logic [68:0] complete_posted;
+  logic [63:0] complete_payload;
+  logic complete_posted_valid;
+  logic complete_posted_ready;
+  logic [68:0] complete_queued;
+  logic complete_queued_valid;
+  logic complete_queued_ready;
   logic [15:0] complete_address;
   logic [31:0] complete_wdata;
   logic complete_write;
@@ -2371,6 +3269,7 @@ module pcie_engine (
   logic complete_ack;
   logic [68:0] complete_m_beat;
   logic complete_m_data;
+  logic complete_m_message;
   logic complete_m_valid;
   logic complete_m_ready;
   logic complete_unsupported;
@@ -2390,7 +3289,6 @@ module pcie_engine (
   logic [2:0] errors_mps;
   logic [2:0] errors_mrrs;
   logic errors_outstanding;
-  logic [15:0] errors_timeout;
   logic writer_reset;
   logic [15:0] writer_id;
   logic [2:0] writer_mps;
@@ -2404,14 +3302,16 @@ module pcie_engine (
   logic writer_m_valid;
   logic writer_m_ready;
   logic reader_reset;
+  logic reader_down;
   logic [15:0] reader_id;
   logic [2:0] reader_mrrs;
-  logic [15:0] reader_timeout;
+  logic reader_age;
   logic [63:0] reader_address;
   logic [12:0] reader_length;
   logic [2:0] reader_client;
   logic reader_s_valid;
   logic reader_s_ready;
+  logic [5:0] reader_issued;
   logic [68:0] reader_d_beat;
   logic [2:0] reader_d_client;
   logic reader_d_valid;
@@ -2441,11 +3341,11 @@ module pcie_engine (
   logic written_m_ready;
   logic completed_reset;
   logic [68:0] completed_s_beat;
-  logic completed_s_meta;
+  logic [1:0] completed_s_meta;
   logic completed_s_valid;
   logic completed_s_ready;
   logic [68:0] completed_m_beat;
-  logic completed_m_meta;
+  logic [1:0] completed_m_meta;
   logic completed_m_valid;
   logic completed_m_ready;
   logic fetched_reset;
@@ -2458,6 +3358,7 @@ module pcie_engine (
   logic fetched_m_valid;
   logic fetched_m_ready;
   logic send_reset;
+  logic send_down;
   logic send_master;
   logic [7:0] send_fc_ph;
   logic [11:0] send_fc_pd;
@@ -2475,6 +3376,7 @@ module pcie_engine (
   logic send_n_ready;
   logic [68:0] send_c_beat;
   logic send_c_data;
+  logic send_c_message;
   logic send_c_valid;
   logic send_c_ready;
   logic [68:0] send_m_beat;
@@ -2491,6 +3393,9 @@ module pcie_engine (
   logic reads_q = 1'h0;
 
   always_ff @(posedge clock) begin
+    room_q <= room_d;
+    freed_q <= freed_d;
+    owed_q <= owed_d;
     writes_q <= writes_d;
     reads_q <= reads_d;
   end
@@ -2498,12 +3403,14 @@ module pcie_engine (
   pcie_engine_receive receive (
       .clock(clock),
       .reset(receive_reset),
+      .hit(receive_hit),
       .tdata(receive_tdata),
       .tkeep(receive_tkeep),
       .tlast(receive_tlast),
       .tvalid(receive_tvalid),
       .tready(receive_tready),
       .request(receive_request),
+      .payload(receive_payload),
       .request_valid(receive_request_valid),
       .request_ready(receive_request_ready),
       .header(receive_header),
@@ -2512,16 +3419,41 @@ module pcie_engine (
       .data_valid(receive_data_valid),
       .ended(receive_ended),
       .good(receive_good),
-      .malformed(receive_malformed)
+      .malformed(receive_malformed),
+      .lost(receive_lost)
+  );
+
+  pcie_engine_asking asking (
+      .clock(clock),
+      .reset(asking_reset),
+      .data_in(asking_data_in),
+      .write(asking_write),
+      .data_out(asking_data_out),
+      .valid(asking_valid),
+      .read(asking_read),
+      .level(asking_level)
+  );
+
+  pcie_engine_timer timer (
+      .clock(clock),
+      .reset(timer_reset),
+      .khz(timer_khz),
+      .range(timer_range),
+      .off(timer_off),
+      .age(timer_age)
   );
 
   pcie_engine_complete complete (
       .clock(clock),
       .reset(complete_reset),
       .id(complete_id),
-      .request(complete_request),
-      .request_valid(complete_request_valid),
-      .request_ready(complete_request_ready),
+      .posted(complete_posted),
+      .payload(complete_payload),
+      .posted_valid(complete_posted_valid),
+      .posted_ready(complete_posted_ready),
+      .queued(complete_queued),
+      .queued_valid(complete_queued_valid),
+      .queued_ready(complete_queued_ready),
       .address(complete_address),
       .wdata(complete_wdata),
       .write(complete_write),
@@ -2530,6 +3462,7 @@ module pcie_engine (
       .ack(complete_ack),
       .m_beat(complete_m_beat),
       .m_data(complete_m_data),
+      .m_message(complete_m_message),
       .m_valid(complete_m_valid),
       .m_ready(complete_m_ready),
       .unsupported(complete_unsupported),
@@ -2552,8 +3485,7 @@ module pcie_engine (
       .master(errors_master),
       .mps(errors_mps),
       .mrrs(errors_mrrs),
-      .outstanding(errors_outstanding),
-      .timeout(errors_timeout)
+      .outstanding(errors_outstanding)
   );
 
   pcie_engine_writer writer (
@@ -2575,14 +3507,16 @@ module pcie_engine (
   pcie_engine_reader reader (
       .clock(clock),
       .reset(reader_reset),
+      .down(reader_down),
       .id(reader_id),
       .mrrs(reader_mrrs),
-      .timeout(reader_timeout),
+      .age(reader_age),
       .address(reader_address),
       .length(reader_length),
       .client(reader_client),
       .s_valid(reader_s_valid),
       .s_ready(reader_s_ready),
+      .issued(reader_issued),
       .d_beat(reader_d_beat),
       .d_client(reader_d_client),
       .d_valid(reader_d_valid),
@@ -2645,6 +3579,7 @@ module pcie_engine (
   pcie_engine_send send (
       .clock(clock),
       .reset(send_reset),
+      .down(send_down),
       .master(send_master),
       .fc_ph(send_fc_ph),
       .fc_pd(send_fc_pd),
@@ -2662,6 +3597,7 @@ module pcie_engine (
       .n_ready(send_n_ready),
       .c_beat(send_c_beat),
       .c_data(send_c_data),
+      .c_message(send_c_message),
       .c_valid(send_c_valid),
       .c_ready(send_c_ready),
       .m_beat(send_m_beat),
@@ -2680,7 +3616,14 @@ module pcie_engine (
   always_comb begin
     writes_d = writes_q;
     reads_d = reads_q;
-    receive_reset = reset;
+    room_d = room_q;
+    freed_d = freed_q;
+    owed_d = owed_q;
+    receive_reset = down;
+    asking_reset = down;
+    timer_reset = down;
+    reader_down = down;
+    send_down = down;
     complete_reset = reset;
     errors_reset = reset;
     writer_reset = reset;
@@ -2694,9 +3637,37 @@ module pcie_engine (
     receive_tlast = rx_tlast;
     receive_tvalid = rx_tvalid;
     rx_tready = receive_tready;
-    complete_request = receive_request;
-    complete_request_valid = receive_request_valid;
-    receive_request_ready = complete_request_ready;
+    receive_hit = rx_hit & cfg_memory;
+    asks = receive_request[4];
+    room_d = asking_level < c_places;
+    asking_data_in = receive_request;
+    asking_write = (receive_request_valid & asks) & room_q;
+    complete_posted = receive_request;
+    complete_payload = receive_payload;
+    complete_posted_valid = receive_request_valid & (~asks);
+    complete_queued = asking_data_out;
+    complete_queued_valid = asking_valid;
+    asking_read = asking_valid & complete_queued_ready;
+    freed_d = asking_read | (owed_q != 4'h0);
+    if (asking_read) begin
+      if (receive_lost) begin
+        owed_d = owed_q + 4'h1;
+      end
+    end else if (owed_q != 4'h0) begin
+      if (~receive_lost) begin
+        owed_d = owed_q - 4'h1;
+      end
+    end else if (receive_lost) begin
+      freed_d = 1'h1;
+    end
+    rx_freed = freed_q;
+    receive_request_ready = complete_posted_ready;
+    if (asks) begin
+      receive_request_ready = room_q;
+    end
+    timer_khz = khz;
+    timer_range = cfg_timeout;
+    timer_off = cfg_timeout_off;
     reader_header = receive_header;
     reader_header_valid = receive_header_valid;
     reader_data = receive_data;
@@ -2752,6 +3723,8 @@ module pcie_engine (
     end
     errors_causes = causes;
     raise = errors_raise;
+    found = causes[6:0];
+    pending = reader_outstanding;
     writer_id = cfg_id;
     writer_mps = cfg_mps;
     writer_address = write_address;
@@ -2761,12 +3734,13 @@ module pcie_engine (
     write_ready = writer_s_ready;
     reader_id = cfg_id;
     reader_mrrs = cfg_mrrs;
-    reader_timeout = errors_timeout;
+    reader_age = timer_age;
     reader_address = read_address;
     reader_length = read_length;
     reader_client = read_client;
     reader_s_valid = read_valid;
     read_ready = reader_s_ready;
+    read_issued = reader_issued;
     fetched_s_beat = reader_d_beat;
     fetched_s_meta = reader_d_client;
     fetched_s_valid = reader_d_valid;
@@ -2795,14 +3769,17 @@ module pcie_engine (
     send_n_valid = reader_m_valid;
     reader_m_ready = send_n_ready;
     completed_s_beat = complete_m_beat;
-    completed_s_meta = 1'h0;
-    if (complete_m_data) begin
-      completed_s_meta = 1'h1;
+    completed_s_meta = 2'h0;
+    if (complete_m_message) begin
+      completed_s_meta = 2'h2;
+    end else if (complete_m_data) begin
+      completed_s_meta = 2'h1;
     end
     completed_s_valid = complete_m_valid;
     complete_m_ready = completed_s_ready;
     send_c_beat = completed_m_beat;
-    send_c_data = completed_m_meta;
+    send_c_data = completed_m_meta[0];
+    send_c_message = completed_m_meta[1];
     send_c_valid = completed_m_valid;
     completed_m_ready = send_c_ready;
     to_axis_beat = send_m_beat;
@@ -2814,6 +3791,10 @@ module pcie_engine (
     if (reset) begin
       writes_d = 1'h0;
       reads_d = 1'h0;
+    end
+    if (down) begin
+      room_d = 1'h0;
+      owed_d = 4'h0;
     end
   end
 endmodule

@@ -66,27 +66,72 @@ endmodule
 module pcie_read_plan (
     input  logic clock,
     input  logic [4:0] read_address,
-    output logic [25:0] read_data,
+    output logic [6:0] read_data,
     input  logic [4:0] write_address,
-    input  logic [25:0] write_data,
+    input  logic [6:0] write_data,
     input  logic write_enable
 );
-  logic [25:0] mem [31:0];
+  logic [6:0] mem [31:0];
   assign read_data = mem[read_address];
   always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
+endmodule
+
+module pcie_read_slot (
+    input  logic clock,
+    input  logic [2:0] read_address,
+    output logic [70:0] read_data,
+    input  logic [2:0] write_address,
+    input  logic [70:0] write_data,
+    input  logic write_enable
+);
+  logic [70:0] mem [7:0];
+  assign read_data = mem[read_address];
+  always_ff @(posedge clock) if (write_enable) mem[write_address] <= write_data;
+endmodule
+
+module pcie_read_issue_turn (
+    input  logic [5:0] wants,
+    input  logic [2:0] last,
+    output logic [2:0] pick
+);
+  localparam logic [5:0] c_one = 6'h1;
+  logic [5:0] below;
+  logic [5:0] some;
+
+  always_comb begin
+    below = wants & ((c_one << last) - 6'h1);
+    some = wants;
+    if (|below) begin
+      some = below;
+    end
+    pick = 3'h0;
+    if (some[5]) begin
+      pick = 3'h5;
+    end else if (some[4]) begin
+      pick = 3'h4;
+    end else if (some[3]) begin
+      pick = 3'h3;
+    end else if (some[2]) begin
+      pick = 3'h2;
+    end else if (some[1]) begin
+      pick = 3'h1;
+    end
+  end
 endmodule
 
 module pcie_read (
     input  logic clock,
     input  logic reset,
+    input  logic down,
     input  logic [15:0] id,
     input  logic [2:0] mrrs,
-    input  logic [15:0] timeout,
+    input  logic age,
     input  logic [63:0] address,
     input  logic [12:0] length,
     input  logic [2:0] client,
     input  logic s_valid,
     output logic s_ready,
+    output logic [5:0] issued,
     output logic [68:0] d_beat,
     output logic [2:0] d_client,
     output logic d_valid,
@@ -108,15 +153,29 @@ module pcie_read (
 );
   localparam logic [5:0] c_16 = 6'h10;
   localparam logic [5:0] c_32 = 6'h20;
+  localparam logic [4:0] c_back = 5'h18;
+  localparam logic [5:0] c_client = 6'h1;
+  localparam logic [3:0] c_few = 4'h4;
   localparam logic [31:0] c_ff = 32'hff;
   localparam logic [31:0] c_four = 32'h20000000;
+  localparam logic [4:0] c_front = 5'h10;
+  localparam logic [3:0] c_many = 4'h8;
   localparam logic [31:0] c_one = 32'h1;
   localparam logic [51:0] c_page = 52'h1;
-  logic [4:0] tag;
-  logic [4:0] head;
+  logic [4:0] next_tag_0;
+  logic [4:0] next_tag_1;
+  logic [4:0] next_tag_2;
+  logic [4:0] next_tag_3;
+  logic [4:0] next_tag_4;
+  logic [4:0] next_tag_5;
+  logic [4:0] head_tag_0;
+  logic [4:0] head_tag_1;
+  logic [4:0] head_tag_2;
+  logic [4:0] head_tag_3;
+  logic [4:0] head_tag_4;
+  logic [4:0] head_tag_5;
   logic [5:0] limit;
   logic [5:0] piece;
-  logic [5:0] used;
   logic [9:0] ahead;
   logic [31:0] word0;
   logic [31:0] word1;
@@ -124,13 +183,17 @@ module pcie_read (
   logic [15:0] seen;
   logic [5:0] gone;
   logic [5:0] words;
+  logic known;
   logic fits;
   logic ends;
+  logic forgotten;
   logic [31:0] sets;
   logic [31:0] mark;
+  logic [31:0] asked;
   logic closes;
   logic advance;
   logic move_out;
+  logic takes;
   logic [68:0] o;
   logic [63:0] rev_i;
   logic [63:0] rev_o;
@@ -145,20 +208,65 @@ module pcie_read (
   logic [15:0] progress_write_data;
   logic progress_write_enable;
   logic [4:0] plan_read_address;
-  logic [25:0] plan_read_data;
+  logic [6:0] plan_read_data;
   logic [4:0] plan_write_address;
-  logic [25:0] plan_write_data;
+  logic [6:0] plan_write_data;
   logic plan_write_enable;
+  logic [2:0] slot_read_address;
+  logic [70:0] slot_read_data;
+  logic [2:0] slot_write_address;
+  logic [70:0] slot_write_data;
+  logic slot_write_enable;
+  logic [5:0] pending_d;
+  logic [5:0] pending_q = 6'h0;
+  logic [3:0] next_0_d;
+  logic [3:0] next_0_q = 4'h0;
+  logic [3:0] next_1_d;
+  logic [3:0] next_1_q = 4'h0;
+  logic [3:0] next_2_d;
+  logic [3:0] next_2_q = 4'h0;
+  logic [3:0] next_3_d;
+  logic [3:0] next_3_q = 4'h0;
+  logic [3:0] next_4_d;
+  logic [3:0] next_4_q = 4'h0;
+  logic [3:0] next_5_d;
+  logic [3:0] next_5_q = 4'h0;
+  logic [3:0] head_0_d;
+  logic [3:0] head_0_q = 4'h0;
+  logic [3:0] head_1_d;
+  logic [3:0] head_1_q = 4'h0;
+  logic [3:0] head_2_d;
+  logic [3:0] head_2_q = 4'h0;
+  logic [3:0] head_3_d;
+  logic [3:0] head_3_q = 4'h0;
+  logic [3:0] head_4_d;
+  logic [3:0] head_4_q = 4'h0;
+  logic [3:0] head_5_d;
+  logic [3:0] head_5_q = 4'h0;
+  logic [5:0] steps_d;
+  logic [5:0] steps_q = 6'h0;
+  logic [5:0] can_d;
+  logic [5:0] can_q = 6'h0;
+  logic [5:0] done_d;
+  logic [5:0] done_q = 6'h0;
+  logic [5:0] issue_turn_wants;
+  logic [2:0] issue_turn_last;
+  logic [2:0] issue_turn_pick;
+  logic [5:0] drain_turn_wants;
+  logic [2:0] drain_turn_last;
+  logic [2:0] drain_turn_pick;
   logic [2:0] state_d;
   logic [2:0] state_q = 3'h0;
+  logic [2:0] who_d;
+  logic [2:0] who_q = 3'h0;
+  logic [4:0] tag_d;
+  logic [4:0] tag_q = 5'h0;
   logic [63:0] at_d;
   logic [63:0] at_q = 64'h0;
   logic [51:0] next_page_d;
   logic [51:0] next_page_q = 52'h0;
   logic [9:0] left_d;
   logic [9:0] left_q = 10'h0;
-  logic [2:0] who_d;
-  logic [2:0] who_q = 3'h0;
   logic [5:0] room_d;
   logic [5:0] room_q = 6'h0;
   logic [5:0] size_d;
@@ -167,18 +275,30 @@ module pcie_read (
   logic is_last_q = 1'h0;
   logic wide_d;
   logic wide_q = 1'h0;
-  logic [5:0] next_tag_d;
-  logic [5:0] next_tag_q = 6'h0;
-  logic [5:0] head_tag_d;
-  logic [5:0] head_tag_q = 6'h0;
-  logic [5:0] free_tag_d;
-  logic [5:0] free_tag_q = 6'h0;
+  logic [5:0] issued_strobes_d;
+  logic [5:0] issued_strobes_q = 6'h0;
   logic [31:0] waiting_d;
   logic [31:0] waiting_q = 32'h0;
   logic [31:0] failed_d;
   logic [31:0] failed_q = 32'h0;
   logic [31:0] resting_d;
   logic [31:0] resting_q = 32'h0;
+  logic [31:0] old1_d;
+  logic [31:0] old1_q = 32'h0;
+  logic [31:0] old2_d;
+  logic [31:0] old2_q = 32'h0;
+  logic [31:0] late_d;
+  logic [31:0] late_q = 32'h0;
+  logic [4:0] scan_d;
+  logic [4:0] scan_q = 5'h0;
+  logic [4:0] scan_tag_d;
+  logic [4:0] scan_tag_q = 5'h0;
+  logic expires_d;
+  logic expires_q = 1'h0;
+  logic silent_d;
+  logic silent_q = 1'h0;
+  logic some_out_d;
+  logic some_out_q = 1'h0;
   logic [4:0] mark_tag_d;
   logic [4:0] mark_tag_q = 5'h0;
   logic clear_d;
@@ -187,16 +307,8 @@ module pcie_read (
   logic fail_q = 1'h0;
   logic rests_d;
   logic rests_q = 1'h0;
-  logic [15:0] rest_d;
-  logic [15:0] rest_q = 16'h0;
-  logic has_tag_d;
-  logic has_tag_q = 1'h0;
-  logic awake_d;
-  logic awake_q = 1'h0;
-  logic [9:0] tick_d;
-  logic [9:0] tick_q = 10'h0;
-  logic [15:0] now_d;
-  logic [15:0] now_q = 16'h0;
+  logic wakes_d;
+  logic wakes_q = 1'h0;
   logic [57:0] c1_d;
   logic [57:0] c1_q = 58'h0;
   logic c1_valid_d;
@@ -207,6 +319,10 @@ module pcie_read (
   logic c2_valid_q = 1'h0;
   logic c2_fits_d;
   logic c2_fits_q = 1'h0;
+  logic c2_rests_d;
+  logic c2_rests_q = 1'h0;
+  logic c2_final_d;
+  logic c2_final_q = 1'h0;
   logic c2_error_d;
   logic c2_error_q = 1'h0;
   logic [5:0] c2_left_d;
@@ -251,16 +367,12 @@ module pcie_read (
   logic poisoned_strobe_q = 1'h0;
   logic timeout_strobe_d;
   logic timeout_strobe_q = 1'h0;
-  logic [1:0] drain_d;
-  logic [1:0] drain_q = 2'h0;
-  logic head_waits_d;
-  logic head_waits_q = 1'h0;
-  logic head_failed_d;
-  logic head_failed_q = 1'h0;
-  logic [15:0] age_d;
-  logic [15:0] age_q = 16'h0;
-  logic late_d;
-  logic late_q = 1'h0;
+  logic [2:0] drain_d;
+  logic [2:0] drain_q = 3'h0;
+  logic [2:0] drain_client_d;
+  logic [2:0] drain_client_q = 3'h0;
+  logic [4:0] drain_tag_d;
+  logic [4:0] drain_tag_q = 5'h0;
   logic [5:0] drain_left_d;
   logic [5:0] drain_left_q = 6'h0;
   logic [9:0] drain_at_d;
@@ -269,10 +381,8 @@ module pcie_read (
   logic [9:0] read_at_q = 10'h0;
   logic drain_last_d;
   logic drain_last_q = 1'h0;
-  logic [2:0] drain_client_d;
-  logic [2:0] drain_client_q = 3'h0;
-  logic bad_d;
-  logic bad_q = 1'h0;
+  logic [5:0] bad_d;
+  logic [5:0] bad_q = 6'h0;
   logic read_valid_d;
   logic read_valid_q = 1'h0;
   logic read_end_d;
@@ -281,8 +391,6 @@ module pcie_read (
   logic read_last_q = 1'h0;
   logic read_user_d;
   logic read_user_q = 1'h0;
-  logic [2:0] read_client_d;
-  logic [2:0] read_client_q = 3'h0;
   logic [68:0] out_d;
   logic [68:0] out_q = 69'h0;
   logic [2:0] out_client_d;
@@ -291,35 +399,56 @@ module pcie_read (
   logic full_q = 1'h0;
 
   always_ff @(posedge clock) begin
+    pending_q <= pending_d;
+    next_0_q <= next_0_d;
+    next_1_q <= next_1_d;
+    next_2_q <= next_2_d;
+    next_3_q <= next_3_d;
+    next_4_q <= next_4_d;
+    next_5_q <= next_5_d;
+    head_0_q <= head_0_d;
+    head_1_q <= head_1_d;
+    head_2_q <= head_2_d;
+    head_3_q <= head_3_d;
+    head_4_q <= head_4_d;
+    head_5_q <= head_5_d;
+    steps_q <= steps_d;
+    can_q <= can_d;
+    done_q <= done_d;
     state_q <= state_d;
+    who_q <= who_d;
+    tag_q <= tag_d;
     at_q <= at_d;
     next_page_q <= next_page_d;
     left_q <= left_d;
-    who_q <= who_d;
     room_q <= room_d;
     size_q <= size_d;
     is_last_q <= is_last_d;
     wide_q <= wide_d;
-    next_tag_q <= next_tag_d;
-    head_tag_q <= head_tag_d;
-    free_tag_q <= free_tag_d;
+    issued_strobes_q <= issued_strobes_d;
     waiting_q <= waiting_d;
     failed_q <= failed_d;
     resting_q <= resting_d;
+    old1_q <= old1_d;
+    old2_q <= old2_d;
+    late_q <= late_d;
+    scan_q <= scan_d;
+    scan_tag_q <= scan_tag_d;
+    expires_q <= expires_d;
+    silent_q <= silent_d;
+    some_out_q <= some_out_d;
     mark_tag_q <= mark_tag_d;
     clear_q <= clear_d;
     fail_q <= fail_d;
     rests_q <= rests_d;
-    rest_q <= rest_d;
-    has_tag_q <= has_tag_d;
-    awake_q <= awake_d;
-    tick_q <= tick_d;
-    now_q <= now_d;
+    wakes_q <= wakes_d;
     c1_q <= c1_d;
     c1_valid_q <= c1_valid_d;
     c2_q <= c2_d;
     c2_valid_q <= c2_valid_d;
     c2_fits_q <= c2_fits_d;
+    c2_rests_q <= c2_rests_d;
+    c2_final_q <= c2_final_d;
     c2_error_q <= c2_error_d;
     c2_left_q <= c2_left_d;
     c2_total_q <= c2_total_d;
@@ -343,21 +472,17 @@ module pcie_read (
     poisoned_strobe_q <= poisoned_strobe_d;
     timeout_strobe_q <= timeout_strobe_d;
     drain_q <= drain_d;
-    head_waits_q <= head_waits_d;
-    head_failed_q <= head_failed_d;
-    age_q <= age_d;
-    late_q <= late_d;
+    drain_client_q <= drain_client_d;
+    drain_tag_q <= drain_tag_d;
     drain_left_q <= drain_left_d;
     drain_at_q <= drain_at_d;
     read_at_q <= read_at_d;
     drain_last_q <= drain_last_d;
-    drain_client_q <= drain_client_d;
     bad_q <= bad_d;
     read_valid_q <= read_valid_d;
     read_end_q <= read_end_d;
     read_last_q <= read_last_d;
     read_user_q <= read_user_d;
-    read_client_q <= read_client_d;
     out_q <= out_d;
     out_client_q <= out_client_d;
     full_q <= full_d;
@@ -395,40 +520,70 @@ module pcie_read (
       .write_enable(plan_write_enable)
   );
 
+  pcie_read_slot slot (
+      .clock(clock),
+      .read_address(slot_read_address),
+      .read_data(slot_read_data),
+      .write_address(slot_write_address),
+      .write_data(slot_write_data),
+      .write_enable(slot_write_enable)
+  );
+
+  pcie_read_issue_turn issue_turn (
+      .wants(issue_turn_wants),
+      .last(issue_turn_last),
+      .pick(issue_turn_pick)
+  );
+
+  pcie_read_issue_turn drain_turn (
+      .wants(drain_turn_wants),
+      .last(drain_turn_last),
+      .pick(drain_turn_pick)
+  );
+
   always_comb begin
+    pending_d = pending_q;
+    steps_d = steps_q;
+    can_d = can_q;
+    done_d = done_q;
     state_d = state_q;
+    who_d = who_q;
+    tag_d = tag_q;
     at_d = at_q;
     next_page_d = next_page_q;
     left_d = left_q;
-    who_d = who_q;
     room_d = room_q;
     size_d = size_q;
     is_last_d = is_last_q;
     wide_d = wide_q;
-    next_tag_d = next_tag_q;
-    head_tag_d = head_tag_q;
-    free_tag_d = free_tag_q;
+    issued_strobes_d = issued_strobes_q;
     waiting_d = waiting_q;
     failed_d = failed_q;
     resting_d = resting_q;
-    rest_d = rest_q;
-    has_tag_d = has_tag_q;
-    awake_d = awake_q;
-    tick_d = tick_q;
-    now_d = now_q;
+    old1_d = old1_q;
+    old2_d = old2_q;
+    late_d = late_q;
+    scan_d = scan_q;
+    scan_tag_d = scan_tag_q;
+    expires_d = expires_q;
+    silent_d = silent_q;
+    some_out_d = some_out_q;
+    mark_tag_d = mark_tag_q;
+    clear_d = clear_q;
+    fail_d = fail_q;
+    rests_d = rests_q;
+    wakes_d = wakes_q;
     c1_d = c1_q;
     c1_valid_d = c1_valid_q;
     c2_d = c2_q;
     c2_valid_d = c2_valid_q;
     c2_fits_d = c2_fits_q;
+    c2_rests_d = c2_rests_q;
+    c2_final_d = c2_final_q;
     c2_error_d = c2_error_q;
     c2_left_d = c2_left_q;
     c2_total_d = c2_total_q;
     c2_low_d = c2_low_q;
-    mark_tag_d = mark_tag_q;
-    clear_d = clear_q;
-    fail_d = fail_q;
-    rests_d = rests_q;
     accept_d = accept_q;
     place_d = place_q;
     take_d = take_q;
@@ -448,46 +603,142 @@ module pcie_read (
     poisoned_strobe_d = poisoned_strobe_q;
     timeout_strobe_d = timeout_strobe_q;
     drain_d = drain_q;
-    head_waits_d = head_waits_q;
-    head_failed_d = head_failed_q;
-    age_d = age_q;
-    late_d = late_q;
+    drain_client_d = drain_client_q;
+    drain_tag_d = drain_tag_q;
     drain_left_d = drain_left_q;
     drain_at_d = drain_at_q;
     read_at_d = read_at_q;
     drain_last_d = drain_last_q;
-    drain_client_d = drain_client_q;
     bad_d = bad_q;
     read_valid_d = read_valid_q;
     read_end_d = read_end_q;
     read_last_d = read_last_q;
     read_user_d = read_user_q;
-    read_client_d = read_client_q;
     out_d = out_q;
     out_client_d = out_client_q;
     full_d = full_q;
-    tag = next_tag_q[4:0];
-    head = head_tag_q[4:0];
     sets = 32'h0;
     mark_tag_d = tag3_q;
     clear_d = 1'h0;
     fail_d = 1'h0;
     rests_d = 1'h0;
-    tick_d = tick_q + 10'h1;
-    if (&tick_q) begin
-      now_d = now_q + 16'h1;
-      if (rest_q != 16'h0) begin
-        rest_d = rest_q - 16'h1;
-      end
+    wakes_d = 1'h0;
+    can_d = 6'h0;
+    done_d = 6'h0;
+    steps_d = 6'h0;
+    next_0_d = next_0_q;
+    head_0_d = head_0_q;
+    next_1_d = next_1_q;
+    head_1_d = head_1_q;
+    next_2_d = next_2_q;
+    head_2_d = head_2_q;
+    next_3_d = next_3_q;
+    head_3_d = head_3_q;
+    next_4_d = next_4_q;
+    head_4_d = head_4_q;
+    next_5_d = next_5_q;
+    head_5_d = head_5_q;
+    next_tag_0 = {3'h0, next_0_q[1:0]};
+    next_tag_1 = {3'h0, next_1_q[1:0]} | 5'h4;
+    next_tag_2 = {3'h0, next_2_q[1:0]} | 5'h8;
+    next_tag_3 = {3'h0, next_3_q[1:0]} | 5'hc;
+    next_tag_4 = {2'h0, next_4_q[2:0]} | c_front;
+    next_tag_5 = {2'h0, next_5_q[2:0]} | c_back;
+    head_tag_0 = {3'h0, head_0_q[1:0]};
+    head_tag_1 = {3'h0, head_1_q[1:0]} | 5'h4;
+    head_tag_2 = {3'h0, head_2_q[1:0]} | 5'h8;
+    head_tag_3 = {3'h0, head_3_q[1:0]} | 5'hc;
+    head_tag_4 = {2'h0, head_4_q[2:0]} | c_front;
+    head_tag_5 = {2'h0, head_5_q[2:0]} | c_back;
+    if (((pending_q[0] & (~steps_q[0])) & ((next_0_q - head_0_q) != c_few)) & (~resting_q[next_tag_0])) begin
+      can_d = (can_d & ~(6'h1 << 0)) | ({5'h0, 1'h1} << 0);
+    end
+    if (((pending_q[1] & (~steps_q[1])) & ((next_1_q - head_1_q) != c_few)) & (~resting_q[next_tag_1])) begin
+      can_d = (can_d & ~(6'h1 << 1)) | ({5'h0, 1'h1} << 1);
+    end
+    if (((pending_q[2] & (~steps_q[2])) & ((next_2_q - head_2_q) != c_few)) & (~resting_q[next_tag_2])) begin
+      can_d = (can_d & ~(6'h1 << 2)) | ({5'h0, 1'h1} << 2);
+    end
+    if (((pending_q[3] & (~steps_q[3])) & ((next_3_q - head_3_q) != c_few)) & (~resting_q[next_tag_3])) begin
+      can_d = (can_d & ~(6'h1 << 3)) | ({5'h0, 1'h1} << 3);
+    end
+    if (((pending_q[4] & (~steps_q[4])) & ((next_4_q - head_4_q) != c_many)) & (~resting_q[next_tag_4])) begin
+      can_d = (can_d & ~(6'h1 << 4)) | ({5'h0, 1'h1} << 4);
+    end
+    if (((pending_q[5] & (~steps_q[5])) & ((next_5_q - head_5_q) != c_many)) & (~resting_q[next_tag_5])) begin
+      can_d = (can_d & ~(6'h1 << 5)) | ({5'h0, 1'h1} << 5);
+    end
+    if ((next_0_q != head_0_q) & (~waiting_q[head_tag_0])) begin
+      done_d = (done_d & ~(6'h1 << 0)) | ({5'h0, 1'h1} << 0);
+    end
+    if (((next_0_q == head_0_q) & resting_q[next_tag_0]) & (~steps_q[0])) begin
+      steps_d = (steps_d & ~(6'h1 << 0)) | ({5'h0, 1'h1} << 0);
+    end
+    if (steps_q[0]) begin
+      next_0_d = next_0_q + 4'h1;
+      head_0_d = head_0_q + 4'h1;
+    end
+    if ((next_1_q != head_1_q) & (~waiting_q[head_tag_1])) begin
+      done_d = (done_d & ~(6'h1 << 1)) | ({5'h0, 1'h1} << 1);
+    end
+    if (((next_1_q == head_1_q) & resting_q[next_tag_1]) & (~steps_q[1])) begin
+      steps_d = (steps_d & ~(6'h1 << 1)) | ({5'h0, 1'h1} << 1);
+    end
+    if (steps_q[1]) begin
+      next_1_d = next_1_q + 4'h1;
+      head_1_d = head_1_q + 4'h1;
+    end
+    if ((next_2_q != head_2_q) & (~waiting_q[head_tag_2])) begin
+      done_d = (done_d & ~(6'h1 << 2)) | ({5'h0, 1'h1} << 2);
+    end
+    if (((next_2_q == head_2_q) & resting_q[next_tag_2]) & (~steps_q[2])) begin
+      steps_d = (steps_d & ~(6'h1 << 2)) | ({5'h0, 1'h1} << 2);
+    end
+    if (steps_q[2]) begin
+      next_2_d = next_2_q + 4'h1;
+      head_2_d = head_2_q + 4'h1;
+    end
+    if ((next_3_q != head_3_q) & (~waiting_q[head_tag_3])) begin
+      done_d = (done_d & ~(6'h1 << 3)) | ({5'h0, 1'h1} << 3);
+    end
+    if (((next_3_q == head_3_q) & resting_q[next_tag_3]) & (~steps_q[3])) begin
+      steps_d = (steps_d & ~(6'h1 << 3)) | ({5'h0, 1'h1} << 3);
+    end
+    if (steps_q[3]) begin
+      next_3_d = next_3_q + 4'h1;
+      head_3_d = head_3_q + 4'h1;
+    end
+    if ((next_4_q != head_4_q) & (~waiting_q[head_tag_4])) begin
+      done_d = (done_d & ~(6'h1 << 4)) | ({5'h0, 1'h1} << 4);
+    end
+    if (((next_4_q == head_4_q) & resting_q[next_tag_4]) & (~steps_q[4])) begin
+      steps_d = (steps_d & ~(6'h1 << 4)) | ({5'h0, 1'h1} << 4);
+    end
+    if (steps_q[4]) begin
+      next_4_d = next_4_q + 4'h1;
+      head_4_d = head_4_q + 4'h1;
+    end
+    if ((next_5_q != head_5_q) & (~waiting_q[head_tag_5])) begin
+      done_d = (done_d & ~(6'h1 << 5)) | ({5'h0, 1'h1} << 5);
+    end
+    if (((next_5_q == head_5_q) & resting_q[next_tag_5]) & (~steps_q[5])) begin
+      steps_d = (steps_d & ~(6'h1 << 5)) | ({5'h0, 1'h1} << 5);
+    end
+    if (steps_q[5]) begin
+      next_5_d = next_5_q + 4'h1;
+      head_5_d = head_5_q + 4'h1;
     end
     c1_d = header;
     c1_valid_d = header_valid;
     progress_read_address = 5'(c1_q[50:43]);
     seen = progress_read_data;
-    fits = (((3'(c1_q[50:43] >> 5) == 3'h0) & (c1_q[42:27] == id)) & waiting_q[5'(c1_q[50:43])]) & (~(clear_q & (mark_tag_q == 5'(c1_q[50:43]))));
+    known = (3'(c1_q[50:43] >> 5) == 3'h0) & (c1_q[42:27] == id);
+    fits = (known & waiting_q[5'(c1_q[50:43])]) & (~(clear_q & (mark_tag_q == 5'(c1_q[50:43]))));
     c2_d = c1_q;
     c2_valid_d = c1_valid_q;
     c2_fits_d = fits;
+    c2_rests_d = known & resting_q[5'(c1_q[50:43])];
+    c2_final_d = ((c1_q[4:2] != 3'h0) | (~c1_q[0])) | (({2'h0, c1_q[14:5]} << 2) == c1_q[26:15]);
     c2_error_d = (c1_q[4:2] != 3'h0) | (~c1_q[0]);
     c2_left_d = seen[5:0];
     c2_total_d = seen[11:6];
@@ -499,8 +750,10 @@ module pcie_read (
     refused_strobe_d = 1'h0;
     poisoned_strobe_d = 1'h0;
     timeout_strobe_d = 1'h0;
+    forgotten = c2_rests_q & silent_q;
     if (c2_valid_q) begin
       mark_tag_d = 5'(c2_q[50:43]);
+      wakes_d = c2_rests_q & c2_final_q;
       accept_d = (ends & (~c2_error_q)) & (~ended2_q);
       place_d = ({2'h0, c2_q[50:43]} << 5) + {4'h0, gone};
       take_d = words;
@@ -513,10 +766,10 @@ module pcie_read (
           fail_d = 1'h1;
           refused_strobe_d = 1'h1;
         end else begin
-          unexpected_strobe_d = 1'h1;
+          unexpected_strobe_d = ~forgotten;
         end
       end else begin
-        unexpected_strobe_d = ~ends;
+        unexpected_strobe_d = (~ends) & (~forgotten);
       end
     end
     data1_d = data;
@@ -549,6 +802,16 @@ module pcie_read (
         poisoned_strobe_d = poison3_q;
       end
     end
+    scan_d = scan_q + 5'h1;
+    scan_tag_d = scan_q;
+    expires_d = (late_q[scan_q] & waiting_q[scan_q]) & (~clear_q);
+    if (((expires_q & (~clear_q)) & (~c2_valid_q)) & (~closes)) begin
+      mark_tag_d = scan_tag_q;
+      clear_d = 1'h1;
+      fail_d = 1'h1;
+      rests_d = 1'h1;
+      timeout_strobe_d = 1'h1;
+    end
     limit = c_32;
     if (mrrs == 3'h0) begin
       limit = c_16;
@@ -557,15 +820,12 @@ module pcie_read (
     if (left_q <= {4'h0, room_q}) begin
       piece = left_q[5:0];
     end
-    used = next_tag_q - free_tag_q;
-    has_tag_d = used != 6'h20;
-    awake_d = ~resting_q[tag];
     ahead = {1'h0, at_q[11:3]} + {4'h0, size_q};
     word0 = {26'h0, size_q} << 1;
     if (wide_q) begin
       word0 = ({26'h0, size_q} << 1) | c_four;
     end
-    word1 = (({16'h0, id} << 16) | ({27'h0, tag} << 8)) | c_ff;
+    word1 = (({16'h0, id} << 16) | ({27'h0, tag_q} << 8)) | c_ff;
     pair = ({32'h0, word0} << 32) | {32'h0, word1};
     o[66:64] = 3'h7;
     o[67] = 1'h0;
@@ -582,37 +842,66 @@ module pcie_read (
     o[63:0] = rev_o;
     m_beat = o;
     m_valid = (state_q == 3'h4) | (state_q == 3'h5);
-    s_ready = state_q == 3'h0;
-    plan_write_address = tag;
-    plan_write_data = ({20'h0, size_q} | ({23'h0, who_q} << 6)) | ({10'h0, now_q} << 10);
+    takes = (state_q != 3'h6) & (~(1'({2'h0, pending_q} >> client)));
+    s_ready = takes;
+    slot_read_address = who_q;
+    slot_write_address = client;
+    slot_write_data = {10'h0, address[63:3]} | ({61'h0, length[12:3]} << 61);
+    slot_write_enable = s_valid & takes;
+    if (s_valid & takes) begin
+      pending_d = pending_q | (c_client << client);
+    end
+    plan_write_address = tag_q;
+    plan_write_data = {1'h0, size_q};
     if (is_last_q) begin
-      plan_write_data = (({20'h0, size_q} | ({23'h0, who_q} << 6)) | ({10'h0, now_q} << 10)) | (26'h1 << 9);
+      plan_write_data = {1'h0, size_q} | 7'h40;
     end
     plan_write_enable = 1'h0;
+    issued_strobes_d = 6'h0;
+    issue_turn_wants = can_q;
+    issue_turn_last = who_q;
     case (state_q)
       3'h0: begin
-        at_d = address;
-        left_d = 10'(length >> 3);
-        who_d = client;
-        if (s_valid) begin
+        if (|can_q) begin
+          who_d = issue_turn_pick;
           state_d = 3'h1;
         end
       end
       3'h1: begin
-        room_d = limit - ({1'h0, at_q[7:3]} & (limit - 6'h1));
-        next_page_d = at_q[63:12] + c_page;
-        wide_d = |at_q[63:32];
+        at_d = {3'h0, slot_read_data[60:0]} << 3;
+        left_d = slot_read_data[70:61];
+        case (who_q)
+          3'h0: begin
+            tag_d = next_tag_0;
+          end
+          3'h1: begin
+            tag_d = next_tag_1;
+          end
+          3'h2: begin
+            tag_d = next_tag_2;
+          end
+          3'h3: begin
+            tag_d = next_tag_3;
+          end
+          3'h4: begin
+            tag_d = next_tag_4;
+          end
+          default: begin
+            tag_d = next_tag_5;
+          end
+        endcase
         state_d = 3'h2;
       end
       3'h2: begin
-        size_d = piece;
-        is_last_d = left_q <= {4'h0, room_q};
+        room_d = limit - ({1'h0, at_q[7:3]} & (limit - 6'h1));
+        next_page_d = at_q[63:12] + c_page;
+        wide_d = |at_q[63:32];
         state_d = 3'h3;
       end
       3'h3: begin
-        if (has_tag_q & awake_q) begin
-          state_d = 3'h4;
-        end
+        size_d = piece;
+        is_last_d = left_q <= {4'h0, room_q};
+        state_d = 3'h4;
       end
       3'h4: begin
         if (m_ready) begin
@@ -624,46 +913,66 @@ module pcie_read (
           state_d = 3'h6;
         end
       end
-      default: begin
+      3'h6: begin
+        slot_write_address = who_q;
+        slot_write_data = (({19'h0, at_q[63:12]} << 9) | {61'h0, ahead}) | ({61'h0, left_q - {4'h0, size_q}} << 61);
+        if (ahead[9]) begin
+          slot_write_data = ({19'h0, next_page_q} << 9) | ({61'h0, left_q - {4'h0, size_q}} << 61);
+        end
         if (~closes) begin
           progress_write_enable = 1'h1;
-          progress_write_address = tag;
+          progress_write_address = tag_q;
           progress_write_data = (({12'h0, at_q[6:3]} << 12) | ({10'h0, size_q} << 6)) | {10'h0, size_q};
           plan_write_enable = 1'h1;
-          sets = c_one << tag;
-          next_tag_d = next_tag_q + 6'h1;
-          left_d = left_q - {4'h0, size_q};
-          at_d = ({12'h0, at_q[63:12]} << 12) | ({54'h0, ahead} << 3);
-          if (ahead[9]) begin
-            at_d = {12'h0, next_page_q} << 12;
-          end
-          state_d = 3'h1;
+          slot_write_enable = 1'h1;
+          sets = c_one << tag_q;
+          case (who_q)
+            3'h0: begin
+              next_0_d = next_0_q + 4'h1;
+            end
+            3'h1: begin
+              next_1_d = next_1_q + 4'h1;
+            end
+            3'h2: begin
+              next_2_d = next_2_q + 4'h1;
+            end
+            3'h3: begin
+              next_3_d = next_3_q + 4'h1;
+            end
+            3'h4: begin
+              next_4_d = next_4_q + 4'h1;
+            end
+            default: begin
+              next_5_d = next_5_q + 4'h1;
+            end
+          endcase
           if (is_last_q) begin
-            state_d = 3'h0;
+            pending_d = pending_q & (~(c_client << who_q));
+            issued_strobes_d = c_client << who_q;
           end
+          state_d = 3'h7;
         end
       end
+      default: begin
+        state_d = 3'h0;
+      end
     endcase
-    plan_read_address = head;
-    head_waits_d = waiting_q[head];
-    head_failed_d = failed_q[head];
-    age_d = now_q - plan_read_data[25:10];
-    late_d = (drain_q == 2'h1) & (age_q > timeout);
+    issued = issued_strobes_q;
+    drain_turn_wants = done_q;
+    drain_turn_last = drain_client_q;
+    plan_read_address = drain_tag_q;
     move_out = read_valid_q & (d_ready | (~full_q));
-    advance = (drain_q == 2'h2) & (move_out | (~read_valid_q));
+    advance = (drain_q == 3'h3) & (move_out | (~read_valid_q));
     if (move_out | (full_q & d_ready)) begin
       full_d = move_out;
     end
     if (move_out) begin
       read_valid_d = 1'h0;
-      if (read_end_q) begin
-        free_tag_d = free_tag_q + 6'h1;
-      end
       out_d[63:0] = buffer_read_data;
       out_d[66:64] = 3'h7;
       out_d[67] = read_last_q;
       out_d[68] = read_user_q;
-      out_client_d = read_client_q;
+      out_client_d = drain_client_q;
     end
     buffer_read_address = read_at_q;
     if (advance) begin
@@ -672,39 +981,86 @@ module pcie_read (
       read_valid_d = 1'h1;
       read_end_d = drain_left_q == 6'h1;
       read_last_d = drain_last_q & (drain_left_q == 6'h1);
-      read_user_d = (drain_last_q & (drain_left_q == 6'h1)) & bad_q;
-      read_client_d = drain_client_q;
+      read_user_d = (drain_last_q & (drain_left_q == 6'h1)) & 1'({2'h0, bad_q} >> drain_client_q);
       drain_at_d = drain_at_q + 10'h1;
       drain_left_d = drain_left_q - 6'h1;
-      if (drain_left_q == 6'h1) begin
-        drain_d = 2'h0;
-        head_tag_d = head_tag_q + 6'h1;
-        if (drain_last_q) begin
-          bad_d = 1'h0;
+    end
+    case (drain_q)
+      3'h0: begin
+        if (|done_q) begin
+          drain_client_d = drain_turn_pick;
+          drain_d = 3'h1;
         end
       end
-    end
-    if ((drain_q == 2'h0) & (head_tag_q != next_tag_q)) begin
-      drain_d = 2'h1;
-    end
-    if (drain_q == 2'h1) begin
-      drain_left_d = plan_read_data[5:0];
-      drain_client_d = plan_read_data[8:6];
-      drain_last_d = plan_read_data[9];
-      drain_at_d = {5'h0, head} << 5;
-      if (~head_waits_q) begin
-        drain_d = 2'h2;
-        bad_d = bad_q | head_failed_q;
-      end else if ((late_q & (~c2_valid_q)) & (~closes)) begin
-        drain_d = 2'h2;
-        bad_d = 1'h1;
-        mark_tag_d = head;
-        clear_d = 1'h1;
-        rests_d = 1'h1;
-        rest_d = timeout + 16'h1;
-        timeout_strobe_d = 1'h1;
+      3'h1: begin
+        case (drain_client_q)
+          3'h0: begin
+            drain_tag_d = head_tag_0;
+          end
+          3'h1: begin
+            drain_tag_d = head_tag_1;
+          end
+          3'h2: begin
+            drain_tag_d = head_tag_2;
+          end
+          3'h3: begin
+            drain_tag_d = head_tag_3;
+          end
+          3'h4: begin
+            drain_tag_d = head_tag_4;
+          end
+          default: begin
+            drain_tag_d = head_tag_5;
+          end
+        endcase
+        drain_d = 3'h2;
       end
-    end
+      3'h2: begin
+        drain_left_d = plan_read_data[5:0];
+        drain_last_d = plan_read_data[6];
+        drain_at_d = {5'h0, drain_tag_q} << 5;
+        if (failed_q[drain_tag_q]) begin
+          bad_d = bad_q | (c_client << drain_client_q);
+        end
+        drain_d = 3'h3;
+      end
+      3'h3: begin
+        if (advance & (drain_left_q == 6'h1)) begin
+          drain_d = 3'h4;
+        end
+      end
+      3'h4: begin
+        if (move_out) begin
+          case (drain_client_q)
+            3'h0: begin
+              head_0_d = head_0_q + 4'h1;
+            end
+            3'h1: begin
+              head_1_d = head_1_q + 4'h1;
+            end
+            3'h2: begin
+              head_2_d = head_2_q + 4'h1;
+            end
+            3'h3: begin
+              head_3_d = head_3_q + 4'h1;
+            end
+            3'h4: begin
+              head_4_d = head_4_q + 4'h1;
+            end
+            default: begin
+              head_5_d = head_5_q + 4'h1;
+            end
+          endcase
+          if (drain_last_q) begin
+            bad_d = bad_q & (~(c_client << drain_client_q));
+          end
+          drain_d = 3'h5;
+        end
+      end
+      default: begin
+        drain_d = 3'h0;
+      end
+    endcase
     d_beat = out_q;
     d_client = out_client_q;
     d_valid = full_q;
@@ -717,47 +1073,85 @@ module pcie_read (
     if (fail_q) begin
       failed_d = (failed_q & (~sets)) | mark;
     end
+    old1_d = old1_q & (~sets);
+    old2_d = old2_q & (~sets);
+    late_d = late_q & waiting_q;
+    resting_d = resting_q;
+    if (age) begin
+      old1_d = (waiting_q | resting_q) & (~sets);
+      old2_d = old1_q & (~sets);
+      late_d = (late_q | old2_q) & waiting_q;
+      resting_d = resting_q & (~old2_q);
+    end
     if (rests_q) begin
-      resting_d = resting_q | mark;
+      resting_d = resting_d | mark;
+      old1_d = old1_d & (~mark);
+      old2_d = old2_d & (~mark);
     end
-    if (rest_q == 16'h0) begin
-      resting_d = 32'h0;
+    if (wakes_q) begin
+      resting_d = resting_d & (~mark);
     end
-    outstanding = used != 6'h0;
+    silent_d = silent_q & (|resting_q);
+    some_out_d = (|waiting_q) | (|pending_q);
+    outstanding = some_out_q;
     unexpected = unexpected_strobe_q;
     refused = refused_strobe_q;
     poisoned = poisoned_strobe_q;
     timed_out = timeout_strobe_q;
+    asked = waiting_q;
+    if (state_q == 3'h6) begin
+      asked = waiting_q | (c_one << tag_q);
+    end
     if (reset) begin
+      resting_d = resting_d | asked;
+      silent_d = 1'h1;
+      next_0_d = 4'h0;
+      head_0_d = 4'h0;
+      next_1_d = 4'h0;
+      head_1_d = 4'h0;
+      next_2_d = 4'h0;
+      head_2_d = 4'h0;
+      next_3_d = 4'h0;
+      head_3_d = 4'h0;
+      next_4_d = 4'h0;
+      head_4_d = 4'h0;
+      next_5_d = 4'h0;
+      head_5_d = 4'h0;
+      pending_d = 6'h0;
+      steps_d = 6'h0;
+      can_d = 6'h0;
+      done_d = 6'h0;
       state_d = 3'h0;
-      next_tag_d = 6'h0;
-      head_tag_d = 6'h0;
-      free_tag_d = 6'h0;
+      issued_strobes_d = 6'h0;
       waiting_d = 32'h0;
-      resting_d = 32'h0;
-      rest_d = 16'h0;
-      has_tag_d = 1'h0;
-      awake_d = 1'h0;
-      tick_d = 10'h0;
-      now_d = 16'h0;
+      late_d = 32'h0;
+      expires_d = 1'h0;
       clear_d = 1'h0;
       fail_d = 1'h0;
       rests_d = 1'h0;
-      c1_valid_d = 1'h0;
-      c2_valid_d = 1'h0;
       accept_d = 1'h0;
-      data_valid1_d = 1'h0;
-      data_valid2_d = 1'h0;
-      ended1_d = 1'h0;
-      ended2_d = 1'h0;
       unexpected_strobe_d = 1'h0;
       refused_strobe_d = 1'h0;
       poisoned_strobe_d = 1'h0;
       timeout_strobe_d = 1'h0;
-      drain_d = 2'h0;
-      bad_d = 1'h0;
+      drain_d = 3'h0;
+      bad_d = 6'h0;
       read_valid_d = 1'h0;
       full_d = 1'h0;
+    end
+    if (down) begin
+      resting_d = 32'h0;
+      old1_d = 32'h0;
+      old2_d = 32'h0;
+      silent_d = 1'h0;
+      wakes_d = 1'h0;
+      c1_valid_d = 1'h0;
+      c2_valid_d = 1'h0;
+      data_valid1_d = 1'h0;
+      data_valid2_d = 1'h0;
+      ended1_d = 1'h0;
+      ended2_d = 1'h0;
+      scan_d = 5'h0;
     end
   end
 endmodule

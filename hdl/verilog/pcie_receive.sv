@@ -35,12 +35,14 @@ endmodule
 module pcie_receive (
     input  logic clock,
     input  logic reset,
+    input  logic hit,
     input  logic [63:0] tdata,
     input  logic [7:0] tkeep,
     input  logic tlast,
     input  logic tvalid,
     output logic tready,
-    output logic [130:0] request,
+    output logic [68:0] request,
+    output logic [63:0] payload,
     output logic request_valid,
     input  logic request_ready,
     output logic [57:0] header,
@@ -49,7 +51,8 @@ module pcie_receive (
     output logic data_valid,
     output logic ended,
     output logic good,
-    output logic malformed
+    output logic malformed,
+    output logic lost
 );
   localparam logic [10:0] c_most = 11'h408;
   localparam logic [10:0] c_thousand = 11'h400;
@@ -58,11 +61,12 @@ module pcie_receive (
   logic [10:0] count;
   logic [31:0] h0;
   logic [7:0] format;
-  logic [10:0] payload;
+  logic [10:0] size;
+  logic [10:0] extra;
   logic right;
   logic completion;
   logic [57:0] ch;
-  logic [130:0] r;
+  logic [68:0] r;
   logic [63:0] rev_i;
   logic [63:0] rev_o;
   logic [1:0] index_d;
@@ -79,6 +83,10 @@ module pcie_receive (
   logic [63:0] third_q = 64'h0;
   logic request_full_d;
   logic request_full_q = 1'h0;
+  logic hits_d;
+  logic hits_q = 1'h0;
+  logic wants_d;
+  logic wants_q = 1'h0;
   logic is_completion_d;
   logic is_completion_q = 1'h0;
   logic [10:0] expected_d;
@@ -110,6 +118,8 @@ module pcie_receive (
     upper_q <= upper_d;
     third_q <= third_d;
     request_full_q <= request_full_d;
+    hits_q <= hits_d;
+    wants_q <= wants_d;
     is_completion_q <= is_completion_d;
     expected_q <= expected_d;
     odd_q <= odd_d;
@@ -136,6 +146,8 @@ module pcie_receive (
     upper_d = upper_q;
     third_d = third_q;
     request_full_d = request_full_q;
+    hits_d = hits_q;
+    wants_d = wants_q;
     is_completion_d = is_completion_q;
     expected_d = expected_q;
     odd_d = odd_q;
@@ -158,12 +170,18 @@ module pcie_receive (
     h0 = rev_o[63:32];
     format = h0[31:24];
     completion = (((~format[7]) & (~format[5])) & (format[4:1] == 4'h5)) & (~format[0]);
-    payload = 11'h0;
+    size = 11'h0;
     if (format[6]) begin
-      payload = {1'h0, h0[9:0]};
+      size = {1'h0, h0[9:0]};
       if (h0[9:0] == 10'h0) begin
-        payload = c_thousand;
+        size = c_thousand;
       end
+    end
+    extra = 11'h3;
+    if (format[5] & h0[15]) begin
+      extra = 11'h5;
+    end else if (format[5] | h0[15]) begin
+      extra = 11'h4;
     end
     right = ((index_q != 2'h0) & (count == expected_q)) & (~odd_q);
     ch[0] = head_q[62];
@@ -180,6 +198,7 @@ module pcie_receive (
     malformed_strobe_d = 1'h0;
     data_out_d = {32'h0, held_q} | ({32'h0, tdata[31:0]} << 32);
     if (fire) begin
+      hits_d = hit;
       held_d = tdata[63:32];
       if (count < c_most) begin
         words_d = count;
@@ -191,11 +210,9 @@ module pcie_receive (
         2'h0: begin
           head_d = rev_o;
           is_completion_d = completion;
-          expected_d = payload + 11'h3;
-          if (format[5]) begin
-            expected_d = payload + 11'h4;
-          end
-          odd_d = format[7] | h0[15];
+          wants_d = ((~(format[6] & (format[4:0] == 5'h0))) & (~(format[4:3] == 2'h2))) & (~(format[4:1] == 4'h5));
+          expected_d = size + extra;
+          odd_d = format[7];
         end
         2'h1: begin
           second_d = rev_o;
@@ -230,22 +247,25 @@ module pcie_receive (
     ended = ended_strobe_q;
     good = good_reg_q;
     malformed = malformed_strobe_q;
+    lost = malformed_strobe_q & wants_q;
     r[0] = head_q[60:56] == 5'h0;
-    r[1] = head_q[62];
-    r[2] = ((~(head_q[62] & (head_q[60:56] == 5'h0))) & (~(head_q[60:59] == 2'h2))) & (~(head_q[60:57] == 4'h5));
-    r[3] = head_q[46];
-    r[13:4] = head_q[41:32];
-    r[48:46] = head_q[54:52];
-    r[50:49] = head_q[45:44];
-    r[37:22] = head_q[31:16];
-    r[45:38] = head_q[15:8];
-    r[21:18] = head_q[7:4];
-    r[17:14] = head_q[3:0];
-    r[66:51] = second_q[47:32];
-    r[130:67] = {32'h0, upper_q} | ({32'h0, third_q[31:0]} << 32);
+    r[1] = hits_q;
+    r[2] = head_q[60:59] == 2'h2;
+    r[3] = head_q[62];
+    r[4] = wants_q;
+    r[5] = head_q[46];
+    r[15:6] = head_q[41:32];
+    r[50:48] = head_q[54:52];
+    r[52:51] = head_q[45:44];
+    r[39:24] = head_q[31:16];
+    r[47:40] = head_q[15:8];
+    r[23:20] = head_q[7:4];
+    r[19:16] = head_q[3:0];
+    r[68:53] = second_q[47:32];
+    payload = {32'h0, upper_q} | ({32'h0, third_q[31:0]} << 32);
     if (head_q[61]) begin
-      r[66:51] = second_q[15:0];
-      r[130:67] = third_q;
+      r[68:53] = second_q[15:0];
+      payload = third_q;
     end
     request = r;
     request_valid = request_full_q;

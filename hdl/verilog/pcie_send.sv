@@ -6,6 +6,7 @@
 module pcie_send (
     input  logic clock,
     input  logic reset,
+    input  logic down,
     input  logic master,
     input  logic [7:0] fc_ph,
     input  logic [11:0] fc_pd,
@@ -23,6 +24,7 @@ module pcie_send (
     output logic n_ready,
     input  logic [68:0] c_beat,
     input  logic c_data,
+    input  logic c_message,
     input  logic c_valid,
     output logic c_ready,
     output logic [68:0] m_beat,
@@ -54,6 +56,16 @@ module pcie_send (
   logic [7:0] used_cplh_q = 8'h0;
   logic [11:0] used_cpld_d;
   logic [11:0] used_cpld_q = 12'h0;
+  logic cost_ph_d;
+  logic cost_ph_q = 1'h0;
+  logic [11:0] cost_pd_d;
+  logic [11:0] cost_pd_q = 12'h0;
+  logic cost_nph_d;
+  logic cost_nph_q = 1'h0;
+  logic cost_cplh_d;
+  logic cost_cplh_q = 1'h0;
+  logic cost_cpld_d;
+  logic cost_cpld_q = 1'h0;
   logic has_ph_d;
   logic has_ph_q = 1'h0;
   logic has_nph_d;
@@ -89,6 +101,11 @@ module pcie_send (
     used_nph_q <= used_nph_d;
     used_cplh_q <= used_cplh_d;
     used_cpld_q <= used_cpld_d;
+    cost_ph_q <= cost_ph_d;
+    cost_pd_q <= cost_pd_d;
+    cost_nph_q <= cost_nph_d;
+    cost_cplh_q <= cost_cplh_d;
+    cost_cpld_q <= cost_cpld_d;
     has_ph_q <= has_ph_d;
     has_nph_q <= has_nph_d;
     has_cplh_q <= has_cplh_d;
@@ -111,6 +128,11 @@ module pcie_send (
     used_nph_d = used_nph_q;
     used_cplh_d = used_cplh_q;
     used_cpld_d = used_cpld_q;
+    cost_ph_d = cost_ph_q;
+    cost_pd_d = cost_pd_q;
+    cost_nph_d = cost_nph_q;
+    cost_cplh_d = cost_cplh_q;
+    cost_cpld_d = cost_cpld_q;
     has_ph_d = has_ph_q;
     has_nph_d = has_nph_q;
     has_cplh_d = has_cplh_q;
@@ -142,6 +164,9 @@ module pcie_send (
     p_ok = ((p_valid & master) & has_ph_q) & has_pd_q;
     n_ok = (n_valid & master) & has_nph_q;
     c_ok = (c_valid & has_cplh_q) & (has_cpld_q | (~c_data));
+    if (c_message) begin
+      c_ok = c_valid & has_ph_q;
+    end
     if ((n_valid & (~n_seen_q)) & (owner_q != 2'h2)) begin
       n_seen_d = 1'h1;
       n_behind_d = p_valid & (owner_q != 2'h1);
@@ -187,24 +212,39 @@ module pcie_send (
     endcase
     if (start) begin
       owner_d = pick;
+      cost_ph_d = 1'h0;
+      cost_pd_d = 12'h0;
+      cost_nph_d = 1'h0;
+      cost_cplh_d = 1'h0;
+      cost_cpld_d = 1'h0;
       case (pick)
         2'h1: begin
           used_ph_d = used_ph_q + 8'h1;
           used_pd_d = used_pd_q + p_credits;
+          cost_ph_d = 1'h1;
+          cost_pd_d = p_credits;
           n_behind_d = 1'h0;
           c_behind_d = 1'h0;
           read_last_d = 1'h0;
         end
         2'h2: begin
           used_nph_d = used_nph_q + 8'h1;
+          cost_nph_d = 1'h1;
           n_seen_d = 1'h0;
           read_last_d = 1'h1;
         end
         default: begin
-          used_cplh_d = used_cplh_q + 8'h1;
           c_seen_d = 1'h0;
-          if (c_data) begin
-            used_cpld_d = used_cpld_q + 12'h1;
+          if (c_message) begin
+            used_ph_d = used_ph_q + 8'h1;
+            cost_ph_d = 1'h1;
+          end else begin
+            used_cplh_d = used_cplh_q + 8'h1;
+            cost_cplh_d = 1'h1;
+            if (c_data) begin
+              used_cpld_d = used_cpld_q + 12'h1;
+              cost_cpld_d = 1'h1;
+            end
           end
         end
       endcase
@@ -219,11 +259,18 @@ module pcie_send (
       end
     end
     if (reset) begin
-      used_ph_d = 8'h0;
-      used_pd_d = 12'h0;
-      used_nph_d = 8'h0;
-      used_cplh_d = 8'h0;
-      used_cpld_d = 12'h0;
+      used_ph_d = used_ph_q;
+      used_pd_d = used_pd_q;
+      used_nph_d = used_nph_q;
+      used_cplh_d = used_cplh_q;
+      used_cpld_d = used_cpld_q;
+      if (owner_q != 2'h0) begin
+        used_ph_d = used_ph_q - {7'h0, cost_ph_q};
+        used_pd_d = used_pd_q - cost_pd_q;
+        used_nph_d = used_nph_q - {7'h0, cost_nph_q};
+        used_cplh_d = used_cplh_q - {7'h0, cost_cplh_q};
+        used_cpld_d = used_cpld_q - {11'h0, cost_cpld_q};
+      end
       has_ph_d = 1'h0;
       has_pd_d = 1'h0;
       has_nph_d = 1'h0;
@@ -236,6 +283,13 @@ module pcie_send (
       owner_d = 2'h0;
       read_last_d = 1'h0;
       full_d = 1'h0;
+    end
+    if (down) begin
+      used_ph_d = 8'h0;
+      used_pd_d = 12'h0;
+      used_nph_d = 8'h0;
+      used_cplh_d = 8'h0;
+      used_cpld_d = 12'h0;
     end
   end
 endmodule

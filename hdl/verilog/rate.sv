@@ -6,6 +6,7 @@
 module rate (
     input  logic clock,
     input  logic reset,
+    input  logic microsecond,
     input  logic [15:0] period,
     input  logic take,
     output logic allow
@@ -13,8 +14,8 @@ module rate (
   logic earn;
   logic [4:0] tokens_d;
   logic [4:0] tokens_q = 5'h0;
-  logic [15:0] clocks_d;
-  logic [15:0] clocks_q = 16'h0;
+  logic [15:0] past_d;
+  logic [15:0] past_q = 16'h0;
   logic earned_d;
   logic earned_q = 1'h0;
   logic taken_d;
@@ -24,7 +25,7 @@ module rate (
 
   always_ff @(posedge clock) begin
     tokens_q <= tokens_d;
-    clocks_q <= clocks_d;
+    past_q <= past_d;
     earned_q <= earned_d;
     taken_q <= taken_d;
     free_q <= free_d;
@@ -32,15 +33,17 @@ module rate (
 
   always_comb begin
     tokens_d = tokens_q;
-    clocks_d = clocks_q;
+    past_d = past_q;
     earned_d = earned_q;
     taken_d = taken_q;
     free_d = free_q;
     earned_d = 1'h0;
-    clocks_d = clocks_q + 16'h1;
-    if (clocks_q >= period) begin
-      clocks_d = 16'h1;
-      earned_d = 1'h1;
+    if (microsecond) begin
+      past_d = past_q + 16'h1;
+      if (past_q >= period) begin
+        past_d = 16'h1;
+        earned_d = 1'h1;
+      end
     end
     taken_d = take;
     free_d = period == 16'h0;
@@ -54,7 +57,7 @@ module rate (
     allow = free_q | ((tokens_q != 5'h0) & (~((tokens_q == 5'h1) & taken_q)));
     if (reset) begin
       tokens_d = 5'h10;
-      clocks_d = 16'h1;
+      past_d = 16'h1;
       earned_d = 1'h0;
       taken_d = 1'h0;
     end

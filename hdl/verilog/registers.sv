@@ -13,6 +13,7 @@ module registers (
     output logic [31:0] rdata,
     output logic ack,
     input  logic [31:0] build,
+    input  logic [17:0] clock_khz,
     output logic [15:0] ethertype,
     output logic [47:0] front_mac,
     output logic front_promiscuous,
@@ -60,6 +61,7 @@ module registers (
   localparam logic [31:0] a_build = 32'h10010;
   localparam logic [31:0] a_bytes_hi = 32'h4000040;
   localparam logic [31:0] a_bytes_lo = 32'h4000020;
+  localparam logic [31:0] a_clock = 32'h10200;
   localparam logic [31:0] a_commit_dest = 32'h1004000;
   localparam logic [31:0] a_commit_endpoint = 32'h1000200;
   localparam logic [31:0] a_commit_forward = 32'h1000100;
@@ -98,7 +100,7 @@ module registers (
   localparam logic [31:0] h_card = 32'h10001;
   localparam logic [31:0] h_counters = 32'h40001;
   localparam logic [31:0] h_entries = 32'h50001;
-  localparam logic [31:0] h_port = 32'h20001;
+  localparam logic [31:0] h_port = 32'h20002;
   localparam logic [31:0] h_tables = 32'h30001;
   localparam logic [31:0] m_bit = 32'h1;
   localparam logic [31:0] m_dest = 32'hfffff;
@@ -116,13 +118,13 @@ module registers (
   localparam logic [31:0] nv_tables = 32'h280;
   localparam logic [31:0] p_back = 32'h40000000;
   localparam logic [31:0] p_front = 32'h20000000;
-  localparam logic [31:0] v_abi = 32'h3;
+  localparam logic [31:0] v_abi = 32'h4;
   localparam logic [31:0] v_endpoint = 32'h9;
   localparam logic [15:0] v_ethertype = 16'h7;
   localparam logic [31:0] v_forward = 32'ha;
   localparam logic [31:0] v_magic = 32'h69704f53;
   localparam logic [31:0] v_ports = 32'h2;
-  localparam logic [15:0] v_reforward = 16'h9c;
+  localparam logic [15:0] v_reforward = 16'h1;
   localparam logic [31:0] v_width = 32'h40;
   logic [15:0] rows;
   logic [15:0] places;
@@ -138,12 +140,16 @@ module registers (
   logic [31:0] r3;
   logic [15:0] ethertype_reg_d;
   logic [15:0] ethertype_reg_q = 16'h0;
+  logic [31:0] front_staged_d;
+  logic [31:0] front_staged_q = 32'h0;
   logic [31:0] front_lo_d;
   logic [31:0] front_lo_q = 32'h0;
   logic [31:0] front_hi_d;
   logic [31:0] front_hi_q = 32'h0;
   logic [31:0] front_vid_d;
   logic [31:0] front_vid_q = 32'h0;
+  logic [31:0] back_staged_d;
+  logic [31:0] back_staged_q = 32'h0;
   logic [31:0] back_lo_d;
   logic [31:0] back_lo_q = 32'h0;
   logic [31:0] back_hi_d;
@@ -221,9 +227,11 @@ module registers (
 
   always_ff @(posedge clock) begin
     ethertype_reg_q <= ethertype_reg_d;
+    front_staged_q <= front_staged_d;
     front_lo_q <= front_lo_d;
     front_hi_q <= front_hi_d;
     front_vid_q <= front_vid_d;
+    back_staged_q <= back_staged_d;
     back_lo_q <= back_lo_d;
     back_hi_q <= back_hi_d;
     back_vid_q <= back_vid_d;
@@ -265,9 +273,11 @@ module registers (
 
   always_comb begin
     ethertype_reg_d = ethertype_reg_q;
+    front_staged_d = front_staged_q;
     front_lo_d = front_lo_q;
     front_hi_d = front_hi_q;
     front_vid_d = front_vid_q;
+    back_staged_d = back_staged_q;
     back_lo_d = back_lo_q;
     back_hi_d = back_hi_q;
     back_vid_d = back_vid_q;
@@ -367,6 +377,9 @@ module registers (
     if ((at_q & a_build) == a_build) begin
       r0 = r0 | build;
     end
+    if ((at_q & a_clock) == a_clock) begin
+      r0 = r0 | {14'h0, clock_khz};
+    end
     if ((at_q & a_width) == a_width) begin
       r0 = r0 | v_width;
     end
@@ -390,7 +403,7 @@ module registers (
       r1 = r1 | {16'h0, ethertype_reg_q};
     end
     if ((at_q & a_front_lo) == a_front_lo) begin
-      r1 = r1 | front_lo_q;
+      r1 = r1 | front_staged_q;
     end
     if ((at_q & a_front_hi) == a_front_hi) begin
       r1 = r1 | front_hi_q;
@@ -399,7 +412,7 @@ module registers (
       r1 = r1 | front_vid_q;
     end
     if ((at_q & a_back_lo) == a_back_lo) begin
-      r1 = r1 | back_lo_q;
+      r1 = r1 | back_staged_q;
     end
     if ((at_q & a_back_hi) == a_back_hi) begin
       r1 = r1 | back_hi_q;
@@ -494,19 +507,21 @@ module registers (
         ethertype_reg_d = word_q[15:0];
       end
       if ((at_q & a_front_lo) == a_front_lo) begin
-        front_lo_d = word_q;
+        front_staged_d = word_q;
       end
       if ((at_q & a_front_hi) == a_front_hi) begin
         front_hi_d = word_q & m_mac;
+        front_lo_d = front_staged_q;
       end
       if ((at_q & a_front_vlan) == a_front_vlan) begin
         front_vid_d = word_q & m_vlan;
       end
       if ((at_q & a_back_lo) == a_back_lo) begin
-        back_lo_d = word_q;
+        back_staged_d = word_q;
       end
       if ((at_q & a_back_hi) == a_back_hi) begin
         back_hi_d = word_q & m_mac;
+        back_lo_d = back_staged_q;
       end
       if ((at_q & a_back_vlan) == a_back_vlan) begin
         back_vid_d = word_q & m_vlan;
@@ -605,9 +620,11 @@ module registers (
     index = commit_q[7:0];
     if (reset) begin
       ethertype_reg_d = v_ethertype;
+      front_staged_d = 32'h0;
       front_lo_d = 32'h0;
       front_hi_d = 32'h0;
       front_vid_d = 32'h0;
+      back_staged_d = 32'h0;
       back_lo_d = 32'h0;
       back_hi_d = 32'h0;
       back_vid_d = 32'h0;

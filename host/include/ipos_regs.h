@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 /* What the ABI register must say. */
-#define IPOS_ABI_VERSION 0x3u
+#define IPOS_ABI_VERSION 0x4u
 /* What the MAGIC register says. */
 #define IPOS_MAGIC 0x69704f53u
 /* Bit 31 of MAC_HI, VLAN, NEIGHBOUR_HI and the COMMIT registers. */
@@ -60,15 +60,15 @@
 #define IPOS_CARD_FORWARD_SLOTS 0x1cu
 /* log2 of the endpoint table's slots per bank (four banks). */
 #define IPOS_CARD_ENDPOINT_SLOTS 0x20u
-/* Core clock in kHz; zero when simulated. */
+/* Core clock in kHz; zero when simulated without one. */
 #define IPOS_CARD_CLOCK_KHZ 0x24u
 
 /* Port configuration. */
 #define IPOS_PORT_BASE 0x100u
-#define IPOS_PORT_HEADER 0x20001u
+#define IPOS_PORT_HEADER 0x20002u
 /* EtherType of ipOS in 15:0, the same on every card and host. Resets to 0x0007. */
 #define IPOS_PORT_ETHERTYPE 0x108u
-/* Front MAC address, bytes 2-5, byte 5 in 7:0. */
+/* Front MAC address, bytes 2-5, byte 5 in 7:0: staged, and taken when FRONT_MAC_HI is written. */
 #define IPOS_PORT_FRONT_MAC_LO 0x110u
 /* Front MAC address, bytes 0-1 in 15:0, byte 1 in 7:0; bit 31: promiscuous. */
 #define IPOS_PORT_FRONT_MAC_HI 0x114u
@@ -80,7 +80,7 @@
 #define IPOS_PORT_BACK_MAC_HI 0x124u
 /* VLAN that may hit on the back port, as FRONT_VLAN. */
 #define IPOS_PORT_BACK_VLAN 0x128u
-/* Clock cycles between packets that came encapsulated and are forwarded again, on average over 16, in 15:0; more of them are dropped (`DropRate`). Resets to 156, a million a second at 156 MHz; 0: no limit. */
+/* Microseconds between packets that came encapsulated and are forwarded again, on average over 16, in 15:0; more of them are dropped (`DropRate`). Resets to 1, a million a second; 0: no limit. */
 #define IPOS_PORT_REFORWARD 0x130u
 
 /* Lookup tables: entries are staged in KEY and VALUE registers and become visible in one cycle by a write to a COMMIT register. */
@@ -147,7 +147,7 @@
 
 /* Queues in host memory: queue q's registers are at + 0x40 q, in the order of `QueueId`; the sixth place has only MODERATION, of the error vector. */
 #define IPOS_QUEUES_BASE 0x400u
-#define IPOS_QUEUES_HEADER 0x60001u
+#define IPOS_QUEUES_HEADER 0x60002u
 /* Bit 0: enable; setting it starts the queue afresh with counts of zero and phase 1. 11:8: log2 of the rings' entries, 3 to 12. */
 #define IPOS_QUEUES_CONTROL 0x408u
 /* Bit 0: running; stays set after a disable until nothing is under way. 15:8: why it stopped (`QueueError`). */
@@ -164,20 +164,18 @@
 #define IPOS_QUEUES_TAIL 0x420u
 /* Completions that the card has written since the enable, modulo 65,536. */
 #define IPOS_QUEUES_HEAD 0x424u
-/* Shortest time between two interrupts of this queue's vector, in units of 64 clock cycles, 15:0. */
+/* Shortest time between two interrupts of this queue's vector, in microseconds, 15:0. */
 #define IPOS_QUEUES_MODERATION 0x428u
 /* Descriptors that ended with an error since the enable. Event queue: events lost because the ring was full or the queue off. */
 #define IPOS_QUEUES_FAILED 0x42cu
 
 /* The way to host memory. */
 #define IPOS_DMA_BASE 0x600u
-#define IPOS_DMA_HEADER 0x70001u
+#define IPOS_DMA_HEADER 0x70002u
 /* Bit 0: bus master; 6:4: max payload and 10:8: max read request, as in the device control register; bit 16: reads outstanding. */
 #define IPOS_DMA_LINK 0x608u
 /* Causes (bit numbers of `DmaError`) since they were cleared; write 1 to clear. A cause that is newly set raises the error vector. */
 #define IPOS_DMA_ERRORS 0x60cu
-/* Time after which a read counts as unanswered, in units of 1,024 clock cycles, 15:0. Resets to 7,812: 51 ms at 156.25 MHz. */
-#define IPOS_DMA_TIMEOUT 0x610u
 /* How often cause 0 of ERRORS came up; cause n is at + 4 n. */
 #define IPOS_DMA_COUNT 0x640u
 

@@ -20,6 +20,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
 use crate::card::Card;
+use crate::pcie::rtl::KHZ;
 pub use fabric::{Fabric, Narrow, Wide};
 pub use stream::Data;
 pub(crate) use stream::{Feed, Sink};
@@ -125,7 +126,7 @@ impl<F: Fabric> FabricCard<F> {
             cycles: 0,
             quiet: 0,
         };
-        card.model.build(BUILD);
+        card.model.identify(BUILD, KHZ);
         card.reset();
         card
     }

@@ -10,6 +10,7 @@ use ipos_abi::rx::Outcome;
 use ipos_device::Queue;
 use ipos_sim::card::Card;
 use ipos_sim::model::{ModelCard, ModelConfig};
+use ipos_sim::pcie::rtl::KHZ;
 use ipos_sim::rtl::{Fabric, FabricCard, Narrow, Wide};
 
 fn card<F: Fabric>() -> FabricCard<F> {
@@ -350,10 +351,11 @@ fn every_forwarded_packet_counts_in_its_entry<F: Fabric>() {
 
 /// A packet that came encapsulated is forwarded again not more often than REFORWARD allows, but for sixteen at once.
 fn forwarding_again_is_bounded<F: Fabric>() {
-    const PERIOD: u64 = 2000;
+    const MICROSECONDS: u32 = 16;
+    const PERIOD: u64 = MICROSECONDS as u64 * KHZ as u64 / 1000;
     let mut card = card::<F>();
     let again = encapsulated(&packet(Tcp, FORWARD, 0, 20));
-    card.write32(port::REFORWARD, PERIOD as u32);
+    card.write32(port::REFORWARD, MICROSECONDS);
     let (start, mut given) = (card.cycles(), 0);
     while card.cycles() < start + 20 * PERIOD {
         given += u64::from(card.wire_in(Back, &again, false));

@@ -21,7 +21,7 @@ class Card:
 
     def __init__(self, dut, rnd):
         self.dut, self.metas = dut, {"host": [], "control": []}
-        for name in ("build", "reg_address", "reg_wdata", "reg_write", "reg_read", "event_ready"):
+        for name in ("build", "clock_khz", "reg_address", "reg_wdata", "reg_write", "reg_read", "event_ready"):
             getattr(dut, name).value = 0
         dut.front_send_checksum.value = dut.back_send_checksum.value = 0
         dut.reset.value = 1

@@ -45,7 +45,7 @@ pub mod wire;
 
 /// Version of everything in this crate that card and host must agree on. A host that
 /// meets a card with another version reports both and stops.
-pub const ABI_VERSION: u32 = 3;
+pub const ABI_VERSION: u32 = 4;
 
 /// One of the card's two Ethernet ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -78,17 +78,17 @@ blocks! {
         PORTS + 0x18 Ro, "Ethernet ports.";
         FORWARD_SLOTS + 0x1c Ro, "log2 of the forward table's slots per bank (four banks).";
         ENDPOINT_SLOTS + 0x20 Ro, "log2 of the endpoint table's slots per bank (four banks).";
-        CLOCK_KHZ + 0x24 Ro, "Core clock in kHz; zero when simulated.";
+        CLOCK_KHZ + 0x24 Ro, "Core clock in kHz; zero when simulated without one.";
     }
-    port 2 v 1 @ 0x100, "Port configuration." {
+    port 2 v 2 @ 0x100, "Port configuration." {
         ETHERTYPE + 0x08 Rw, "EtherType of ipOS in 15:0, the same on every card and host. Resets to 0x0007.";
-        FRONT_MAC_LO + 0x10 Rw, "Front MAC address, bytes 2-5, byte 5 in 7:0.";
+        FRONT_MAC_LO + 0x10 Rw, "Front MAC address, bytes 2-5, byte 5 in 7:0: staged, and taken when FRONT_MAC_HI is written.";
         FRONT_MAC_HI + 0x14 Rw, "Front MAC address, bytes 0-1 in 15:0, byte 1 in 7:0; bit 31: promiscuous.";
         FRONT_VLAN + 0x18 Rw, "VLAN that may hit on the front port: ID in 11:0, bit 31 set: that VLAN; clear, or ID 0: untagged and priority-tagged frames.";
         BACK_MAC_LO + 0x20 Rw, "Back MAC address, as FRONT_MAC_LO.";
         BACK_MAC_HI + 0x24 Rw, "Back MAC address, as FRONT_MAC_HI.";
         BACK_VLAN + 0x28 Rw, "VLAN that may hit on the back port, as FRONT_VLAN.";
-        REFORWARD + 0x30 Rw, "Clock cycles between packets that came encapsulated and are forwarded again, on average over 16, in 15:0; more of them are dropped (`DropRate`). Resets to 156, a million a second at 156 MHz; 0: no limit.";
+        REFORWARD + 0x30 Rw, "Microseconds between packets that came encapsulated and are forwarded again, on average over 16, in 15:0; more of them are dropped (`DropRate`). Resets to 1, a million a second; 0: no limit.";
     }
     tables 3 v 1 @ 0x200, "Lookup tables: entries are staged in KEY and VALUE registers and become visible in one cycle by a write to a COMMIT register." {
         KEY0 + 0x08 Rw, "Key bits 31:0.";
@@ -121,7 +121,7 @@ blocks! {
         BACK_RX + 0xc8 Ro, "Back port: frames received, low word.";
         BACK_TX + 0xcc Ro, "Back port: frames sent, low word. Frames sent with an error mark count here too.";
     }
-    queues 6 v 1 @ 0x400, "Queues in host memory: queue q's registers are at + 0x40 q, in the order of `QueueId`; the sixth place has only MODERATION, of the error vector." {
+    queues 6 v 2 @ 0x400, "Queues in host memory: queue q's registers are at + 0x40 q, in the order of `QueueId`; the sixth place has only MODERATION, of the error vector." {
         CONTROL + 0x08 Rw, "Bit 0: enable; setting it starts the queue afresh with counts of zero and phase 1. 11:8: log2 of the rings' entries, 3 to 12.";
         STATUS + 0x0c Ro, "Bit 0: running; stays set after a disable until nothing is under way. 15:8: why it stopped (`QueueError`).";
         DESCRIPTORS_LO + 0x10 Rw, "Bus address of the descriptor ring, aligned to the ring's size in bytes. None for the event queue.";
@@ -130,13 +130,12 @@ blocks! {
         COMPLETIONS_HI + 0x1c Rw, "High word of it.";
         TAIL + 0x20 Rw, "Doorbell: descriptors that the host has filled since the enable, modulo 65,536 in 15:0. Event queue: entries that it has taken.";
         HEAD + 0x24 Ro, "Completions that the card has written since the enable, modulo 65,536.";
-        MODERATION + 0x28 Rw, "Shortest time between two interrupts of this queue's vector, in units of 64 clock cycles, 15:0.";
+        MODERATION + 0x28 Rw, "Shortest time between two interrupts of this queue's vector, in microseconds, 15:0.";
         FAILED + 0x2c Ro, "Descriptors that ended with an error since the enable. Event queue: events lost because the ring was full or the queue off.";
     }
-    dma 7 v 1 @ 0x600, "The way to host memory." {
+    dma 7 v 2 @ 0x600, "The way to host memory." {
         LINK + 0x08 Ro, "Bit 0: bus master; 6:4: max payload and 10:8: max read request, as in the device control register; bit 16: reads outstanding.";
         ERRORS + 0x0c Rw, "Causes (bit numbers of `DmaError`) since they were cleared; write 1 to clear. A cause that is newly set raises the error vector.";
-        TIMEOUT + 0x10 Rw, "Time after which a read counts as unanswered, in units of 1,024 clock cycles, 15:0. Resets to 7,812: 51 ms at 156.25 MHz.";
         COUNT + 0x40 Ro, "How often cause 0 of ERRORS came up; cause n is at + 4 n.";
     }
 }

@@ -35,14 +35,14 @@ pub struct RingConfig {
     pub event: u32,
     /// Each transmit queue.
     pub transmit: u32,
-    /// Shortest time between two interrupts of one queue, in units of 64 clock cycles.
+    /// Shortest time between two interrupts of one queue, in microseconds.
     pub moderation: u16,
 }
 
 impl Default for RingConfig {
-    /// 256 frames each way, 256 control packets, 256 events, 10 µs at 156 MHz.
+    /// 256 frames each way, 256 control packets, 256 events, 10 µs.
     fn default() -> Self {
-        RingConfig { receive: 8, control: 8, event: 8, transmit: 8, moderation: 24 }
+        RingConfig { receive: 8, control: 8, event: 8, transmit: 8, moderation: 10 }
     }
 }
 

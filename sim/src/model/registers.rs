@@ -87,6 +87,8 @@ pub(super) struct Registers {
     words: [u32; WORDS],
     forward: Table,
     endpoint: Table,
+    /// Addresses of the ports: taken whole, with their high words.
+    macs: [[u8; 6]; 2],
     destinations: [Destination; DESTINATIONS],
     neighbours: [Option<[u8; 6]>; NEIGHBOURS],
     pub counters: [Counters; 2],
@@ -99,12 +101,13 @@ impl Registers {
     pub fn new(build: u32) -> Self {
         let mut words = [0; WORDS];
         words[port::ETHERTYPE as usize / 4] = 0x0007;
-        words[port::REFORWARD as usize / 4] = 156;
+        words[port::REFORWARD as usize / 4] = 1;
         Registers {
             build,
             words,
             forward: Table::new(FORWARD_INDEX_BITS),
             endpoint: Table::new(ENDPOINT_INDEX_BITS),
+            macs: Default::default(),
             destinations: [Destination::default(); DESTINATIONS],
             neighbours: [None; NEIGHBOURS],
             counters: [Counters::default(); 2],
@@ -170,6 +173,11 @@ impl Registers {
                 if bits != 0 {
                     self.words[offset as usize / 4] = value & bits;
                 }
+                match offset {
+                    port::FRONT_MAC_HI => self.macs[0] = self.mac(port::FRONT_MAC_LO, port::FRONT_MAC_HI),
+                    port::BACK_MAC_HI => self.macs[1] = self.mac(port::BACK_MAC_LO, port::BACK_MAC_HI),
+                    _ => {}
+                }
             }
         }
     }
@@ -179,13 +187,13 @@ impl Registers {
     }
 
     pub fn port(&self, which: Port) -> PortConfig {
-        let (lo, hi, vlan) = match which {
-            Port::Front => (port::FRONT_MAC_LO, port::FRONT_MAC_HI, port::FRONT_VLAN),
-            Port::Back => (port::BACK_MAC_LO, port::BACK_MAC_HI, port::BACK_VLAN),
+        let (hi, vlan) = match which {
+            Port::Front => (port::FRONT_MAC_HI, port::FRONT_VLAN),
+            Port::Back => (port::BACK_MAC_HI, port::BACK_VLAN),
         };
         let vlan = self.word(vlan);
         PortConfig {
-            mac: self.mac(lo, hi),
+            mac: self.macs[which as usize],
             promiscuous: self.word(hi) & ENABLE != 0,
             vlan: if vlan & ENABLE != 0 { vlan as u16 & 0xfff } else { 0 },
         }

@@ -125,7 +125,7 @@ impl<F: Function> CabledFunction<F> {
     }
 
     fn start(&mut self, bus_master: bool) {
-        let config = PciConfig { bus_master, msix_enable: true, msix_mask: false, mps: 1, mrrs: 1 };
+        let config = PciConfig { memory: true, bus_master, msix_enable: true, mps: 1, mrrs: 1, ..PciConfig::default() };
         self.bus.lock().config = config;
         self.function.configure(&config);
         route_interrupts(&mut self.function, INTERRUPT_WINDOW, [true; VECTORS]);

@@ -32,6 +32,8 @@ pub trait Bus: Send {
 /// What configuration space tells the function.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PciConfig {
+    /// Memory space enable.
+    pub memory: bool,
     /// Bus master enable.
     pub bus_master: bool,
     /// MSI-X enable.
@@ -42,6 +44,18 @@ pub struct PciConfig {
     pub mps: u8,
     /// Max read request size, coded likewise.
     pub mrrs: u8,
+    /// Completion time-out value of device control 2, and its disable bit.
+    pub timeout: u8,
+    /// No read times out.
+    pub timeout_off: bool,
+}
+
+impl PciConfig {
+    /// What a function-level reset leaves: the maximum payload size is not the function's to forget (base specification 6.6.2).
+    #[must_use]
+    pub fn after_reset(&self) -> Self {
+        PciConfig { mps: self.mps, ..PciConfig::default() }
+    }
 }
 
 /// A card with its PCIe side. Its [`Bus`] is given when it is made.
@@ -55,7 +69,7 @@ pub trait Function: Send {
     /// Configuration space has changed.
     fn configure(&mut self, config: &PciConfig);
 
-    /// Function-level reset, to its end: everything is as after power-on, and configuration as after [`PciConfig::default`].
+    /// Function-level reset, to its end: everything is as after power-on, and configuration as [`PciConfig::after_reset`] says.
     fn function_reset(&mut self);
 
     /// Queues a frame at a port's receiving MAC, as [`Card::wire_in`](crate::card::Card::wire_in).

@@ -25,7 +25,6 @@ const STRIDE: u32 = 0x40;
 /// Second header word of a block: where the next one is.
 const QUEUES_NEXT: u32 = queues::BASE + 4;
 const DMA_NEXT: u32 = dma::BASE + 4;
-const TIMEOUT_RESET: u32 = 7_812;
 
 /// A frame-level card behind queues in host memory.
 pub struct RingCard<C> {
@@ -37,7 +36,6 @@ pub struct RingCard<C> {
     vectors: [Vector; VECTORS],
     errors: u32,
     counts: [u32; DmaError::ALL.len()],
-    timeout: u32,
     /// Clock cycles since reset.
     now: u64,
     frame: Vec<u8>,
@@ -55,7 +53,6 @@ impl<C: Card> RingCard<C> {
             vectors: std::array::from_fn(|_| Vector::new()),
             errors: 0,
             counts: Default::default(),
-            timeout: TIMEOUT_RESET,
             now: 0,
             frame: Vec::with_capacity(MAX_FRAME),
         }
@@ -173,7 +170,6 @@ impl<C: Card> Function for RingCard<C> {
                 u32::from(self.config.bus_master) | u32::from(self.config.mps) << 4 | u32::from(self.config.mrrs) << 8
             }
             dma::ERRORS => self.errors,
-            dma::TIMEOUT => self.timeout,
             dma::COUNT.. if offset < dma::COUNT + 4 * self.counts.len() as u32 => {
                 self.counts[(offset - dma::COUNT) as usize / 4]
             }
@@ -193,7 +189,6 @@ impl<C: Card> Function for RingCard<C> {
         } else {
             match offset {
                 dma::ERRORS => self.errors &= !value,
-                dma::TIMEOUT => self.timeout = value & 0xffff,
                 _ => self.card.write32(offset, value),
             }
         }
@@ -205,10 +200,10 @@ impl<C: Card> Function for RingCard<C> {
 
     fn function_reset(&mut self) {
         self.card = (self.make)();
-        self.config = PciConfig::default();
+        self.config = self.config.after_reset();
         self.queues = queues_after_reset();
         self.vectors = std::array::from_fn(|_| Vector::new());
-        (self.errors, self.counts, self.timeout) = (0, Default::default(), TIMEOUT_RESET);
+        (self.errors, self.counts) = (0, Default::default());
         self.now = 0;
     }
 

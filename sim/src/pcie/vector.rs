@@ -8,8 +8,8 @@ use super::{Bus, PciConfig};
 /// Of the four words of the entry, the last: bit 0 is the mask.
 const CONTROL: usize = 3;
 const MASKED: u32 = 1;
-/// Clock cycles of one unit of MODERATION.
-const MODERATION_UNIT: u64 = 64;
+/// Clock cycles of one unit of MODERATION, a microsecond, at 156.25 MHz.
+const MODERATION_UNIT: u64 = 156;
 
 /// An interrupt vector.
 pub struct Vector {

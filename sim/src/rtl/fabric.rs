@@ -35,8 +35,8 @@ pub trait Fabric: Send + Sized {
     fn reset(&mut self, reset: bool);
     /// Out of reset.
     fn is_ready(&self) -> bool;
-    /// Sets the BUILD register's value.
-    fn build(&mut self, build: u32);
+    /// Sets the BUILD register's value, and the rate that the clock is said to have.
+    fn identify(&mut self, build: u32, clock_khz: u32);
 }
 
 macro_rules! fabric {
@@ -182,8 +182,9 @@ macro_rules! fabric {
                 self.ready() != 0
             }
 
-            fn build(&mut self, build: u32) {
+            fn identify(&mut self, build: u32, clock_khz: u32) {
                 self.set_build(build);
+                self.set_clock_khz(clock_khz);
             }
         }
     };

@@ -131,7 +131,15 @@ impl Rig {
     }
 
     pub fn configure(&mut self, bus_master: bool, mps: u8, mrrs: u8) {
-        self.card.configure(&PciConfig { bus_master, msix_enable: true, msix_mask: false, mps, mrrs });
+        self.card.configure(&PciConfig {
+            memory: true,
+            bus_master,
+            msix_enable: true,
+            mps,
+            mrrs,
+            timeout: 1,
+            ..PciConfig::default()
+        });
     }
 
     pub fn reset(&mut self) {

@@ -5,6 +5,7 @@ mod driver;
 mod errors;
 mod faults;
 mod frames;
+mod link;
 mod packets;
 
 use ipos_abi::ABI_VERSION;
@@ -37,8 +38,7 @@ fn registers_keep_what_is_written_and_reset_forgets_it() {
             (port::FRONT_MAC_LO, 0x1234_5678, 0),
             (tables::KEY0, 0xffff_0001, 0),
             (port::ETHERTYPE, 0x88b5, 7),
-            (port::REFORWARD, 0, 156),
-            (dma::TIMEOUT, 77, 7812),
+            (port::REFORWARD, 0, 1),
         ];
         for q in 0..QUEUES {
             for (register, value) in [

@@ -3,9 +3,9 @@
 
 use ipos_abi::queue::DmaError;
 use ipos_abi::regs::{self, card, dma, tables};
-use ipos_sim::pcie::Function;
 use ipos_sim::pcie::rtl::{Manners, RtlFunction};
 use ipos_sim::pcie::tlp::Tlp;
+use ipos_sim::pcie::{Function, PciConfig};
 
 use crate::driver::Memory;
 
@@ -15,7 +15,9 @@ const UNSUPPORTED: u8 = 1;
 const ABORT: u8 = 4;
 
 fn card() -> RtlFunction {
-    RtlFunction::new(Some(1), Manners::default(), Box::new(Memory::new()))
+    let mut card = RtlFunction::new(Some(1), Manners::default(), Box::new(Memory::new()));
+    card.configure(&PciConfig { memory: true, ..PciConfig::default() });
+    card
 }
 
 /// The card's answer: status, bytes left, lower address, data. `None`: it says nothing.
@@ -89,12 +91,14 @@ fn accesses_of_one_and_two_words_are_answered_and_others_refused() {
 #[test]
 fn other_requests_are_unsupported_and_broken_packets_discarded() {
     let (mut card, mut counts) = (card(), [0; 9]);
-    // an I/O read, a configuration write, a locked read: answered; messages and locked completions: not
-    let cases: [(&[u8], Option<u8>); 5] = [
+    // an I/O read, a configuration write, a locked read: answered; a message and locked completions: not
+    let cases: [(&[u8], Option<u8>); 6] = [
         (&[0x02, 0, 0, 1, 0, 0, 7, 0x0f, 0, 0, 0x10, 0], Some(UNSUPPORTED)),
         (&[0x44, 0, 0, 1, 0, 0, 7, 0x0f, 1, 0, 0, 4, 1, 2, 3, 4], Some(UNSUPPORTED)),
         (&[0x01, 0, 0, 1, 0, 0, 7, 0x0f, 0xe0, 0, 0, 0], Some(UNSUPPORTED)),
         (&[0x34, 0, 0, 0, 0, 0, 0, 0x14, 0, 0, 0, 0, 0, 0, 0, 0], None),
+        // Vendor_Defined of type 0 (2.2.8.6)
+        (&[0x32, 0, 0, 0, 0, 0, 0, 0x7e, 0, 0, 0, 0, 0, 0, 0, 0], None),
         (&[0x0b, 0, 0, 0, 0, 0, 0, 4, 1, 0, 3, 0], None),
     ];
     for (bytes, status) in cases {
@@ -102,7 +106,7 @@ fn other_requests_are_unsupported_and_broken_packets_discarded() {
         assert_eq!(answer(&mut card).map(|a| a.0), status, "{bytes:02x?}");
         counted(&mut card, &mut counts, Some(DmaError::UnsupportedRequest));
     }
-    // lengths that contradict their headers; a prefix; a digest
+    // lengths that contradict their headers, a digest that is not there; a prefix
     for bytes in [
         &[0x40, 0, 0, 2, 0, 0, 0, 0x0f, 0xe0, 0, 2, 8, 1, 2, 3, 4][..],
         &[0x00, 0, 0, 1, 0, 0, 7, 0x0f, 0xe0, 0, 0, 8, 0, 0, 0, 0],
@@ -132,4 +136,73 @@ fn other_requests_are_unsupported_and_broken_packets_discarded() {
         counted(&mut card, &mut counts, Some(DmaError::UnexpectedCompletion));
     }
     assert_eq!(card.read32(card::MAGIC), regs::MAGIC);
+}
+
+/// 2.2.8: what an endpoint must take without a word; 2.2.8.2: PME_Turn_Off is answered, although nothing is allowed to master the bus.
+#[test]
+fn messages_are_taken_silently_and_turning_off_is_answered() {
+    let (mut card, mut counts) = (card(), [0; 9]);
+    let message = |kind: u8, code: u8, data: &[u8]| {
+        let mut bytes = vec![kind, 0, 0, data.len() as u8 / 4, 0, 0, 0, code, 0, 0, 0, 0, 0, 0, 0, 0];
+        bytes.extend_from_slice(data);
+        bytes
+    };
+    // Unlock (broadcast), Set_Slot_Power_Limit, the Ignored ones, Vendor_Defined of type 1 with and without data
+    let mut silent = vec![message(0x33, 0x00, &[]), message(0x74, 0x50, &[1, 2, 3, 4])];
+    silent.extend([0x40, 0x41, 0x43, 0x44, 0x45, 0x47, 0x48].map(|code| message(0x34, code, &[])));
+    silent.extend([message(0x32, 0x7f, &[]), message(0x72, 0x7f, &[5; 8])]);
+    for bytes in silent {
+        card.send_bytes(&bytes);
+        assert_eq!(answer(&mut card), None, "{bytes:02x?}");
+        counted(&mut card, &mut counts, None);
+    }
+    for _ in 0..3 {
+        card.send_bytes(&message(0x33, 0x19, &[]));
+        for _ in 0..300 {
+            card.tick();
+        }
+        // to the root complex, gathered; the simulator's partner looks at the rest
+        assert!(matches!(card.completion(), Some(Tlp::Other(bytes)) if bytes[0] == 0x35));
+        counted(&mut card, &mut counts, None);
+    }
+}
+
+/// 2.7.1: whoever does not check a digest takes the packet without it.
+#[test]
+fn a_digest_is_passed_over() {
+    let (mut card, mut counts) = (card(), [0; 9]);
+    let digest = |tlp: &Tlp| {
+        let mut bytes = tlp.encode();
+        bytes[2] |= 0x80;
+        bytes.extend_from_slice(&[0xde, 0xad, 0xbe, 0xef]);
+        bytes
+    };
+    let key = u64::from(tables::KEY1 & !7);
+    for (words, data) in [(1, vec![1, 2, 3, 4]), (2, vec![1, 2, 3, 4, 5, 6, 7, 8])] {
+        let enables = [15, if words == 2 { 15 } else { 0 }];
+        card.send_bytes(&digest(&write(key, enables, &data, false)));
+        card.send_bytes(&digest(&read(key, words, enables)));
+        assert_eq!(answer(&mut card).map(|a| (a.0, a.3)), Some((0, data)));
+        counted(&mut card, &mut counts, None);
+    }
+}
+
+/// 2.3.1: a request that no BAR claims, or that comes while memory space is off, is unsupported.
+#[test]
+fn requests_beside_the_bar_are_unsupported() {
+    let (mut card, mut counts) = (card(), [0; 9]);
+    for address in [0x1_0000, 0x10_0000, 0x1_0000_0000] {
+        card.send(&read(address + u64::from(card::MAGIC), 1, [15, 0]));
+        assert_eq!(answer(&mut card).map(|a| (a.0, a.3)), Some((UNSUPPORTED, Vec::new())), "{address:#x}");
+        counted(&mut card, &mut counts, Some(DmaError::UnsupportedRequest));
+        card.send(&write(address + u64::from(tables::KEY0), [15, 0], &[9; 4], false));
+        assert_eq!(answer(&mut card), None);
+        counted(&mut card, &mut counts, Some(DmaError::UnsupportedRequest));
+    }
+    card.configure(&PciConfig::default());
+    card.send(&read(card::MAGIC.into(), 1, [15, 0]));
+    assert_eq!(answer(&mut card).map(|a| a.0), Some(UNSUPPORTED), "memory space is off");
+    card.configure(&PciConfig { memory: true, ..PciConfig::default() });
+    counted(&mut card, &mut counts, Some(DmaError::UnsupportedRequest));
+    assert_eq!(card.read32(tables::KEY0), 0);
 }

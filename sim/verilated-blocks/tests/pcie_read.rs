@@ -1,5 +1,5 @@
 //! The read engine below a small completer: answers in any order, split anywhere allowed, refused or not answered
-//! well, and a reader that stalls; data must be memory's, in the order of the requests.
+//! well, and a reader that stalls; data must be memory's, in the order of each client's requests.
 
 use std::collections::VecDeque;
 
@@ -10,6 +10,12 @@ use rand::Rng;
 use rand::rngs::SmallRng;
 
 const ID: u16 = 0x0123;
+const CLIENTS: usize = 6;
+
+/// Whose tag it is.
+fn owner(tag: u64) -> usize {
+    if tag < 16 { tag as usize / 4 } else { 2 + tag as usize / 8 }
+}
 
 /// Memory is a function of the address.
 fn memory(address: u64) -> u64 {
@@ -25,6 +31,9 @@ struct Open {
     done: u64,
     since: u64,
     refused: bool,
+    /// It is never answered, and that many strobes of `age` have come since it was sent.
+    lost: bool,
+    strobes: u32,
 }
 
 /// A completion as `Receive` hands it on: cycles of header, data and end.
@@ -88,31 +97,53 @@ fn answer(rng: &mut SmallRng, open: &mut Open, steps: &mut VecDeque<Step>) {
     open.done += take;
 }
 
-fn run(count: u32, refuse: u32, lazy: bool) {
+/// `hard`: some answers never come, and the function is reset again and again while others are under way.
+fn run(count: u32, refuse: u32, lazy: bool, hard: bool) {
     let mut rng = seeded();
     let mut block = pcie_read::Model::new(Some(rng.random()));
     block.set_id(ID);
-    block.set_timeout(1000);
+    block.set_down(1);
     block.restart();
+    block.set_down(0);
     let mrrs = rng.random_range(0..4);
     block.set_mrrs(mrrs);
     let limit = (128u64 << mrrs).min(256);
     let (mut tlps, mut data) = (Sink::new("m", Stalls::default()), Sink::new("d", Stalls::default()));
     let mut request: Option<(u64, u64, u64)> = None;
-    // asked for, not yet split; split, not yet drained: client, data, length left, whether refused
-    let mut asked: VecDeque<(u64, u64)> = VecDeque::new();
-    let mut expected: VecDeque<(u64, VecDeque<u64>)> = VecDeque::new();
-    let mut failed: VecDeque<(u64, bool)> = VecDeque::new(); // reads left of each request, and whether one was refused
+    // by client: asked for, not yet split; split, not yet drained: data; bytes left of each request, and whether a read of it was refused
+    let mut asked: [VecDeque<(u64, u64)>; CLIENTS] = Default::default();
+    let mut expected: [VecDeque<VecDeque<u64>>; CLIENTS] = Default::default();
+    let mut failed: [VecDeque<(u64, bool)>; CLIENTS] = Default::default();
     let (mut open, mut steps, mut tlp) = (Vec::<Open>::new(), VecDeque::new(), Vec::new());
     let (mut sent, mut done, mut stalled, mut refused, mut strobes, mut cycle) = (0, 0, 0u32, 0, 0, 0u64);
     let (mut repeated, mut unexpected) = (0, 0);
-    while done < count || unexpected < repeated {
+    let (mut resets, mut in_reset) = (0, 0u32);
+    while done < count || !hard && unexpected < repeated {
         cycle += 1;
+        let age = hard && cycle % 3_000 == 0;
+        block.set_age(age.into());
+        if age {
+            open.iter_mut().for_each(|o| o.strobes += 1);
+            // three until it is given up, three more until it is forgotten, and of either the first may come at once
+            open.retain(|o| !o.lost || o.strobes < 5);
+        }
+        in_reset = in_reset.saturating_sub(1);
+        if hard && in_reset == 0 && rng.random_range(0..4_000) == 0 {
+            // what was asked for is forgotten, its answers come all the same (base specification 6.6.2, one reading)
+            in_reset = rng.random_range(20..200);
+            (asked, expected, failed) = Default::default();
+            (request, done) = (None, sent);
+            tlp.clear();
+            (tlps, data) = (Sink::new("m", Stalls::default()), Sink::new("d", Stalls::default()));
+            resets += 1;
+        }
+        block.set_reset((in_reset > 0).into());
         assert!(cycle < 4_000 * u64::from(count), "no progress: {done} of {count}");
-        if request.is_none() && sent < count && rng.random_range(0..3) == 0 {
+        if request.is_none() && in_reset == 0 && sent < count && rng.random_range(0..3) == 0 {
             let high = if rng.random() { rng.random_range(1..1u64 << 32) << 32 } else { 0 };
             let words = if rng.random() { rng.random_range(1..=256) } else { rng.random_range(1..9) };
-            request = Some((high | u64::from(rng.random::<u32>() >> 1 & !7), 8 * words, rng.random_range(0..8)));
+            request =
+                Some((high | u64::from(rng.random::<u32>() >> 1 & !7), 8 * words, rng.random_range(0..CLIENTS as u64)));
         }
         // a reader that stops for longer than answers take
         if lazy && stalled == 0 && rng.random_range(0..1000) == 0 {
@@ -128,8 +159,9 @@ fn run(count: u32, refuse: u32, lazy: bool) {
         block.set_s_valid(request.is_some().into());
         block.set_m_ready(tlps.ready(&mut rng).into());
         block.set_d_ready(ready.into());
-        if steps.is_empty() && !open.is_empty() && rng.random_range(0..8) == 0 {
-            let at = rng.random_range(0..open.len());
+        let answerable: Vec<usize> = (0..open.len()).filter(|&i| !open[i].lost).collect();
+        if steps.is_empty() && !answerable.is_empty() && rng.random_range(0..8) == 0 {
+            let at = answerable[rng.random_range(0..answerable.len())];
             let read = &mut open[at];
             // no link is faster
             if cycle > read.since + 4 {
@@ -156,71 +188,87 @@ fn run(count: u32, refuse: u32, lazy: bool) {
         block.set_ended(step.ended.into());
         block.set_good(step.ended.into());
         block.low();
-        assert_eq!((block.poisoned(), block.timed_out()), (0, 0));
+        assert!(block.poisoned() == 0 && (hard || block.timed_out() == 0));
         unexpected += u32::from(block.unexpected());
         strobes += u32::from(block.refused());
         if request.is_some() && block.s_ready() != 0 {
             let (address, length, client) = request.take().expect("shown");
-            asked.push_back((address, length));
-            let words = (0..length / 8).map(|i| memory(address + 8 * i)).collect();
-            expected.push_back((client, words));
-            failed.push_back((length, false));
+            let client = client as usize;
+            asked[client].push_back((address, length));
+            expected[client].push_back((0..length / 8).map(|i| memory(address + 8 * i)).collect());
+            failed[client].push_back((length, false));
             sent += 1;
+        }
+        // who takes packets and data is reset with the block
+        if in_reset > 0 {
+            block.rise();
+            continue;
         }
         if let Some(beat) = tlps.look((block.m_valid() != 0).then(|| Beat::unpack(block.m_beat()))) {
             tlp.push(beat);
             if beat.last == 1 {
                 let (tag, address, bytes) = decode(&tlp);
                 tlp.clear();
-                let (next, left) = asked.front_mut().expect("asked for");
+                let client = owner(tag);
+                let (next, left) = asked[client].front_mut().expect("asked for");
                 assert_eq!(address, *next, "in order");
                 assert_eq!(bytes, (limit - address % limit).min(*left), "to the next border");
                 assert!(open.iter().all(|o| o.tag != tag) && tag < 32, "a tag is used once");
                 (*next, *left) = (address + bytes, *left - bytes);
                 let whole = *left == 0;
                 if whole {
-                    asked.pop_front();
+                    asked[client].pop_front();
                 }
                 let refused = rng.random_range(0..1000) < refuse;
-                open.push(Open { tag, address, bytes, done: 0, since: cycle, refused });
-                let request = failed.iter_mut().find(|(left, _)| *left > 0).expect("of a request");
-                (request.0, request.1) = (request.0 - bytes, request.1 | refused);
+                let lost = hard && rng.random_range(0..200) == 0;
+                open.push(Open { tag, address, bytes, done: 0, since: cycle, refused, lost, strobes: 0 });
+                let request = failed[client].iter_mut().find(|(left, _)| *left > 0).expect("of a request");
+                (request.0, request.1) = (request.0 - bytes, request.1 | refused | lost);
             }
         }
         // a stall beyond the sink's own: the offer must stand all the same
         let shown = (block.d_valid() != 0).then(|| (Beat::unpack(block.d_beat()), u64::from(block.d_client())));
         let shown = data.look_at(shown, ready);
         if let Some((beat, client)) = shown {
-            let (of, words) = expected.front_mut().expect("asked for");
-            assert_eq!(client, *of);
+            let client = client as usize;
+            let words = expected[client].front_mut().expect("asked for");
             let word = words.pop_front().expect("not longer than asked for");
-            let (_, bad) = failed[0];
+            let (_, bad) = failed[client][0];
             assert!(bad || beat.data == word, "request {done}: {:x}, not {word:x}", beat.data);
             assert_eq!((beat.last == 1, beat.user == 1), (words.is_empty(), words.is_empty() && bad));
             if words.is_empty() {
-                expected.pop_front();
-                failed.pop_front();
+                expected[client].pop_front();
+                failed[client].pop_front();
                 done += 1;
             }
         }
         block.rise();
     }
-    assert_eq!((strobes, unexpected), (refused, repeated), "each refusal and each repetition is counted");
+    if !hard {
+        assert_eq!((strobes, unexpected), (refused, repeated), "each refusal and each repetition is counted");
+    }
     assert!(refuse == 0 || refused > 0);
+    assert!(!hard || resets > 20);
 }
 
 #[test]
 fn data_comes_in_order_whatever_the_order_of_the_answers() {
-    run(6_000, 0, false);
+    run(6_000, 0, false, false);
 }
 
 /// The buffer of a tag is not given away while its last word still waits to be taken.
 #[test]
 fn a_reader_that_stops_for_long_loses_nothing() {
-    run(6_000, 0, true);
+    run(6_000, 0, true, false);
 }
 
 #[test]
 fn refusals_fail_their_request_alone() {
-    run(3_000, 60, false);
+    run(3_000, 60, false, false);
+}
+
+/// A tag is nobody's while an answer to it may still come: lost ones time out, resets come at any time.
+#[test]
+fn no_tag_is_used_while_it_may_be_answered() {
+    run(6_000, 20, false, true);
 }

@@ -3,10 +3,11 @@
 use ipos_verilated_blocks::{Clocked, rate, seeded};
 use rand::Rng;
 
-/// Takes whenever it may and `wanted` says so; cycles in which it took.
+/// Takes whenever it may and `wanted` says so; cycles, each a microsecond, in which it took.
 fn run(period: u16, cycles: u64, mut wanted: impl FnMut() -> bool) -> Vec<u64> {
     let mut block = rate::Model::new(None);
     block.set_period(period);
+    block.set_microsecond(1);
     block.restart();
     let mut taken = Vec::new();
     for cycle in 0..cycles {

@@ -11,6 +11,7 @@ use rand::seq::IndexedRandom;
 
 const ACCESSES: u32 = 150_000;
 const BUILD: u32 = 0x1234_5678;
+const KHZ: u32 = 156_250;
 /// What the selected entry has carried.
 const SELECTED: [u32; 3] = [0x89ab_cdef, 0x7654_3210, 0xfe];
 
@@ -58,6 +59,8 @@ struct Bench {
     block: registers::Model,
     rng: SmallRng,
     values: HashMap<u32, u32>,
+    /// The low words of the ports' MAC addresses that were taken with the high ones.
+    taken: [u32; 2],
     high: u32,
     behind: Behind,
     /// The four plain counters, new in each cycle, since the access began.
@@ -80,19 +83,19 @@ impl Bench {
     /// All that the registers drive.
     fn check_outputs(&self, commit: u32) {
         let (b, enable) = (&self.block, |address| (self.get(address) >> 31) as u8);
-        let mac = |lo, hi| (self.get(hi) & 0xffff) << 32 | self.get(lo);
+        let mac = |lo: u32, hi| (self.get(hi) & 0xffff) << 32 | u64::from(lo);
         assert_eq!(u64::from(b.ethertype()), self.get(port::ETHERTYPE));
-        assert_eq!(b.front_mac(), mac(port::FRONT_MAC_LO, port::FRONT_MAC_HI));
+        assert_eq!(b.front_mac(), mac(self.taken[0], port::FRONT_MAC_HI));
         assert_eq!(b.front_promiscuous(), enable(port::FRONT_MAC_HI));
         assert_eq!(u64::from(b.front_vlan()), self.get(port::FRONT_VLAN));
-        assert_eq!(b.back_mac(), mac(port::BACK_MAC_LO, port::BACK_MAC_HI));
+        assert_eq!(b.back_mac(), mac(self.taken[1], port::BACK_MAC_HI));
         assert_eq!(b.back_promiscuous(), enable(port::BACK_MAC_HI));
         assert_eq!(u64::from(b.back_vlan()), self.get(port::BACK_VLAN));
         assert_eq!(*b.key(), [tables::KEY0, tables::KEY1, tables::KEY2, tables::KEY3].map(|a| self.values[&a]));
         assert_eq!(u64::from(b.value()), self.get(tables::VALUE));
         assert_eq!(b.dest(), self.get(tables::DEST_PORT) << 32 | self.get(tables::DEST_IP));
         let valid = u64::from(enable(tables::NEIGHBOUR_HI));
-        assert_eq!(b.neighbour(), valid << 48 | mac(tables::NEIGHBOUR_LO, tables::NEIGHBOUR_HI));
+        assert_eq!(b.neighbour(), valid << 48 | mac(self.values[&tables::NEIGHBOUR_LO], tables::NEIGHBOUR_HI));
         if b.commit_forward() | b.commit_endpoint() != 0 {
             assert_eq!(
                 (u32::from(b.slot()), u32::from(b.bank()), u32::from(b.entry_valid())),
@@ -178,6 +181,11 @@ impl Bench {
                 self.block.rise();
             }
             self.values.insert(address, value & bits);
+            match address {
+                port::FRONT_MAC_HI => self.taken[0] = self.values[&port::FRONT_MAC_LO],
+                port::BACK_MAC_HI => self.taken[1] = self.values[&port::BACK_MAC_LO],
+                _ => {}
+            }
             assert_eq!(self.block.ack(), 1, "a plain write is answered at once");
             self.idle(commit);
             return 0;
@@ -233,6 +241,7 @@ impl Bench {
             card::ABI => ipos_abi::ABI_VERSION,
             card::BUILD => BUILD,
             card::WIDTH => 64,
+            card::CLOCK_KHZ => KHZ,
             card::PORTS => 2,
             card::FORWARD_SLOTS => 10,
             card::ENDPOINT_SLOTS => 9,
@@ -269,6 +278,7 @@ fn every_register_is_as_declared() {
     let mut rng = seeded();
     let mut block = registers::Model::new(Some(rng.random()));
     block.set_build(BUILD);
+    block.set_clock_khz(KHZ);
     block.restart();
     let values = writable
         .iter()
@@ -277,14 +287,14 @@ fn every_register_is_as_declared() {
                 a,
                 match a {
                     port::ETHERTYPE => 7,
-                    port::REFORWARD => 156,
+                    port::REFORWARD => 1,
                     _ => 0,
                 },
             )
         })
         .collect();
     block.set_selected(&SELECTED);
-    let mut bench = Bench { block, rng, values, high: 0, behind: Behind::default(), plain: Vec::new() };
+    let mut bench = Bench { block, rng, values, taken: [0; 2], high: 0, behind: Behind::default(), plain: Vec::new() };
     let declared: Vec<u32> = blocks()
         .flat_map(|b| [b.offset, b.offset + 4].into_iter().chain(b.regs.iter().map(|r| r.offset)))
         .chain((0..16).flat_map(|i| [counters::FRONT_OUTCOME + 4 * i, counters::BACK_OUTCOME + 4 * i]))

@@ -56,11 +56,13 @@ impl Backend {
         drop(memory);
         // QEMU keeps the MSI-X table for itself and answers for its masks: a vector that it listens to is on
         let config = PciConfig {
+            memory: true,
             bus_master: self.config.bus_master(),
             msix_enable: vectors.contains(&true),
             msix_mask: false,
             mps: self.config.mps(),
             mrrs: self.config.mrrs(),
+            ..PciConfig::default()
         };
         self.card.ask(move |card| {
             card.configure(&config);

@@ -8,11 +8,14 @@ use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
 block! {
-    /// `pcie_*`, `cfg_*`, `fc_*`, `flr`: the border to the PCIe core. `*_rx_*`, `*_tx_*`: the MACs.
+    /// `pcie_*`, `cfg_*`, `fc_*`, `link_up`, `flr`: the border to the PCIe core, of which `docs/host-interface.md` tells.
+    /// `*_rx_*`, `*_tx_*`: the MACs.
     pub struct Nic {
         pub clock: Signal<In, Clock>,
         pub reset: Signal<In, Bit>,
         pub build: Signal<In, Bits<32>>,
+        /// The clock's rate.
+        pub clock_khz: Signal<In, Bits<18>>,
         pub front_rx_tdata: Signal<In, Bits<64>>,
         pub front_rx_tkeep: Signal<In, Bits<8>>,
         pub front_rx_tlast: Signal<In, Bit>,
@@ -40,17 +43,26 @@ block! {
         pub pcie_rx_tdata: Signal<In, Bits<64>>,
         pub pcie_rx_tkeep: Signal<In, Bits<8>>,
         pub pcie_rx_tlast: Signal<In, Bit>,
+        pub pcie_rx_tuser: Signal<In, Bit>,
         pub pcie_rx_tvalid: Signal<In, Bit>,
         pub pcie_rx_tready: Signal<Out, Bit>,
+        pub pcie_rx_freed: Signal<Out, Bit>,
         pub pcie_tx_tdata: Signal<Out, Bits<64>>,
         pub pcie_tx_tkeep: Signal<Out, Bits<8>>,
         pub pcie_tx_tlast: Signal<Out, Bit>,
+        pub pcie_tx_tuser: Signal<Out, Bit>,
         pub pcie_tx_tvalid: Signal<Out, Bit>,
         pub pcie_tx_tready: Signal<In, Bit>,
         pub cfg_id: Signal<In, Bits<16>>,
         pub cfg_mps: Signal<In, Bits<3>>,
         pub cfg_mrrs: Signal<In, Bits<3>>,
+        pub cfg_power: Signal<In, Bits<2>>,
         pub cfg_master: Signal<In, Bit>,
+        pub cfg_memory: Signal<In, Bit>,
+        pub cfg_timeout: Signal<In, Bits<4>>,
+        pub cfg_timeout_off: Signal<In, Bit>,
+        pub cfg_pending: Signal<Out, Bit>,
+        pub cfg_errors: Signal<Out, Bits<7>>,
         pub cfg_msix: Signal<In, Bit>,
         pub cfg_msix_mask: Signal<In, Bit>,
         pub fc_ph: Signal<In, Bits<8>>,
@@ -59,6 +71,7 @@ block! {
         pub fc_cplh: Signal<In, Bits<8>>,
         pub fc_cpld: Signal<In, Bits<12>>,
         pub fc_infinite: Signal<In, Bits<5>>,
+        pub link_up: Signal<In, Bit>,
         /// Function reset, a cycle or more; `flr_done` is low until it has ended.
         pub flr: Signal<In, Bit>,
         pub flr_done: Signal<Out, Bit>,
@@ -73,12 +86,12 @@ block! {
         back_inlet: Inlet,
         front_outlet: Outlet,
         back_outlet: Outlet,
-        pcie_inlet: Inlet,
         pcie_outlet: Outlet,
-        // a function reset waits until every output is between two frames
-        pending: DFF<Bit>,
-        shut: Signal<Local, Bit>,
-        closing: DFF<Bit>,
+        awake: Signal<Local, Bit>,
+        // what asks for a reset, a cycle ago
+        asked: DFF<Bit>,
+        fell: DFF<Bit>,
+        down: DFF<Bit>,
         // a reset ends with the sweep of the tables, for the queues a cycle later, for the inputs another one
         resets: DFF<Bit>,
         held: DFF<Bit>,
@@ -89,22 +102,24 @@ block! {
 impl Logic for Nic {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, resets, pending, closing, held, hold);
-        clock!(self, clock, card, host, engine, front_inlet, back_inlet, pcie_inlet);
+        dff_setup!(self, clock, asked, fell, down, resets, held, hold);
+        clock!(self, clock, card, host, engine, front_inlet, back_inlet);
         clock!(self, clock, front_outlet, back_outlet, pcie_outlet);
-        self.shut.next = self.front_outlet.shut.val() & self.back_outlet.shut.val() & self.pcie_outlet.shut.val();
-        self.pending.d.next = self.flr.val() | (self.pending.q.val() & !self.shut.val());
-        self.resets.d.next = self.reset.val() | (self.pending.q.val() & self.shut.val());
-        self.closing.d.next = self.pending.d.val() | self.resets.d.val();
-        self.front_outlet.close.next = self.closing.q.val();
-        self.back_outlet.close.next = self.closing.q.val();
-        self.pcie_outlet.close.next = self.closing.q.val();
+        self.asked.d.next = self.flr.val() | !self.link_up.val();
+        self.resets.d.next = self.reset.val() | self.asked.q.val();
         self.card.reset.next = self.resets.d.val();
         self.held.d.next = self.resets.d.val() | !self.card.ready.val();
         self.hold.d.next = self.held.d.val() | self.held.q.val();
         self.host.reset.next = self.held.q.val();
         self.engine.reset.next = self.held.q.val();
-        self.flr_done.next = !self.hold.q.val() & !self.pending.q.val() & !self.flr.val();
+        // the link's own state goes with the function's first cycle of reset, not before
+        self.fell.d.next = !self.link_up.val();
+        self.down.d.next = self.reset.val() | self.fell.q.val();
+        self.engine.down.next = self.down.q.val();
+        self.flr_done.next = !self.hold.q.val() & !self.asked.q.val() & !self.flr.val();
+        self.engine.khz.next = self.clock_khz.val();
+        self.card.clock_khz.next = self.clock_khz.val();
+        self.host.microsecond.next = self.card.microsecond.val();
         self.card.build.next = self.build.val();
 
         // MACs
@@ -130,51 +145,68 @@ impl Logic for Nic {
         self.back_rx_tready.next = self.back_inlet.ready.val();
         self.card.back_rx_tvalid.next = self.back_inlet.go.val();
         self.back_inlet.accept.next = self.card.back_rx_tready.val();
-        self.front_tx_tdata.next = self.card.front_tx_tdata.val();
-        self.front_tx_tkeep.next = self.card.front_tx_tkeep.val();
-        self.front_tx_tlast.next = self.card.front_tx_tlast.val();
-        self.front_tx_tuser.next = self.card.front_tx_tuser.val();
         self.front_outlet.reset.next = self.reset.val();
-        self.front_outlet.valid.next = self.card.front_tx_tvalid.val();
-        self.front_outlet.last.next = self.card.front_tx_tlast.val();
-        self.card.front_tx_tready.next = self.front_outlet.ready.val();
-        self.front_tx_tvalid.next = self.front_outlet.go.val();
-        self.front_outlet.accept.next = self.front_tx_tready.val();
-        self.back_tx_tdata.next = self.card.back_tx_tdata.val();
-        self.back_tx_tkeep.next = self.card.back_tx_tkeep.val();
-        self.back_tx_tlast.next = self.card.back_tx_tlast.val();
-        self.back_tx_tuser.next = self.card.back_tx_tuser.val();
+        self.front_outlet.cut.next = self.resets.q.val();
+        self.front_outlet.s_data.next = self.card.front_tx_tdata.val();
+        self.front_outlet.s_keep.next = self.card.front_tx_tkeep.val();
+        self.front_outlet.s_last.next = self.card.front_tx_tlast.val();
+        self.front_outlet.s_user.next = self.card.front_tx_tuser.val();
+        self.front_outlet.s_valid.next = self.card.front_tx_tvalid.val();
+        self.card.front_tx_tready.next = self.front_outlet.s_ready.val();
+        self.front_tx_tdata.next = self.front_outlet.m_data.val();
+        self.front_tx_tkeep.next = self.front_outlet.m_keep.val();
+        self.front_tx_tlast.next = self.front_outlet.m_last.val();
+        self.front_tx_tuser.next = self.front_outlet.m_user.val();
+        self.front_tx_tvalid.next = self.front_outlet.m_valid.val();
+        self.front_outlet.m_ready.next = self.front_tx_tready.val();
         self.back_outlet.reset.next = self.reset.val();
-        self.back_outlet.valid.next = self.card.back_tx_tvalid.val();
-        self.back_outlet.last.next = self.card.back_tx_tlast.val();
-        self.card.back_tx_tready.next = self.back_outlet.ready.val();
-        self.back_tx_tvalid.next = self.back_outlet.go.val();
-        self.back_outlet.accept.next = self.back_tx_tready.val();
+        self.back_outlet.cut.next = self.resets.q.val();
+        self.back_outlet.s_data.next = self.card.back_tx_tdata.val();
+        self.back_outlet.s_keep.next = self.card.back_tx_tkeep.val();
+        self.back_outlet.s_last.next = self.card.back_tx_tlast.val();
+        self.back_outlet.s_user.next = self.card.back_tx_tuser.val();
+        self.back_outlet.s_valid.next = self.card.back_tx_tvalid.val();
+        self.card.back_tx_tready.next = self.back_outlet.s_ready.val();
+        self.back_tx_tdata.next = self.back_outlet.m_data.val();
+        self.back_tx_tkeep.next = self.back_outlet.m_keep.val();
+        self.back_tx_tlast.next = self.back_outlet.m_last.val();
+        self.back_tx_tuser.next = self.back_outlet.m_user.val();
+        self.back_tx_tvalid.next = self.back_outlet.m_valid.val();
+        self.back_outlet.m_ready.next = self.back_tx_tready.val();
 
         // PCIe core
         self.engine.rx_tdata.next = self.pcie_rx_tdata.val();
         self.engine.rx_tkeep.next = self.pcie_rx_tkeep.val();
         self.engine.rx_tlast.next = self.pcie_rx_tlast.val();
-        self.pcie_inlet.reset.next = self.reset.val();
-        self.pcie_inlet.hold.next = self.hold.q.val();
-        self.pcie_inlet.valid.next = self.pcie_rx_tvalid.val();
-        self.pcie_inlet.last.next = self.pcie_rx_tlast.val();
-        self.pcie_rx_tready.next = self.pcie_inlet.ready.val();
-        self.engine.rx_tvalid.next = self.pcie_inlet.go.val();
-        self.pcie_inlet.accept.next = self.engine.rx_tready.val();
-        self.pcie_tx_tdata.next = self.engine.tx_tdata.val();
-        self.pcie_tx_tkeep.next = self.engine.tx_tkeep.val();
-        self.pcie_tx_tlast.next = self.engine.tx_tlast.val();
+        self.engine.rx_hit.next = self.pcie_rx_tuser.val();
+        self.engine.rx_tvalid.next = self.pcie_rx_tvalid.val();
+        self.pcie_rx_tready.next = self.engine.rx_tready.val();
+        self.pcie_rx_freed.next = self.engine.rx_freed.val();
         self.pcie_outlet.reset.next = self.reset.val();
-        self.pcie_outlet.valid.next = self.engine.tx_tvalid.val();
-        self.pcie_outlet.last.next = self.engine.tx_tlast.val();
-        self.engine.tx_tready.next = self.pcie_outlet.ready.val();
-        self.pcie_tx_tvalid.next = self.pcie_outlet.go.val();
-        self.pcie_outlet.accept.next = self.pcie_tx_tready.val();
+        self.pcie_outlet.cut.next = self.held.q.val();
+        self.pcie_outlet.s_data.next = self.engine.tx_tdata.val();
+        self.pcie_outlet.s_keep.next = self.engine.tx_tkeep.val();
+        self.pcie_outlet.s_last.next = self.engine.tx_tlast.val();
+        self.pcie_outlet.s_user.next = false;
+        self.pcie_outlet.s_valid.next = self.engine.tx_tvalid.val();
+        self.engine.tx_tready.next = self.pcie_outlet.s_ready.val();
+        self.pcie_tx_tdata.next = self.pcie_outlet.m_data.val();
+        self.pcie_tx_tkeep.next = self.pcie_outlet.m_keep.val();
+        self.pcie_tx_tlast.next = self.pcie_outlet.m_last.val();
+        self.pcie_tx_tuser.next = self.pcie_outlet.m_user.val();
+        self.pcie_tx_tvalid.next = self.pcie_outlet.m_valid.val();
+        self.pcie_outlet.m_ready.next = self.pcie_tx_tready.val();
         self.engine.cfg_id.next = self.cfg_id.val();
         self.engine.cfg_mps.next = self.cfg_mps.val();
         self.engine.cfg_mrrs.next = self.cfg_mrrs.val();
-        self.engine.cfg_master.next = self.cfg_master.val();
+        // in D3hot the function asks for nothing and answers configuration alone (5.3.1.4.1; one reading)
+        self.awake.next = self.cfg_power.val() == 0;
+        self.engine.cfg_master.next = self.cfg_master.val() & self.awake.val();
+        self.engine.cfg_memory.next = self.cfg_memory.val() & self.awake.val();
+        self.engine.cfg_timeout.next = self.cfg_timeout.val();
+        self.engine.cfg_timeout_off.next = self.cfg_timeout_off.val();
+        self.cfg_pending.next = self.engine.pending.val();
+        self.cfg_errors.next = self.engine.found.val();
         self.engine.fc_ph.next = self.fc_ph.val();
         self.engine.fc_pd.next = self.fc_pd.val();
         self.engine.fc_nph.next = self.fc_nph.val();
@@ -183,7 +215,7 @@ impl Logic for Nic {
         self.engine.fc_infinite.next = self.fc_infinite.val();
         self.host.msix.next = self.cfg_msix.val();
         self.host.msix_mask.next = self.cfg_msix_mask.val();
-        self.host.master.next = self.cfg_master.val();
+        self.host.master.next = self.cfg_master.val() & self.awake.val();
 
         // registers: the transaction layer's own, the queues', else the pipelines'
         self.host.address.next = self.engine.bus_address.val();
@@ -209,6 +241,7 @@ impl Logic for Nic {
         self.engine.read_client.next = self.host.fetch.val().client;
         self.engine.read_valid.next = self.host.fetch_valid.val();
         self.host.fetch_ready.next = self.engine.read_ready.val();
+        self.host.fetch_issued.next = self.engine.read_issued.val();
         self.host.data_beat.next = self.engine.data_beat.val();
         self.host.data_client.next = self.engine.data_client.val();
         self.host.data_valid.next = self.engine.data_valid.val();

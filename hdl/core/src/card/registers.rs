@@ -24,6 +24,7 @@ block! {
         pub rdata: Signal<Out, Bits<32>>,
         pub ack: Signal<Out, Bit>,
         pub build: Signal<In, Bits<32>>,
+        pub clock_khz: Signal<In, Bits<18>>,
         // configuration
         pub ethertype: Signal<Out, Bits<16>>,
         pub front_mac: Signal<Out, Bits<48>>,
@@ -66,9 +67,12 @@ block! {
         pub back_rx: Signal<In, Bits<64>>,
         pub back_tx: Signal<In, Bits<64>>,
         ethertype_reg: DFF<Bits<16>>,
+        // a MAC address is taken whole, with its high word
+        front_staged: DFF<Bits<32>>,
         front_lo: DFF<Bits<32>>,
         front_hi: DFF<Bits<32>>,
         front_vid: DFF<Bits<32>>,
+        back_staged: DFF<Bits<32>>,
         back_lo: DFF<Bits<32>>,
         back_hi: DFF<Bits<32>>,
         back_vid: DFF<Bits<32>>,
@@ -157,6 +161,7 @@ block! {
         a_abi: Constant<Bits<32>> = hot(card::ABI),
         a_build: Constant<Bits<32>> = hot(card::BUILD),
         a_width: Constant<Bits<32>> = hot(card::WIDTH),
+        a_clock: Constant<Bits<32>> = hot(card::CLOCK_KHZ),
         a_ports: Constant<Bits<32>> = hot(card::PORTS),
         a_forward: Constant<Bits<32>> = hot(card::FORWARD_SLOTS),
         a_endpoint: Constant<Bits<32>> = hot(card::ENDPOINT_SLOTS),
@@ -183,7 +188,7 @@ block! {
         a_high: Constant<Bits<32>> = hot(counters::HIGH),
         p_front: Constant<Bits<32>> = row(counters::FRONT_OUTCOME),
         p_back: Constant<Bits<32>> = row(counters::BACK_OUTCOME),
-        v_reforward: Constant<Bits<16>> = 156u64,
+        v_reforward: Constant<Bits<16>> = 1u64,
         a_reforward: Constant<Bits<32>> = hot(port::REFORWARD),
         a_select: Constant<Bits<32>> = hot(entries::SELECT),
         a_packets: Constant<Bits<32>> = hot(entries::PACKETS),
@@ -204,9 +209,11 @@ impl<const W: usize> Logic for Registers<W> {
             self,
             clock,
             ethertype_reg,
+            front_staged,
             front_lo,
             front_hi,
             front_vid,
+            back_staged,
             back_lo,
             back_hi,
             back_vid,
@@ -316,6 +323,9 @@ impl<const W: usize> Logic for Registers<W> {
         if (self.at.q.val() & self.a_build.val()) == self.a_build.val() {
             self.r0.next = self.r0.val() | self.build.val();
         }
+        if (self.at.q.val() & self.a_clock.val()) == self.a_clock.val() {
+            self.r0.next = self.r0.val() | bit_cast::<32, 18>(self.clock_khz.val());
+        }
         if (self.at.q.val() & self.a_width.val()) == self.a_width.val() {
             self.r0.next = self.r0.val() | self.v_width.val();
         }
@@ -339,7 +349,7 @@ impl<const W: usize> Logic for Registers<W> {
             self.r1.next = self.r1.val() | bit_cast::<32, 16>(self.ethertype_reg.q.val());
         }
         if (self.at.q.val() & self.a_front_lo.val()) == self.a_front_lo.val() {
-            self.r1.next = self.r1.val() | self.front_lo.q.val();
+            self.r1.next = self.r1.val() | self.front_staged.q.val();
         }
         if (self.at.q.val() & self.a_front_hi.val()) == self.a_front_hi.val() {
             self.r1.next = self.r1.val() | self.front_hi.q.val();
@@ -348,7 +358,7 @@ impl<const W: usize> Logic for Registers<W> {
             self.r1.next = self.r1.val() | self.front_vid.q.val();
         }
         if (self.at.q.val() & self.a_back_lo.val()) == self.a_back_lo.val() {
-            self.r1.next = self.r1.val() | self.back_lo.q.val();
+            self.r1.next = self.r1.val() | self.back_staged.q.val();
         }
         if (self.at.q.val() & self.a_back_hi.val()) == self.a_back_hi.val() {
             self.r1.next = self.r1.val() | self.back_hi.q.val();
@@ -452,19 +462,21 @@ impl<const W: usize> Logic for Registers<W> {
                 self.ethertype_reg.d.next = bit_cast::<16, 32>(self.word.q.val());
             }
             if (self.at.q.val() & self.a_front_lo.val()) == self.a_front_lo.val() {
-                self.front_lo.d.next = self.word.q.val();
+                self.front_staged.d.next = self.word.q.val();
             }
             if (self.at.q.val() & self.a_front_hi.val()) == self.a_front_hi.val() {
                 self.front_hi.d.next = self.word.q.val() & self.m_mac.val();
+                self.front_lo.d.next = self.front_staged.q.val();
             }
             if (self.at.q.val() & self.a_front_vlan.val()) == self.a_front_vlan.val() {
                 self.front_vid.d.next = self.word.q.val() & self.m_vlan.val();
             }
             if (self.at.q.val() & self.a_back_lo.val()) == self.a_back_lo.val() {
-                self.back_lo.d.next = self.word.q.val();
+                self.back_staged.d.next = self.word.q.val();
             }
             if (self.at.q.val() & self.a_back_hi.val()) == self.a_back_hi.val() {
                 self.back_hi.d.next = self.word.q.val() & self.m_mac.val();
+                self.back_lo.d.next = self.back_staged.q.val();
             }
             if (self.at.q.val() & self.a_back_vlan.val()) == self.a_back_vlan.val() {
                 self.back_vid.d.next = self.word.q.val() & self.m_vlan.val();
@@ -574,9 +586,11 @@ impl<const W: usize> Logic for Registers<W> {
         self.index.next = self.commit.q.val().get_bits::<8>(0);
         if self.reset.val() {
             self.ethertype_reg.d.next = self.v_ethertype.val();
+            self.front_staged.d.next = 0.into();
             self.front_lo.d.next = 0.into();
             self.front_hi.d.next = 0.into();
             self.front_vid.d.next = 0.into();
+            self.back_staged.d.next = 0.into();
             self.back_lo.d.next = 0.into();
             self.back_hi.d.next = 0.into();
             self.back_vid.d.next = 0.into();

@@ -5,6 +5,7 @@ use super::{
     SendUsed,
 };
 use super::{Classify, Counter, Dispatch, Outcomes, Rate, Registers, Routes, Rx, SmallFifo, ToAxis, Verdicts, WIDTH};
+use crate::stream::Microsecond;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -18,6 +19,10 @@ block! {
         /// Out of reset: the tables have been emptied.
         pub ready: Signal<Out, Bit>,
         pub build: Signal<In, Bits<32>>,
+        /// The clock's rate.
+        pub clock_khz: Signal<In, Bits<18>>,
+        /// A strobe every microsecond.
+        pub microsecond: Signal<Out, Bit>,
         pub front_rx_tdata: Signal<In, Data>,
         pub front_rx_tkeep: Signal<In, Keep>,
         pub front_rx_tlast: Signal<In, Bit>,
@@ -117,6 +122,7 @@ block! {
         entries: Entries<10>,
         events: SmallFifo<Bits<32>, 4, 5>,
         rate: Rate,
+        clock_us: Microsecond,
         front_rx_count: Counter<32, 64>,
         front_tx_count: Counter<32, 64>,
         back_rx_count: Counter<32, 64>,
@@ -160,6 +166,7 @@ impl Logic for Card {
             entries,
             events,
             rate,
+            clock_us,
             front_rx_count,
             front_tx_count,
             back_rx_count,
@@ -183,6 +190,7 @@ impl Logic for Card {
         self.entries.reset.next = self.hold.q.val();
         self.events.reset.next = self.hold.q.val();
         self.rate.reset.next = self.hold.q.val();
+        self.clock_us.reset.next = self.hold.q.val();
         self.registers.reset.next = self.hold.q.val();
         self.front_rx.reset.next = self.hold.q.val();
         self.back_rx.reset.next = self.hold.q.val();
@@ -218,6 +226,9 @@ impl Logic for Card {
         self.registers.write.next = self.reg_write.val();
         self.registers.read.next = self.reg_read.val();
         self.registers.build.next = self.build.val();
+        self.registers.clock_khz.next = self.clock_khz.val();
+        self.clock_us.khz.next = self.clock_khz.val();
+        self.microsecond.next = self.clock_us.tick.val();
         self.reg_rdata.next = self.registers.rdata.val();
         self.reg_ack.next = self.registers.ack.val();
         self.registers.committed.next = self.classify.committed.val();
@@ -386,6 +397,7 @@ impl Logic for Card {
 
         // only what came encapsulated can be forwarded again
         self.classify.allow.next = self.rate.allow.val();
+        self.rate.microsecond.next = self.clock_us.tick.val();
         self.rate.period.next = self.registers.reforward.val();
         self.rate.take.next = self.classify.reforward.val();
 

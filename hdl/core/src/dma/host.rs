@@ -12,6 +12,8 @@ block! {
     pub struct Host {
         pub clock: Signal<In, Clock>,
         pub reset: Signal<In, Bit>,
+        /// A strobe every microsecond.
+        pub microsecond: Signal<In, Bit>,
         pub msix: Signal<In, Bit>,
         pub msix_mask: Signal<In, Bit>,
         pub master: Signal<In, Bit>,
@@ -57,6 +59,8 @@ block! {
         pub fetch: Signal<Out, Fetch>,
         pub fetch_valid: Signal<Out, Bit>,
         pub fetch_ready: Signal<In, Bit>,
+        /// By client, a strobe: its read has been sent whole. Until then its next one does not stand in others' way.
+        pub fetch_issued: Signal<In, Bits<6>>,
         pub data_beat: Signal<In, Beat>,
         pub data_client: Signal<In, Bits<3>>,
         pub data_valid: Signal<In, Bit>,
@@ -115,6 +119,8 @@ block! {
         one: Signal<Local, Beat>,
         raise: Signal<Local, Bits<6>>,
         ends: Signal<Local, Bit>,
+        fetching: DFF<Bits<6>>,
+        begins: Signal<Local, Bits<6>>,
         c_one: Constant<Bits<8>> = 1u64,
         c_place: Constant<Bits<16>> = 1u64,
         c_raise: Constant<Bits<6>> = 1u64,
@@ -129,7 +135,20 @@ block! {
 impl Logic for Host {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, error_moderation, picked, place, word, puts, ended, ended_vector, ack_reg, extra);
+        dff_setup!(
+            self,
+            clock,
+            error_moderation,
+            picked,
+            place,
+            word,
+            puts,
+            ended,
+            ended_vector,
+            ack_reg,
+            extra,
+            fetching
+        );
         clock!(
             self,
             clock,
@@ -500,6 +519,7 @@ impl Logic for Host {
         self.interrupts.enable.next = self.msix.val();
         self.interrupts.mask.next = self.msix_mask.val();
         self.interrupts.master.next = self.master.val();
+        self.interrupts.microsecond.next = self.microsecond.val();
         self.interrupts.moderation.next = bit_cast::<96, 16>(self.receive_control.settings.val().moderation)
             | (bit_cast::<96, 16>(self.control_control.settings.val().moderation) << 16)
             | (bit_cast::<96, 16>(self.event_control.settings.val().moderation) << 32)
@@ -507,31 +527,51 @@ impl Logic for Host {
             | (bit_cast::<96, 16>(self.back_control.settings.val().moderation) << 64)
             | (bit_cast::<96, 16>(self.error_moderation.q.val()) << 80);
 
-        // reads
+        // reads: one of each client under way to where tags are given out
+        self.begins.next = 0.into();
         self.descriptor_reads.a_beat.next = self.one.val();
         self.descriptor_reads.a_meta.next = self.receive_ring.fetch.val();
-        self.descriptor_reads.a_valid.next = self.receive_ring.fetch_valid.val();
-        self.receive_ring.fetch_ready.next = self.descriptor_reads.a_ready.val();
+        self.descriptor_reads.a_valid.next = self.receive_ring.fetch_valid.val() & !self.fetching.q.val().get_bit(0);
+        self.receive_ring.fetch_ready.next = self.descriptor_reads.a_ready.val() & !self.fetching.q.val().get_bit(0);
+        if self.receive_ring.fetch_valid.val() & self.receive_ring.fetch_ready.val() {
+            self.begins.next = self.begins.val().replace_bit(0, true);
+        }
         self.descriptor_reads.b_beat.next = self.one.val();
         self.descriptor_reads.b_meta.next = self.control_ring.fetch.val();
-        self.descriptor_reads.b_valid.next = self.control_ring.fetch_valid.val();
-        self.control_ring.fetch_ready.next = self.descriptor_reads.b_ready.val();
+        self.descriptor_reads.b_valid.next = self.control_ring.fetch_valid.val() & !self.fetching.q.val().get_bit(1);
+        self.control_ring.fetch_ready.next = self.descriptor_reads.b_ready.val() & !self.fetching.q.val().get_bit(1);
+        if self.control_ring.fetch_valid.val() & self.control_ring.fetch_ready.val() {
+            self.begins.next = self.begins.val().replace_bit(1, true);
+        }
         self.front_reads.a_beat.next = self.one.val();
         self.front_reads.a_meta.next = self.front_ring.fetch.val();
-        self.front_reads.a_valid.next = self.front_ring.fetch_valid.val();
-        self.front_ring.fetch_ready.next = self.front_reads.a_ready.val();
+        self.front_reads.a_valid.next = self.front_ring.fetch_valid.val() & !self.fetching.q.val().get_bit(2);
+        self.front_ring.fetch_ready.next = self.front_reads.a_ready.val() & !self.fetching.q.val().get_bit(2);
+        if self.front_ring.fetch_valid.val() & self.front_ring.fetch_ready.val() {
+            self.begins.next = self.begins.val().replace_bit(2, true);
+        }
         self.front_reads.b_beat.next = self.one.val();
         self.front_reads.b_meta.next = self.front_sends.fetch.val();
-        self.front_reads.b_valid.next = self.front_sends.fetch_valid.val();
-        self.front_sends.fetch_ready.next = self.front_reads.b_ready.val();
+        self.front_reads.b_valid.next = self.front_sends.fetch_valid.val() & !self.fetching.q.val().get_bit(4);
+        self.front_sends.fetch_ready.next = self.front_reads.b_ready.val() & !self.fetching.q.val().get_bit(4);
+        if self.front_sends.fetch_valid.val() & self.front_sends.fetch_ready.val() {
+            self.begins.next = self.begins.val().replace_bit(4, true);
+        }
         self.back_reads.a_beat.next = self.one.val();
         self.back_reads.a_meta.next = self.back_ring.fetch.val();
-        self.back_reads.a_valid.next = self.back_ring.fetch_valid.val();
-        self.back_ring.fetch_ready.next = self.back_reads.a_ready.val();
+        self.back_reads.a_valid.next = self.back_ring.fetch_valid.val() & !self.fetching.q.val().get_bit(3);
+        self.back_ring.fetch_ready.next = self.back_reads.a_ready.val() & !self.fetching.q.val().get_bit(3);
+        if self.back_ring.fetch_valid.val() & self.back_ring.fetch_ready.val() {
+            self.begins.next = self.begins.val().replace_bit(3, true);
+        }
         self.back_reads.b_beat.next = self.one.val();
         self.back_reads.b_meta.next = self.back_sends.fetch.val();
-        self.back_reads.b_valid.next = self.back_sends.fetch_valid.val();
-        self.back_sends.fetch_ready.next = self.back_reads.b_ready.val();
+        self.back_reads.b_valid.next = self.back_sends.fetch_valid.val() & !self.fetching.q.val().get_bit(5);
+        self.back_sends.fetch_ready.next = self.back_reads.b_ready.val() & !self.fetching.q.val().get_bit(5);
+        if self.back_sends.fetch_valid.val() & self.back_sends.fetch_ready.val() {
+            self.begins.next = self.begins.val().replace_bit(5, true);
+        }
+        self.fetching.d.next = (self.fetching.q.val() & !self.fetch_issued.val()) | self.begins.val();
         self.frame_reads.a_beat.next = self.front_reads.m_beat.val();
         self.frame_reads.a_meta.next = self.front_reads.m_meta.val();
         self.frame_reads.a_valid.next = self.front_reads.m_valid.val();
@@ -562,6 +602,7 @@ impl Logic for Host {
             self.error_moderation.d.next = 0.into();
             self.picked.d.next = 0.into();
             self.ended.d.next = false;
+            self.fetching.d.next = 0.into();
             self.ack_reg.d.next = false;
         }
     }

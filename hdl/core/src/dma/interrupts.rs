@@ -25,7 +25,8 @@ block! {
         pub ack: Signal<Out, Bit>,
         /// Strobes.
         pub raise: Signal<In, Bits<6>>,
-        /// Six times 16 bits, in units of 64 cycles.
+        pub microsecond: Signal<In, Bit>,
+        /// Six times 16 bits, in microseconds.
         pub moderation: Signal<In, Bits<96>>,
         pub beat: Signal<Out, Beat>,
         pub target: Signal<Out, Target>,
@@ -35,7 +36,6 @@ block! {
         masks: DFF<Bits<6>>,
         pending: DFF<Bits<6>>,
         timer: [DFF<Bits<16>>; 6],
-        tick: DFF<Bits<6>>,
         due: DFF<Bits<6>>,
         turn: DFF<Bits<3>>,
         vector: DFF<Bits<3>>,
@@ -76,7 +76,7 @@ impl Logic for Interrupts {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
-            self, clock, masks, pending, tick, due, turn, vector, state, sending, sweep, t, value, rdata_reg, at, word,
+            self, clock, masks, pending, due, turn, vector, state, sending, sweep, t, value, rdata_reg, at, word,
             in_table, in_pending, accessed, listed, reads, writes, ack_reg
         );
         self.vectors.read_clock.next = self.clock.val();
@@ -117,7 +117,6 @@ impl Logic for Interrupts {
         }
 
         // moderation
-        self.tick.d.next = self.tick.q.val() + 1;
         self.still.next = 0.into();
         self.cleared.next = 0.into();
         self.again.next = 0.into();
@@ -211,7 +210,7 @@ impl Logic for Interrupts {
             self.timer[i].d.next = self.timer[i].q.val();
             if self.timer[i].q.val() == 0 {
                 self.still.next = self.still.val().replace_bit(i, true);
-            } else if self.tick.q.val().all() {
+            } else if self.microsecond.val() {
                 self.timer[i].d.next = self.timer[i].q.val() - 1;
             }
             if self.sent.val().get_bit(i) {
@@ -233,7 +232,6 @@ impl Logic for Interrupts {
             self.masks.d.next = !self.c_none.val();
             self.pending.d.next = 0.into();
             self.due.d.next = 0.into();
-            self.tick.d.next = 0.into();
             self.turn.d.next = 0.into();
             self.state.d.next = 7.into();
             self.sending.d.next = false;

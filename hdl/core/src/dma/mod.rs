@@ -55,6 +55,6 @@ pub struct Settings {
     pub completions: Bits<64>,
     /// Descriptors filled, or events taken, so far.
     pub tail: Bits<16>,
-    /// In units of 64 cycles.
+    /// In microseconds.
     pub moderation: Bits<16>,
 }

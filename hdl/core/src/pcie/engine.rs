@@ -1,6 +1,6 @@
 //! The transaction layer whole: TLP streams and the link's settings outside, the card's ports inside.
-use super::{Complete, Errors, Read, Receive, Send, Write};
-use crate::stream::{Beat, Slice, ToAxis};
+use super::{Complete, Errors, Read, Receive, Request, Send, Timer, Write};
+use crate::stream::{Beat, Slice, SmallFifo, ToAxis};
 use ipos_abi::queue::LENGTH_BITS;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
@@ -10,11 +10,19 @@ block! {
     pub struct Engine {
         pub clock: Signal<In, Clock>,
         pub reset: Signal<In, Bit>,
+        /// The link is down, or power has come on. With it `reset`, at least as long.
+        pub down: Signal<In, Bit>,
+        /// The clock's rate.
+        pub khz: Signal<In, Bits<18>>,
         pub rx_tdata: Signal<In, Bits<64>>,
         pub rx_tkeep: Signal<In, Bits<8>>,
         pub rx_tlast: Signal<In, Bit>,
         pub rx_tvalid: Signal<In, Bit>,
         pub rx_tready: Signal<Out, Bit>,
+        /// Beside a request: it is for BAR0.
+        pub rx_hit: Signal<In, Bit>,
+        /// Strobe: a non-posted request's place is free again.
+        pub rx_freed: Signal<Out, Bit>,
         pub tx_tdata: Signal<Out, Bits<64>>,
         pub tx_tkeep: Signal<Out, Bits<8>>,
         pub tx_tlast: Signal<Out, Bit>,
@@ -24,6 +32,12 @@ block! {
         pub cfg_mps: Signal<In, Bits<3>>,
         pub cfg_mrrs: Signal<In, Bits<3>>,
         pub cfg_master: Signal<In, Bit>,
+        pub cfg_memory: Signal<In, Bit>,
+        pub cfg_timeout: Signal<In, Bits<4>>,
+        pub cfg_timeout_off: Signal<In, Bit>,
+        /// Reads are outstanding; strobes, causes 0 to 6 of `DmaError`.
+        pub pending: Signal<Out, Bit>,
+        pub found: Signal<Out, Bits<7>>,
         pub fc_ph: Signal<In, Bits<8>>,
         pub fc_pd: Signal<In, Bits<12>>,
         pub fc_nph: Signal<In, Bits<8>>,
@@ -42,6 +56,7 @@ block! {
         pub read_client: Signal<In, Bits<3>>,
         pub read_valid: Signal<In, Bit>,
         pub read_ready: Signal<Out, Bit>,
+        pub read_issued: Signal<Out, Bits<6>>,
         pub data_beat: Signal<Out, Beat>,
         pub data_client: Signal<Out, Bits<3>>,
         pub data_valid: Signal<Out, Bit>,
@@ -60,13 +75,20 @@ block! {
         /// A cause was newly set: the error vector is due.
         pub raise: Signal<Out, Bit>,
         receive: Receive,
+        // requests that want an answer: as many as the credits that the core advertises for them, or more
+        asking: SmallFifo<Request, 4, 5>,
+        room: DFF<Bit>,
+        freed: DFF<Bit>,
+        // places that are free and have not been told of
+        owed: DFF<Bits<4>>,
+        timer: Timer,
         complete: Complete,
         errors: Errors,
         writer: Write,
         reader: Read,
         // between the writer's and the completer's steps and the choice of a TLP
         written: Slice<Bits<12>>,
-        completed: Slice<Bits<1>>,
+        completed: Slice<Bits<2>>,
         // between the read buffer's place and who takes its data
         fetched: Slice<Bits<3>>,
         send: Send,
@@ -75,17 +97,25 @@ block! {
         writes: DFF<Bit>,
         reads: DFF<Bit>,
         causes: Signal<Local, Bits<9>>,
+        asks: Signal<Local, Bit>,
         ours: Signal<Local, Bit>,
         others: Signal<Local, Bit>,
+        c_places: Constant<Bits<5>> = 15u64,
     }
 }
 
 impl Logic for Engine {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, writes, reads);
-        clock!(self, clock, receive, complete, errors, writer, written, completed, reader, fetched, send);
-        self.receive.reset.next = self.reset.val();
+        dff_setup!(self, clock, writes, reads, room, freed, owed);
+        clock!(
+            self, clock, receive, asking, timer, complete, errors, writer, written, completed, reader, fetched, send
+        );
+        self.receive.reset.next = self.down.val();
+        self.asking.reset.next = self.down.val();
+        self.timer.reset.next = self.down.val();
+        self.reader.down.next = self.down.val();
+        self.send.down.next = self.down.val();
         self.complete.reset.next = self.reset.val();
         self.errors.reset.next = self.reset.val();
         self.writer.reset.next = self.reset.val();
@@ -101,9 +131,38 @@ impl Logic for Engine {
         self.receive.tlast.next = self.rx_tlast.val();
         self.receive.tvalid.next = self.rx_tvalid.val();
         self.rx_tready.next = self.receive.tready.val();
-        self.complete.request.next = self.receive.request.val();
-        self.complete.request_valid.next = self.receive.request_valid.val();
-        self.receive.request_ready.next = self.complete.request_ready.val();
+        self.receive.hit.next = self.rx_hit.val() & self.cfg_memory.val();
+        self.asks.next = self.receive.request.val().non_posted;
+        self.room.d.next = self.asking.level.val() < self.c_places.val();
+        self.asking.data_in.next = self.receive.request.val();
+        self.asking.write.next = self.receive.request_valid.val() & self.asks.val() & self.room.q.val();
+        self.complete.posted.next = self.receive.request.val();
+        self.complete.payload.next = self.receive.payload.val();
+        self.complete.posted_valid.next = self.receive.request_valid.val() & !self.asks.val();
+        self.complete.queued.next = self.asking.data_out.val();
+        self.complete.queued_valid.next = self.asking.valid.val();
+        self.asking.read.next = self.asking.valid.val() & self.complete.queued_ready.val();
+        // one that is lost on its way takes no place, and at most each second cycle one comes
+        self.freed.d.next = self.asking.read.val() | (self.owed.q.val() != 0);
+        if self.asking.read.val() {
+            if self.receive.lost.val() {
+                self.owed.d.next = self.owed.q.val() + 1;
+            }
+        } else if self.owed.q.val() != 0 {
+            if !self.receive.lost.val() {
+                self.owed.d.next = self.owed.q.val() - 1;
+            }
+        } else if self.receive.lost.val() {
+            self.freed.d.next = true;
+        }
+        self.rx_freed.next = self.freed.q.val();
+        self.receive.request_ready.next = self.complete.posted_ready.val();
+        if self.asks.val() {
+            self.receive.request_ready.next = self.room.q.val();
+        }
+        self.timer.khz.next = self.khz.val();
+        self.timer.range.next = self.cfg_timeout.val();
+        self.timer.off.next = self.cfg_timeout_off.val();
         self.reader.header.next = self.receive.header.val();
         self.reader.header_valid.next = self.receive.header_valid.val();
         self.reader.data.next = self.receive.data.val();
@@ -161,6 +220,8 @@ impl Logic for Engine {
         }
         self.errors.causes.next = self.causes.val();
         self.raise.next = self.errors.raise.val();
+        self.found.next = self.causes.val().get_bits::<7>(0);
+        self.pending.next = self.reader.outstanding.val();
 
         // write and read ports
         self.writer.id.next = self.cfg_id.val();
@@ -172,12 +233,13 @@ impl Logic for Engine {
         self.write_ready.next = self.writer.s_ready.val();
         self.reader.id.next = self.cfg_id.val();
         self.reader.mrrs.next = self.cfg_mrrs.val();
-        self.reader.timeout.next = self.errors.timeout.val();
+        self.reader.age.next = self.timer.age.val();
         self.reader.address.next = self.read_address.val();
         self.reader.length.next = self.read_length.val();
         self.reader.client.next = self.read_client.val();
         self.reader.s_valid.next = self.read_valid.val();
         self.read_ready.next = self.reader.s_ready.val();
+        self.read_issued.next = self.reader.issued.val();
         self.fetched.s_beat.next = self.reader.d_beat.val();
         self.fetched.s_meta.next = self.reader.d_client.val();
         self.fetched.s_valid.next = self.reader.d_valid.val();
@@ -209,13 +271,16 @@ impl Logic for Engine {
         self.reader.m_ready.next = self.send.n_ready.val();
         self.completed.s_beat.next = self.complete.m_beat.val();
         self.completed.s_meta.next = 0.into();
-        if self.complete.m_data.val() {
+        if self.complete.m_message.val() {
+            self.completed.s_meta.next = 2.into();
+        } else if self.complete.m_data.val() {
             self.completed.s_meta.next = 1.into();
         }
         self.completed.s_valid.next = self.complete.m_valid.val();
         self.complete.m_ready.next = self.completed.s_ready.val();
         self.send.c_beat.next = self.completed.m_beat.val();
         self.send.c_data.next = self.completed.m_meta.val().get_bit(0);
+        self.send.c_message.next = self.completed.m_meta.val().get_bit(1);
         self.send.c_valid.next = self.completed.m_valid.val();
         self.completed.m_ready.next = self.send.c_ready.val();
         self.to_axis.beat.next = self.send.m_beat.val();
@@ -227,6 +292,10 @@ impl Logic for Engine {
         if self.reset.val() {
             self.writes.d.next = false;
             self.reads.d.next = false;
+        }
+        if self.down.val() {
+            self.room.d.next = false;
+            self.owed.d.next = 0.into();
         }
     }
 }

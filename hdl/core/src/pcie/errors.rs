@@ -29,10 +29,8 @@ block! {
         pub mps: Signal<In, Bits<3>>,
         pub mrrs: Signal<In, Bits<3>>,
         pub outstanding: Signal<In, Bit>,
-        pub timeout: Signal<Out, Bits<16>>,
         count: [Counter<16, 32>; 9],
         sticky: DFF<Bits<9>>,
-        timeout_reg: DFF<Bits<16>>,
         raised: DFF<Bit>,
         // the access, a cycle later: the register as [`hot`], zero if it is none of these
         at: DFF<Bits<20>>,
@@ -46,11 +44,9 @@ block! {
         link: Signal<Local, Bits<32>>,
         r: Signal<Local, Bits<32>>,
         c_header: Constant<Bits<32>> = dma::HEADER as u64,
-        c_timeout: Constant<Bits<16>> = 7_812u64,
         a_header: Constant<Bits<20>> = hot(dma::BASE),
         a_link: Constant<Bits<20>> = hot(dma::LINK),
         a_errors: Constant<Bits<20>> = hot(dma::ERRORS),
-        a_timeout: Constant<Bits<20>> = hot(dma::TIMEOUT),
         a_page: Constant<Bits<8>> = (dma::BASE >> 8) as u64,
     }
 }
@@ -58,7 +54,7 @@ block! {
 impl Logic for Errors {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, sticky, timeout_reg, raised, at, acts, rdata_reg, ack_reg);
+        dff_setup!(self, clock, sticky, raised, at, acts, rdata_reg, ack_reg);
         self.mine.next = self.address.val().get_bits::<8>(8) == self.a_page.val();
         self.rows.next = self.c_row.val() << self.address.val().get_bits::<2>(6);
         self.places.next = self.c_place.val() << self.address.val().get_bits::<4>(2);
@@ -86,9 +82,6 @@ impl Logic for Errors {
         if (self.at.q.val() & self.a_errors.val()) == self.a_errors.val() {
             self.r.next = self.r.val() | bit_cast::<32, 9>(self.sticky.q.val());
         }
-        if (self.at.q.val() & self.a_timeout.val()) == self.a_timeout.val() {
-            self.r.next = self.r.val() | bit_cast::<32, 16>(self.timeout_reg.q.val());
-        }
         for i in 0..9 {
             self.count[i].clock.next = self.clock.val();
             self.count[i].reset.next = self.reset.val();
@@ -112,20 +105,15 @@ impl Logic for Errors {
                 self.raised.d.next =
                     (self.causes.val() & !(self.sticky.q.val() & !self.wdata.val().get_bits::<9>(0))).any();
             }
-            if (self.at.q.val() & self.a_timeout.val()) == self.a_timeout.val() {
-                self.timeout_reg.d.next = self.wdata.val().get_bits::<16>(0);
-            }
         }
         self.rdata.next = self.rdata_reg.q.val();
         self.ack.next = self.ack_reg.q.val();
         self.raise.next = self.raised.q.val();
-        self.timeout.next = self.timeout_reg.q.val();
         if self.reset.val() {
             self.sticky.d.next = 0.into();
             self.raised.d.next = false;
             self.acts.d.next = false;
             self.ack_reg.d.next = false;
-            self.timeout_reg.d.next = self.c_timeout.val();
         }
     }
 }

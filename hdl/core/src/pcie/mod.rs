@@ -7,6 +7,8 @@ mod errors;
 mod read;
 mod receive;
 mod send;
+mod timer;
+mod turn;
 mod write;
 
 pub use complete::Complete;
@@ -15,6 +17,8 @@ pub use errors::Errors;
 pub use read::Read;
 pub use receive::Receive;
 pub use send::Send;
+pub use timer::Timer;
+pub use turn::Turn;
 pub use write::Write;
 
 use rust_hdl_core::prelude::*;
@@ -22,8 +26,11 @@ use rust_hdl_core::prelude::*;
 /// A request that arrived, its TLP complete.
 #[derive(Copy, Clone, Debug, Default, PartialEq, LogicStruct)]
 pub struct Request {
-    /// Memory read or write.
+    /// Memory read or write, and its address lies in BAR0.
     pub memory: Bit,
+    pub hit: Bit,
+    /// A message, its code in `last_be` and `first_be`.
+    pub message: Bit,
     pub write: Bit,
     /// Wants a completion.
     pub non_posted: Bit,
@@ -39,7 +46,23 @@ pub struct Request {
     pub attributes: Bits<2>,
     /// Address within BAR0.
     pub address: Bits<16>,
-    /// The first two words of the payload.
+}
+
+/// A completion that is to be sent, or the message that answers PME_Turn_Off.
+#[derive(Copy, Clone, Debug, Default, PartialEq, LogicStruct)]
+pub struct Answer {
+    pub message: Bit,
+    pub status: Bits<3>,
+    pub with_data: Bit,
+    /// Two words; no byte.
+    pub two: Bit,
+    pub empty: Bit,
+    pub class: Bits<3>,
+    pub attributes: Bits<2>,
+    pub requester: Bits<16>,
+    pub tag: Bits<8>,
+    /// Address bits 6:2.
+    pub lower: Bits<5>,
     pub data: Bits<64>,
 }
 

@@ -6,16 +6,22 @@ use rust_hdl_widgets::prelude::*;
 
 block! {
     /// A request is shown when its TLP has ended, and holds the stream until it is taken. A completion passes as it
-    /// comes: `header_valid`, then its payload in whole 64-bit words, then `ended` (with `good`: its length was right).
+    /// comes: `header_valid`, then its payload in whole 64-bit words, then `ended` (with `good`: its length was right). A digest
+    /// is passed over (2.7.1).
     pub struct Receive {
         pub clock: Signal<In, Clock>,
+        /// The link is down.
         pub reset: Signal<In, Bit>,
+        /// The request that comes is for BAR0; holds from a TLP's first beat to its last.
+        pub hit: Signal<In, Bit>,
         pub tdata: Signal<In, Bits<64>>,
         pub tkeep: Signal<In, Bits<8>>,
         pub tlast: Signal<In, Bit>,
         pub tvalid: Signal<In, Bit>,
         pub tready: Signal<Out, Bit>,
         pub request: Signal<Out, Request>,
+        /// The first two words of its payload.
+        pub payload: Signal<Out, Bits<64>>,
         pub request_valid: Signal<Out, Bit>,
         pub request_ready: Signal<In, Bit>,
         pub header: Signal<Out, CompletionHeader>,
@@ -24,8 +30,9 @@ block! {
         pub data_valid: Signal<Out, Bit>,
         pub ended: Signal<Out, Bit>,
         pub good: Signal<Out, Bit>,
-        /// A TLP whose length contradicts its header was discarded.
+        /// A TLP whose length contradicts its header was discarded; it was a request that wants an answer.
         pub malformed: Signal<Out, Bit>,
+        pub lost: Signal<Out, Bit>,
         rev: ByteRev,
         // beats of this TLP so far, 3: three or more
         index: DFF<Bits<2>>,
@@ -35,6 +42,8 @@ block! {
         upper: DFF<Bits<32>>, // the second beat's upper half and the third beat, as they came
         third: DFF<Bits<64>>,
         request_full: DFF<Bit>,
+        hits: DFF<Bit>,
+        wants: DFF<Bit>, // a completion
         is_completion: DFF<Bit>,
         // words that the first one promises, and whether that one is in order
         expected: DFF<Bits<11>>,
@@ -52,7 +61,8 @@ block! {
         count: Signal<Local, Bits<11>>,
         h0: Signal<Local, Bits<32>>,
         format: Signal<Local, Bits<8>>,
-        payload: Signal<Local, Bits<11>>,
+        size: Signal<Local, Bits<11>>,
+        extra: Signal<Local, Bits<11>>,
         right: Signal<Local, Bit>,
         completion: Signal<Local, Bit>,
         ch: Signal<Local, CompletionHeader>,
@@ -75,6 +85,8 @@ impl Logic for Receive {
             upper,
             third,
             request_full,
+            hits,
+            wants,
             is_completion,
             expected,
             odd,
@@ -103,12 +115,19 @@ impl Logic for Receive {
             & !self.format.val().get_bit(5)
             & (self.format.val().get_bits::<4>(1) == 5)
             & !self.format.val().get_bit(0);
-        self.payload.next = 0.into();
+        self.size.next = 0.into();
         if self.format.val().get_bit(6) {
-            self.payload.next = bit_cast::<11, 10>(self.h0.val().get_bits::<10>(0));
+            self.size.next = bit_cast::<11, 10>(self.h0.val().get_bits::<10>(0));
             if self.h0.val().get_bits::<10>(0) == 0 {
-                self.payload.next = self.c_thousand.val();
+                self.size.next = self.c_thousand.val();
             }
+        }
+        // header and digest
+        self.extra.next = 3.into();
+        if self.format.val().get_bit(5) & self.h0.val().get_bit(15) {
+            self.extra.next = 5.into();
+        } else if self.format.val().get_bit(5) | self.h0.val().get_bit(15) {
+            self.extra.next = 4.into();
         }
         // no TLP is over in its first beat
         self.right.next = (self.index.q.val() != 0) & (self.count.val() == self.expected.q.val()) & !self.odd.q.val();
@@ -128,6 +147,7 @@ impl Logic for Receive {
         self.data_out.d.next =
             bit_cast::<64, 32>(self.held.q.val()) | (bit_cast::<64, 32>(self.tdata.val().get_bits::<32>(0)) << 32);
         if self.fire.val() {
+            self.hits.d.next = self.hit.val();
             self.held.d.next = self.tdata.val().get_bits::<32>(32);
             if self.count.val() < self.c_most.val() {
                 self.words.d.next = self.count.val();
@@ -139,12 +159,14 @@ impl Logic for Receive {
                 0 => {
                     self.head.d.next = self.rev.o.val();
                     self.is_completion.d.next = self.completion.val();
-                    self.expected.d.next = self.payload.val() + 3;
-                    if self.format.val().get_bit(5) {
-                        self.expected.d.next = self.payload.val() + 4;
-                    }
-                    // no prefixes, no digest
-                    self.odd.d.next = self.format.val().get_bit(7) | self.h0.val().get_bit(15);
+                    // neither a memory write nor a message nor a completion: those of locked reads are 0x0b, nobody waits for one,
+                    // and a completion is never answered
+                    self.wants.d.next = !(self.format.val().get_bit(6) & (self.format.val().get_bits::<5>(0) == 0))
+                        & !(self.format.val().get_bits::<2>(3) == 2)
+                        & !(self.format.val().get_bits::<4>(1) == 5);
+                    self.expected.d.next = self.size.val() + self.extra.val();
+                    // no prefixes
+                    self.odd.d.next = self.format.val().get_bit(7);
                 }
                 1 => {
                     self.second.d.next = self.rev.o.val();
@@ -179,14 +201,14 @@ impl Logic for Receive {
         self.ended.next = self.ended_strobe.q.val();
         self.good.next = self.good_reg.q.val();
         self.malformed.next = self.malformed_strobe.q.val();
+        self.lost.next = self.malformed_strobe.q.val() & self.wants.q.val();
 
         // memory requests are types 0x00 and 0x01 (locked, not supported); messages are 0x10 to 0x17
         self.r.next.memory = self.head.q.val().get_bits::<5>(56) == 0;
+        self.r.next.hit = self.hits.q.val();
+        self.r.next.message = self.head.q.val().get_bits::<2>(59) == 2;
         self.r.next.write = self.head.q.val().get_bit(62);
-        // completions of locked reads are 0x0b: nobody waits for one, and a completion is never answered
-        self.r.next.non_posted = !(self.head.q.val().get_bit(62) & (self.head.q.val().get_bits::<5>(56) == 0))
-            & !(self.head.q.val().get_bits::<2>(59) == 2)
-            & !(self.head.q.val().get_bits::<4>(57) == 5);
+        self.r.next.non_posted = self.wants.q.val();
         self.r.next.poisoned = self.head.q.val().get_bit(46);
         self.r.next.length = self.head.q.val().get_bits::<10>(32);
         self.r.next.class = self.head.q.val().get_bits::<3>(52);
@@ -196,11 +218,11 @@ impl Logic for Receive {
         self.r.next.last_be = self.head.q.val().get_bits::<4>(4);
         self.r.next.first_be = self.head.q.val().get_bits::<4>(0);
         self.r.next.address = self.second.q.val().get_bits::<16>(32);
-        self.r.next.data =
+        self.payload.next =
             bit_cast::<64, 32>(self.upper.q.val()) | (bit_cast::<64, 32>(self.third.q.val().get_bits::<32>(0)) << 32);
         if self.head.q.val().get_bit(61) {
             self.r.next.address = self.second.q.val().get_bits::<16>(0);
-            self.r.next.data = self.third.q.val();
+            self.payload.next = self.third.q.val();
         }
         self.request.next = self.r.val();
         self.request_valid.next = self.request_full.q.val();

@@ -5,10 +5,14 @@ use rust_hdl_widgets::prelude::*;
 
 block! {
     /// Neither a read nor a completion overtakes a write that stood here before it (base specification 2.4.1); a write
-    /// may overtake both. Without bus mastering writes stand still, and registers are answered all the same. Limits are cumulative; what was consumed is counted here (2.6.1).
+    /// may overtake both. Without bus mastering writes stand still, and registers are answered all the same. Limits are cumulative; what was
+    /// consumed is counted here (2.6.1), for as long as the link is up: a function's reset (6.6.2) only gives back what the TLP
+    /// that it cuts took, which its partner never counts.
     pub struct Send {
         pub clock: Signal<In, Clock>,
         pub reset: Signal<In, Bit>,
+        /// The link is down: credits start anew. With it `reset`, at least as long.
+        pub down: Signal<In, Bit>,
         /// Bus mastering: without it no write and no read begins.
         pub master: Signal<In, Bit>,
         pub fc_ph: Signal<In, Bits<8>>,
@@ -29,7 +33,9 @@ block! {
         pub n_valid: Signal<In, Bit>,
         pub n_ready: Signal<Out, Bit>,
         pub c_beat: Signal<In, Beat>,
+        /// It has data; it is a message, which is posted.
         pub c_data: Signal<In, Bit>,
+        pub c_message: Signal<In, Bit>,
         pub c_valid: Signal<In, Bit>,
         pub c_ready: Signal<Out, Bit>,
         pub m_beat: Signal<Out, Beat>,
@@ -40,6 +46,12 @@ block! {
         used_nph: DFF<Bits<8>>,
         used_cplh: DFF<Bits<8>>,
         used_cpld: DFF<Bits<12>>,
+        // what the TLP that is being sent took of them
+        cost_ph: DFF<Bits<1>>,
+        cost_pd: DFF<Bits<12>>,
+        cost_nph: DFF<Bits<1>>,
+        cost_cplh: DFF<Bits<1>>,
+        cost_cpld: DFF<Bits<1>>,
         // credits for another TLP, a cycle ago
         has_ph: DFF<Bit>,
         has_nph: DFF<Bit>,
@@ -78,8 +90,9 @@ impl Logic for Send {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
-            self, clock, used_ph, used_pd, used_nph, used_cplh, used_cpld, has_ph, has_nph, has_cplh, has_cpld,
-            left_pd, has_pd, n_behind, c_behind, n_seen, c_seen, owner, read_last, out, full
+            self, clock, used_ph, used_pd, used_nph, used_cplh, used_cpld, cost_ph, cost_pd, cost_nph, cost_cplh,
+            cost_cpld, has_ph, has_nph, has_cplh, has_cpld, left_pd, has_pd, n_behind, c_behind, n_seen, c_seen, owner,
+            read_last, out, full
         );
         self.go.next = self.m_ready.val() | !self.full.q.val();
         self.m_beat.next = self.out.q.val();
@@ -101,6 +114,9 @@ impl Logic for Send {
         self.p_ok.next = self.p_valid.val() & self.master.val() & self.has_ph.q.val() & self.has_pd.q.val();
         self.n_ok.next = self.n_valid.val() & self.master.val() & self.has_nph.q.val();
         self.c_ok.next = self.c_valid.val() & self.has_cplh.q.val() & (self.has_cpld.q.val() | !self.c_data.val());
+        if self.c_message.val() {
+            self.c_ok.next = self.c_valid.val() & self.has_ph.q.val();
+        }
 
         // who stood behind a write when it came
         if self.n_valid.val() & !self.n_seen.q.val() & (self.owner.q.val() != 2) {
@@ -153,24 +169,39 @@ impl Logic for Send {
         }
         if self.start.val() {
             self.owner.d.next = self.pick.val();
+            self.cost_ph.d.next = 0.into();
+            self.cost_pd.d.next = 0.into();
+            self.cost_nph.d.next = 0.into();
+            self.cost_cplh.d.next = 0.into();
+            self.cost_cpld.d.next = 0.into();
             match self.pick.val().index() {
                 1 => {
                     self.used_ph.d.next = self.used_ph.q.val() + 1;
                     self.used_pd.d.next = self.used_pd.q.val() + self.p_credits.val();
+                    self.cost_ph.d.next = 1.into();
+                    self.cost_pd.d.next = self.p_credits.val();
                     self.n_behind.d.next = false;
                     self.c_behind.d.next = false;
                     self.read_last.d.next = false;
                 }
                 2 => {
                     self.used_nph.d.next = self.used_nph.q.val() + 1;
+                    self.cost_nph.d.next = 1.into();
                     self.n_seen.d.next = false;
                     self.read_last.d.next = true;
                 }
                 _ => {
-                    self.used_cplh.d.next = self.used_cplh.q.val() + 1;
                     self.c_seen.d.next = false;
-                    if self.c_data.val() {
-                        self.used_cpld.d.next = self.used_cpld.q.val() + 1;
+                    if self.c_message.val() {
+                        self.used_ph.d.next = self.used_ph.q.val() + 1;
+                        self.cost_ph.d.next = 1.into();
+                    } else {
+                        self.used_cplh.d.next = self.used_cplh.q.val() + 1;
+                        self.cost_cplh.d.next = 1.into();
+                        if self.c_data.val() {
+                            self.used_cpld.d.next = self.used_cpld.q.val() + 1;
+                            self.cost_cpld.d.next = 1.into();
+                        }
                     }
                 }
             }
@@ -185,11 +216,19 @@ impl Logic for Send {
             }
         }
         if self.reset.val() {
-            self.used_ph.d.next = 0.into();
-            self.used_pd.d.next = 0.into();
-            self.used_nph.d.next = 0.into();
-            self.used_cplh.d.next = 0.into();
-            self.used_cpld.d.next = 0.into();
+            // what was being sent is cut
+            self.used_ph.d.next = self.used_ph.q.val();
+            self.used_pd.d.next = self.used_pd.q.val();
+            self.used_nph.d.next = self.used_nph.q.val();
+            self.used_cplh.d.next = self.used_cplh.q.val();
+            self.used_cpld.d.next = self.used_cpld.q.val();
+            if self.owner.q.val() != 0 {
+                self.used_ph.d.next = self.used_ph.q.val() - bit_cast::<8, 1>(self.cost_ph.q.val());
+                self.used_pd.d.next = self.used_pd.q.val() - self.cost_pd.q.val();
+                self.used_nph.d.next = self.used_nph.q.val() - bit_cast::<8, 1>(self.cost_nph.q.val());
+                self.used_cplh.d.next = self.used_cplh.q.val() - bit_cast::<8, 1>(self.cost_cplh.q.val());
+                self.used_cpld.d.next = self.used_cpld.q.val() - bit_cast::<12, 1>(self.cost_cpld.q.val());
+            }
             self.has_ph.d.next = false;
             self.has_pd.d.next = false;
             self.has_nph.d.next = false;
@@ -202,6 +241,13 @@ impl Logic for Send {
             self.owner.d.next = 0.into();
             self.read_last.d.next = false;
             self.full.d.next = false;
+        }
+        if self.down.val() {
+            self.used_ph.d.next = 0.into();
+            self.used_pd.d.next = 0.into();
+            self.used_nph.d.next = 0.into();
+            self.used_cplh.d.next = 0.into();
+            self.used_cpld.d.next = 0.into();
         }
     }
 }

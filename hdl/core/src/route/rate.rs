@@ -3,15 +3,16 @@ use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
 block! {
-    /// A token every `period` cycles, up to 16; `take` spends one. Period 0: always allowed.
+    /// A token every `period` microseconds, up to 16; `take` spends one. Period 0: always allowed.
     pub struct Rate {
         pub clock: Signal<In, Clock>,
         pub reset: Signal<In, Bit>,
+        pub microsecond: Signal<In, Bit>,
         pub period: Signal<In, Bits<16>>,
         pub take: Signal<In, Bit>,
         pub allow: Signal<Out, Bit>,
         tokens: DFF<Bits<5>>,
-        clocks: DFF<Bits<16>>,
+        past: DFF<Bits<16>>, // microseconds since the last token
         // a cycle later
         earned: DFF<Bit>,
         taken: DFF<Bit>,
@@ -23,12 +24,14 @@ block! {
 impl Logic for Rate {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, tokens, clocks, earned, taken, free);
+        dff_setup!(self, clock, tokens, past, earned, taken, free);
         self.earned.d.next = false;
-        self.clocks.d.next = self.clocks.q.val() + 1;
-        if self.clocks.q.val() >= self.period.val() {
-            self.clocks.d.next = 1.into();
-            self.earned.d.next = true;
+        if self.microsecond.val() {
+            self.past.d.next = self.past.q.val() + 1;
+            if self.past.q.val() >= self.period.val() {
+                self.past.d.next = 1.into();
+                self.earned.d.next = true;
+            }
         }
         self.taken.d.next = self.take.val();
         self.free.d.next = self.period.val() == 0;
@@ -43,7 +46,7 @@ impl Logic for Rate {
             self.free.q.val() | ((self.tokens.q.val() != 0) & !((self.tokens.q.val() == 1) & self.taken.q.val()));
         if self.reset.val() {
             self.tokens.d.next = 16.into();
-            self.clocks.d.next = 1.into();
+            self.past.d.next = 1.into();
             self.earned.d.next = false;
             self.taken.d.next = false;
         }

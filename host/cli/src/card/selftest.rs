@@ -90,7 +90,7 @@ fn registers(card: &mut dyn DmaDevice) -> Found {
 
 fn power_on(card: &mut dyn DmaDevice) -> Found {
     let q = queue(QueueId::Receive as usize, queues::MODERATION);
-    let state = [(port::ETHERTYPE, 0x88b5), (port::FRONT_MAC_LO, 7), (dma::TIMEOUT, 9), (q, 5)];
+    let state = [(port::ETHERTYPE, 0x88b5), (port::FRONT_MAC_LO, 7), (q, 5)];
     let initial: Vec<u32> = state.iter().map(|(offset, _)| card.read32(*offset)).collect::<Result<_, _>>()?;
     for (offset, value) in state {
         card.write32(offset, value)?;

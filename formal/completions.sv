@@ -15,7 +15,7 @@
   always @(posedge clock) begin
     past <= 1;
     if (past) begin
-      assume (settings[132:0] == $past(settings[132:0]) && vector == $past(vector));
+      assume (settings[132:0] == $past(settings[132:0]) && source == $past(source));
       if ($past(fifo_valid && !fifo_read && !reset && !start)) assume (fifo_valid && fifo_data_out == $past(fifo_data_out));
     end
     if (reset) fv_beats <= 0;
@@ -36,11 +36,11 @@
     assert (fifo_level <= 15);
     if (!sending_q) assert (fv_beats == 0 && !taken_q);
     else begin
-      assert (left_q >= 1 && left_q <= 4 && fv_beats <= 7 && upper_q == fv_beats[0] && !(taken_q && upper_q));
-      if (taken_q && fv_beats == 0) assert (left_q == 1);
-      else assert ({fv_beats[3:1] + left_q - {2'd0, taken_q}, 1'b0} == target[70:67]);
+      assert (rest_q >= 1 && rest_q <= 4 && fv_beats <= 7 && upper_q == fv_beats[0] && !(taken_q && upper_q));
+      if (taken_q && fv_beats == 0) assert (rest_q == 1);
+      else assert ({fv_beats[3:1] + rest_q - {2'd0, taken_q}, 1'b0} == target[70:67]);
       assert (target[77:71] == 0 && target[66:64] == 0 && target[3:0] == 0);
       assert ({2'd0, target[5:0]} + {1'b0, target[70:67], 3'd0} <= 8'd64);
-      assert (fifo_level >= {2'd0, left_q});
+      assert (fifo_level >= {2'd0, rest_q});
     end
   end

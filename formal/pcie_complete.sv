@@ -21,6 +21,8 @@
     if (past) begin
       if ($past(posted_valid && !posted_ready)) assume (posted_valid && posted == $past(posted) && payload == $past(payload));
       assume (id == $past(id));
+      // the order's own proof
+      if ($past(may_leave && !taken && !reset)) assume (may_leave);
       // what the answers' queue shows holds: its own proof
       if ($past(answers_valid && !answers_read && !reset)) assume (answers_valid && answers_data_out == $past(answers_data_out));
       if ($past(m_valid && !m_ready && !reset))

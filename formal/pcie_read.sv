@@ -1,4 +1,4 @@
-// proof: design pcie_read, mode prove, depth 16
+// proof: design pcie_read, mode prove, depth 13
 // Both outputs hold what they offer. A read is begun only with a tag that is neither outstanding, nor in the buffer still, nor
 // at rest; each client's tags are given out and freed in order; what is outstanding when the function is reset rests (6.6.2).
 // No client waits for another: what can be sent is begun within 48 cycles, and what has come is begun to be handed on within 188,
@@ -53,7 +53,10 @@
     if (plan_write_enable) assert (plan_write_data[5:0] != 0 && plan_write_data[5:0] <= 32);
     // rings
     assert (fv_used <= fv_most);
-    assert (!waiting_q[fv_tag] || fv_inside);
+    for (int k = 0; k < 8; k = k + 1)
+      assert (!waiting_q[fv_base | (k[4:0] & {1'b0, fv_mask})] || ((k[3:0] - fv_head) & fv_mask) < fv_used);
+    if (expires_q) assert (waiting_q[scan_tag_q]);
+    if (rests_q) assert (clear_q && waiting_q[mark_tag_q]);
     if (fv_drains && drain_q != 5) assert (fv_done && !steps_q[fv_client]);
     if (fv_issues && state_q < 7) assert (fv_can && !steps_q[fv_client] && (state_q == 1 || tag_q == fv_next_tag));
     // a tag is given out when it is nowhere else
@@ -62,6 +65,7 @@
     if (fv_live) assert (fv_asked <= 46 && fv_came <= 186);
     // k-induction
     if (state_q != 0) assert (who_q < 6);
+    if (state_q >= 2 && state_q < 7) assert (who_q == (tag_q[4] ? {2'b10, tag_q[3]} : {1'b0, tag_q[3:2]}));
     if (drain_q != 0) assert (drain_client_q < 6);
     assert (who_q < 6 && drain_client_q < 6 && drain_q <= 5);
     if (steps_q[fv_client]) assert (fv_used == 0 && !can_q[fv_client]);
@@ -74,8 +78,6 @@
     if (drain_q == 3) assert (drain_left_q != 0 && drain_left_q <= 32);
     if (drain_q == 4) assert (read_valid_q);
     if (drain_q < 3 || drain_q == 5) assert (!read_valid_q);
-    if (rests_q || clear_q && fail_q && timeout_strobe_q) assert (rests_q == timeout_strobe_q);
-    if (rests_q && mark_tag_q == fv_tag) assert (fv_inside);
     if (fv_live && fv_can && can_q[fv_client] && !fv_issues)
       assert (fv_asked + 9 * fv_before + fv_rest + 1 <= 46);
     if (fv_live && fv_done && done_q[fv_client] && !fv_drains)

@@ -62,6 +62,8 @@
   always @(*) begin
     assert (m_valid == fv_full);
     if (fv_full) assert (m_beat == fv_word);
+    // a write is told of when its last TLP has the output, not before
+    if (left) assert (owner_q == 1);
     // a TLP is chosen, and its credits are taken, before its first beat
     if (fv_owner != 0) assert (owner_q == fv_owner);
     assert (used_ph_q == fv_ph + {7'd0, fv_posts});

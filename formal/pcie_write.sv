@@ -59,6 +59,8 @@
       if (size_q < left_q) assert (size_q[2:0] == 0);
       if (left_q > 4) assert (at_q[2:0] == 0);
     end
+    // the last TLP of a write is marked
+    if (state_q >= 3 && state_q <= 6) assert (m_ends == (left_q == {1'b0, size_q}));
     if (state_q >= 4 && state_q <= 6) begin
       assert (left2_q == left_q - size_q);
       if (left2_q > 4) assert (at2_q[2:0] == 0);

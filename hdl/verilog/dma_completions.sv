@@ -100,7 +100,7 @@ module dma_completions (
     input  logic [164:0] settings,
     input  logic start,
     input  logic idle,
-    input  logic [2:0] vector,
+    input  logic [2:0] source,
     input  logic [127:0] entry,
     input  logic write,
     output logic [4:0] level,
@@ -108,6 +108,9 @@ module dma_completions (
     output logic [81:0] target,
     output logic valid,
     input  logic ready,
+    input  logic left,
+    input  logic [2:0] entries,
+    output logic [15:0] handed,
     output logic [15:0] head,
     output logic busy
 );
@@ -129,14 +132,16 @@ module dma_completions (
   logic [4:0] fifo_level;
   logic [15:0] count_d;
   logic [15:0] count_q = 16'h0;
+  logic [15:0] gone_d;
+  logic [15:0] gone_q = 16'h0;
   logic sending_d;
   logic sending_q = 1'h0;
   logic upper_d;
   logic upper_q = 1'h0;
   logic taken_d;
   logic taken_q = 1'h0;
-  logic [2:0] left_d;
-  logic [2:0] left_q = 3'h0;
+  logic [2:0] rest_d;
+  logic [2:0] rest_q = 3'h0;
   logic [81:0] t_d;
   logic [81:0] t_q = 82'h0;
   logic phase_d;
@@ -145,22 +150,23 @@ module dma_completions (
   logic due_q = 1'h0;
   logic [81:0] next_d;
   logic [81:0] next_q = 82'h0;
-  logic [2:0] next_left_d;
-  logic [2:0] next_left_q = 3'h0;
+  logic [2:0] next_rest_d;
+  logic [2:0] next_rest_q = 3'h0;
   logic next_phase_d;
   logic next_phase_q = 1'h0;
 
   always_ff @(posedge clock) begin
     count_q <= count_d;
+    gone_q <= gone_d;
     sending_q <= sending_d;
     upper_q <= upper_d;
     taken_q <= taken_d;
-    left_q <= left_d;
+    rest_q <= rest_d;
     t_q <= t_d;
     phase_q <= phase_d;
     due_q <= due_d;
     next_q <= next_d;
-    next_left_q <= next_left_d;
+    next_rest_q <= next_rest_d;
     next_phase_q <= next_phase_d;
   end
 
@@ -177,15 +183,16 @@ module dma_completions (
 
   always_comb begin
     count_d = count_q;
+    gone_d = gone_q;
     sending_d = sending_q;
     upper_d = upper_q;
     taken_d = taken_q;
-    left_d = left_q;
+    rest_d = rest_q;
     t_d = t_q;
     phase_d = phase_q;
     due_d = due_q;
     next_d = next_q;
-    next_left_d = next_left_q;
+    next_rest_d = next_rest_q;
     next_phase_d = next_phase_q;
     fifo_reset = reset | start;
     fifo_data_in = entry;
@@ -201,16 +208,16 @@ module dma_completions (
     to[63:0] = settings[132:69] | ({48'h0, index} << 4);
     to[77:64] = {11'h0, batch} << 4;
     to[78] = 1'h1;
-    to[81:79] = vector;
+    to[81:79] = source;
     next_d = to;
-    next_left_d = batch;
+    next_rest_d = batch;
     next_phase_d = ~lap[0];
     due_d = ((((~sending_q) & (~due_q)) & (~taken_q)) & fifo_valid) & (idle | (fifo_level >= {2'h0, line}));
     if (due_q) begin
       sending_d = 1'h1;
       upper_d = 1'h0;
       t_d = next_q;
-      left_d = next_left_q;
+      rest_d = next_rest_q;
       phase_d = next_phase_q;
     end
     o[63:0] = fifo_data_out[63:0];
@@ -222,7 +229,7 @@ module dma_completions (
       if (phase_q) begin
         o[63:0] = (fifo_data_out[127:64] & ~(64'h1 << 63)) | ({63'h0, 1'h1} << 63);
       end
-      o[67] = left_q == 3'h1;
+      o[67] = rest_q == 3'h1;
     end
     beat = o;
     target = t_q;
@@ -234,19 +241,25 @@ module dma_completions (
     taken_d = (shows & ready) & upper_q;
     fifo_read = taken_q;
     if (taken_q) begin
-      left_d = left_q - 3'h1;
+      rest_d = rest_q - 3'h1;
       count_d = count_q + 16'h1;
-      if (left_q == 3'h1) begin
+      if (rest_q == 3'h1) begin
         sending_d = 1'h0;
       end
     end
-    head = count_q;
+    if (left) begin
+      gone_d = gone_q + {13'h0, entries};
+    end
+    handed = count_q;
+    head = gone_q;
     busy = sending_q | (fifo_level != 5'h0);
     if (start) begin
       count_d = 16'h0;
+      gone_d = 16'h0;
     end
     if (reset) begin
       count_d = 16'h0;
+      gone_d = 16'h0;
       sending_d = 1'h0;
       due_d = 1'h0;
       taken_d = 1'h0;

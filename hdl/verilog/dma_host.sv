@@ -539,6 +539,7 @@ module dma_host_receive_frames (
     input  logic clock,
     input  logic reset,
     input  logic [68:0] s_beat,
+    input  logic [2:0] source,
     input  logic [127:0] s_meta,
     input  logic s_valid,
     output logic s_ready,
@@ -596,7 +597,7 @@ module dma_host_receive_frames (
     to[63:0] = descriptor[63:0];
     to[77:64] = 14'(s_meta[15:0]);
     to[78] = 1'h0;
-    to[81:79] = 3'h0;
+    to[81:79] = source;
     ends = (s_valid & s_beat[67]) & (((state_q == 2'h2) & ready) | (state_q == 2'h3));
     descriptor_take = 1'h0;
     case (state_q)
@@ -1191,7 +1192,7 @@ module dma_host_receive_done (
     input  logic [164:0] settings,
     input  logic start,
     input  logic idle,
-    input  logic [2:0] vector,
+    input  logic [2:0] source,
     input  logic [127:0] entry,
     input  logic write,
     output logic [4:0] level,
@@ -1199,6 +1200,9 @@ module dma_host_receive_done (
     output logic [81:0] target,
     output logic valid,
     input  logic ready,
+    input  logic left,
+    input  logic [2:0] entries,
+    output logic [15:0] handed,
     output logic [15:0] head,
     output logic busy
 );
@@ -1220,14 +1224,16 @@ module dma_host_receive_done (
   logic [4:0] fifo_level;
   logic [15:0] count_d;
   logic [15:0] count_q = 16'h0;
+  logic [15:0] gone_d;
+  logic [15:0] gone_q = 16'h0;
   logic sending_d;
   logic sending_q = 1'h0;
   logic upper_d;
   logic upper_q = 1'h0;
   logic taken_d;
   logic taken_q = 1'h0;
-  logic [2:0] left_d;
-  logic [2:0] left_q = 3'h0;
+  logic [2:0] rest_d;
+  logic [2:0] rest_q = 3'h0;
   logic [81:0] t_d;
   logic [81:0] t_q = 82'h0;
   logic phase_d;
@@ -1236,22 +1242,23 @@ module dma_host_receive_done (
   logic due_q = 1'h0;
   logic [81:0] next_d;
   logic [81:0] next_q = 82'h0;
-  logic [2:0] next_left_d;
-  logic [2:0] next_left_q = 3'h0;
+  logic [2:0] next_rest_d;
+  logic [2:0] next_rest_q = 3'h0;
   logic next_phase_d;
   logic next_phase_q = 1'h0;
 
   always_ff @(posedge clock) begin
     count_q <= count_d;
+    gone_q <= gone_d;
     sending_q <= sending_d;
     upper_q <= upper_d;
     taken_q <= taken_d;
-    left_q <= left_d;
+    rest_q <= rest_d;
     t_q <= t_d;
     phase_q <= phase_d;
     due_q <= due_d;
     next_q <= next_d;
-    next_left_q <= next_left_d;
+    next_rest_q <= next_rest_d;
     next_phase_q <= next_phase_d;
   end
 
@@ -1268,15 +1275,16 @@ module dma_host_receive_done (
 
   always_comb begin
     count_d = count_q;
+    gone_d = gone_q;
     sending_d = sending_q;
     upper_d = upper_q;
     taken_d = taken_q;
-    left_d = left_q;
+    rest_d = rest_q;
     t_d = t_q;
     phase_d = phase_q;
     due_d = due_q;
     next_d = next_q;
-    next_left_d = next_left_q;
+    next_rest_d = next_rest_q;
     next_phase_d = next_phase_q;
     fifo_reset = reset | start;
     fifo_data_in = entry;
@@ -1292,16 +1300,16 @@ module dma_host_receive_done (
     to[63:0] = settings[132:69] | ({48'h0, index} << 4);
     to[77:64] = {11'h0, batch} << 4;
     to[78] = 1'h1;
-    to[81:79] = vector;
+    to[81:79] = source;
     next_d = to;
-    next_left_d = batch;
+    next_rest_d = batch;
     next_phase_d = ~lap[0];
     due_d = ((((~sending_q) & (~due_q)) & (~taken_q)) & fifo_valid) & (idle | (fifo_level >= {2'h0, line}));
     if (due_q) begin
       sending_d = 1'h1;
       upper_d = 1'h0;
       t_d = next_q;
-      left_d = next_left_q;
+      rest_d = next_rest_q;
       phase_d = next_phase_q;
     end
     o[63:0] = fifo_data_out[63:0];
@@ -1313,7 +1321,7 @@ module dma_host_receive_done (
       if (phase_q) begin
         o[63:0] = (fifo_data_out[127:64] & ~(64'h1 << 63)) | ({63'h0, 1'h1} << 63);
       end
-      o[67] = left_q == 3'h1;
+      o[67] = rest_q == 3'h1;
     end
     beat = o;
     target = t_q;
@@ -1325,19 +1333,25 @@ module dma_host_receive_done (
     taken_d = (shows & ready) & upper_q;
     fifo_read = taken_q;
     if (taken_q) begin
-      left_d = left_q - 3'h1;
+      rest_d = rest_q - 3'h1;
       count_d = count_q + 16'h1;
-      if (left_q == 3'h1) begin
+      if (rest_q == 3'h1) begin
         sending_d = 1'h0;
       end
     end
-    head = count_q;
+    if (left) begin
+      gone_d = gone_q + {13'h0, entries};
+    end
+    handed = count_q;
+    head = gone_q;
     busy = sending_q | (fifo_level != 5'h0);
     if (start) begin
       count_d = 16'h0;
+      gone_d = 16'h0;
     end
     if (reset) begin
       count_d = 16'h0;
+      gone_d = 16'h0;
       sending_d = 1'h0;
       due_d = 1'h0;
       taken_d = 1'h0;
@@ -1388,6 +1402,7 @@ module dma_host_interrupts (
 );
   localparam logic [5:0] c_none = 6'h0;
   localparam logic [5:0] c_one = 6'h1;
+  localparam logic [2:0] c_source = 3'h5;
   localparam logic [3:0] p_pending = 4'h9;
   localparam logic [3:0] p_table = 4'h8;
   logic wants;
@@ -1590,7 +1605,7 @@ module dma_host_interrupts (
         t_d[63:0] = {32'h0, vectors_read_data};
         t_d[77:64] = 14'h4;
         t_d[78] = 1'h0;
-        t_d[81:79] = 3'h0;
+        t_d[81:79] = c_source;
         state_d = 3'h3;
       end
       3'h3: begin
@@ -2072,10 +2087,17 @@ module dma_host (
     output logic [81:0] write_target,
     output logic write_valid,
     input  logic write_ready,
+    output logic [7:0] write_offers,
+    output logic [7:0] write_ends,
+    input  logic write_left,
+    input  logic [2:0] write_left_source,
+    input  logic [2:0] write_left_entries,
+    input  logic [7:0] write_flying,
     output logic [79:0] fetch,
     output logic fetch_valid,
     input  logic fetch_ready,
     input  logic [5:0] fetch_issued,
+    input  logic [5:0] fetch_busy,
     input  logic [68:0] data_beat,
     input  logic [2:0] data_client,
     input  logic data_valid,
@@ -2236,6 +2258,7 @@ module dma_host (
   logic back_ring_busy;
   logic receive_frames_reset;
   logic [68:0] receive_frames_s_beat;
+  logic [2:0] receive_frames_source;
   logic [127:0] receive_frames_s_meta;
   logic receive_frames_s_valid;
   logic receive_frames_s_ready;
@@ -2254,6 +2277,7 @@ module dma_host (
   logic receive_frames_busy;
   logic control_frames_reset;
   logic [68:0] control_frames_s_beat;
+  logic [2:0] control_frames_source;
   logic [127:0] control_frames_s_meta;
   logic control_frames_s_valid;
   logic control_frames_s_ready;
@@ -2333,7 +2357,7 @@ module dma_host (
   logic [164:0] receive_done_settings;
   logic receive_done_start;
   logic receive_done_idle;
-  logic [2:0] receive_done_vector;
+  logic [2:0] receive_done_source;
   logic [127:0] receive_done_entry;
   logic receive_done_write;
   logic [4:0] receive_done_level;
@@ -2341,13 +2365,16 @@ module dma_host (
   logic [81:0] receive_done_target;
   logic receive_done_valid;
   logic receive_done_ready;
+  logic receive_done_left;
+  logic [2:0] receive_done_entries;
+  logic [15:0] receive_done_handed;
   logic [15:0] receive_done_head;
   logic receive_done_busy;
   logic control_done_reset;
   logic [164:0] control_done_settings;
   logic control_done_start;
   logic control_done_idle;
-  logic [2:0] control_done_vector;
+  logic [2:0] control_done_source;
   logic [127:0] control_done_entry;
   logic control_done_write;
   logic [4:0] control_done_level;
@@ -2355,13 +2382,16 @@ module dma_host (
   logic [81:0] control_done_target;
   logic control_done_valid;
   logic control_done_ready;
+  logic control_done_left;
+  logic [2:0] control_done_entries;
+  logic [15:0] control_done_handed;
   logic [15:0] control_done_head;
   logic control_done_busy;
   logic event_done_reset;
   logic [164:0] event_done_settings;
   logic event_done_start;
   logic event_done_idle;
-  logic [2:0] event_done_vector;
+  logic [2:0] event_done_source;
   logic [127:0] event_done_entry;
   logic event_done_write;
   logic [4:0] event_done_level;
@@ -2369,13 +2399,16 @@ module dma_host (
   logic [81:0] event_done_target;
   logic event_done_valid;
   logic event_done_ready;
+  logic event_done_left;
+  logic [2:0] event_done_entries;
+  logic [15:0] event_done_handed;
   logic [15:0] event_done_head;
   logic event_done_busy;
   logic front_done_reset;
   logic [164:0] front_done_settings;
   logic front_done_start;
   logic front_done_idle;
-  logic [2:0] front_done_vector;
+  logic [2:0] front_done_source;
   logic [127:0] front_done_entry;
   logic front_done_write;
   logic [4:0] front_done_level;
@@ -2383,13 +2416,16 @@ module dma_host (
   logic [81:0] front_done_target;
   logic front_done_valid;
   logic front_done_ready;
+  logic front_done_left;
+  logic [2:0] front_done_entries;
+  logic [15:0] front_done_handed;
   logic [15:0] front_done_head;
   logic front_done_busy;
   logic back_done_reset;
   logic [164:0] back_done_settings;
   logic back_done_start;
   logic back_done_idle;
-  logic [2:0] back_done_vector;
+  logic [2:0] back_done_source;
   logic [127:0] back_done_entry;
   logic back_done_write;
   logic [4:0] back_done_level;
@@ -2397,6 +2433,9 @@ module dma_host (
   logic [81:0] back_done_target;
   logic back_done_valid;
   logic back_done_ready;
+  logic back_done_left;
+  logic [2:0] back_done_entries;
+  logic [15:0] back_done_handed;
   logic [15:0] back_done_head;
   logic back_done_busy;
   logic interrupts_reset;
@@ -2781,6 +2820,7 @@ module dma_host (
       .clock(clock),
       .reset(receive_frames_reset),
       .s_beat(receive_frames_s_beat),
+      .source(receive_frames_source),
       .s_meta(receive_frames_s_meta),
       .s_valid(receive_frames_s_valid),
       .s_ready(receive_frames_s_ready),
@@ -2803,6 +2843,7 @@ module dma_host (
       .clock(clock),
       .reset(control_frames_reset),
       .s_beat(control_frames_s_beat),
+      .source(control_frames_source),
       .s_meta(control_frames_s_meta),
       .s_valid(control_frames_s_valid),
       .s_ready(control_frames_s_ready),
@@ -2898,7 +2939,7 @@ module dma_host (
       .settings(receive_done_settings),
       .start(receive_done_start),
       .idle(receive_done_idle),
-      .vector(receive_done_vector),
+      .source(receive_done_source),
       .entry(receive_done_entry),
       .write(receive_done_write),
       .level(receive_done_level),
@@ -2906,6 +2947,9 @@ module dma_host (
       .target(receive_done_target),
       .valid(receive_done_valid),
       .ready(receive_done_ready),
+      .left(receive_done_left),
+      .entries(receive_done_entries),
+      .handed(receive_done_handed),
       .head(receive_done_head),
       .busy(receive_done_busy)
   );
@@ -2916,7 +2960,7 @@ module dma_host (
       .settings(control_done_settings),
       .start(control_done_start),
       .idle(control_done_idle),
-      .vector(control_done_vector),
+      .source(control_done_source),
       .entry(control_done_entry),
       .write(control_done_write),
       .level(control_done_level),
@@ -2924,6 +2968,9 @@ module dma_host (
       .target(control_done_target),
       .valid(control_done_valid),
       .ready(control_done_ready),
+      .left(control_done_left),
+      .entries(control_done_entries),
+      .handed(control_done_handed),
       .head(control_done_head),
       .busy(control_done_busy)
   );
@@ -2934,7 +2981,7 @@ module dma_host (
       .settings(event_done_settings),
       .start(event_done_start),
       .idle(event_done_idle),
-      .vector(event_done_vector),
+      .source(event_done_source),
       .entry(event_done_entry),
       .write(event_done_write),
       .level(event_done_level),
@@ -2942,6 +2989,9 @@ module dma_host (
       .target(event_done_target),
       .valid(event_done_valid),
       .ready(event_done_ready),
+      .left(event_done_left),
+      .entries(event_done_entries),
+      .handed(event_done_handed),
       .head(event_done_head),
       .busy(event_done_busy)
   );
@@ -2952,7 +3002,7 @@ module dma_host (
       .settings(front_done_settings),
       .start(front_done_start),
       .idle(front_done_idle),
-      .vector(front_done_vector),
+      .source(front_done_source),
       .entry(front_done_entry),
       .write(front_done_write),
       .level(front_done_level),
@@ -2960,6 +3010,9 @@ module dma_host (
       .target(front_done_target),
       .valid(front_done_valid),
       .ready(front_done_ready),
+      .left(front_done_left),
+      .entries(front_done_entries),
+      .handed(front_done_handed),
       .head(front_done_head),
       .busy(front_done_busy)
   );
@@ -2970,7 +3023,7 @@ module dma_host (
       .settings(back_done_settings),
       .start(back_done_start),
       .idle(back_done_idle),
-      .vector(back_done_vector),
+      .source(back_done_source),
       .entry(back_done_entry),
       .write(back_done_write),
       .level(back_done_level),
@@ -2978,6 +3031,9 @@ module dma_host (
       .target(back_done_target),
       .valid(back_done_valid),
       .ready(back_done_ready),
+      .left(back_done_left),
+      .entries(back_done_entries),
+      .handed(back_done_handed),
       .head(back_done_head),
       .busy(back_done_busy)
   );
@@ -3289,7 +3345,9 @@ module dma_host (
     receive_control_head = receive_done_head;
     receive_done_settings = receive_control_settings;
     receive_done_start = receive_control_start;
-    receive_done_vector = 3'h0;
+    receive_done_source = 3'h0;
+    receive_done_left = write_left & (write_left_source == 3'h0);
+    receive_done_entries = write_left_entries;
     control_control_select = picked_q[1];
     control_control_place = place_q;
     control_control_wdata = word_q;
@@ -3297,7 +3355,9 @@ module dma_host (
     control_control_head = control_done_head;
     control_done_settings = control_control_settings;
     control_done_start = control_control_start;
-    control_done_vector = 3'h1;
+    control_done_source = 3'h1;
+    control_done_left = write_left & (write_left_source == 3'h1);
+    control_done_entries = write_left_entries;
     event_control_select = picked_q[2];
     event_control_place = place_q;
     event_control_wdata = word_q;
@@ -3305,7 +3365,9 @@ module dma_host (
     event_control_head = event_done_head;
     event_done_settings = event_control_settings;
     event_done_start = event_control_start;
-    event_done_vector = 3'h2;
+    event_done_source = 3'h2;
+    event_done_left = write_left & (write_left_source == 3'h2);
+    event_done_entries = write_left_entries;
     front_control_select = picked_q[3];
     front_control_place = place_q;
     front_control_wdata = word_q;
@@ -3313,7 +3375,9 @@ module dma_host (
     front_control_head = front_done_head;
     front_done_settings = front_control_settings;
     front_done_start = front_control_start;
-    front_done_vector = 3'h3;
+    front_done_source = 3'h3;
+    front_done_left = write_left & (write_left_source == 3'h3);
+    front_done_entries = write_left_entries;
     back_control_select = picked_q[4];
     back_control_place = place_q;
     back_control_wdata = word_q;
@@ -3321,7 +3385,9 @@ module dma_host (
     back_control_head = back_done_head;
     back_done_settings = back_control_settings;
     back_done_start = back_control_start;
-    back_done_vector = 3'h4;
+    back_done_source = 3'h4;
+    back_done_left = write_left & (write_left_source == 3'h4);
+    back_done_entries = write_left_entries;
     interrupts_address = address;
     interrupts_wdata = wdata;
     interrupts_write = write;
@@ -3338,7 +3404,7 @@ module dma_host (
     receive_ring_start = receive_control_start;
     receive_ring_run = receive_control_run;
     receive_ring_client = 3'h0;
-    receive_ring_head = receive_done_head;
+    receive_ring_head = receive_done_handed;
     receive_ring_beat = data_beat;
     receive_ring_beat_valid = data_valid & (data_client == 3'h0);
     receive_control_error = receive_ring_error;
@@ -3346,7 +3412,7 @@ module dma_host (
     control_ring_start = control_control_start;
     control_ring_run = control_control_run;
     control_ring_client = 3'h1;
-    control_ring_head = control_done_head;
+    control_ring_head = control_done_handed;
     control_ring_beat = data_beat;
     control_ring_beat_valid = data_valid & (data_client == 3'h1);
     control_control_error = control_ring_error;
@@ -3354,7 +3420,7 @@ module dma_host (
     front_ring_start = front_control_start;
     front_ring_run = front_control_run;
     front_ring_client = 3'h2;
-    front_ring_head = front_done_head;
+    front_ring_head = front_done_handed;
     front_ring_beat = data_beat;
     front_ring_beat_valid = data_valid & (data_client == 3'h2);
     front_control_error = front_ring_error;
@@ -3362,10 +3428,11 @@ module dma_host (
     back_ring_start = back_control_start;
     back_ring_run = back_control_run;
     back_ring_client = 3'h3;
-    back_ring_head = back_done_head;
+    back_ring_head = back_done_handed;
     back_ring_beat = data_beat;
     back_ring_beat_valid = data_valid & (data_client == 3'h3);
     back_control_error = back_ring_error;
+    receive_frames_source = 3'h6;
     receive_frames_s_beat = receive_beat;
     receive_frames_s_meta = receive_meta;
     receive_frames_s_valid = receive_valid;
@@ -3378,7 +3445,8 @@ module dma_host (
     receive_done_write = receive_frames_write;
     receive_done_idle = receive_frames_idle;
     receive_control_fail = receive_frames_fail;
-    receive_control_busy = (receive_ring_busy | receive_frames_busy) | receive_done_busy;
+    receive_control_busy = (((((receive_ring_busy | receive_frames_busy) | receive_done_busy) | fetching_q[0]) | fetch_busy[0]) | write_flying[0]) | write_flying[6];
+    control_frames_source = 3'h7;
     control_frames_s_beat = control_beat;
     control_frames_s_meta = control_meta;
     control_frames_s_valid = control_valid;
@@ -3391,7 +3459,7 @@ module dma_host (
     control_done_write = control_frames_write;
     control_done_idle = control_frames_idle;
     control_control_fail = control_frames_fail;
-    control_control_busy = (control_ring_busy | control_frames_busy) | control_done_busy;
+    control_control_busy = (((((control_ring_busy | control_frames_busy) | control_done_busy) | fetching_q[1]) | fetch_busy[1]) | write_flying[1]) | write_flying[7];
     front_sends_client = 3'h4;
     front_sends_descriptor = front_ring_descriptor;
     front_sends_descriptor_valid = front_ring_valid;
@@ -3409,7 +3477,7 @@ module dma_host (
     front_done_write = front_sends_write;
     front_done_idle = front_sends_idle;
     front_control_fail = front_sends_fail;
-    front_control_busy = (front_ring_busy | front_sends_busy) | front_done_busy;
+    front_control_busy = ((((((front_ring_busy | front_sends_busy) | front_done_busy) | fetching_q[2]) | fetch_busy[2]) | fetching_q[4]) | fetch_busy[4]) | write_flying[3];
     back_sends_client = 3'h5;
     back_sends_descriptor = back_ring_descriptor;
     back_sends_descriptor_valid = back_ring_valid;
@@ -3427,21 +3495,21 @@ module dma_host (
     back_done_write = back_sends_write;
     back_done_idle = back_sends_idle;
     back_control_fail = back_sends_fail;
-    back_control_busy = (back_ring_busy | back_sends_busy) | back_done_busy;
+    back_control_busy = ((((((back_ring_busy | back_sends_busy) | back_done_busy) | fetching_q[3]) | fetch_busy[3]) | fetching_q[5]) | fetch_busy[5]) | write_flying[4];
     events_settings = event_control_settings;
     events_start = event_control_start;
     events_run = event_control_run;
     events_data = event_data;
     events_valid = event_valid;
     event_ready = events_ready;
-    events_head = event_done_head;
+    events_head = event_done_handed;
     events_level = event_done_level;
     event_done_entry = events_entry;
     event_done_write = events_write;
     event_done_idle = 1'h1;
     event_control_error = events_error;
     event_control_fail = events_lost;
-    event_control_busy = event_done_busy;
+    event_control_busy = event_done_busy | write_flying[2];
     event_lost = events_lost;
     receive_writes_a_beat = receive_frames_beat;
     receive_writes_a_meta = receive_frames_target;
@@ -3503,6 +3571,56 @@ module dma_host (
     write_target = writes_m_meta;
     write_valid = writes_m_valid;
     writes_m_ready = write_ready;
+    write_offers = 8'h0;
+    write_ends = 8'h0;
+    if (receive_done_valid) begin
+      write_offers = (write_offers & ~(8'h1 << 0)) | ({7'h0, 1'h1} << 0);
+      if (receive_done_ready & receive_done_beat[67]) begin
+        write_ends = (write_ends & ~(8'h1 << 0)) | ({7'h0, 1'h1} << 0);
+      end
+    end
+    if (control_done_valid) begin
+      write_offers = (write_offers & ~(8'h1 << 1)) | ({7'h0, 1'h1} << 1);
+      if (control_done_ready & control_done_beat[67]) begin
+        write_ends = (write_ends & ~(8'h1 << 1)) | ({7'h0, 1'h1} << 1);
+      end
+    end
+    if (event_done_valid) begin
+      write_offers = (write_offers & ~(8'h1 << 2)) | ({7'h0, 1'h1} << 2);
+      if (event_done_ready & event_done_beat[67]) begin
+        write_ends = (write_ends & ~(8'h1 << 2)) | ({7'h0, 1'h1} << 2);
+      end
+    end
+    if (front_done_valid) begin
+      write_offers = (write_offers & ~(8'h1 << 3)) | ({7'h0, 1'h1} << 3);
+      if (front_done_ready & front_done_beat[67]) begin
+        write_ends = (write_ends & ~(8'h1 << 3)) | ({7'h0, 1'h1} << 3);
+      end
+    end
+    if (back_done_valid) begin
+      write_offers = (write_offers & ~(8'h1 << 4)) | ({7'h0, 1'h1} << 4);
+      if (back_done_ready & back_done_beat[67]) begin
+        write_ends = (write_ends & ~(8'h1 << 4)) | ({7'h0, 1'h1} << 4);
+      end
+    end
+    if (interrupts_valid) begin
+      write_offers = (write_offers & ~(8'h1 << 5)) | ({7'h0, 1'h1} << 5);
+      if (interrupts_ready & interrupts_beat[67]) begin
+        write_ends = (write_ends & ~(8'h1 << 5)) | ({7'h0, 1'h1} << 5);
+      end
+    end
+    if (receive_frames_valid) begin
+      write_offers = (write_offers & ~(8'h1 << 6)) | ({7'h0, 1'h1} << 6);
+      if (receive_frames_ready & receive_frames_beat[67]) begin
+        write_ends = (write_ends & ~(8'h1 << 6)) | ({7'h0, 1'h1} << 6);
+      end
+    end
+    if (control_frames_valid) begin
+      write_offers = (write_offers & ~(8'h1 << 7)) | ({7'h0, 1'h1} << 7);
+      if (control_frames_ready & control_frames_beat[67]) begin
+        write_ends = (write_ends & ~(8'h1 << 7)) | ({7'h0, 1'h1} << 7);
+      end
+    end
     ends = (writes_m_valid & write_ready) & writes_m_beat[67];
     raise = 6'h0;
     ended_d = ends & writes_m_meta[78];

@@ -46,6 +46,7 @@ module dma_interrupts (
 );
   localparam logic [5:0] c_none = 6'h0;
   localparam logic [5:0] c_one = 6'h1;
+  localparam logic [2:0] c_source = 3'h5;
   localparam logic [3:0] p_pending = 4'h9;
   localparam logic [3:0] p_table = 4'h8;
   logic wants;
@@ -248,7 +249,7 @@ module dma_interrupts (
         t_d[63:0] = {32'h0, vectors_read_data};
         t_d[77:64] = 14'h4;
         t_d[78] = 1'h0;
-        t_d[81:79] = 3'h0;
+        t_d[81:79] = c_source;
         state_d = 3'h3;
       end
       3'h3: begin

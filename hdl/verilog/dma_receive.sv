@@ -7,6 +7,7 @@ module dma_receive (
     input  logic clock,
     input  logic reset,
     input  logic [68:0] s_beat,
+    input  logic [2:0] source,
     input  logic [127:0] s_meta,
     input  logic s_valid,
     output logic s_ready,
@@ -64,7 +65,7 @@ module dma_receive (
     to[63:0] = descriptor[63:0];
     to[77:64] = 14'(s_meta[15:0]);
     to[78] = 1'h0;
-    to[81:79] = 3'h0;
+    to[81:79] = source;
     ends = (s_valid & s_beat[67]) & (((state_q == 2'h2) & ready) | (state_q == 2'h3));
     descriptor_take = 1'h0;
     case (state_q)

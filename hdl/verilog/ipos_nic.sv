@@ -11158,6 +11158,7 @@ module ipos_nic_host_receive_frames (
     input  logic clock,
     input  logic reset,
     input  logic [68:0] s_beat,
+    input  logic [2:0] source,
     input  logic [127:0] s_meta,
     input  logic s_valid,
     output logic s_ready,
@@ -11215,7 +11216,7 @@ module ipos_nic_host_receive_frames (
     to[63:0] = descriptor[63:0];
     to[77:64] = 14'(s_meta[15:0]);
     to[78] = 1'h0;
-    to[81:79] = 3'h0;
+    to[81:79] = source;
     ends = (s_valid & s_beat[67]) & (((state_q == 2'h2) & ready) | (state_q == 2'h3));
     descriptor_take = 1'h0;
     case (state_q)
@@ -11810,7 +11811,7 @@ module ipos_nic_host_receive_done (
     input  logic [164:0] settings,
     input  logic start,
     input  logic idle,
-    input  logic [2:0] vector,
+    input  logic [2:0] source,
     input  logic [127:0] entry,
     input  logic write,
     output logic [4:0] level,
@@ -11818,6 +11819,9 @@ module ipos_nic_host_receive_done (
     output logic [81:0] target,
     output logic valid,
     input  logic ready,
+    input  logic left,
+    input  logic [2:0] entries,
+    output logic [15:0] handed,
     output logic [15:0] head,
     output logic busy
 );
@@ -11839,14 +11843,16 @@ module ipos_nic_host_receive_done (
   logic [4:0] fifo_level;
   logic [15:0] count_d;
   logic [15:0] count_q = 16'h0;
+  logic [15:0] gone_d;
+  logic [15:0] gone_q = 16'h0;
   logic sending_d;
   logic sending_q = 1'h0;
   logic upper_d;
   logic upper_q = 1'h0;
   logic taken_d;
   logic taken_q = 1'h0;
-  logic [2:0] left_d;
-  logic [2:0] left_q = 3'h0;
+  logic [2:0] rest_d;
+  logic [2:0] rest_q = 3'h0;
   logic [81:0] t_d;
   logic [81:0] t_q = 82'h0;
   logic phase_d;
@@ -11855,22 +11861,23 @@ module ipos_nic_host_receive_done (
   logic due_q = 1'h0;
   logic [81:0] next_d;
   logic [81:0] next_q = 82'h0;
-  logic [2:0] next_left_d;
-  logic [2:0] next_left_q = 3'h0;
+  logic [2:0] next_rest_d;
+  logic [2:0] next_rest_q = 3'h0;
   logic next_phase_d;
   logic next_phase_q = 1'h0;
 
   always_ff @(posedge clock) begin
     count_q <= count_d;
+    gone_q <= gone_d;
     sending_q <= sending_d;
     upper_q <= upper_d;
     taken_q <= taken_d;
-    left_q <= left_d;
+    rest_q <= rest_d;
     t_q <= t_d;
     phase_q <= phase_d;
     due_q <= due_d;
     next_q <= next_d;
-    next_left_q <= next_left_d;
+    next_rest_q <= next_rest_d;
     next_phase_q <= next_phase_d;
   end
 
@@ -11887,15 +11894,16 @@ module ipos_nic_host_receive_done (
 
   always_comb begin
     count_d = count_q;
+    gone_d = gone_q;
     sending_d = sending_q;
     upper_d = upper_q;
     taken_d = taken_q;
-    left_d = left_q;
+    rest_d = rest_q;
     t_d = t_q;
     phase_d = phase_q;
     due_d = due_q;
     next_d = next_q;
-    next_left_d = next_left_q;
+    next_rest_d = next_rest_q;
     next_phase_d = next_phase_q;
     fifo_reset = reset | start;
     fifo_data_in = entry;
@@ -11911,16 +11919,16 @@ module ipos_nic_host_receive_done (
     to[63:0] = settings[132:69] | ({48'h0, index} << 4);
     to[77:64] = {11'h0, batch} << 4;
     to[78] = 1'h1;
-    to[81:79] = vector;
+    to[81:79] = source;
     next_d = to;
-    next_left_d = batch;
+    next_rest_d = batch;
     next_phase_d = ~lap[0];
     due_d = ((((~sending_q) & (~due_q)) & (~taken_q)) & fifo_valid) & (idle | (fifo_level >= {2'h0, line}));
     if (due_q) begin
       sending_d = 1'h1;
       upper_d = 1'h0;
       t_d = next_q;
-      left_d = next_left_q;
+      rest_d = next_rest_q;
       phase_d = next_phase_q;
     end
     o[63:0] = fifo_data_out[63:0];
@@ -11932,7 +11940,7 @@ module ipos_nic_host_receive_done (
       if (phase_q) begin
         o[63:0] = (fifo_data_out[127:64] & ~(64'h1 << 63)) | ({63'h0, 1'h1} << 63);
       end
-      o[67] = left_q == 3'h1;
+      o[67] = rest_q == 3'h1;
     end
     beat = o;
     target = t_q;
@@ -11944,19 +11952,25 @@ module ipos_nic_host_receive_done (
     taken_d = (shows & ready) & upper_q;
     fifo_read = taken_q;
     if (taken_q) begin
-      left_d = left_q - 3'h1;
+      rest_d = rest_q - 3'h1;
       count_d = count_q + 16'h1;
-      if (left_q == 3'h1) begin
+      if (rest_q == 3'h1) begin
         sending_d = 1'h0;
       end
     end
-    head = count_q;
+    if (left) begin
+      gone_d = gone_q + {13'h0, entries};
+    end
+    handed = count_q;
+    head = gone_q;
     busy = sending_q | (fifo_level != 5'h0);
     if (start) begin
       count_d = 16'h0;
+      gone_d = 16'h0;
     end
     if (reset) begin
       count_d = 16'h0;
+      gone_d = 16'h0;
       sending_d = 1'h0;
       due_d = 1'h0;
       taken_d = 1'h0;
@@ -12007,6 +12021,7 @@ module ipos_nic_host_interrupts (
 );
   localparam logic [5:0] c_none = 6'h0;
   localparam logic [5:0] c_one = 6'h1;
+  localparam logic [2:0] c_source = 3'h5;
   localparam logic [3:0] p_pending = 4'h9;
   localparam logic [3:0] p_table = 4'h8;
   logic wants;
@@ -12209,7 +12224,7 @@ module ipos_nic_host_interrupts (
         t_d[63:0] = {32'h0, vectors_read_data};
         t_d[77:64] = 14'h4;
         t_d[78] = 1'h0;
-        t_d[81:79] = 3'h0;
+        t_d[81:79] = c_source;
         state_d = 3'h3;
       end
       3'h3: begin
@@ -12691,10 +12706,17 @@ module ipos_nic_host (
     output logic [81:0] write_target,
     output logic write_valid,
     input  logic write_ready,
+    output logic [7:0] write_offers,
+    output logic [7:0] write_ends,
+    input  logic write_left,
+    input  logic [2:0] write_left_source,
+    input  logic [2:0] write_left_entries,
+    input  logic [7:0] write_flying,
     output logic [79:0] fetch,
     output logic fetch_valid,
     input  logic fetch_ready,
     input  logic [5:0] fetch_issued,
+    input  logic [5:0] fetch_busy,
     input  logic [68:0] data_beat,
     input  logic [2:0] data_client,
     input  logic data_valid,
@@ -12855,6 +12877,7 @@ module ipos_nic_host (
   logic back_ring_busy;
   logic receive_frames_reset;
   logic [68:0] receive_frames_s_beat;
+  logic [2:0] receive_frames_source;
   logic [127:0] receive_frames_s_meta;
   logic receive_frames_s_valid;
   logic receive_frames_s_ready;
@@ -12873,6 +12896,7 @@ module ipos_nic_host (
   logic receive_frames_busy;
   logic control_frames_reset;
   logic [68:0] control_frames_s_beat;
+  logic [2:0] control_frames_source;
   logic [127:0] control_frames_s_meta;
   logic control_frames_s_valid;
   logic control_frames_s_ready;
@@ -12952,7 +12976,7 @@ module ipos_nic_host (
   logic [164:0] receive_done_settings;
   logic receive_done_start;
   logic receive_done_idle;
-  logic [2:0] receive_done_vector;
+  logic [2:0] receive_done_source;
   logic [127:0] receive_done_entry;
   logic receive_done_write;
   logic [4:0] receive_done_level;
@@ -12960,13 +12984,16 @@ module ipos_nic_host (
   logic [81:0] receive_done_target;
   logic receive_done_valid;
   logic receive_done_ready;
+  logic receive_done_left;
+  logic [2:0] receive_done_entries;
+  logic [15:0] receive_done_handed;
   logic [15:0] receive_done_head;
   logic receive_done_busy;
   logic control_done_reset;
   logic [164:0] control_done_settings;
   logic control_done_start;
   logic control_done_idle;
-  logic [2:0] control_done_vector;
+  logic [2:0] control_done_source;
   logic [127:0] control_done_entry;
   logic control_done_write;
   logic [4:0] control_done_level;
@@ -12974,13 +13001,16 @@ module ipos_nic_host (
   logic [81:0] control_done_target;
   logic control_done_valid;
   logic control_done_ready;
+  logic control_done_left;
+  logic [2:0] control_done_entries;
+  logic [15:0] control_done_handed;
   logic [15:0] control_done_head;
   logic control_done_busy;
   logic event_done_reset;
   logic [164:0] event_done_settings;
   logic event_done_start;
   logic event_done_idle;
-  logic [2:0] event_done_vector;
+  logic [2:0] event_done_source;
   logic [127:0] event_done_entry;
   logic event_done_write;
   logic [4:0] event_done_level;
@@ -12988,13 +13018,16 @@ module ipos_nic_host (
   logic [81:0] event_done_target;
   logic event_done_valid;
   logic event_done_ready;
+  logic event_done_left;
+  logic [2:0] event_done_entries;
+  logic [15:0] event_done_handed;
   logic [15:0] event_done_head;
   logic event_done_busy;
   logic front_done_reset;
   logic [164:0] front_done_settings;
   logic front_done_start;
   logic front_done_idle;
-  logic [2:0] front_done_vector;
+  logic [2:0] front_done_source;
   logic [127:0] front_done_entry;
   logic front_done_write;
   logic [4:0] front_done_level;
@@ -13002,13 +13035,16 @@ module ipos_nic_host (
   logic [81:0] front_done_target;
   logic front_done_valid;
   logic front_done_ready;
+  logic front_done_left;
+  logic [2:0] front_done_entries;
+  logic [15:0] front_done_handed;
   logic [15:0] front_done_head;
   logic front_done_busy;
   logic back_done_reset;
   logic [164:0] back_done_settings;
   logic back_done_start;
   logic back_done_idle;
-  logic [2:0] back_done_vector;
+  logic [2:0] back_done_source;
   logic [127:0] back_done_entry;
   logic back_done_write;
   logic [4:0] back_done_level;
@@ -13016,6 +13052,9 @@ module ipos_nic_host (
   logic [81:0] back_done_target;
   logic back_done_valid;
   logic back_done_ready;
+  logic back_done_left;
+  logic [2:0] back_done_entries;
+  logic [15:0] back_done_handed;
   logic [15:0] back_done_head;
   logic back_done_busy;
   logic interrupts_reset;
@@ -13400,6 +13439,7 @@ module ipos_nic_host (
       .clock(clock),
       .reset(receive_frames_reset),
       .s_beat(receive_frames_s_beat),
+      .source(receive_frames_source),
       .s_meta(receive_frames_s_meta),
       .s_valid(receive_frames_s_valid),
       .s_ready(receive_frames_s_ready),
@@ -13422,6 +13462,7 @@ module ipos_nic_host (
       .clock(clock),
       .reset(control_frames_reset),
       .s_beat(control_frames_s_beat),
+      .source(control_frames_source),
       .s_meta(control_frames_s_meta),
       .s_valid(control_frames_s_valid),
       .s_ready(control_frames_s_ready),
@@ -13517,7 +13558,7 @@ module ipos_nic_host (
       .settings(receive_done_settings),
       .start(receive_done_start),
       .idle(receive_done_idle),
-      .vector(receive_done_vector),
+      .source(receive_done_source),
       .entry(receive_done_entry),
       .write(receive_done_write),
       .level(receive_done_level),
@@ -13525,6 +13566,9 @@ module ipos_nic_host (
       .target(receive_done_target),
       .valid(receive_done_valid),
       .ready(receive_done_ready),
+      .left(receive_done_left),
+      .entries(receive_done_entries),
+      .handed(receive_done_handed),
       .head(receive_done_head),
       .busy(receive_done_busy)
   );
@@ -13535,7 +13579,7 @@ module ipos_nic_host (
       .settings(control_done_settings),
       .start(control_done_start),
       .idle(control_done_idle),
-      .vector(control_done_vector),
+      .source(control_done_source),
       .entry(control_done_entry),
       .write(control_done_write),
       .level(control_done_level),
@@ -13543,6 +13587,9 @@ module ipos_nic_host (
       .target(control_done_target),
       .valid(control_done_valid),
       .ready(control_done_ready),
+      .left(control_done_left),
+      .entries(control_done_entries),
+      .handed(control_done_handed),
       .head(control_done_head),
       .busy(control_done_busy)
   );
@@ -13553,7 +13600,7 @@ module ipos_nic_host (
       .settings(event_done_settings),
       .start(event_done_start),
       .idle(event_done_idle),
-      .vector(event_done_vector),
+      .source(event_done_source),
       .entry(event_done_entry),
       .write(event_done_write),
       .level(event_done_level),
@@ -13561,6 +13608,9 @@ module ipos_nic_host (
       .target(event_done_target),
       .valid(event_done_valid),
       .ready(event_done_ready),
+      .left(event_done_left),
+      .entries(event_done_entries),
+      .handed(event_done_handed),
       .head(event_done_head),
       .busy(event_done_busy)
   );
@@ -13571,7 +13621,7 @@ module ipos_nic_host (
       .settings(front_done_settings),
       .start(front_done_start),
       .idle(front_done_idle),
-      .vector(front_done_vector),
+      .source(front_done_source),
       .entry(front_done_entry),
       .write(front_done_write),
       .level(front_done_level),
@@ -13579,6 +13629,9 @@ module ipos_nic_host (
       .target(front_done_target),
       .valid(front_done_valid),
       .ready(front_done_ready),
+      .left(front_done_left),
+      .entries(front_done_entries),
+      .handed(front_done_handed),
       .head(front_done_head),
       .busy(front_done_busy)
   );
@@ -13589,7 +13642,7 @@ module ipos_nic_host (
       .settings(back_done_settings),
       .start(back_done_start),
       .idle(back_done_idle),
-      .vector(back_done_vector),
+      .source(back_done_source),
       .entry(back_done_entry),
       .write(back_done_write),
       .level(back_done_level),
@@ -13597,6 +13650,9 @@ module ipos_nic_host (
       .target(back_done_target),
       .valid(back_done_valid),
       .ready(back_done_ready),
+      .left(back_done_left),
+      .entries(back_done_entries),
+      .handed(back_done_handed),
       .head(back_done_head),
       .busy(back_done_busy)
   );
@@ -13908,7 +13964,9 @@ module ipos_nic_host (
     receive_control_head = receive_done_head;
     receive_done_settings = receive_control_settings;
     receive_done_start = receive_control_start;
-    receive_done_vector = 3'h0;
+    receive_done_source = 3'h0;
+    receive_done_left = write_left & (write_left_source == 3'h0);
+    receive_done_entries = write_left_entries;
     control_control_select = picked_q[1];
     control_control_place = place_q;
     control_control_wdata = word_q;
@@ -13916,7 +13974,9 @@ module ipos_nic_host (
     control_control_head = control_done_head;
     control_done_settings = control_control_settings;
     control_done_start = control_control_start;
-    control_done_vector = 3'h1;
+    control_done_source = 3'h1;
+    control_done_left = write_left & (write_left_source == 3'h1);
+    control_done_entries = write_left_entries;
     event_control_select = picked_q[2];
     event_control_place = place_q;
     event_control_wdata = word_q;
@@ -13924,7 +13984,9 @@ module ipos_nic_host (
     event_control_head = event_done_head;
     event_done_settings = event_control_settings;
     event_done_start = event_control_start;
-    event_done_vector = 3'h2;
+    event_done_source = 3'h2;
+    event_done_left = write_left & (write_left_source == 3'h2);
+    event_done_entries = write_left_entries;
     front_control_select = picked_q[3];
     front_control_place = place_q;
     front_control_wdata = word_q;
@@ -13932,7 +13994,9 @@ module ipos_nic_host (
     front_control_head = front_done_head;
     front_done_settings = front_control_settings;
     front_done_start = front_control_start;
-    front_done_vector = 3'h3;
+    front_done_source = 3'h3;
+    front_done_left = write_left & (write_left_source == 3'h3);
+    front_done_entries = write_left_entries;
     back_control_select = picked_q[4];
     back_control_place = place_q;
     back_control_wdata = word_q;
@@ -13940,7 +14004,9 @@ module ipos_nic_host (
     back_control_head = back_done_head;
     back_done_settings = back_control_settings;
     back_done_start = back_control_start;
-    back_done_vector = 3'h4;
+    back_done_source = 3'h4;
+    back_done_left = write_left & (write_left_source == 3'h4);
+    back_done_entries = write_left_entries;
     interrupts_address = address;
     interrupts_wdata = wdata;
     interrupts_write = write;
@@ -13957,7 +14023,7 @@ module ipos_nic_host (
     receive_ring_start = receive_control_start;
     receive_ring_run = receive_control_run;
     receive_ring_client = 3'h0;
-    receive_ring_head = receive_done_head;
+    receive_ring_head = receive_done_handed;
     receive_ring_beat = data_beat;
     receive_ring_beat_valid = data_valid & (data_client == 3'h0);
     receive_control_error = receive_ring_error;
@@ -13965,7 +14031,7 @@ module ipos_nic_host (
     control_ring_start = control_control_start;
     control_ring_run = control_control_run;
     control_ring_client = 3'h1;
-    control_ring_head = control_done_head;
+    control_ring_head = control_done_handed;
     control_ring_beat = data_beat;
     control_ring_beat_valid = data_valid & (data_client == 3'h1);
     control_control_error = control_ring_error;
@@ -13973,7 +14039,7 @@ module ipos_nic_host (
     front_ring_start = front_control_start;
     front_ring_run = front_control_run;
     front_ring_client = 3'h2;
-    front_ring_head = front_done_head;
+    front_ring_head = front_done_handed;
     front_ring_beat = data_beat;
     front_ring_beat_valid = data_valid & (data_client == 3'h2);
     front_control_error = front_ring_error;
@@ -13981,10 +14047,11 @@ module ipos_nic_host (
     back_ring_start = back_control_start;
     back_ring_run = back_control_run;
     back_ring_client = 3'h3;
-    back_ring_head = back_done_head;
+    back_ring_head = back_done_handed;
     back_ring_beat = data_beat;
     back_ring_beat_valid = data_valid & (data_client == 3'h3);
     back_control_error = back_ring_error;
+    receive_frames_source = 3'h6;
     receive_frames_s_beat = receive_beat;
     receive_frames_s_meta = receive_meta;
     receive_frames_s_valid = receive_valid;
@@ -13997,7 +14064,8 @@ module ipos_nic_host (
     receive_done_write = receive_frames_write;
     receive_done_idle = receive_frames_idle;
     receive_control_fail = receive_frames_fail;
-    receive_control_busy = (receive_ring_busy | receive_frames_busy) | receive_done_busy;
+    receive_control_busy = (((((receive_ring_busy | receive_frames_busy) | receive_done_busy) | fetching_q[0]) | fetch_busy[0]) | write_flying[0]) | write_flying[6];
+    control_frames_source = 3'h7;
     control_frames_s_beat = control_beat;
     control_frames_s_meta = control_meta;
     control_frames_s_valid = control_valid;
@@ -14010,7 +14078,7 @@ module ipos_nic_host (
     control_done_write = control_frames_write;
     control_done_idle = control_frames_idle;
     control_control_fail = control_frames_fail;
-    control_control_busy = (control_ring_busy | control_frames_busy) | control_done_busy;
+    control_control_busy = (((((control_ring_busy | control_frames_busy) | control_done_busy) | fetching_q[1]) | fetch_busy[1]) | write_flying[1]) | write_flying[7];
     front_sends_client = 3'h4;
     front_sends_descriptor = front_ring_descriptor;
     front_sends_descriptor_valid = front_ring_valid;
@@ -14028,7 +14096,7 @@ module ipos_nic_host (
     front_done_write = front_sends_write;
     front_done_idle = front_sends_idle;
     front_control_fail = front_sends_fail;
-    front_control_busy = (front_ring_busy | front_sends_busy) | front_done_busy;
+    front_control_busy = ((((((front_ring_busy | front_sends_busy) | front_done_busy) | fetching_q[2]) | fetch_busy[2]) | fetching_q[4]) | fetch_busy[4]) | write_flying[3];
     back_sends_client = 3'h5;
     back_sends_descriptor = back_ring_descriptor;
     back_sends_descriptor_valid = back_ring_valid;
@@ -14046,21 +14114,21 @@ module ipos_nic_host (
     back_done_write = back_sends_write;
     back_done_idle = back_sends_idle;
     back_control_fail = back_sends_fail;
-    back_control_busy = (back_ring_busy | back_sends_busy) | back_done_busy;
+    back_control_busy = ((((((back_ring_busy | back_sends_busy) | back_done_busy) | fetching_q[3]) | fetch_busy[3]) | fetching_q[5]) | fetch_busy[5]) | write_flying[4];
     events_settings = event_control_settings;
     events_start = event_control_start;
     events_run = event_control_run;
     events_data = event_data;
     events_valid = event_valid;
     event_ready = events_ready;
-    events_head = event_done_head;
+    events_head = event_done_handed;
     events_level = event_done_level;
     event_done_entry = events_entry;
     event_done_write = events_write;
     event_done_idle = 1'h1;
     event_control_error = events_error;
     event_control_fail = events_lost;
-    event_control_busy = event_done_busy;
+    event_control_busy = event_done_busy | write_flying[2];
     event_lost = events_lost;
     receive_writes_a_beat = receive_frames_beat;
     receive_writes_a_meta = receive_frames_target;
@@ -14122,6 +14190,56 @@ module ipos_nic_host (
     write_target = writes_m_meta;
     write_valid = writes_m_valid;
     writes_m_ready = write_ready;
+    write_offers = 8'h0;
+    write_ends = 8'h0;
+    if (receive_done_valid) begin
+      write_offers = (write_offers & ~(8'h1 << 0)) | ({7'h0, 1'h1} << 0);
+      if (receive_done_ready & receive_done_beat[67]) begin
+        write_ends = (write_ends & ~(8'h1 << 0)) | ({7'h0, 1'h1} << 0);
+      end
+    end
+    if (control_done_valid) begin
+      write_offers = (write_offers & ~(8'h1 << 1)) | ({7'h0, 1'h1} << 1);
+      if (control_done_ready & control_done_beat[67]) begin
+        write_ends = (write_ends & ~(8'h1 << 1)) | ({7'h0, 1'h1} << 1);
+      end
+    end
+    if (event_done_valid) begin
+      write_offers = (write_offers & ~(8'h1 << 2)) | ({7'h0, 1'h1} << 2);
+      if (event_done_ready & event_done_beat[67]) begin
+        write_ends = (write_ends & ~(8'h1 << 2)) | ({7'h0, 1'h1} << 2);
+      end
+    end
+    if (front_done_valid) begin
+      write_offers = (write_offers & ~(8'h1 << 3)) | ({7'h0, 1'h1} << 3);
+      if (front_done_ready & front_done_beat[67]) begin
+        write_ends = (write_ends & ~(8'h1 << 3)) | ({7'h0, 1'h1} << 3);
+      end
+    end
+    if (back_done_valid) begin
+      write_offers = (write_offers & ~(8'h1 << 4)) | ({7'h0, 1'h1} << 4);
+      if (back_done_ready & back_done_beat[67]) begin
+        write_ends = (write_ends & ~(8'h1 << 4)) | ({7'h0, 1'h1} << 4);
+      end
+    end
+    if (interrupts_valid) begin
+      write_offers = (write_offers & ~(8'h1 << 5)) | ({7'h0, 1'h1} << 5);
+      if (interrupts_ready & interrupts_beat[67]) begin
+        write_ends = (write_ends & ~(8'h1 << 5)) | ({7'h0, 1'h1} << 5);
+      end
+    end
+    if (receive_frames_valid) begin
+      write_offers = (write_offers & ~(8'h1 << 6)) | ({7'h0, 1'h1} << 6);
+      if (receive_frames_ready & receive_frames_beat[67]) begin
+        write_ends = (write_ends & ~(8'h1 << 6)) | ({7'h0, 1'h1} << 6);
+      end
+    end
+    if (control_frames_valid) begin
+      write_offers = (write_offers & ~(8'h1 << 7)) | ({7'h0, 1'h1} << 7);
+      if (control_frames_ready & control_frames_beat[67]) begin
+        write_ends = (write_ends & ~(8'h1 << 7)) | ({7'h0, 1'h1} << 7);
+      end
+    end
     ends = (writes_m_valid & write_ready) & writes_m_beat[67];
     raise = 6'h0;
     ended_d = ends & writes_m_meta[78];
@@ -14779,6 +14897,9 @@ module ipos_nic_engine_complete (
     output logic m_message,
     output logic m_valid,
     input  logic m_ready,
+    output logic answered,
+    output logic taken,
+    input  logic may_leave,
     output logic unsupported,
     output logic poisoned,
     output logic refused
@@ -14796,6 +14917,7 @@ module ipos_nic_engine_complete (
   localparam logic [7:0] c_unlock = 8'h0;
   localparam logic [2:0] c_unsupported = 3'h1;
   localparam logic [7:0] c_vendor = 8'h7f;
+  logic gone;
   logic says;
   logic free;
   logic is_two;
@@ -15053,9 +15175,12 @@ module ipos_nic_engine_complete (
     m_beat = o;
     m_data = head[4];
     m_message = head[0];
-    m_valid = answers_valid;
-    answers_read = (answers_valid & m_ready) & o[67];
-    if (answers_valid & m_ready) begin
+    m_valid = answers_valid & may_leave;
+    gone = (answers_valid & may_leave) & m_ready;
+    answers_read = gone & o[67];
+    answered = state_q == 3'h4;
+    taken = gone & o[67];
+    if (gone) begin
       beat_d = beat_q + 2'h1;
       if (o[67]) begin
         beat_d = 2'h0;
@@ -15358,6 +15483,330 @@ module ipos_nic_engine_errors (
   end
 endmodule
 
+module ipos_nic_engine_order (
+    input  logic clock,
+    input  logic reset,
+    input  logic master,
+    input  logic [7:0] offers,
+    input  logic [7:0] ends,
+    input  logic left,
+    input  logic [2:0] left_source,
+    input  logic answered,
+    input  logic taken,
+    output logic [7:0] flying,
+    output logic free
+);
+  localparam logic [7:0] c_one = 8'h1;
+  logic holds;
+  logic [7:0] goes;
+  logic [4:0] comes;
+  logic [4:0] leaves;
+  logic [7:0] open_d;
+  logic [7:0] open_q = 8'h0;
+  logic [3:0] count_0_d;
+  logic [3:0] count_0_q = 4'h0;
+  logic [3:0] count_1_d;
+  logic [3:0] count_1_q = 4'h0;
+  logic [3:0] count_2_d;
+  logic [3:0] count_2_q = 4'h0;
+  logic [3:0] count_3_d;
+  logic [3:0] count_3_q = 4'h0;
+  logic [3:0] count_4_d;
+  logic [3:0] count_4_q = 4'h0;
+  logic [3:0] count_5_d;
+  logic [3:0] count_5_q = 4'h0;
+  logic [3:0] count_6_d;
+  logic [3:0] count_6_q = 4'h0;
+  logic [3:0] count_7_d;
+  logic [3:0] count_7_q = 4'h0;
+  logic [3:0] barrier_0_d;
+  logic [3:0] barrier_0_q = 4'h0;
+  logic [3:0] barrier_1_d;
+  logic [3:0] barrier_1_q = 4'h0;
+  logic [3:0] barrier_2_d;
+  logic [3:0] barrier_2_q = 4'h0;
+  logic [3:0] barrier_3_d;
+  logic [3:0] barrier_3_q = 4'h0;
+  logic [3:0] barrier_4_d;
+  logic [3:0] barrier_4_q = 4'h0;
+  logic [3:0] barrier_5_d;
+  logic [3:0] barrier_5_q = 4'h0;
+  logic [3:0] barrier_6_d;
+  logic [3:0] barrier_6_q = 4'h0;
+  logic [3:0] barrier_7_d;
+  logic [3:0] barrier_7_q = 4'h0;
+  logic [4:0] frees_d;
+  logic [4:0] frees_q = 5'h0;
+  logic [4:0] under_d;
+  logic [4:0] under_q = 5'h0;
+  logic [4:0] behind_d;
+  logic [4:0] behind_q = 5'h0;
+
+  always_ff @(posedge clock) begin
+    open_q <= open_d;
+    count_0_q <= count_0_d;
+    count_1_q <= count_1_d;
+    count_2_q <= count_2_d;
+    count_3_q <= count_3_d;
+    count_4_q <= count_4_d;
+    count_5_q <= count_5_d;
+    count_6_q <= count_6_d;
+    count_7_q <= count_7_d;
+    barrier_0_q <= barrier_0_d;
+    barrier_1_q <= barrier_1_d;
+    barrier_2_q <= barrier_2_d;
+    barrier_3_q <= barrier_3_d;
+    barrier_4_q <= barrier_4_d;
+    barrier_5_q <= barrier_5_d;
+    barrier_6_q <= barrier_6_d;
+    barrier_7_q <= barrier_7_d;
+    frees_q <= frees_d;
+    under_q <= under_d;
+    behind_q <= behind_d;
+  end
+
+  always_comb begin
+    open_d = open_q;
+    frees_d = frees_q;
+    under_d = under_q;
+    behind_d = behind_q;
+    open_d = (open_q | offers) & (~ends);
+    goes = 8'h0;
+    if (left) begin
+      goes = c_one << left_source;
+    end
+    comes = 5'h0;
+    if (answered) begin
+      comes = 5'h1;
+    end
+    leaves = 5'h0;
+    if (taken) begin
+      leaves = 5'h1;
+    end
+    holds = 1'h0;
+    flying = 8'h0;
+    if (barrier_0_q != 4'h0) begin
+      holds = 1'h1;
+    end
+    if (count_0_q != 4'h0) begin
+      flying = (flying & ~(8'h1 << 0)) | ({7'h0, 1'h1} << 0);
+    end
+    if (barrier_1_q != 4'h0) begin
+      holds = 1'h1;
+    end
+    if (count_1_q != 4'h0) begin
+      flying = (flying & ~(8'h1 << 1)) | ({7'h0, 1'h1} << 1);
+    end
+    if (barrier_2_q != 4'h0) begin
+      holds = 1'h1;
+    end
+    if (count_2_q != 4'h0) begin
+      flying = (flying & ~(8'h1 << 2)) | ({7'h0, 1'h1} << 2);
+    end
+    if (barrier_3_q != 4'h0) begin
+      holds = 1'h1;
+    end
+    if (count_3_q != 4'h0) begin
+      flying = (flying & ~(8'h1 << 3)) | ({7'h0, 1'h1} << 3);
+    end
+    if (barrier_4_q != 4'h0) begin
+      holds = 1'h1;
+    end
+    if (count_4_q != 4'h0) begin
+      flying = (flying & ~(8'h1 << 4)) | ({7'h0, 1'h1} << 4);
+    end
+    if (barrier_5_q != 4'h0) begin
+      holds = 1'h1;
+    end
+    if (count_5_q != 4'h0) begin
+      flying = (flying & ~(8'h1 << 5)) | ({7'h0, 1'h1} << 5);
+    end
+    if (barrier_6_q != 4'h0) begin
+      holds = 1'h1;
+    end
+    if (count_6_q != 4'h0) begin
+      flying = (flying & ~(8'h1 << 6)) | ({7'h0, 1'h1} << 6);
+    end
+    if (barrier_7_q != 4'h0) begin
+      holds = 1'h1;
+    end
+    if (count_7_q != 4'h0) begin
+      flying = (flying & ~(8'h1 << 7)) | ({7'h0, 1'h1} << 7);
+    end
+    free = frees_q != 5'h0;
+    frees_d = frees_q - leaves;
+    behind_d = behind_q + comes;
+    if ((~holds) | (under_q == 5'h0)) begin
+      frees_d = (frees_q + under_q) - leaves;
+      under_d = behind_q + comes;
+      behind_d = 5'h0;
+    end
+    if (~master) begin
+      frees_d = (((frees_q + under_q) + behind_q) + comes) - leaves;
+      under_d = 5'h0;
+      behind_d = 5'h0;
+    end
+    count_0_d = count_0_q;
+    barrier_0_d = barrier_0_q;
+    if (offers[0] & (~open_q[0])) begin
+      if (~goes[0]) begin
+        count_0_d = count_0_q + 4'h1;
+      end
+    end else if (goes[0]) begin
+      count_0_d = count_0_q - 4'h1;
+    end
+    if (goes[0] & (barrier_0_q != 4'h0)) begin
+      barrier_0_d = barrier_0_q - 4'h1;
+    end
+    if ((~holds) | (under_q == 5'h0)) begin
+      barrier_0_d = count_0_d;
+    end
+    if (reset) begin
+      count_0_d = 4'h0;
+      barrier_0_d = 4'h0;
+    end
+    count_1_d = count_1_q;
+    barrier_1_d = barrier_1_q;
+    if (offers[1] & (~open_q[1])) begin
+      if (~goes[1]) begin
+        count_1_d = count_1_q + 4'h1;
+      end
+    end else if (goes[1]) begin
+      count_1_d = count_1_q - 4'h1;
+    end
+    if (goes[1] & (barrier_1_q != 4'h0)) begin
+      barrier_1_d = barrier_1_q - 4'h1;
+    end
+    if ((~holds) | (under_q == 5'h0)) begin
+      barrier_1_d = count_1_d;
+    end
+    if (reset) begin
+      count_1_d = 4'h0;
+      barrier_1_d = 4'h0;
+    end
+    count_2_d = count_2_q;
+    barrier_2_d = barrier_2_q;
+    if (offers[2] & (~open_q[2])) begin
+      if (~goes[2]) begin
+        count_2_d = count_2_q + 4'h1;
+      end
+    end else if (goes[2]) begin
+      count_2_d = count_2_q - 4'h1;
+    end
+    if (goes[2] & (barrier_2_q != 4'h0)) begin
+      barrier_2_d = barrier_2_q - 4'h1;
+    end
+    if ((~holds) | (under_q == 5'h0)) begin
+      barrier_2_d = count_2_d;
+    end
+    if (reset) begin
+      count_2_d = 4'h0;
+      barrier_2_d = 4'h0;
+    end
+    count_3_d = count_3_q;
+    barrier_3_d = barrier_3_q;
+    if (offers[3] & (~open_q[3])) begin
+      if (~goes[3]) begin
+        count_3_d = count_3_q + 4'h1;
+      end
+    end else if (goes[3]) begin
+      count_3_d = count_3_q - 4'h1;
+    end
+    if (goes[3] & (barrier_3_q != 4'h0)) begin
+      barrier_3_d = barrier_3_q - 4'h1;
+    end
+    if ((~holds) | (under_q == 5'h0)) begin
+      barrier_3_d = count_3_d;
+    end
+    if (reset) begin
+      count_3_d = 4'h0;
+      barrier_3_d = 4'h0;
+    end
+    count_4_d = count_4_q;
+    barrier_4_d = barrier_4_q;
+    if (offers[4] & (~open_q[4])) begin
+      if (~goes[4]) begin
+        count_4_d = count_4_q + 4'h1;
+      end
+    end else if (goes[4]) begin
+      count_4_d = count_4_q - 4'h1;
+    end
+    if (goes[4] & (barrier_4_q != 4'h0)) begin
+      barrier_4_d = barrier_4_q - 4'h1;
+    end
+    if ((~holds) | (under_q == 5'h0)) begin
+      barrier_4_d = count_4_d;
+    end
+    if (reset) begin
+      count_4_d = 4'h0;
+      barrier_4_d = 4'h0;
+    end
+    count_5_d = count_5_q;
+    barrier_5_d = barrier_5_q;
+    if (offers[5] & (~open_q[5])) begin
+      if (~goes[5]) begin
+        count_5_d = count_5_q + 4'h1;
+      end
+    end else if (goes[5]) begin
+      count_5_d = count_5_q - 4'h1;
+    end
+    if (goes[5] & (barrier_5_q != 4'h0)) begin
+      barrier_5_d = barrier_5_q - 4'h1;
+    end
+    if ((~holds) | (under_q == 5'h0)) begin
+      barrier_5_d = count_5_d;
+    end
+    if (reset) begin
+      count_5_d = 4'h0;
+      barrier_5_d = 4'h0;
+    end
+    count_6_d = count_6_q;
+    barrier_6_d = barrier_6_q;
+    if (offers[6] & (~open_q[6])) begin
+      if (~goes[6]) begin
+        count_6_d = count_6_q + 4'h1;
+      end
+    end else if (goes[6]) begin
+      count_6_d = count_6_q - 4'h1;
+    end
+    if (goes[6] & (barrier_6_q != 4'h0)) begin
+      barrier_6_d = barrier_6_q - 4'h1;
+    end
+    if ((~holds) | (under_q == 5'h0)) begin
+      barrier_6_d = count_6_d;
+    end
+    if (reset) begin
+      count_6_d = 4'h0;
+      barrier_6_d = 4'h0;
+    end
+    count_7_d = count_7_q;
+    barrier_7_d = barrier_7_q;
+    if (offers[7] & (~open_q[7])) begin
+      if (~goes[7]) begin
+        count_7_d = count_7_q + 4'h1;
+      end
+    end else if (goes[7]) begin
+      count_7_d = count_7_q - 4'h1;
+    end
+    if (goes[7] & (barrier_7_q != 4'h0)) begin
+      barrier_7_d = barrier_7_q - 4'h1;
+    end
+    if ((~holds) | (under_q == 5'h0)) begin
+      barrier_7_d = count_7_d;
+    end
+    if (reset) begin
+      count_7_d = 4'h0;
+      barrier_7_d = 4'h0;
+    end
+    if (reset) begin
+      open_d = 8'h0;
+      frees_d = 5'h0;
+      under_d = 5'h0;
+      behind_d = 5'h0;
+    end
+  end
+endmodule
+
 module ipos_nic_engine_writer (
     input  logic clock,
     input  logic reset,
@@ -15365,11 +15814,15 @@ module ipos_nic_engine_writer (
     input  logic [2:0] mps,
     input  logic [63:0] address,
     input  logic [13:0] length,
+    input  logic [2:0] source,
     input  logic [68:0] s_beat,
     input  logic s_valid,
     output logic s_ready,
     output logic [68:0] m_beat,
     output logic [11:0] m_credits,
+    output logic m_ends,
+    output logic [2:0] m_source,
+    output logic [2:0] m_entries,
     output logic m_valid,
     input  logic m_ready
 );
@@ -15424,6 +15877,12 @@ module ipos_nic_engine_writer (
   logic [3:0] first_be_q = 4'h0;
   logic [11:0] credits_d;
   logic [11:0] credits_q = 12'h0;
+  logic ends_d;
+  logic ends_q = 1'h0;
+  logic [2:0] from_d;
+  logic [2:0] from_q = 3'h0;
+  logic [2:0] entries_d;
+  logic [2:0] entries_q = 3'h0;
   logic [63:0] at2_d;
   logic [63:0] at2_q = 64'h0;
   logic [13:0] left2_d;
@@ -15455,6 +15914,9 @@ module ipos_nic_engine_writer (
     last_be_q <= last_be_d;
     first_be_q <= first_be_d;
     credits_q <= credits_d;
+    ends_q <= ends_d;
+    from_q <= from_d;
+    entries_q <= entries_d;
     at2_q <= at2_d;
     left2_q <= left2_d;
     size2_q <= size2_d;
@@ -15485,6 +15947,9 @@ module ipos_nic_engine_writer (
     last_be_d = last_be_q;
     first_be_d = first_be_q;
     credits_d = credits_q;
+    ends_d = ends_q;
+    from_d = from_q;
+    entries_d = entries_q;
     at2_d = at2_q;
     left2_d = left2_q;
     size2_d = size2_q;
@@ -15493,6 +15958,9 @@ module ipos_nic_engine_writer (
     first_be2_d = first_be2_q;
     held_d = held_q;
     m_credits = credits_q;
+    m_ends = ends_q;
+    m_source = from_q;
+    m_entries = entries_q;
     limit = c_128 << mps;
     if (mps > 3'h5) begin
       limit = c_128;
@@ -15561,6 +16029,8 @@ module ipos_nic_engine_writer (
         if (s_valid) begin
           at_d = address;
           left_d = length;
+          from_d = source;
+          entries_d = length[6:4];
           size_d = 13'h0;
           first_d = 1'h1;
           waited_d = 1'h0;
@@ -15640,6 +16110,7 @@ module ipos_nic_engine_writer (
         left_d = left2_q;
         size_d = size2_q;
         words_d = words2_q;
+        ends_d = left2_q == {1'h0, size2_q};
         credits_d = ({1'h0, words2_q} + 12'h3) >> 2;
         first_be_d = first_be2_q;
         last_be_d = last_be2_q;
@@ -15774,6 +16245,7 @@ module ipos_nic_engine_reader (
     input  logic ended,
     input  logic good,
     output logic outstanding,
+    output logic [5:0] busy,
     output logic unexpected,
     output logic refused,
     output logic poisoned,
@@ -15847,6 +16319,8 @@ module ipos_nic_engine_reader (
   logic slot_write_enable;
   logic [5:0] pending_d;
   logic [5:0] pending_q = 6'h0;
+  logic [5:0] some_d;
+  logic [5:0] some_q = 6'h0;
   logic [3:0] next_0_d;
   logic [3:0] next_0_q = 4'h0;
   logic [3:0] next_1_d;
@@ -16028,6 +16502,7 @@ module ipos_nic_engine_reader (
 
   always_ff @(posedge clock) begin
     pending_q <= pending_d;
+    some_q <= some_d;
     next_0_q <= next_0_d;
     next_1_q <= next_1_d;
     next_2_q <= next_2_d;
@@ -16171,6 +16646,7 @@ module ipos_nic_engine_reader (
 
   always_comb begin
     pending_d = pending_q;
+    some_d = some_q;
     steps_d = steps_q;
     can_d = can_q;
     done_d = done_q;
@@ -16296,6 +16772,10 @@ module ipos_nic_engine_reader (
     if (((pending_q[5] & (~steps_q[5])) & ((next_5_q - head_5_q) != c_many)) & (~resting_q[next_tag_5])) begin
       can_d = (can_d & ~(6'h1 << 5)) | ({5'h0, 1'h1} << 5);
     end
+    some_d = pending_q;
+    if (next_0_q != head_0_q) begin
+      some_d = (some_d & ~(6'h1 << 0)) | ({5'h0, 1'h1} << 0);
+    end
     if ((next_0_q != head_0_q) & (~waiting_q[head_tag_0])) begin
       done_d = (done_d & ~(6'h1 << 0)) | ({5'h0, 1'h1} << 0);
     end
@@ -16305,6 +16785,9 @@ module ipos_nic_engine_reader (
     if (steps_q[0]) begin
       next_0_d = next_0_q + 4'h1;
       head_0_d = head_0_q + 4'h1;
+    end
+    if (next_1_q != head_1_q) begin
+      some_d = (some_d & ~(6'h1 << 1)) | ({5'h0, 1'h1} << 1);
     end
     if ((next_1_q != head_1_q) & (~waiting_q[head_tag_1])) begin
       done_d = (done_d & ~(6'h1 << 1)) | ({5'h0, 1'h1} << 1);
@@ -16316,6 +16799,9 @@ module ipos_nic_engine_reader (
       next_1_d = next_1_q + 4'h1;
       head_1_d = head_1_q + 4'h1;
     end
+    if (next_2_q != head_2_q) begin
+      some_d = (some_d & ~(6'h1 << 2)) | ({5'h0, 1'h1} << 2);
+    end
     if ((next_2_q != head_2_q) & (~waiting_q[head_tag_2])) begin
       done_d = (done_d & ~(6'h1 << 2)) | ({5'h0, 1'h1} << 2);
     end
@@ -16325,6 +16811,9 @@ module ipos_nic_engine_reader (
     if (steps_q[2]) begin
       next_2_d = next_2_q + 4'h1;
       head_2_d = head_2_q + 4'h1;
+    end
+    if (next_3_q != head_3_q) begin
+      some_d = (some_d & ~(6'h1 << 3)) | ({5'h0, 1'h1} << 3);
     end
     if ((next_3_q != head_3_q) & (~waiting_q[head_tag_3])) begin
       done_d = (done_d & ~(6'h1 << 3)) | ({5'h0, 1'h1} << 3);
@@ -16336,6 +16825,9 @@ module ipos_nic_engine_reader (
       next_3_d = next_3_q + 4'h1;
       head_3_d = head_3_q + 4'h1;
     end
+    if (next_4_q != head_4_q) begin
+      some_d = (some_d & ~(6'h1 << 4)) | ({5'h0, 1'h1} << 4);
+    end
     if ((next_4_q != head_4_q) & (~waiting_q[head_tag_4])) begin
       done_d = (done_d & ~(6'h1 << 4)) | ({5'h0, 1'h1} << 4);
     end
@@ -16345,6 +16837,9 @@ module ipos_nic_engine_reader (
     if (steps_q[4]) begin
       next_4_d = next_4_q + 4'h1;
       head_4_d = head_4_q + 4'h1;
+    end
+    if (next_5_q != head_5_q) begin
+      some_d = (some_d & ~(6'h1 << 5)) | ({5'h0, 1'h1} << 5);
     end
     if ((next_5_q != head_5_q) & (~waiting_q[head_tag_5])) begin
       done_d = (done_d & ~(6'h1 << 5)) | ({5'h0, 1'h1} << 5);
@@ -16722,6 +17217,7 @@ module ipos_nic_engine_reader (
     silent_d = silent_q & (|resting_q);
     some_out_d = (|waiting_q) | (|pending_q);
     outstanding = some_out_q;
+    busy = some_q;
     unexpected = unexpected_strobe_q;
     refused = refused_strobe_q;
     poisoned = poisoned_strobe_q;
@@ -16788,25 +17284,25 @@ module ipos_nic_engine_written (
     input  logic clock,
     input  logic reset,
     input  logic [68:0] s_beat,
-    input  logic [11:0] s_meta,
+    input  logic [18:0] s_meta,
     input  logic s_valid,
     output logic s_ready,
     output logic [68:0] m_beat,
-    output logic [11:0] m_meta,
+    output logic [18:0] m_meta,
     output logic m_valid,
     input  logic m_ready
 );
   logic go;
   logic [68:0] beat_d;
   logic [68:0] beat_q = 69'h0;
-  logic [11:0] meta_d;
-  logic [11:0] meta_q = 12'h0;
+  logic [18:0] meta_d;
+  logic [18:0] meta_q = 19'h0;
   logic full_d;
   logic full_q = 1'h0;
   logic [68:0] spare_beat_d;
   logic [68:0] spare_beat_q = 69'h0;
-  logic [11:0] spare_meta_d;
-  logic [11:0] spare_meta_q = 12'h0;
+  logic [18:0] spare_meta_d;
+  logic [18:0] spare_meta_q = 19'h0;
   logic waits_d;
   logic waits_q = 1'h0;
 
@@ -17008,6 +17504,9 @@ module ipos_nic_engine_send (
     input  logic [68:0] p_beat,
     input  logic [11:0] p_credits,
     input  logic [11:0] p_coming,
+    input  logic p_ends,
+    input  logic [2:0] p_source,
+    input  logic [2:0] p_entries,
     input  logic p_valid,
     output logic p_ready,
     input  logic [68:0] n_beat,
@@ -17018,6 +17517,9 @@ module ipos_nic_engine_send (
     input  logic c_message,
     input  logic c_valid,
     output logic c_ready,
+    output logic left,
+    output logic [2:0] left_source,
+    output logic [2:0] left_entries,
     output logic [68:0] m_beat,
     output logic m_valid,
     input  logic m_ready
@@ -17081,6 +17583,12 @@ module ipos_nic_engine_send (
   logic [1:0] owner_q = 2'h0;
   logic read_last_d;
   logic read_last_q = 1'h0;
+  logic left_strobe_d;
+  logic left_strobe_q = 1'h0;
+  logic [2:0] source_d;
+  logic [2:0] source_q = 3'h0;
+  logic [2:0] entries_d;
+  logic [2:0] entries_q = 3'h0;
   logic [68:0] out_d;
   logic [68:0] out_q = 69'h0;
   logic full_d;
@@ -17109,6 +17617,9 @@ module ipos_nic_engine_send (
     c_seen_q <= c_seen_d;
     owner_q <= owner_d;
     read_last_q <= read_last_d;
+    left_strobe_q <= left_strobe_d;
+    source_q <= source_d;
+    entries_q <= entries_d;
     out_q <= out_d;
     full_q <= full_d;
   end
@@ -17136,6 +17647,9 @@ module ipos_nic_engine_send (
     c_seen_d = c_seen_q;
     owner_d = owner_q;
     read_last_d = read_last_q;
+    left_strobe_d = left_strobe_q;
+    source_d = source_q;
+    entries_d = entries_q;
     out_d = out_q;
     full_d = full_q;
     go = m_ready | (~full_q);
@@ -17201,6 +17715,12 @@ module ipos_nic_engine_send (
         take = 1'h0;
       end
     endcase
+    left_strobe_d = (start & (pick == 2'h1)) & p_ends;
+    source_d = p_source;
+    entries_d = p_entries;
+    left = left_strobe_q;
+    left_source = source_q;
+    left_entries = entries_q;
     if (start) begin
       owner_d = pick;
       cost_ph_d = 1'h0;
@@ -17273,6 +17793,7 @@ module ipos_nic_engine_send (
       c_seen_d = 1'h0;
       owner_d = 2'h0;
       read_last_d = 1'h0;
+      left_strobe_d = 1'h0;
       full_d = 1'h0;
     end
     if (down) begin
@@ -17319,15 +17840,23 @@ module ipos_nic_engine (
     input  logic [4:0] fc_infinite,
     input  logic [63:0] write_address,
     input  logic [13:0] write_length,
+    input  logic [2:0] write_source,
     input  logic [68:0] write_beat,
     input  logic write_valid,
     output logic write_ready,
+    input  logic [7:0] write_offers,
+    input  logic [7:0] write_ends,
+    output logic write_left,
+    output logic [2:0] write_left_source,
+    output logic [2:0] write_left_entries,
+    output logic [7:0] write_flying,
     input  logic [63:0] read_address,
     input  logic [12:0] read_length,
     input  logic [2:0] read_client,
     input  logic read_valid,
     output logic read_ready,
     output logic [5:0] read_issued,
+    output logic [5:0] read_busy,
     output logic [68:0] data_beat,
     output logic [2:0] data_client,
     output logic data_valid,
@@ -17342,6 +17871,7 @@ module ipos_nic_engine (
     input  logic event_lost,
     output logic raise
 );
+  localparam logic [18:0] c_ends = 19'h40000;
   localparam logic [4:0] c_places = 5'hf;
   logic [8:0] causes;
   logic asks;
@@ -17404,6 +17934,9 @@ module ipos_nic_engine (
   logic complete_m_message;
   logic complete_m_valid;
   logic complete_m_ready;
+  logic complete_answered;
+  logic complete_taken;
+  logic complete_may_leave;
   logic complete_unsupported;
   logic complete_poisoned;
   logic complete_refused;
@@ -17421,16 +17954,30 @@ module ipos_nic_engine (
   logic [2:0] errors_mps;
   logic [2:0] errors_mrrs;
   logic errors_outstanding;
+  logic order_reset;
+  logic order_master;
+  logic [7:0] order_offers;
+  logic [7:0] order_ends;
+  logic order_left;
+  logic [2:0] order_left_source;
+  logic order_answered;
+  logic order_taken;
+  logic [7:0] order_flying;
+  logic order_free;
   logic writer_reset;
   logic [15:0] writer_id;
   logic [2:0] writer_mps;
   logic [63:0] writer_address;
   logic [13:0] writer_length;
+  logic [2:0] writer_source;
   logic [68:0] writer_s_beat;
   logic writer_s_valid;
   logic writer_s_ready;
   logic [68:0] writer_m_beat;
   logic [11:0] writer_m_credits;
+  logic writer_m_ends;
+  logic [2:0] writer_m_source;
+  logic [2:0] writer_m_entries;
   logic writer_m_valid;
   logic writer_m_ready;
   logic reader_reset;
@@ -17458,17 +18005,18 @@ module ipos_nic_engine (
   logic reader_ended;
   logic reader_good;
   logic reader_outstanding;
+  logic [5:0] reader_busy;
   logic reader_unexpected;
   logic reader_refused;
   logic reader_poisoned;
   logic reader_timed_out;
   logic written_reset;
   logic [68:0] written_s_beat;
-  logic [11:0] written_s_meta;
+  logic [18:0] written_s_meta;
   logic written_s_valid;
   logic written_s_ready;
   logic [68:0] written_m_beat;
-  logic [11:0] written_m_meta;
+  logic [18:0] written_m_meta;
   logic written_m_valid;
   logic written_m_ready;
   logic completed_reset;
@@ -17501,6 +18049,9 @@ module ipos_nic_engine (
   logic [68:0] send_p_beat;
   logic [11:0] send_p_credits;
   logic [11:0] send_p_coming;
+  logic send_p_ends;
+  logic [2:0] send_p_source;
+  logic [2:0] send_p_entries;
   logic send_p_valid;
   logic send_p_ready;
   logic [68:0] send_n_beat;
@@ -17511,6 +18062,9 @@ module ipos_nic_engine (
   logic send_c_message;
   logic send_c_valid;
   logic send_c_ready;
+  logic send_left;
+  logic [2:0] send_left_source;
+  logic [2:0] send_left_entries;
   logic [68:0] send_m_beat;
   logic send_m_valid;
   logic send_m_ready;
@@ -17597,6 +18151,9 @@ module ipos_nic_engine (
       .m_message(complete_m_message),
       .m_valid(complete_m_valid),
       .m_ready(complete_m_ready),
+      .answered(complete_answered),
+      .taken(complete_taken),
+      .may_leave(complete_may_leave),
       .unsupported(complete_unsupported),
       .poisoned(complete_poisoned),
       .refused(complete_refused)
@@ -17620,6 +18177,20 @@ module ipos_nic_engine (
       .outstanding(errors_outstanding)
   );
 
+  ipos_nic_engine_order order (
+      .clock(clock),
+      .reset(order_reset),
+      .master(order_master),
+      .offers(order_offers),
+      .ends(order_ends),
+      .left(order_left),
+      .left_source(order_left_source),
+      .answered(order_answered),
+      .taken(order_taken),
+      .flying(order_flying),
+      .free(order_free)
+  );
+
   ipos_nic_engine_writer writer (
       .clock(clock),
       .reset(writer_reset),
@@ -17627,11 +18198,15 @@ module ipos_nic_engine (
       .mps(writer_mps),
       .address(writer_address),
       .length(writer_length),
+      .source(writer_source),
       .s_beat(writer_s_beat),
       .s_valid(writer_s_valid),
       .s_ready(writer_s_ready),
       .m_beat(writer_m_beat),
       .m_credits(writer_m_credits),
+      .m_ends(writer_m_ends),
+      .m_source(writer_m_source),
+      .m_entries(writer_m_entries),
       .m_valid(writer_m_valid),
       .m_ready(writer_m_ready)
   );
@@ -17663,6 +18238,7 @@ module ipos_nic_engine (
       .ended(reader_ended),
       .good(reader_good),
       .outstanding(reader_outstanding),
+      .busy(reader_busy),
       .unexpected(reader_unexpected),
       .refused(reader_refused),
       .poisoned(reader_poisoned),
@@ -17722,6 +18298,9 @@ module ipos_nic_engine (
       .p_beat(send_p_beat),
       .p_credits(send_p_credits),
       .p_coming(send_p_coming),
+      .p_ends(send_p_ends),
+      .p_source(send_p_source),
+      .p_entries(send_p_entries),
       .p_valid(send_p_valid),
       .p_ready(send_p_ready),
       .n_beat(send_n_beat),
@@ -17732,6 +18311,9 @@ module ipos_nic_engine (
       .c_message(send_c_message),
       .c_valid(send_c_valid),
       .c_ready(send_c_ready),
+      .left(send_left),
+      .left_source(send_left_source),
+      .left_entries(send_left_entries),
       .m_beat(send_m_beat),
       .m_valid(send_m_valid),
       .m_ready(send_m_ready)
@@ -17758,6 +18340,7 @@ module ipos_nic_engine (
     send_down = down;
     complete_reset = reset;
     errors_reset = reset;
+    order_reset = reset;
     writer_reset = reset;
     reader_reset = reset;
     written_reset = reset;
@@ -17861,6 +18444,7 @@ module ipos_nic_engine (
     writer_mps = cfg_mps;
     writer_address = write_address;
     writer_length = write_length;
+    writer_source = write_source;
     writer_s_beat = write_beat;
     writer_s_valid = write_valid;
     write_ready = writer_s_ready;
@@ -17873,6 +18457,7 @@ module ipos_nic_engine (
     reader_s_valid = read_valid;
     read_ready = reader_s_ready;
     read_issued = reader_issued;
+    read_busy = reader_busy;
     fetched_s_beat = reader_d_beat;
     fetched_s_meta = reader_d_client;
     fetched_s_valid = reader_d_valid;
@@ -17881,6 +18466,18 @@ module ipos_nic_engine (
     data_client = fetched_m_meta;
     data_valid = fetched_m_valid;
     fetched_m_ready = data_ready;
+    order_master = cfg_master;
+    order_offers = write_offers;
+    order_ends = write_ends;
+    order_left = send_left;
+    order_left_source = send_left_source;
+    order_answered = complete_answered;
+    order_taken = complete_taken;
+    complete_may_leave = order_free;
+    write_left = send_left;
+    write_left_source = send_left_source;
+    write_left_entries = send_left_entries;
+    write_flying = order_flying;
     send_master = cfg_master;
     send_fc_ph = fc_ph;
     send_fc_pd = fc_pd;
@@ -17889,11 +18486,17 @@ module ipos_nic_engine (
     send_fc_cpld = fc_cpld;
     send_fc_infinite = fc_infinite;
     written_s_beat = writer_m_beat;
-    written_s_meta = writer_m_credits;
+    written_s_meta = ({7'h0, writer_m_credits} | ({16'h0, writer_m_source} << 12)) | ({16'h0, writer_m_entries} << 15);
+    if (writer_m_ends) begin
+      written_s_meta = (({7'h0, writer_m_credits} | ({16'h0, writer_m_source} << 12)) | ({16'h0, writer_m_entries} << 15)) | c_ends;
+    end
     written_s_valid = writer_m_valid;
     writer_m_ready = written_s_ready;
     send_p_beat = written_m_beat;
-    send_p_credits = written_m_meta;
+    send_p_credits = written_m_meta[11:0];
+    send_p_source = written_m_meta[14:12];
+    send_p_entries = written_m_meta[17:15];
+    send_p_ends = written_m_meta[18];
     send_p_coming = writer_m_credits;
     send_p_valid = written_m_valid;
     written_m_ready = send_p_ready;
@@ -18240,10 +18843,17 @@ module ipos_nic (
   logic [81:0] host_write_target;
   logic host_write_valid;
   logic host_write_ready;
+  logic [7:0] host_write_offers;
+  logic [7:0] host_write_ends;
+  logic host_write_left;
+  logic [2:0] host_write_left_source;
+  logic [2:0] host_write_left_entries;
+  logic [7:0] host_write_flying;
   logic [79:0] host_fetch;
   logic host_fetch_valid;
   logic host_fetch_ready;
   logic [5:0] host_fetch_issued;
+  logic [5:0] host_fetch_busy;
   logic [68:0] host_data_beat;
   logic [2:0] host_data_client;
   logic host_data_valid;
@@ -18283,15 +18893,23 @@ module ipos_nic (
   logic [4:0] engine_fc_infinite;
   logic [63:0] engine_write_address;
   logic [13:0] engine_write_length;
+  logic [2:0] engine_write_source;
   logic [68:0] engine_write_beat;
   logic engine_write_valid;
   logic engine_write_ready;
+  logic [7:0] engine_write_offers;
+  logic [7:0] engine_write_ends;
+  logic engine_write_left;
+  logic [2:0] engine_write_left_source;
+  logic [2:0] engine_write_left_entries;
+  logic [7:0] engine_write_flying;
   logic [63:0] engine_read_address;
   logic [12:0] engine_read_length;
   logic [2:0] engine_read_client;
   logic engine_read_valid;
   logic engine_read_ready;
   logic [5:0] engine_read_issued;
+  logic [5:0] engine_read_busy;
   logic [68:0] engine_data_beat;
   logic [2:0] engine_data_client;
   logic engine_data_valid;
@@ -18517,10 +19135,17 @@ module ipos_nic (
       .write_target(host_write_target),
       .write_valid(host_write_valid),
       .write_ready(host_write_ready),
+      .write_offers(host_write_offers),
+      .write_ends(host_write_ends),
+      .write_left(host_write_left),
+      .write_left_source(host_write_left_source),
+      .write_left_entries(host_write_left_entries),
+      .write_flying(host_write_flying),
       .fetch(host_fetch),
       .fetch_valid(host_fetch_valid),
       .fetch_ready(host_fetch_ready),
       .fetch_issued(host_fetch_issued),
+      .fetch_busy(host_fetch_busy),
       .data_beat(host_data_beat),
       .data_client(host_data_client),
       .data_valid(host_data_valid),
@@ -18564,15 +19189,23 @@ module ipos_nic (
       .fc_infinite(engine_fc_infinite),
       .write_address(engine_write_address),
       .write_length(engine_write_length),
+      .write_source(engine_write_source),
       .write_beat(engine_write_beat),
       .write_valid(engine_write_valid),
       .write_ready(engine_write_ready),
+      .write_offers(engine_write_offers),
+      .write_ends(engine_write_ends),
+      .write_left(engine_write_left),
+      .write_left_source(engine_write_left_source),
+      .write_left_entries(engine_write_left_entries),
+      .write_flying(engine_write_flying),
       .read_address(engine_read_address),
       .read_length(engine_read_length),
       .read_client(engine_read_client),
       .read_valid(engine_read_valid),
       .read_ready(engine_read_ready),
       .read_issued(engine_read_issued),
+      .read_busy(engine_read_busy),
       .data_beat(engine_data_beat),
       .data_client(engine_data_client),
       .data_valid(engine_data_valid),
@@ -18819,6 +19452,13 @@ module ipos_nic (
     engine_bus_rdata = card_reg_rdata | host_rdata;
     engine_bus_ack = card_reg_ack | host_ack;
     engine_write_address = host_write_target[63:0];
+    engine_write_source = host_write_target[81:79];
+    engine_write_offers = host_write_offers;
+    engine_write_ends = host_write_ends;
+    host_write_left = engine_write_left;
+    host_write_left_source = engine_write_left_source;
+    host_write_left_entries = engine_write_left_entries;
+    host_write_flying = engine_write_flying;
     engine_write_length = host_write_target[77:64];
     engine_write_beat = host_write_beat;
     engine_write_valid = host_write_valid;
@@ -18829,6 +19469,7 @@ module ipos_nic (
     engine_read_valid = host_fetch_valid;
     host_fetch_ready = engine_read_ready;
     host_fetch_issued = engine_read_issued;
+    host_fetch_busy = engine_read_busy;
     host_data_beat = engine_data_beat;
     host_data_client = engine_data_client;
     host_data_valid = engine_data_valid;

@@ -145,6 +145,9 @@ module pcie_complete (
     output logic m_message,
     output logic m_valid,
     input  logic m_ready,
+    output logic answered,
+    output logic taken,
+    input  logic may_leave,
     output logic unsupported,
     output logic poisoned,
     output logic refused
@@ -162,6 +165,7 @@ module pcie_complete (
   localparam logic [7:0] c_unlock = 8'h0;
   localparam logic [2:0] c_unsupported = 3'h1;
   localparam logic [7:0] c_vendor = 8'h7f;
+  logic gone;
   logic says;
   logic free;
   logic is_two;
@@ -419,9 +423,12 @@ module pcie_complete (
     m_beat = o;
     m_data = head[4];
     m_message = head[0];
-    m_valid = answers_valid;
-    answers_read = (answers_valid & m_ready) & o[67];
-    if (answers_valid & m_ready) begin
+    m_valid = answers_valid & may_leave;
+    gone = (answers_valid & may_leave) & m_ready;
+    answers_read = gone & o[67];
+    answered = state_q == 3'h4;
+    taken = gone & o[67];
+    if (gone) begin
       beat_d = beat_q + 2'h1;
       if (o[67]) begin
         beat_d = 2'h0;

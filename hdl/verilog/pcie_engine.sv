@@ -628,6 +628,9 @@ module pcie_engine_complete (
     output logic m_message,
     output logic m_valid,
     input  logic m_ready,
+    output logic answered,
+    output logic taken,
+    input  logic may_leave,
     output logic unsupported,
     output logic poisoned,
     output logic refused
@@ -645,6 +648,7 @@ module pcie_engine_complete (
   localparam logic [7:0] c_unlock = 8'h0;
   localparam logic [2:0] c_unsupported = 3'h1;
   localparam logic [7:0] c_vendor = 8'h7f;
+  logic gone;
   logic says;
   logic free;
   logic is_two;
@@ -902,9 +906,12 @@ module pcie_engine_complete (
     m_beat = o;
     m_data = head[4];
     m_message = head[0];
-    m_valid = answers_valid;
-    answers_read = (answers_valid & m_ready) & o[67];
-    if (answers_valid & m_ready) begin
+    m_valid = answers_valid & may_leave;
+    gone = (answers_valid & may_leave) & m_ready;
+    answers_read = gone & o[67];
+    answered = state_q == 3'h4;
+    taken = gone & o[67];
+    if (gone) begin
       beat_d = beat_q + 2'h1;
       if (o[67]) begin
         beat_d = 2'h0;
@@ -1207,6 +1214,330 @@ module pcie_engine_errors (
   end
 endmodule
 
+module pcie_engine_order (
+    input  logic clock,
+    input  logic reset,
+    input  logic master,
+    input  logic [7:0] offers,
+    input  logic [7:0] ends,
+    input  logic left,
+    input  logic [2:0] left_source,
+    input  logic answered,
+    input  logic taken,
+    output logic [7:0] flying,
+    output logic free
+);
+  localparam logic [7:0] c_one = 8'h1;
+  logic holds;
+  logic [7:0] goes;
+  logic [4:0] comes;
+  logic [4:0] leaves;
+  logic [7:0] open_d;
+  logic [7:0] open_q = 8'h0;
+  logic [3:0] count_0_d;
+  logic [3:0] count_0_q = 4'h0;
+  logic [3:0] count_1_d;
+  logic [3:0] count_1_q = 4'h0;
+  logic [3:0] count_2_d;
+  logic [3:0] count_2_q = 4'h0;
+  logic [3:0] count_3_d;
+  logic [3:0] count_3_q = 4'h0;
+  logic [3:0] count_4_d;
+  logic [3:0] count_4_q = 4'h0;
+  logic [3:0] count_5_d;
+  logic [3:0] count_5_q = 4'h0;
+  logic [3:0] count_6_d;
+  logic [3:0] count_6_q = 4'h0;
+  logic [3:0] count_7_d;
+  logic [3:0] count_7_q = 4'h0;
+  logic [3:0] barrier_0_d;
+  logic [3:0] barrier_0_q = 4'h0;
+  logic [3:0] barrier_1_d;
+  logic [3:0] barrier_1_q = 4'h0;
+  logic [3:0] barrier_2_d;
+  logic [3:0] barrier_2_q = 4'h0;
+  logic [3:0] barrier_3_d;
+  logic [3:0] barrier_3_q = 4'h0;
+  logic [3:0] barrier_4_d;
+  logic [3:0] barrier_4_q = 4'h0;
+  logic [3:0] barrier_5_d;
+  logic [3:0] barrier_5_q = 4'h0;
+  logic [3:0] barrier_6_d;
+  logic [3:0] barrier_6_q = 4'h0;
+  logic [3:0] barrier_7_d;
+  logic [3:0] barrier_7_q = 4'h0;
+  logic [4:0] frees_d;
+  logic [4:0] frees_q = 5'h0;
+  logic [4:0] under_d;
+  logic [4:0] under_q = 5'h0;
+  logic [4:0] behind_d;
+  logic [4:0] behind_q = 5'h0;
+
+  always_ff @(posedge clock) begin
+    open_q <= open_d;
+    count_0_q <= count_0_d;
+    count_1_q <= count_1_d;
+    count_2_q <= count_2_d;
+    count_3_q <= count_3_d;
+    count_4_q <= count_4_d;
+    count_5_q <= count_5_d;
+    count_6_q <= count_6_d;
+    count_7_q <= count_7_d;
+    barrier_0_q <= barrier_0_d;
+    barrier_1_q <= barrier_1_d;
+    barrier_2_q <= barrier_2_d;
+    barrier_3_q <= barrier_3_d;
+    barrier_4_q <= barrier_4_d;
+    barrier_5_q <= barrier_5_d;
+    barrier_6_q <= barrier_6_d;
+    barrier_7_q <= barrier_7_d;
+    frees_q <= frees_d;
+    under_q <= under_d;
+    behind_q <= behind_d;
+  end
+
+  always_comb begin
+    open_d = open_q;
+    frees_d = frees_q;
+    under_d = under_q;
+    behind_d = behind_q;
+    open_d = (open_q | offers) & (~ends);
+    goes = 8'h0;
+    if (left) begin
+      goes = c_one << left_source;
+    end
+    comes = 5'h0;
+    if (answered) begin
+      comes = 5'h1;
+    end
+    leaves = 5'h0;
+    if (taken) begin
+      leaves = 5'h1;
+    end
+    holds = 1'h0;
+    flying = 8'h0;
+    if (barrier_0_q != 4'h0) begin
+      holds = 1'h1;
+    end
+    if (count_0_q != 4'h0) begin
+      flying = (flying & ~(8'h1 << 0)) | ({7'h0, 1'h1} << 0);
+    end
+    if (barrier_1_q != 4'h0) begin
+      holds = 1'h1;
+    end
+    if (count_1_q != 4'h0) begin
+      flying = (flying & ~(8'h1 << 1)) | ({7'h0, 1'h1} << 1);
+    end
+    if (barrier_2_q != 4'h0) begin
+      holds = 1'h1;
+    end
+    if (count_2_q != 4'h0) begin
+      flying = (flying & ~(8'h1 << 2)) | ({7'h0, 1'h1} << 2);
+    end
+    if (barrier_3_q != 4'h0) begin
+      holds = 1'h1;
+    end
+    if (count_3_q != 4'h0) begin
+      flying = (flying & ~(8'h1 << 3)) | ({7'h0, 1'h1} << 3);
+    end
+    if (barrier_4_q != 4'h0) begin
+      holds = 1'h1;
+    end
+    if (count_4_q != 4'h0) begin
+      flying = (flying & ~(8'h1 << 4)) | ({7'h0, 1'h1} << 4);
+    end
+    if (barrier_5_q != 4'h0) begin
+      holds = 1'h1;
+    end
+    if (count_5_q != 4'h0) begin
+      flying = (flying & ~(8'h1 << 5)) | ({7'h0, 1'h1} << 5);
+    end
+    if (barrier_6_q != 4'h0) begin
+      holds = 1'h1;
+    end
+    if (count_6_q != 4'h0) begin
+      flying = (flying & ~(8'h1 << 6)) | ({7'h0, 1'h1} << 6);
+    end
+    if (barrier_7_q != 4'h0) begin
+      holds = 1'h1;
+    end
+    if (count_7_q != 4'h0) begin
+      flying = (flying & ~(8'h1 << 7)) | ({7'h0, 1'h1} << 7);
+    end
+    free = frees_q != 5'h0;
+    frees_d = frees_q - leaves;
+    behind_d = behind_q + comes;
+    if ((~holds) | (under_q == 5'h0)) begin
+      frees_d = (frees_q + under_q) - leaves;
+      under_d = behind_q + comes;
+      behind_d = 5'h0;
+    end
+    if (~master) begin
+      frees_d = (((frees_q + under_q) + behind_q) + comes) - leaves;
+      under_d = 5'h0;
+      behind_d = 5'h0;
+    end
+    count_0_d = count_0_q;
+    barrier_0_d = barrier_0_q;
+    if (offers[0] & (~open_q[0])) begin
+      if (~goes[0]) begin
+        count_0_d = count_0_q + 4'h1;
+      end
+    end else if (goes[0]) begin
+      count_0_d = count_0_q - 4'h1;
+    end
+    if (goes[0] & (barrier_0_q != 4'h0)) begin
+      barrier_0_d = barrier_0_q - 4'h1;
+    end
+    if ((~holds) | (under_q == 5'h0)) begin
+      barrier_0_d = count_0_d;
+    end
+    if (reset) begin
+      count_0_d = 4'h0;
+      barrier_0_d = 4'h0;
+    end
+    count_1_d = count_1_q;
+    barrier_1_d = barrier_1_q;
+    if (offers[1] & (~open_q[1])) begin
+      if (~goes[1]) begin
+        count_1_d = count_1_q + 4'h1;
+      end
+    end else if (goes[1]) begin
+      count_1_d = count_1_q - 4'h1;
+    end
+    if (goes[1] & (barrier_1_q != 4'h0)) begin
+      barrier_1_d = barrier_1_q - 4'h1;
+    end
+    if ((~holds) | (under_q == 5'h0)) begin
+      barrier_1_d = count_1_d;
+    end
+    if (reset) begin
+      count_1_d = 4'h0;
+      barrier_1_d = 4'h0;
+    end
+    count_2_d = count_2_q;
+    barrier_2_d = barrier_2_q;
+    if (offers[2] & (~open_q[2])) begin
+      if (~goes[2]) begin
+        count_2_d = count_2_q + 4'h1;
+      end
+    end else if (goes[2]) begin
+      count_2_d = count_2_q - 4'h1;
+    end
+    if (goes[2] & (barrier_2_q != 4'h0)) begin
+      barrier_2_d = barrier_2_q - 4'h1;
+    end
+    if ((~holds) | (under_q == 5'h0)) begin
+      barrier_2_d = count_2_d;
+    end
+    if (reset) begin
+      count_2_d = 4'h0;
+      barrier_2_d = 4'h0;
+    end
+    count_3_d = count_3_q;
+    barrier_3_d = barrier_3_q;
+    if (offers[3] & (~open_q[3])) begin
+      if (~goes[3]) begin
+        count_3_d = count_3_q + 4'h1;
+      end
+    end else if (goes[3]) begin
+      count_3_d = count_3_q - 4'h1;
+    end
+    if (goes[3] & (barrier_3_q != 4'h0)) begin
+      barrier_3_d = barrier_3_q - 4'h1;
+    end
+    if ((~holds) | (under_q == 5'h0)) begin
+      barrier_3_d = count_3_d;
+    end
+    if (reset) begin
+      count_3_d = 4'h0;
+      barrier_3_d = 4'h0;
+    end
+    count_4_d = count_4_q;
+    barrier_4_d = barrier_4_q;
+    if (offers[4] & (~open_q[4])) begin
+      if (~goes[4]) begin
+        count_4_d = count_4_q + 4'h1;
+      end
+    end else if (goes[4]) begin
+      count_4_d = count_4_q - 4'h1;
+    end
+    if (goes[4] & (barrier_4_q != 4'h0)) begin
+      barrier_4_d = barrier_4_q - 4'h1;
+    end
+    if ((~holds) | (under_q == 5'h0)) begin
+      barrier_4_d = count_4_d;
+    end
+    if (reset) begin
+      count_4_d = 4'h0;
+      barrier_4_d = 4'h0;
+    end
+    count_5_d = count_5_q;
+    barrier_5_d = barrier_5_q;
+    if (offers[5] & (~open_q[5])) begin
+      if (~goes[5]) begin
+        count_5_d = count_5_q + 4'h1;
+      end
+    end else if (goes[5]) begin
+      count_5_d = count_5_q - 4'h1;
+    end
+    if (goes[5] & (barrier_5_q != 4'h0)) begin
+      barrier_5_d = barrier_5_q - 4'h1;
+    end
+    if ((~holds) | (under_q == 5'h0)) begin
+      barrier_5_d = count_5_d;
+    end
+    if (reset) begin
+      count_5_d = 4'h0;
+      barrier_5_d = 4'h0;
+    end
+    count_6_d = count_6_q;
+    barrier_6_d = barrier_6_q;
+    if (offers[6] & (~open_q[6])) begin
+      if (~goes[6]) begin
+        count_6_d = count_6_q + 4'h1;
+      end
+    end else if (goes[6]) begin
+      count_6_d = count_6_q - 4'h1;
+    end
+    if (goes[6] & (barrier_6_q != 4'h0)) begin
+      barrier_6_d = barrier_6_q - 4'h1;
+    end
+    if ((~holds) | (under_q == 5'h0)) begin
+      barrier_6_d = count_6_d;
+    end
+    if (reset) begin
+      count_6_d = 4'h0;
+      barrier_6_d = 4'h0;
+    end
+    count_7_d = count_7_q;
+    barrier_7_d = barrier_7_q;
+    if (offers[7] & (~open_q[7])) begin
+      if (~goes[7]) begin
+        count_7_d = count_7_q + 4'h1;
+      end
+    end else if (goes[7]) begin
+      count_7_d = count_7_q - 4'h1;
+    end
+    if (goes[7] & (barrier_7_q != 4'h0)) begin
+      barrier_7_d = barrier_7_q - 4'h1;
+    end
+    if ((~holds) | (under_q == 5'h0)) begin
+      barrier_7_d = count_7_d;
+    end
+    if (reset) begin
+      count_7_d = 4'h0;
+      barrier_7_d = 4'h0;
+    end
+    if (reset) begin
+      open_d = 8'h0;
+      frees_d = 5'h0;
+      under_d = 5'h0;
+      behind_d = 5'h0;
+    end
+  end
+endmodule
+
 module pcie_engine_writer (
     input  logic clock,
     input  logic reset,
@@ -1214,11 +1545,15 @@ module pcie_engine_writer (
     input  logic [2:0] mps,
     input  logic [63:0] address,
     input  logic [13:0] length,
+    input  logic [2:0] source,
     input  logic [68:0] s_beat,
     input  logic s_valid,
     output logic s_ready,
     output logic [68:0] m_beat,
     output logic [11:0] m_credits,
+    output logic m_ends,
+    output logic [2:0] m_source,
+    output logic [2:0] m_entries,
     output logic m_valid,
     input  logic m_ready
 );
@@ -1273,6 +1608,12 @@ module pcie_engine_writer (
   logic [3:0] first_be_q = 4'h0;
   logic [11:0] credits_d;
   logic [11:0] credits_q = 12'h0;
+  logic ends_d;
+  logic ends_q = 1'h0;
+  logic [2:0] from_d;
+  logic [2:0] from_q = 3'h0;
+  logic [2:0] entries_d;
+  logic [2:0] entries_q = 3'h0;
   logic [63:0] at2_d;
   logic [63:0] at2_q = 64'h0;
   logic [13:0] left2_d;
@@ -1304,6 +1645,9 @@ module pcie_engine_writer (
     last_be_q <= last_be_d;
     first_be_q <= first_be_d;
     credits_q <= credits_d;
+    ends_q <= ends_d;
+    from_q <= from_d;
+    entries_q <= entries_d;
     at2_q <= at2_d;
     left2_q <= left2_d;
     size2_q <= size2_d;
@@ -1334,6 +1678,9 @@ module pcie_engine_writer (
     last_be_d = last_be_q;
     first_be_d = first_be_q;
     credits_d = credits_q;
+    ends_d = ends_q;
+    from_d = from_q;
+    entries_d = entries_q;
     at2_d = at2_q;
     left2_d = left2_q;
     size2_d = size2_q;
@@ -1342,6 +1689,9 @@ module pcie_engine_writer (
     first_be2_d = first_be2_q;
     held_d = held_q;
     m_credits = credits_q;
+    m_ends = ends_q;
+    m_source = from_q;
+    m_entries = entries_q;
     limit = c_128 << mps;
     if (mps > 3'h5) begin
       limit = c_128;
@@ -1410,6 +1760,8 @@ module pcie_engine_writer (
         if (s_valid) begin
           at_d = address;
           left_d = length;
+          from_d = source;
+          entries_d = length[6:4];
           size_d = 13'h0;
           first_d = 1'h1;
           waited_d = 1'h0;
@@ -1489,6 +1841,7 @@ module pcie_engine_writer (
         left_d = left2_q;
         size_d = size2_q;
         words_d = words2_q;
+        ends_d = left2_q == {1'h0, size2_q};
         credits_d = ({1'h0, words2_q} + 12'h3) >> 2;
         first_be_d = first_be2_q;
         last_be_d = last_be2_q;
@@ -1623,6 +1976,7 @@ module pcie_engine_reader (
     input  logic ended,
     input  logic good,
     output logic outstanding,
+    output logic [5:0] busy,
     output logic unexpected,
     output logic refused,
     output logic poisoned,
@@ -1696,6 +2050,8 @@ module pcie_engine_reader (
   logic slot_write_enable;
   logic [5:0] pending_d;
   logic [5:0] pending_q = 6'h0;
+  logic [5:0] some_d;
+  logic [5:0] some_q = 6'h0;
   logic [3:0] next_0_d;
   logic [3:0] next_0_q = 4'h0;
   logic [3:0] next_1_d;
@@ -1877,6 +2233,7 @@ module pcie_engine_reader (
 
   always_ff @(posedge clock) begin
     pending_q <= pending_d;
+    some_q <= some_d;
     next_0_q <= next_0_d;
     next_1_q <= next_1_d;
     next_2_q <= next_2_d;
@@ -2020,6 +2377,7 @@ module pcie_engine_reader (
 
   always_comb begin
     pending_d = pending_q;
+    some_d = some_q;
     steps_d = steps_q;
     can_d = can_q;
     done_d = done_q;
@@ -2145,6 +2503,10 @@ module pcie_engine_reader (
     if (((pending_q[5] & (~steps_q[5])) & ((next_5_q - head_5_q) != c_many)) & (~resting_q[next_tag_5])) begin
       can_d = (can_d & ~(6'h1 << 5)) | ({5'h0, 1'h1} << 5);
     end
+    some_d = pending_q;
+    if (next_0_q != head_0_q) begin
+      some_d = (some_d & ~(6'h1 << 0)) | ({5'h0, 1'h1} << 0);
+    end
     if ((next_0_q != head_0_q) & (~waiting_q[head_tag_0])) begin
       done_d = (done_d & ~(6'h1 << 0)) | ({5'h0, 1'h1} << 0);
     end
@@ -2154,6 +2516,9 @@ module pcie_engine_reader (
     if (steps_q[0]) begin
       next_0_d = next_0_q + 4'h1;
       head_0_d = head_0_q + 4'h1;
+    end
+    if (next_1_q != head_1_q) begin
+      some_d = (some_d & ~(6'h1 << 1)) | ({5'h0, 1'h1} << 1);
     end
     if ((next_1_q != head_1_q) & (~waiting_q[head_tag_1])) begin
       done_d = (done_d & ~(6'h1 << 1)) | ({5'h0, 1'h1} << 1);
@@ -2165,6 +2530,9 @@ module pcie_engine_reader (
       next_1_d = next_1_q + 4'h1;
       head_1_d = head_1_q + 4'h1;
     end
+    if (next_2_q != head_2_q) begin
+      some_d = (some_d & ~(6'h1 << 2)) | ({5'h0, 1'h1} << 2);
+    end
     if ((next_2_q != head_2_q) & (~waiting_q[head_tag_2])) begin
       done_d = (done_d & ~(6'h1 << 2)) | ({5'h0, 1'h1} << 2);
     end
@@ -2174,6 +2542,9 @@ module pcie_engine_reader (
     if (steps_q[2]) begin
       next_2_d = next_2_q + 4'h1;
       head_2_d = head_2_q + 4'h1;
+    end
+    if (next_3_q != head_3_q) begin
+      some_d = (some_d & ~(6'h1 << 3)) | ({5'h0, 1'h1} << 3);
     end
     if ((next_3_q != head_3_q) & (~waiting_q[head_tag_3])) begin
       done_d = (done_d & ~(6'h1 << 3)) | ({5'h0, 1'h1} << 3);
@@ -2185,6 +2556,9 @@ module pcie_engine_reader (
       next_3_d = next_3_q + 4'h1;
       head_3_d = head_3_q + 4'h1;
     end
+    if (next_4_q != head_4_q) begin
+      some_d = (some_d & ~(6'h1 << 4)) | ({5'h0, 1'h1} << 4);
+    end
     if ((next_4_q != head_4_q) & (~waiting_q[head_tag_4])) begin
       done_d = (done_d & ~(6'h1 << 4)) | ({5'h0, 1'h1} << 4);
     end
@@ -2194,6 +2568,9 @@ module pcie_engine_reader (
     if (steps_q[4]) begin
       next_4_d = next_4_q + 4'h1;
       head_4_d = head_4_q + 4'h1;
+    end
+    if (next_5_q != head_5_q) begin
+      some_d = (some_d & ~(6'h1 << 5)) | ({5'h0, 1'h1} << 5);
     end
     if ((next_5_q != head_5_q) & (~waiting_q[head_tag_5])) begin
       done_d = (done_d & ~(6'h1 << 5)) | ({5'h0, 1'h1} << 5);
@@ -2571,6 +2948,7 @@ module pcie_engine_reader (
     silent_d = silent_q & (|resting_q);
     some_out_d = (|waiting_q) | (|pending_q);
     outstanding = some_out_q;
+    busy = some_q;
     unexpected = unexpected_strobe_q;
     refused = refused_strobe_q;
     poisoned = poisoned_strobe_q;
@@ -2637,25 +3015,25 @@ module pcie_engine_written (
     input  logic clock,
     input  logic reset,
     input  logic [68:0] s_beat,
-    input  logic [11:0] s_meta,
+    input  logic [18:0] s_meta,
     input  logic s_valid,
     output logic s_ready,
     output logic [68:0] m_beat,
-    output logic [11:0] m_meta,
+    output logic [18:0] m_meta,
     output logic m_valid,
     input  logic m_ready
 );
   logic go;
   logic [68:0] beat_d;
   logic [68:0] beat_q = 69'h0;
-  logic [11:0] meta_d;
-  logic [11:0] meta_q = 12'h0;
+  logic [18:0] meta_d;
+  logic [18:0] meta_q = 19'h0;
   logic full_d;
   logic full_q = 1'h0;
   logic [68:0] spare_beat_d;
   logic [68:0] spare_beat_q = 69'h0;
-  logic [11:0] spare_meta_d;
-  logic [11:0] spare_meta_q = 12'h0;
+  logic [18:0] spare_meta_d;
+  logic [18:0] spare_meta_q = 19'h0;
   logic waits_d;
   logic waits_q = 1'h0;
 
@@ -2857,6 +3235,9 @@ module pcie_engine_send (
     input  logic [68:0] p_beat,
     input  logic [11:0] p_credits,
     input  logic [11:0] p_coming,
+    input  logic p_ends,
+    input  logic [2:0] p_source,
+    input  logic [2:0] p_entries,
     input  logic p_valid,
     output logic p_ready,
     input  logic [68:0] n_beat,
@@ -2867,6 +3248,9 @@ module pcie_engine_send (
     input  logic c_message,
     input  logic c_valid,
     output logic c_ready,
+    output logic left,
+    output logic [2:0] left_source,
+    output logic [2:0] left_entries,
     output logic [68:0] m_beat,
     output logic m_valid,
     input  logic m_ready
@@ -2930,6 +3314,12 @@ module pcie_engine_send (
   logic [1:0] owner_q = 2'h0;
   logic read_last_d;
   logic read_last_q = 1'h0;
+  logic left_strobe_d;
+  logic left_strobe_q = 1'h0;
+  logic [2:0] source_d;
+  logic [2:0] source_q = 3'h0;
+  logic [2:0] entries_d;
+  logic [2:0] entries_q = 3'h0;
   logic [68:0] out_d;
   logic [68:0] out_q = 69'h0;
   logic full_d;
@@ -2958,6 +3348,9 @@ module pcie_engine_send (
     c_seen_q <= c_seen_d;
     owner_q <= owner_d;
     read_last_q <= read_last_d;
+    left_strobe_q <= left_strobe_d;
+    source_q <= source_d;
+    entries_q <= entries_d;
     out_q <= out_d;
     full_q <= full_d;
   end
@@ -2985,6 +3378,9 @@ module pcie_engine_send (
     c_seen_d = c_seen_q;
     owner_d = owner_q;
     read_last_d = read_last_q;
+    left_strobe_d = left_strobe_q;
+    source_d = source_q;
+    entries_d = entries_q;
     out_d = out_q;
     full_d = full_q;
     go = m_ready | (~full_q);
@@ -3050,6 +3446,12 @@ module pcie_engine_send (
         take = 1'h0;
       end
     endcase
+    left_strobe_d = (start & (pick == 2'h1)) & p_ends;
+    source_d = p_source;
+    entries_d = p_entries;
+    left = left_strobe_q;
+    left_source = source_q;
+    left_entries = entries_q;
     if (start) begin
       owner_d = pick;
       cost_ph_d = 1'h0;
@@ -3122,6 +3524,7 @@ module pcie_engine_send (
       c_seen_d = 1'h0;
       owner_d = 2'h0;
       read_last_d = 1'h0;
+      left_strobe_d = 1'h0;
       full_d = 1'h0;
     end
     if (down) begin
@@ -3187,15 +3590,23 @@ module pcie_engine (
     input  logic [4:0] fc_infinite,
     input  logic [63:0] write_address,
     input  logic [13:0] write_length,
+    input  logic [2:0] write_source,
     input  logic [68:0] write_beat,
     input  logic write_valid,
     output logic write_ready,
+    input  logic [7:0] write_offers,
+    input  logic [7:0] write_ends,
+    output logic write_left,
+    output logic [2:0] write_left_source,
+    output logic [2:0] write_left_entries,
+    output logic [7:0] write_flying,
     input  logic [63:0] read_address,
     input  logic [12:0] read_length,
     input  logic [2:0] read_client,
     input  logic read_valid,
     output logic read_ready,
     output logic [5:0] read_issued,
+    output logic [5:0] read_busy,
     output logic [68:0] data_beat,
     output logic [2:0] data_client,
     output logic data_valid,
@@ -3210,6 +3621,7 @@ module pcie_engine (
     input  logic event_lost,
     output logic raise
 );
+  localparam logic [18:0] c_ends = 19'h40000;
   localparam logic [4:0] c_places = 5'hf;
   logic [8:0] causes;
   logic asks;
@@ -3272,6 +3684,9 @@ module pcie_engine (
   logic complete_m_message;
   logic complete_m_valid;
   logic complete_m_ready;
+  logic complete_answered;
+  logic complete_taken;
+  logic complete_may_leave;
   logic complete_unsupported;
   logic complete_poisoned;
   logic complete_refused;
@@ -3289,16 +3704,30 @@ module pcie_engine (
   logic [2:0] errors_mps;
   logic [2:0] errors_mrrs;
   logic errors_outstanding;
+  logic order_reset;
+  logic order_master;
+  logic [7:0] order_offers;
+  logic [7:0] order_ends;
+  logic order_left;
+  logic [2:0] order_left_source;
+  logic order_answered;
+  logic order_taken;
+  logic [7:0] order_flying;
+  logic order_free;
   logic writer_reset;
   logic [15:0] writer_id;
   logic [2:0] writer_mps;
   logic [63:0] writer_address;
   logic [13:0] writer_length;
+  logic [2:0] writer_source;
   logic [68:0] writer_s_beat;
   logic writer_s_valid;
   logic writer_s_ready;
   logic [68:0] writer_m_beat;
   logic [11:0] writer_m_credits;
+  logic writer_m_ends;
+  logic [2:0] writer_m_source;
+  logic [2:0] writer_m_entries;
   logic writer_m_valid;
   logic writer_m_ready;
   logic reader_reset;
@@ -3326,17 +3755,18 @@ module pcie_engine (
   logic reader_ended;
   logic reader_good;
   logic reader_outstanding;
+  logic [5:0] reader_busy;
   logic reader_unexpected;
   logic reader_refused;
   logic reader_poisoned;
   logic reader_timed_out;
   logic written_reset;
   logic [68:0] written_s_beat;
-  logic [11:0] written_s_meta;
+  logic [18:0] written_s_meta;
   logic written_s_valid;
   logic written_s_ready;
   logic [68:0] written_m_beat;
-  logic [11:0] written_m_meta;
+  logic [18:0] written_m_meta;
   logic written_m_valid;
   logic written_m_ready;
   logic completed_reset;
@@ -3369,6 +3799,9 @@ module pcie_engine (
   logic [68:0] send_p_beat;
   logic [11:0] send_p_credits;
   logic [11:0] send_p_coming;
+  logic send_p_ends;
+  logic [2:0] send_p_source;
+  logic [2:0] send_p_entries;
   logic send_p_valid;
   logic send_p_ready;
   logic [68:0] send_n_beat;
@@ -3379,6 +3812,9 @@ module pcie_engine (
   logic send_c_message;
   logic send_c_valid;
   logic send_c_ready;
+  logic send_left;
+  logic [2:0] send_left_source;
+  logic [2:0] send_left_entries;
   logic [68:0] send_m_beat;
   logic send_m_valid;
   logic send_m_ready;
@@ -3465,6 +3901,9 @@ module pcie_engine (
       .m_message(complete_m_message),
       .m_valid(complete_m_valid),
       .m_ready(complete_m_ready),
+      .answered(complete_answered),
+      .taken(complete_taken),
+      .may_leave(complete_may_leave),
       .unsupported(complete_unsupported),
       .poisoned(complete_poisoned),
       .refused(complete_refused)
@@ -3488,6 +3927,20 @@ module pcie_engine (
       .outstanding(errors_outstanding)
   );
 
+  pcie_engine_order order (
+      .clock(clock),
+      .reset(order_reset),
+      .master(order_master),
+      .offers(order_offers),
+      .ends(order_ends),
+      .left(order_left),
+      .left_source(order_left_source),
+      .answered(order_answered),
+      .taken(order_taken),
+      .flying(order_flying),
+      .free(order_free)
+  );
+
   pcie_engine_writer writer (
       .clock(clock),
       .reset(writer_reset),
@@ -3495,11 +3948,15 @@ module pcie_engine (
       .mps(writer_mps),
       .address(writer_address),
       .length(writer_length),
+      .source(writer_source),
       .s_beat(writer_s_beat),
       .s_valid(writer_s_valid),
       .s_ready(writer_s_ready),
       .m_beat(writer_m_beat),
       .m_credits(writer_m_credits),
+      .m_ends(writer_m_ends),
+      .m_source(writer_m_source),
+      .m_entries(writer_m_entries),
       .m_valid(writer_m_valid),
       .m_ready(writer_m_ready)
   );
@@ -3531,6 +3988,7 @@ module pcie_engine (
       .ended(reader_ended),
       .good(reader_good),
       .outstanding(reader_outstanding),
+      .busy(reader_busy),
       .unexpected(reader_unexpected),
       .refused(reader_refused),
       .poisoned(reader_poisoned),
@@ -3590,6 +4048,9 @@ module pcie_engine (
       .p_beat(send_p_beat),
       .p_credits(send_p_credits),
       .p_coming(send_p_coming),
+      .p_ends(send_p_ends),
+      .p_source(send_p_source),
+      .p_entries(send_p_entries),
       .p_valid(send_p_valid),
       .p_ready(send_p_ready),
       .n_beat(send_n_beat),
@@ -3600,6 +4061,9 @@ module pcie_engine (
       .c_message(send_c_message),
       .c_valid(send_c_valid),
       .c_ready(send_c_ready),
+      .left(send_left),
+      .left_source(send_left_source),
+      .left_entries(send_left_entries),
       .m_beat(send_m_beat),
       .m_valid(send_m_valid),
       .m_ready(send_m_ready)
@@ -3626,6 +4090,7 @@ module pcie_engine (
     send_down = down;
     complete_reset = reset;
     errors_reset = reset;
+    order_reset = reset;
     writer_reset = reset;
     reader_reset = reset;
     written_reset = reset;
@@ -3729,6 +4194,7 @@ module pcie_engine (
     writer_mps = cfg_mps;
     writer_address = write_address;
     writer_length = write_length;
+    writer_source = write_source;
     writer_s_beat = write_beat;
     writer_s_valid = write_valid;
     write_ready = writer_s_ready;
@@ -3741,6 +4207,7 @@ module pcie_engine (
     reader_s_valid = read_valid;
     read_ready = reader_s_ready;
     read_issued = reader_issued;
+    read_busy = reader_busy;
     fetched_s_beat = reader_d_beat;
     fetched_s_meta = reader_d_client;
     fetched_s_valid = reader_d_valid;
@@ -3749,6 +4216,18 @@ module pcie_engine (
     data_client = fetched_m_meta;
     data_valid = fetched_m_valid;
     fetched_m_ready = data_ready;
+    order_master = cfg_master;
+    order_offers = write_offers;
+    order_ends = write_ends;
+    order_left = send_left;
+    order_left_source = send_left_source;
+    order_answered = complete_answered;
+    order_taken = complete_taken;
+    complete_may_leave = order_free;
+    write_left = send_left;
+    write_left_source = send_left_source;
+    write_left_entries = send_left_entries;
+    write_flying = order_flying;
     send_master = cfg_master;
     send_fc_ph = fc_ph;
     send_fc_pd = fc_pd;
@@ -3757,11 +4236,17 @@ module pcie_engine (
     send_fc_cpld = fc_cpld;
     send_fc_infinite = fc_infinite;
     written_s_beat = writer_m_beat;
-    written_s_meta = writer_m_credits;
+    written_s_meta = ({7'h0, writer_m_credits} | ({16'h0, writer_m_source} << 12)) | ({16'h0, writer_m_entries} << 15);
+    if (writer_m_ends) begin
+      written_s_meta = (({7'h0, writer_m_credits} | ({16'h0, writer_m_source} << 12)) | ({16'h0, writer_m_entries} << 15)) | c_ends;
+    end
     written_s_valid = writer_m_valid;
     writer_m_ready = written_s_ready;
     send_p_beat = written_m_beat;
-    send_p_credits = written_m_meta;
+    send_p_credits = written_m_meta[11:0];
+    send_p_source = written_m_meta[14:12];
+    send_p_entries = written_m_meta[17:15];
+    send_p_ends = written_m_meta[18];
     send_p_coming = writer_m_credits;
     send_p_valid = written_m_valid;
     written_m_ready = send_p_ready;

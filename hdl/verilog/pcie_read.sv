@@ -146,6 +146,7 @@ module pcie_read (
     input  logic ended,
     input  logic good,
     output logic outstanding,
+    output logic [5:0] busy,
     output logic unexpected,
     output logic refused,
     output logic poisoned,
@@ -219,6 +220,8 @@ module pcie_read (
   logic slot_write_enable;
   logic [5:0] pending_d;
   logic [5:0] pending_q = 6'h0;
+  logic [5:0] some_d;
+  logic [5:0] some_q = 6'h0;
   logic [3:0] next_0_d;
   logic [3:0] next_0_q = 4'h0;
   logic [3:0] next_1_d;
@@ -400,6 +403,7 @@ module pcie_read (
 
   always_ff @(posedge clock) begin
     pending_q <= pending_d;
+    some_q <= some_d;
     next_0_q <= next_0_d;
     next_1_q <= next_1_d;
     next_2_q <= next_2_d;
@@ -543,6 +547,7 @@ module pcie_read (
 
   always_comb begin
     pending_d = pending_q;
+    some_d = some_q;
     steps_d = steps_q;
     can_d = can_q;
     done_d = done_q;
@@ -668,6 +673,10 @@ module pcie_read (
     if (((pending_q[5] & (~steps_q[5])) & ((next_5_q - head_5_q) != c_many)) & (~resting_q[next_tag_5])) begin
       can_d = (can_d & ~(6'h1 << 5)) | ({5'h0, 1'h1} << 5);
     end
+    some_d = pending_q;
+    if (next_0_q != head_0_q) begin
+      some_d = (some_d & ~(6'h1 << 0)) | ({5'h0, 1'h1} << 0);
+    end
     if ((next_0_q != head_0_q) & (~waiting_q[head_tag_0])) begin
       done_d = (done_d & ~(6'h1 << 0)) | ({5'h0, 1'h1} << 0);
     end
@@ -677,6 +686,9 @@ module pcie_read (
     if (steps_q[0]) begin
       next_0_d = next_0_q + 4'h1;
       head_0_d = head_0_q + 4'h1;
+    end
+    if (next_1_q != head_1_q) begin
+      some_d = (some_d & ~(6'h1 << 1)) | ({5'h0, 1'h1} << 1);
     end
     if ((next_1_q != head_1_q) & (~waiting_q[head_tag_1])) begin
       done_d = (done_d & ~(6'h1 << 1)) | ({5'h0, 1'h1} << 1);
@@ -688,6 +700,9 @@ module pcie_read (
       next_1_d = next_1_q + 4'h1;
       head_1_d = head_1_q + 4'h1;
     end
+    if (next_2_q != head_2_q) begin
+      some_d = (some_d & ~(6'h1 << 2)) | ({5'h0, 1'h1} << 2);
+    end
     if ((next_2_q != head_2_q) & (~waiting_q[head_tag_2])) begin
       done_d = (done_d & ~(6'h1 << 2)) | ({5'h0, 1'h1} << 2);
     end
@@ -697,6 +712,9 @@ module pcie_read (
     if (steps_q[2]) begin
       next_2_d = next_2_q + 4'h1;
       head_2_d = head_2_q + 4'h1;
+    end
+    if (next_3_q != head_3_q) begin
+      some_d = (some_d & ~(6'h1 << 3)) | ({5'h0, 1'h1} << 3);
     end
     if ((next_3_q != head_3_q) & (~waiting_q[head_tag_3])) begin
       done_d = (done_d & ~(6'h1 << 3)) | ({5'h0, 1'h1} << 3);
@@ -708,6 +726,9 @@ module pcie_read (
       next_3_d = next_3_q + 4'h1;
       head_3_d = head_3_q + 4'h1;
     end
+    if (next_4_q != head_4_q) begin
+      some_d = (some_d & ~(6'h1 << 4)) | ({5'h0, 1'h1} << 4);
+    end
     if ((next_4_q != head_4_q) & (~waiting_q[head_tag_4])) begin
       done_d = (done_d & ~(6'h1 << 4)) | ({5'h0, 1'h1} << 4);
     end
@@ -717,6 +738,9 @@ module pcie_read (
     if (steps_q[4]) begin
       next_4_d = next_4_q + 4'h1;
       head_4_d = head_4_q + 4'h1;
+    end
+    if (next_5_q != head_5_q) begin
+      some_d = (some_d & ~(6'h1 << 5)) | ({5'h0, 1'h1} << 5);
     end
     if ((next_5_q != head_5_q) & (~waiting_q[head_tag_5])) begin
       done_d = (done_d & ~(6'h1 << 5)) | ({5'h0, 1'h1} << 5);
@@ -1094,6 +1118,7 @@ module pcie_read (
     silent_d = silent_q & (|resting_q);
     some_out_d = (|waiting_q) | (|pending_q);
     outstanding = some_out_q;
+    busy = some_q;
     unexpected = unexpected_strobe_q;
     refused = refused_strobe_q;
     poisoned = poisoned_strobe_q;

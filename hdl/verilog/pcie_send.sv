@@ -17,6 +17,9 @@ module pcie_send (
     input  logic [68:0] p_beat,
     input  logic [11:0] p_credits,
     input  logic [11:0] p_coming,
+    input  logic p_ends,
+    input  logic [2:0] p_source,
+    input  logic [2:0] p_entries,
     input  logic p_valid,
     output logic p_ready,
     input  logic [68:0] n_beat,
@@ -27,6 +30,9 @@ module pcie_send (
     input  logic c_message,
     input  logic c_valid,
     output logic c_ready,
+    output logic left,
+    output logic [2:0] left_source,
+    output logic [2:0] left_entries,
     output logic [68:0] m_beat,
     output logic m_valid,
     input  logic m_ready
@@ -90,6 +96,12 @@ module pcie_send (
   logic [1:0] owner_q = 2'h0;
   logic read_last_d;
   logic read_last_q = 1'h0;
+  logic left_strobe_d;
+  logic left_strobe_q = 1'h0;
+  logic [2:0] source_d;
+  logic [2:0] source_q = 3'h0;
+  logic [2:0] entries_d;
+  logic [2:0] entries_q = 3'h0;
   logic [68:0] out_d;
   logic [68:0] out_q = 69'h0;
   logic full_d;
@@ -118,6 +130,9 @@ module pcie_send (
     c_seen_q <= c_seen_d;
     owner_q <= owner_d;
     read_last_q <= read_last_d;
+    left_strobe_q <= left_strobe_d;
+    source_q <= source_d;
+    entries_q <= entries_d;
     out_q <= out_d;
     full_q <= full_d;
   end
@@ -145,6 +160,9 @@ module pcie_send (
     c_seen_d = c_seen_q;
     owner_d = owner_q;
     read_last_d = read_last_q;
+    left_strobe_d = left_strobe_q;
+    source_d = source_q;
+    entries_d = entries_q;
     out_d = out_q;
     full_d = full_q;
     go = m_ready | (~full_q);
@@ -210,6 +228,12 @@ module pcie_send (
         take = 1'h0;
       end
     endcase
+    left_strobe_d = (start & (pick == 2'h1)) & p_ends;
+    source_d = p_source;
+    entries_d = p_entries;
+    left = left_strobe_q;
+    left_source = source_q;
+    left_entries = entries_q;
     if (start) begin
       owner_d = pick;
       cost_ph_d = 1'h0;
@@ -282,6 +306,7 @@ module pcie_send (
       c_seen_d = 1'h0;
       owner_d = 2'h0;
       read_last_d = 1'h0;
+      left_strobe_d = 1'h0;
       full_d = 1'h0;
     end
     if (down) begin

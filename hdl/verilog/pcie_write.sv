@@ -39,11 +39,15 @@ module pcie_write (
     input  logic [2:0] mps,
     input  logic [63:0] address,
     input  logic [13:0] length,
+    input  logic [2:0] source,
     input  logic [68:0] s_beat,
     input  logic s_valid,
     output logic s_ready,
     output logic [68:0] m_beat,
     output logic [11:0] m_credits,
+    output logic m_ends,
+    output logic [2:0] m_source,
+    output logic [2:0] m_entries,
     output logic m_valid,
     input  logic m_ready
 );
@@ -98,6 +102,12 @@ module pcie_write (
   logic [3:0] first_be_q = 4'h0;
   logic [11:0] credits_d;
   logic [11:0] credits_q = 12'h0;
+  logic ends_d;
+  logic ends_q = 1'h0;
+  logic [2:0] from_d;
+  logic [2:0] from_q = 3'h0;
+  logic [2:0] entries_d;
+  logic [2:0] entries_q = 3'h0;
   logic [63:0] at2_d;
   logic [63:0] at2_q = 64'h0;
   logic [13:0] left2_d;
@@ -129,6 +139,9 @@ module pcie_write (
     last_be_q <= last_be_d;
     first_be_q <= first_be_d;
     credits_q <= credits_d;
+    ends_q <= ends_d;
+    from_q <= from_d;
+    entries_q <= entries_d;
     at2_q <= at2_d;
     left2_q <= left2_d;
     size2_q <= size2_d;
@@ -159,6 +172,9 @@ module pcie_write (
     last_be_d = last_be_q;
     first_be_d = first_be_q;
     credits_d = credits_q;
+    ends_d = ends_q;
+    from_d = from_q;
+    entries_d = entries_q;
     at2_d = at2_q;
     left2_d = left2_q;
     size2_d = size2_q;
@@ -167,6 +183,9 @@ module pcie_write (
     first_be2_d = first_be2_q;
     held_d = held_q;
     m_credits = credits_q;
+    m_ends = ends_q;
+    m_source = from_q;
+    m_entries = entries_q;
     limit = c_128 << mps;
     if (mps > 3'h5) begin
       limit = c_128;
@@ -235,6 +254,8 @@ module pcie_write (
         if (s_valid) begin
           at_d = address;
           left_d = length;
+          from_d = source;
+          entries_d = length[6:4];
           size_d = 13'h0;
           first_d = 1'h1;
           waited_d = 1'h0;
@@ -314,6 +335,7 @@ module pcie_write (
         left_d = left2_q;
         size_d = size2_q;
         words_d = words2_q;
+        ends_d = left2_q == {1'h0, size2_q};
         credits_d = ({1'h0, words2_q} + 12'h3) >> 2;
         first_be_d = first_be2_q;
         last_be_d = last_be2_q;

@@ -79,8 +79,8 @@ config! {
     LINK_CAPABILITIES @ 0x6c 4 = 0x0040_0011, 0, 0, "2.5 GT/s 3:0, one lane 9:4, no active state power management 11:10 and 22 (7.5.3.6).";
     LINK_CONTROL @ 0x70 2 = 0, 0x00c8, 0, "Read completion boundary 3, common clock 6, extended synch 7 (7.5.3.7).";
     LINK_STATUS @ 0x72 2 = 0x0011, 0, 0, "2.5 GT/s 3:0, one lane 9:4 (7.5.3.8).";
-    DEVICE_CAPABILITIES_2 @ 0x84 4 = 0x0000_0010, 0, 0, "Completion time-out: no range to choose 3:0, can be disabled 4 (7.5.3.15).";
-    DEVICE_CONTROL_2 @ 0x88 2 = 0, 0x0010, 0, "Completion time-out disabled 4 (7.5.3.16).";
+    DEVICE_CAPABILITIES_2 @ 0x84 4 = 0x0000_001f, 0, 0, "Completion time-out: ranges A to D 3:0, can be disabled 4 (7.5.3.15).";
+    DEVICE_CONTROL_2 @ 0x88 2 = 0, 0x001f, 0, "Completion time-out: value 3:0, disabled 4 (7.5.3.16).";
     LINK_CAPABILITIES_2 @ 0x8c 4 = 0x0000_0002, 0, 0, "2.5 GT/s 1 (7.5.3.18).";
 }
 

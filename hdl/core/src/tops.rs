@@ -77,6 +77,7 @@ pub fn tops() -> Vec<Top> {
         "dma_events" = dma::Events,
         "dma_interrupts" = dma::Interrupts,
         "dma_host" = dma::Host,
+        "pcie_order" = pcie::Order,
         "pcie_receive" = pcie::Receive,
         "pcie_complete" = pcie::Complete,
         "pcie_write" = pcie::Write,

@@ -124,11 +124,6 @@ impl<M> Default for Sink<M> {
 }
 
 impl<M> Sink<M> {
-    /// No frame has begun that has not ended.
-    pub fn between(&self) -> bool {
-        self.current.is_empty()
-    }
-
     /// Takes a beat; `Some` at the frame's end keeps it, `None` there discards it.
     pub fn beat<D: Data>(&mut self, data: D, keep: D::Keep, last: bool, meta: impl FnOnce() -> Option<M>) {
         data.unpack(keep, &mut self.current);

@@ -6,6 +6,7 @@ mod errors;
 mod faults;
 mod frames;
 mod link;
+mod ordering;
 mod packets;
 
 use ipos_abi::ABI_VERSION;

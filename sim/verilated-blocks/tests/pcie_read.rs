@@ -34,6 +34,8 @@ struct Open {
     /// It is never answered, and that many strobes of `age` have come since it was sent.
     lost: bool,
     strobes: u32,
+    /// A reset has found it outstanding.
+    forgotten: bool,
 }
 
 /// A completion as `Receive` hands it on: cycles of header, data and end.
@@ -124,7 +126,8 @@ fn run(count: u32, refuse: u32, lazy: bool, hard: bool) {
         block.set_age(age.into());
         if age {
             open.iter_mut().for_each(|o| o.strobes += 1);
-            // three until it is given up, three more until it is forgotten, and of either the first may come at once
+            // three until it is given up, three more until it is forgotten, and of either the first may come at once; none of the
+            // latter for one that a reset found outstanding
             open.retain(|o| !o.lost || o.strobes < 5);
         }
         in_reset = in_reset.saturating_sub(1);
@@ -136,6 +139,10 @@ fn run(count: u32, refuse: u32, lazy: bool, hard: bool) {
             tlp.clear();
             (tlps, data) = (Sink::new("m", Stalls::default()), Sink::new("d", Stalls::default()));
             resets += 1;
+            for read in open.iter_mut().filter(|o| !o.forgotten && o.strobes < 4) {
+                read.strobes += 2;
+                read.forgotten = true;
+            }
         }
         block.set_reset((in_reset > 0).into());
         assert!(cycle < 4_000 * u64::from(count), "no progress: {done} of {count}");
@@ -221,7 +228,17 @@ fn run(count: u32, refuse: u32, lazy: bool, hard: bool) {
                 }
                 let refused = rng.random_range(0..1000) < refuse;
                 let lost = hard && rng.random_range(0..200) == 0;
-                open.push(Open { tag, address, bytes, done: 0, since: cycle, refused, lost, strobes: 0 });
+                open.push(Open {
+                    tag,
+                    address,
+                    bytes,
+                    done: 0,
+                    since: cycle,
+                    refused,
+                    lost,
+                    forgotten: false,
+                    strobes: 0,
+                });
                 let request = failed[client].iter_mut().find(|(left, _)| *left > 0).expect("of a request");
                 (request.0, request.1) = (request.0 - bytes, request.1 | refused | lost);
             }

@@ -55,6 +55,7 @@ impl Backend {
         let vectors = memory.vectors_enabled();
         drop(memory);
         // QEMU keeps the MSI-X table for itself and answers for its masks: a vector that it listens to is on
+        let (timeout, timeout_off) = self.config.timeout();
         let config = PciConfig {
             memory: true,
             bus_master: self.config.bus_master(),
@@ -62,7 +63,8 @@ impl Backend {
             msix_mask: false,
             mps: self.config.mps(),
             mrrs: self.config.mrrs(),
-            ..PciConfig::default()
+            timeout,
+            timeout_off,
         };
         self.card.ask(move |card| {
             card.configure(&config);
@@ -208,7 +210,7 @@ impl ServerBackend for Backend {
 
     fn reset(&mut self) -> io::Result<()> {
         tracing::info!("function reset");
-        self.config = ConfigSpace::default();
+        self.config.function_reset();
         self.errors = Default::default();
         self.card.ask(|card| card.function_reset())?;
         self.configure()

@@ -62,6 +62,17 @@ impl ConfigSpace {
         reset
     }
 
+    /// What a function-level reset leaves: maximum payload size, read completion boundary, common clock and extended synch are not
+    /// the function's to forget (base specification 6.6.2; one reading).
+    pub fn function_reset(&mut self) {
+        let kept = [(config::DEVICE_CONTROL, 0x00e0), (config::LINK_CONTROL, 0x00c8)];
+        let before = kept.map(|(register, bits)| self.word(register) & bits);
+        *self = ConfigSpace::default();
+        for ((register, bits), old) in kept.into_iter().zip(before) {
+            self.set(register, self.word(register) & !bits | old);
+        }
+    }
+
     /// Sets what an error of the card sets.
     pub fn record(&mut self, error: DmaError) {
         let (status, device_status) = pci::error_bits(error);
@@ -97,6 +108,13 @@ impl ConfigSpace {
     #[must_use]
     pub fn mrrs(&self) -> u8 {
         (self.word(config::DEVICE_CONTROL) >> 12 & 7) as u8
+    }
+
+    /// Completion time-out value of device control 2, and its disable bit.
+    #[must_use]
+    pub fn timeout(&self) -> (u8, bool) {
+        let control = self.word(config::DEVICE_CONTROL_2);
+        ((control & 15) as u8, control & 16 != 0)
     }
 
     fn power_state(&self) -> u32 {

@@ -232,6 +232,13 @@ impl Logic for Nic {
 
         // host memory
         self.engine.write_address.next = self.host.write_target.val().address;
+        self.engine.write_source.next = self.host.write_target.val().source;
+        self.engine.write_offers.next = self.host.write_offers.val();
+        self.engine.write_ends.next = self.host.write_ends.val();
+        self.host.write_left.next = self.engine.write_left.val();
+        self.host.write_left_source.next = self.engine.write_left_source.val();
+        self.host.write_left_entries.next = self.engine.write_left_entries.val();
+        self.host.write_flying.next = self.engine.write_flying.val();
         self.engine.write_length.next = self.host.write_target.val().length;
         self.engine.write_beat.next = self.host.write_beat.val();
         self.engine.write_valid.next = self.host.write_valid.val();
@@ -242,6 +249,7 @@ impl Logic for Nic {
         self.engine.read_valid.next = self.host.fetch_valid.val();
         self.host.fetch_ready.next = self.engine.read_ready.val();
         self.host.fetch_issued.next = self.engine.read_issued.val();
+        self.host.fetch_busy.next = self.engine.read_busy.val();
         self.host.data_beat.next = self.engine.data_beat.val();
         self.host.data_client.next = self.engine.data_client.val();
         self.host.data_valid.next = self.engine.data_valid.val();

@@ -14,8 +14,8 @@ block! {
         pub settings: Signal<In, Settings>,
         pub start: Signal<In, Bit>,
         pub idle: Signal<In, Bit>,
-        /// Of the interrupt that follows a write.
-        pub vector: Signal<In, Bits<3>>,
+        /// Its number among those that write, and the vector of the interrupt that follows.
+        pub source: Signal<In, Bits<3>>,
         pub entry: Signal<In, Bits<128>>,
         pub write: Signal<In, Bit>,
         /// Entries that wait here, 15 at most.
@@ -25,21 +25,26 @@ block! {
         pub target: Signal<Out, Target>,
         pub valid: Signal<Out, Bit>,
         pub ready: Signal<In, Bit>,
-        /// Entries written so far.
+        /// A strobe: a write of these entries is being sent.
+        pub left: Signal<In, Bit>,
+        pub entries: Signal<In, Bits<3>>,
+        /// Entries handed over so far, and those that have left.
+        pub handed: Signal<Out, Bits<16>>,
         pub head: Signal<Out, Bits<16>>,
         pub busy: Signal<Out, Bit>,
         fifo: SmallFifo<Bits<128>, 4, 5>,
         count: DFF<Bits<16>>,
+        gone: DFF<Bits<16>>,
         sending: DFF<Bit>,
         upper: DFF<Bit>,
         taken: DFF<Bit>, // an entry has left in the cycle before: the counts see it now
-        left: DFF<Bits<3>>,
+        rest: DFF<Bits<3>>, // entries of this write
         t: DFF<Target>,
         phase: DFF<Bit>,
         // a cycle behind what they say: while nothing is sent, entries only become more
         due: DFF<Bit>,
         next: DFF<Target>,
-        next_left: DFF<Bits<3>>,
+        next_rest: DFF<Bits<3>>,
         next_phase: DFF<Bit>,
         line: Signal<Local, Bits<3>>,
         batch: Signal<Local, Bits<3>>,
@@ -56,7 +61,7 @@ block! {
 impl Logic for Completions {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, count, sending, upper, taken, left, t, phase, due, next, next_left, next_phase);
+        dff_setup!(self, clock, count, gone, sending, upper, taken, rest, t, phase, due, next, next_rest, next_phase);
         clock!(self, clock, fifo);
         self.fifo.reset.next = self.reset.val() | self.start.val();
         self.fifo.data_in.next = self.entry.val();
@@ -74,9 +79,9 @@ impl Logic for Completions {
         self.to.next.address = self.settings.val().completions | (bit_cast::<64, 16>(self.index.val()) << 4);
         self.to.next.length = bit_cast::<LENGTH_BITS, 3>(self.batch.val()) << 4;
         self.to.next.notify = true;
-        self.to.next.vector = self.vector.val();
+        self.to.next.source = self.source.val();
         self.next.d.next = self.to.val();
-        self.next_left.d.next = self.batch.val();
+        self.next_rest.d.next = self.batch.val();
         self.next_phase.d.next = !self.lap.val().get_bit(0);
         self.due.d.next = !self.sending.q.val()
             & !self.due.q.val()
@@ -87,7 +92,7 @@ impl Logic for Completions {
             self.sending.d.next = true;
             self.upper.d.next = false;
             self.t.d.next = self.next.q.val();
-            self.left.d.next = self.next_left.q.val();
+            self.rest.d.next = self.next_rest.q.val();
             self.phase.d.next = self.next_phase.q.val();
         }
 
@@ -100,7 +105,7 @@ impl Logic for Completions {
             if self.phase.q.val() {
                 self.o.next.data = self.fifo.data_out.val().get_bits::<64>(64).replace_bit(63, true);
             }
-            self.o.next.last = self.left.q.val() == 1;
+            self.o.next.last = self.rest.q.val() == 1;
         }
         self.beat.next = self.o.val();
         self.target.next = self.t.q.val();
@@ -112,19 +117,25 @@ impl Logic for Completions {
         self.taken.d.next = self.shows.val() & self.ready.val() & self.upper.q.val();
         self.fifo.read.next = self.taken.q.val();
         if self.taken.q.val() {
-            self.left.d.next = self.left.q.val() - 1;
+            self.rest.d.next = self.rest.q.val() - 1;
             self.count.d.next = self.count.q.val() + 1;
-            if self.left.q.val() == 1 {
+            if self.rest.q.val() == 1 {
                 self.sending.d.next = false;
             }
         }
-        self.head.next = self.count.q.val();
+        if self.left.val() {
+            self.gone.d.next = self.gone.q.val() + bit_cast::<16, 3>(self.entries.val());
+        }
+        self.handed.next = self.count.q.val();
+        self.head.next = self.gone.q.val();
         self.busy.next = self.sending.q.val() | (self.fifo.level.val() != 0);
         if self.start.val() {
             self.count.d.next = 0.into();
+            self.gone.d.next = 0.into();
         }
         if self.reset.val() {
             self.count.d.next = 0.into();
+            self.gone.d.next = 0.into();
             self.sending.d.next = false;
             self.due.d.next = false;
             self.taken.d.next = false;

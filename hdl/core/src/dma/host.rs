@@ -55,12 +55,22 @@ block! {
         pub write_target: Signal<Out, Target>,
         pub write_valid: Signal<Out, Bit>,
         pub write_ready: Signal<In, Bit>,
+        /// By source: a beat is offered; a write's last one is taken.
+        pub write_offers: Signal<Out, Bits<8>>,
+        pub write_ends: Signal<Out, Bits<8>>,
+        /// A write leaves (a strobe), whose, and of how many completions; by source: some have not left.
+        pub write_left: Signal<In, Bit>,
+        pub write_left_source: Signal<In, Bits<3>>,
+        pub write_left_entries: Signal<In, Bits<3>>,
+        pub write_flying: Signal<In, Bits<8>>,
         /// Read port.
         pub fetch: Signal<Out, Fetch>,
         pub fetch_valid: Signal<Out, Bit>,
         pub fetch_ready: Signal<In, Bit>,
         /// By client, a strobe: its read has been sent whole. Until then its next one does not stand in others' way.
         pub fetch_issued: Signal<In, Bits<6>>,
+        /// By client: data are to come.
+        pub fetch_busy: Signal<In, Bits<6>>,
         pub data_beat: Signal<In, Beat>,
         pub data_client: Signal<In, Bits<3>>,
         pub data_valid: Signal<In, Bit>,
@@ -260,7 +270,9 @@ impl Logic for Host {
         self.receive_control.head.next = self.receive_done.head.val();
         self.receive_done.settings.next = self.receive_control.settings.val();
         self.receive_done.start.next = self.receive_control.start.val();
-        self.receive_done.vector.next = 0.into();
+        self.receive_done.source.next = 0.into();
+        self.receive_done.left.next = self.write_left.val() & (self.write_left_source.val() == 0);
+        self.receive_done.entries.next = self.write_left_entries.val();
         self.control_control.select.next = self.picked.q.val().get_bit(1);
         self.control_control.place.next = self.place.q.val();
         self.control_control.wdata.next = self.word.q.val();
@@ -268,7 +280,9 @@ impl Logic for Host {
         self.control_control.head.next = self.control_done.head.val();
         self.control_done.settings.next = self.control_control.settings.val();
         self.control_done.start.next = self.control_control.start.val();
-        self.control_done.vector.next = 1.into();
+        self.control_done.source.next = 1.into();
+        self.control_done.left.next = self.write_left.val() & (self.write_left_source.val() == 1);
+        self.control_done.entries.next = self.write_left_entries.val();
         self.event_control.select.next = self.picked.q.val().get_bit(2);
         self.event_control.place.next = self.place.q.val();
         self.event_control.wdata.next = self.word.q.val();
@@ -276,7 +290,9 @@ impl Logic for Host {
         self.event_control.head.next = self.event_done.head.val();
         self.event_done.settings.next = self.event_control.settings.val();
         self.event_done.start.next = self.event_control.start.val();
-        self.event_done.vector.next = 2.into();
+        self.event_done.source.next = 2.into();
+        self.event_done.left.next = self.write_left.val() & (self.write_left_source.val() == 2);
+        self.event_done.entries.next = self.write_left_entries.val();
         self.front_control.select.next = self.picked.q.val().get_bit(3);
         self.front_control.place.next = self.place.q.val();
         self.front_control.wdata.next = self.word.q.val();
@@ -284,7 +300,9 @@ impl Logic for Host {
         self.front_control.head.next = self.front_done.head.val();
         self.front_done.settings.next = self.front_control.settings.val();
         self.front_done.start.next = self.front_control.start.val();
-        self.front_done.vector.next = 3.into();
+        self.front_done.source.next = 3.into();
+        self.front_done.left.next = self.write_left.val() & (self.write_left_source.val() == 3);
+        self.front_done.entries.next = self.write_left_entries.val();
         self.back_control.select.next = self.picked.q.val().get_bit(4);
         self.back_control.place.next = self.place.q.val();
         self.back_control.wdata.next = self.word.q.val();
@@ -292,7 +310,9 @@ impl Logic for Host {
         self.back_control.head.next = self.back_done.head.val();
         self.back_done.settings.next = self.back_control.settings.val();
         self.back_done.start.next = self.back_control.start.val();
-        self.back_done.vector.next = 4.into();
+        self.back_done.source.next = 4.into();
+        self.back_done.left.next = self.write_left.val() & (self.write_left_source.val() == 4);
+        self.back_done.entries.next = self.write_left_entries.val();
         self.interrupts.address.next = self.address.val();
         self.interrupts.wdata.next = self.wdata.val();
         self.interrupts.write.next = self.write.val();
@@ -322,7 +342,7 @@ impl Logic for Host {
         self.receive_ring.start.next = self.receive_control.start.val();
         self.receive_ring.run.next = self.receive_control.run.val();
         self.receive_ring.client.next = 0.into();
-        self.receive_ring.head.next = self.receive_done.head.val();
+        self.receive_ring.head.next = self.receive_done.handed.val();
         self.receive_ring.beat.next = self.data_beat.val();
         self.receive_ring.beat_valid.next = self.data_valid.val() & (self.data_client.val() == 0);
         self.receive_control.error.next = self.receive_ring.error.val();
@@ -330,7 +350,7 @@ impl Logic for Host {
         self.control_ring.start.next = self.control_control.start.val();
         self.control_ring.run.next = self.control_control.run.val();
         self.control_ring.client.next = 1.into();
-        self.control_ring.head.next = self.control_done.head.val();
+        self.control_ring.head.next = self.control_done.handed.val();
         self.control_ring.beat.next = self.data_beat.val();
         self.control_ring.beat_valid.next = self.data_valid.val() & (self.data_client.val() == 1);
         self.control_control.error.next = self.control_ring.error.val();
@@ -338,7 +358,7 @@ impl Logic for Host {
         self.front_ring.start.next = self.front_control.start.val();
         self.front_ring.run.next = self.front_control.run.val();
         self.front_ring.client.next = 2.into();
-        self.front_ring.head.next = self.front_done.head.val();
+        self.front_ring.head.next = self.front_done.handed.val();
         self.front_ring.beat.next = self.data_beat.val();
         self.front_ring.beat_valid.next = self.data_valid.val() & (self.data_client.val() == 2);
         self.front_control.error.next = self.front_ring.error.val();
@@ -346,12 +366,13 @@ impl Logic for Host {
         self.back_ring.start.next = self.back_control.start.val();
         self.back_ring.run.next = self.back_control.run.val();
         self.back_ring.client.next = 3.into();
-        self.back_ring.head.next = self.back_done.head.val();
+        self.back_ring.head.next = self.back_done.handed.val();
         self.back_ring.beat.next = self.data_beat.val();
         self.back_ring.beat_valid.next = self.data_valid.val() & (self.data_client.val() == 3);
         self.back_control.error.next = self.back_ring.error.val();
 
         // receive
+        self.receive_frames.source.next = 6.into();
         self.receive_frames.s_beat.next = self.receive_beat.val();
         self.receive_frames.s_meta.next = self.receive_meta.val();
         self.receive_frames.s_valid.next = self.receive_valid.val();
@@ -364,10 +385,16 @@ impl Logic for Host {
         self.receive_done.write.next = self.receive_frames.write.val();
         self.receive_done.idle.next = self.receive_frames.idle.val();
         self.receive_control.fail.next = self.receive_frames.fail.val();
-        self.receive_control.busy.next =
-            self.receive_ring.busy.val() | self.receive_frames.busy.val() | self.receive_done.busy.val();
+        self.receive_control.busy.next = self.receive_ring.busy.val()
+            | self.receive_frames.busy.val()
+            | self.receive_done.busy.val()
+            | self.fetching.q.val().get_bit(0)
+            | self.fetch_busy.val().get_bit(0)
+            | self.write_flying.val().get_bit(0)
+            | self.write_flying.val().get_bit(6);
 
         // control
+        self.control_frames.source.next = 7.into();
         self.control_frames.s_beat.next = self.control_beat.val();
         self.control_frames.s_meta.next = self.control_meta.val();
         self.control_frames.s_valid.next = self.control_valid.val();
@@ -380,8 +407,13 @@ impl Logic for Host {
         self.control_done.write.next = self.control_frames.write.val();
         self.control_done.idle.next = self.control_frames.idle.val();
         self.control_control.fail.next = self.control_frames.fail.val();
-        self.control_control.busy.next =
-            self.control_ring.busy.val() | self.control_frames.busy.val() | self.control_done.busy.val();
+        self.control_control.busy.next = self.control_ring.busy.val()
+            | self.control_frames.busy.val()
+            | self.control_done.busy.val()
+            | self.fetching.q.val().get_bit(1)
+            | self.fetch_busy.val().get_bit(1)
+            | self.write_flying.val().get_bit(1)
+            | self.write_flying.val().get_bit(7);
 
         // transmit front
         self.front_sends.client.next = 4.into();
@@ -401,8 +433,14 @@ impl Logic for Host {
         self.front_done.write.next = self.front_sends.write.val();
         self.front_done.idle.next = self.front_sends.idle.val();
         self.front_control.fail.next = self.front_sends.fail.val();
-        self.front_control.busy.next =
-            self.front_ring.busy.val() | self.front_sends.busy.val() | self.front_done.busy.val();
+        self.front_control.busy.next = self.front_ring.busy.val()
+            | self.front_sends.busy.val()
+            | self.front_done.busy.val()
+            | self.fetching.q.val().get_bit(2)
+            | self.fetch_busy.val().get_bit(2)
+            | self.fetching.q.val().get_bit(4)
+            | self.fetch_busy.val().get_bit(4)
+            | self.write_flying.val().get_bit(3);
 
         // transmit back
         self.back_sends.client.next = 5.into();
@@ -422,8 +460,14 @@ impl Logic for Host {
         self.back_done.write.next = self.back_sends.write.val();
         self.back_done.idle.next = self.back_sends.idle.val();
         self.back_control.fail.next = self.back_sends.fail.val();
-        self.back_control.busy.next =
-            self.back_ring.busy.val() | self.back_sends.busy.val() | self.back_done.busy.val();
+        self.back_control.busy.next = self.back_ring.busy.val()
+            | self.back_sends.busy.val()
+            | self.back_done.busy.val()
+            | self.fetching.q.val().get_bit(3)
+            | self.fetch_busy.val().get_bit(3)
+            | self.fetching.q.val().get_bit(5)
+            | self.fetch_busy.val().get_bit(5)
+            | self.write_flying.val().get_bit(4);
 
         // events
         self.events.settings.next = self.event_control.settings.val();
@@ -432,14 +476,14 @@ impl Logic for Host {
         self.events.data.next = self.event_data.val();
         self.events.valid.next = self.event_valid.val();
         self.event_ready.next = self.events.ready.val();
-        self.events.head.next = self.event_done.head.val();
+        self.events.head.next = self.event_done.handed.val();
         self.events.level.next = self.event_done.level.val();
         self.event_done.entry.next = self.events.entry.val();
         self.event_done.write.next = self.events.write.val();
         self.event_done.idle.next = true;
         self.event_control.error.next = self.events.error.val();
         self.event_control.fail.next = self.events.lost.val();
-        self.event_control.busy.next = self.event_done.busy.val();
+        self.event_control.busy.next = self.event_done.busy.val() | self.write_flying.val().get_bit(2);
         self.event_lost.next = self.events.lost.val();
 
         // writes: each half of what goes to host memory gets its turn, control in the one with little traffic
@@ -504,11 +548,63 @@ impl Logic for Host {
         self.write_valid.next = self.writes.m_valid.val();
         self.writes.m_ready.next = self.write_ready.val();
 
+        // by source, before the arbiters: what is offered, and what ends
+        self.write_offers.next = 0.into();
+        self.write_ends.next = 0.into();
+        if self.receive_done.valid.val() {
+            self.write_offers.next = self.write_offers.val().replace_bit(0, true);
+            if self.receive_done.ready.val() & self.receive_done.beat.val().last {
+                self.write_ends.next = self.write_ends.val().replace_bit(0, true);
+            }
+        }
+        if self.control_done.valid.val() {
+            self.write_offers.next = self.write_offers.val().replace_bit(1, true);
+            if self.control_done.ready.val() & self.control_done.beat.val().last {
+                self.write_ends.next = self.write_ends.val().replace_bit(1, true);
+            }
+        }
+        if self.event_done.valid.val() {
+            self.write_offers.next = self.write_offers.val().replace_bit(2, true);
+            if self.event_done.ready.val() & self.event_done.beat.val().last {
+                self.write_ends.next = self.write_ends.val().replace_bit(2, true);
+            }
+        }
+        if self.front_done.valid.val() {
+            self.write_offers.next = self.write_offers.val().replace_bit(3, true);
+            if self.front_done.ready.val() & self.front_done.beat.val().last {
+                self.write_ends.next = self.write_ends.val().replace_bit(3, true);
+            }
+        }
+        if self.back_done.valid.val() {
+            self.write_offers.next = self.write_offers.val().replace_bit(4, true);
+            if self.back_done.ready.val() & self.back_done.beat.val().last {
+                self.write_ends.next = self.write_ends.val().replace_bit(4, true);
+            }
+        }
+        if self.interrupts.valid.val() {
+            self.write_offers.next = self.write_offers.val().replace_bit(5, true);
+            if self.interrupts.ready.val() & self.interrupts.beat.val().last {
+                self.write_ends.next = self.write_ends.val().replace_bit(5, true);
+            }
+        }
+        if self.receive_frames.valid.val() {
+            self.write_offers.next = self.write_offers.val().replace_bit(6, true);
+            if self.receive_frames.ready.val() & self.receive_frames.beat.val().last {
+                self.write_ends.next = self.write_ends.val().replace_bit(6, true);
+            }
+        }
+        if self.control_frames.valid.val() {
+            self.write_offers.next = self.write_offers.val().replace_bit(7, true);
+            if self.control_frames.ready.val() & self.control_frames.beat.val().last {
+                self.write_ends.next = self.write_ends.val().replace_bit(7, true);
+            }
+        }
+
         // an interrupt is due when the completions that it announces have been handed over
         self.ends.next = self.writes.m_valid.val() & self.write_ready.val() & self.writes.m_beat.val().last;
         self.raise.next = 0.into();
         self.ended.d.next = self.ends.val() & self.writes.m_meta.val().notify;
-        self.ended_vector.d.next = self.writes.m_meta.val().vector;
+        self.ended_vector.d.next = self.writes.m_meta.val().source;
         if self.ended.q.val() {
             self.raise.next = self.c_raise.val() << self.ended_vector.q.val();
         }

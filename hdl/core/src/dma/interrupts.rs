@@ -67,6 +67,7 @@ block! {
         o: Signal<Local, Beat>,
         c_one: Constant<Bits<6>> = 1u64,
         c_none: Constant<Bits<6>> = 0u64,
+        c_source: Constant<Bits<3>> = 5u64,
         p_table: Constant<Bits<4>> = (MSIX_TABLE >> 12) as u64,
         p_pending: Constant<Bits<4>> = (MSIX_PENDING >> 12) as u64,
     }
@@ -159,7 +160,7 @@ impl Logic for Interrupts {
                 self.t.d.next.address = bit_cast::<64, 32>(self.vectors.read_data.val());
                 self.t.d.next.length = 4.into();
                 self.t.d.next.notify = false;
-                self.t.d.next.vector = 0.into();
+                self.t.d.next.source = self.c_source.val();
                 self.state.d.next = 3.into();
             }
             3 => {

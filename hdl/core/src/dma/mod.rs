@@ -29,9 +29,10 @@ pub struct Target {
     pub address: Bits<64>,
     /// In bytes.
     pub length: Bits<LENGTH_BITS>,
-    /// When it has been handed over, the interrupt of `vector` is due.
+    /// When it has been handed over, the interrupt of vector `source` is due.
     pub notify: Bit,
-    pub vector: Bits<3>,
+    /// Who writes: 0 to 4 the completions of that queue, 5 interrupts, 6 and 7 the frames of receive and control.
+    pub source: Bits<3>,
 }
 
 /// A read.

@@ -11,6 +11,8 @@ block! {
         pub clock: Signal<In, Clock>,
         pub reset: Signal<In, Bit>,
         pub s_beat: Signal<In, Beat>,
+        /// Its number among those that write.
+        pub source: Signal<In, Bits<3>>,
         /// An `RxMeta`: the length in bits 15:0.
         pub s_meta: Signal<In, Bits<128>>,
         pub s_valid: Signal<In, Bit>,
@@ -52,7 +54,7 @@ impl Logic for Receive {
         self.to.next.address = self.descriptor.val().get_bits::<64>(0);
         self.to.next.length = bit_cast::<LENGTH_BITS, 16>(self.s_meta.val().get_bits::<16>(0));
         self.to.next.notify = false;
-        self.to.next.vector = 0.into();
+        self.to.next.source = self.source.val();
         self.ends.next = self.s_valid.val()
             & self.s_beat.val().last
             & (((self.state.q.val() == 2) & self.ready.val()) | (self.state.q.val() == 3));

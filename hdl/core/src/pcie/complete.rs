@@ -32,6 +32,11 @@ block! {
         pub m_message: Signal<Out, Bit>,
         pub m_valid: Signal<Out, Bit>,
         pub m_ready: Signal<In, Bit>,
+        /// Strobes: an answer goes to the queue; one has left it. The first one there may leave.
+        pub answered: Signal<Out, Bit>,
+        pub taken: Signal<Out, Bit>,
+        pub may_leave: Signal<In, Bit>,
+        gone: Signal<Local, Bit>,
         /// Strobes: what was refused.
         pub unsupported: Signal<Out, Bit>,
         pub poisoned: Signal<Out, Bit>,
@@ -291,9 +296,12 @@ impl Logic for Complete {
         self.m_beat.next = self.o.val();
         self.m_data.next = self.head.val().with_data;
         self.m_message.next = self.head.val().message;
-        self.m_valid.next = self.answers.valid.val();
-        self.answers.read.next = self.answers.valid.val() & self.m_ready.val() & self.o.val().last;
-        if self.answers.valid.val() & self.m_ready.val() {
+        self.m_valid.next = self.answers.valid.val() & self.may_leave.val();
+        self.gone.next = self.answers.valid.val() & self.may_leave.val() & self.m_ready.val();
+        self.answers.read.next = self.gone.val() & self.o.val().last;
+        self.answered.next = self.state.q.val() == 4;
+        self.taken.next = self.gone.val() & self.o.val().last;
+        if self.gone.val() {
             self.beat.d.next = self.beat.q.val() + 1;
             if self.o.val().last {
                 self.beat.d.next = 0.into();

@@ -1,5 +1,5 @@
 //! The transaction layer whole: TLP streams and the link's settings outside, the card's ports inside.
-use super::{Complete, Errors, Read, Receive, Request, Send, Timer, Write};
+use super::{Complete, Errors, Order, Read, Receive, Request, Send, Timer, Write};
 use crate::stream::{Beat, Slice, SmallFifo, ToAxis};
 use ipos_abi::queue::LENGTH_BITS;
 use rust_hdl_core::prelude::*;
@@ -47,9 +47,18 @@ block! {
         /// Write port: address and length hold from the first beat to the last.
         pub write_address: Signal<In, Bits<64>>,
         pub write_length: Signal<In, Bits<LENGTH_BITS>>,
+        pub write_source: Signal<In, Bits<3>>,
         pub write_beat: Signal<In, Beat>,
         pub write_valid: Signal<In, Bit>,
         pub write_ready: Signal<Out, Bit>,
+        /// By source, before the arbiters: a beat is offered; a write's last one is taken.
+        pub write_offers: Signal<In, Bits<8>>,
+        pub write_ends: Signal<In, Bits<8>>,
+        /// A write leaves (a strobe), whose, and of how many completions; by source: some have not left.
+        pub write_left: Signal<Out, Bit>,
+        pub write_left_source: Signal<Out, Bits<3>>,
+        pub write_left_entries: Signal<Out, Bits<3>>,
+        pub write_flying: Signal<Out, Bits<8>>,
         /// Read port.
         pub read_address: Signal<In, Bits<64>>,
         pub read_length: Signal<In, Bits<13>>,
@@ -57,6 +66,7 @@ block! {
         pub read_valid: Signal<In, Bit>,
         pub read_ready: Signal<Out, Bit>,
         pub read_issued: Signal<Out, Bits<6>>,
+        pub read_busy: Signal<Out, Bits<6>>,
         pub data_beat: Signal<Out, Beat>,
         pub data_client: Signal<Out, Bits<3>>,
         pub data_valid: Signal<Out, Bit>,
@@ -84,10 +94,11 @@ block! {
         timer: Timer,
         complete: Complete,
         errors: Errors,
+        order: Order,
         writer: Write,
         reader: Read,
         // between the writer's and the completer's steps and the choice of a TLP
-        written: Slice<Bits<12>>,
+        written: Slice<Bits<19>>,
         completed: Slice<Bits<2>>,
         // between the read buffer's place and who takes its data
         fetched: Slice<Bits<3>>,
@@ -101,6 +112,7 @@ block! {
         ours: Signal<Local, Bit>,
         others: Signal<Local, Bit>,
         c_places: Constant<Bits<5>> = 15u64,
+        c_ends: Constant<Bits<19>> = 1u64 << 18,
     }
 }
 
@@ -109,7 +121,8 @@ impl Logic for Engine {
     fn update(&mut self) {
         dff_setup!(self, clock, writes, reads, room, freed, owed);
         clock!(
-            self, clock, receive, asking, timer, complete, errors, writer, written, completed, reader, fetched, send
+            self, clock, receive, asking, timer, complete, errors, order, writer, written, completed, reader, fetched,
+            send
         );
         self.receive.reset.next = self.down.val();
         self.asking.reset.next = self.down.val();
@@ -118,6 +131,7 @@ impl Logic for Engine {
         self.send.down.next = self.down.val();
         self.complete.reset.next = self.reset.val();
         self.errors.reset.next = self.reset.val();
+        self.order.reset.next = self.reset.val();
         self.writer.reset.next = self.reset.val();
         self.reader.reset.next = self.reset.val();
         self.written.reset.next = self.reset.val();
@@ -228,6 +242,7 @@ impl Logic for Engine {
         self.writer.mps.next = self.cfg_mps.val();
         self.writer.address.next = self.write_address.val();
         self.writer.length.next = self.write_length.val();
+        self.writer.source.next = self.write_source.val();
         self.writer.s_beat.next = self.write_beat.val();
         self.writer.s_valid.next = self.write_valid.val();
         self.write_ready.next = self.writer.s_ready.val();
@@ -240,6 +255,7 @@ impl Logic for Engine {
         self.reader.s_valid.next = self.read_valid.val();
         self.read_ready.next = self.reader.s_ready.val();
         self.read_issued.next = self.reader.issued.val();
+        self.read_busy.next = self.reader.busy.val();
         self.fetched.s_beat.next = self.reader.d_beat.val();
         self.fetched.s_meta.next = self.reader.d_client.val();
         self.fetched.s_valid.next = self.reader.d_valid.val();
@@ -248,6 +264,20 @@ impl Logic for Engine {
         self.data_client.next = self.fetched.m_meta.val();
         self.data_valid.next = self.fetched.m_valid.val();
         self.fetched.m_ready.next = self.data_ready.val();
+
+        // answers to register reads stay behind the writes that they tell of
+        self.order.master.next = self.cfg_master.val();
+        self.order.offers.next = self.write_offers.val();
+        self.order.ends.next = self.write_ends.val();
+        self.order.left.next = self.send.left.val();
+        self.order.left_source.next = self.send.left_source.val();
+        self.order.answered.next = self.complete.answered.val();
+        self.order.taken.next = self.complete.taken.val();
+        self.complete.may_leave.next = self.order.free.val();
+        self.write_left.next = self.send.left.val();
+        self.write_left_source.next = self.send.left_source.val();
+        self.write_left_entries.next = self.send.left_entries.val();
+        self.write_flying.next = self.order.flying.val();
 
         // TLPs out
         self.send.master.next = self.cfg_master.val();
@@ -258,11 +288,22 @@ impl Logic for Engine {
         self.send.fc_cpld.next = self.fc_cpld.val();
         self.send.fc_infinite.next = self.fc_infinite.val();
         self.written.s_beat.next = self.writer.m_beat.val();
-        self.written.s_meta.next = self.writer.m_credits.val();
+        self.written.s_meta.next = bit_cast::<19, 12>(self.writer.m_credits.val())
+            | (bit_cast::<19, 3>(self.writer.m_source.val()) << 12)
+            | (bit_cast::<19, 3>(self.writer.m_entries.val()) << 15);
+        if self.writer.m_ends.val() {
+            self.written.s_meta.next = bit_cast::<19, 12>(self.writer.m_credits.val())
+                | (bit_cast::<19, 3>(self.writer.m_source.val()) << 12)
+                | (bit_cast::<19, 3>(self.writer.m_entries.val()) << 15)
+                | self.c_ends.val();
+        }
         self.written.s_valid.next = self.writer.m_valid.val();
         self.writer.m_ready.next = self.written.s_ready.val();
         self.send.p_beat.next = self.written.m_beat.val();
-        self.send.p_credits.next = self.written.m_meta.val();
+        self.send.p_credits.next = self.written.m_meta.val().get_bits::<12>(0);
+        self.send.p_source.next = self.written.m_meta.val().get_bits::<3>(12);
+        self.send.p_entries.next = self.written.m_meta.val().get_bits::<3>(15);
+        self.send.p_ends.next = self.written.m_meta.val().get_bit(18);
         self.send.p_coming.next = self.writer.m_credits.val();
         self.send.p_valid.next = self.written.m_valid.val();
         self.written.m_ready.next = self.send.p_ready.val();

@@ -4,6 +4,7 @@
 mod complete;
 mod engine;
 mod errors;
+mod order;
 mod read;
 mod receive;
 mod send;
@@ -14,6 +15,7 @@ mod write;
 pub use complete::Complete;
 pub use engine::Engine;
 pub use errors::Errors;
+pub use order::Order;
 pub use read::Read;
 pub use receive::Receive;
 pub use send::Send;

@@ -47,6 +47,8 @@ block! {
         pub ended: Signal<In, Bit>,
         pub good: Signal<In, Bit>,
         pub outstanding: Signal<Out, Bit>,
+        /// By client: it has asked, and its data have not all come.
+        pub busy: Signal<Out, Bits<6>>,
         /// Strobes.
         pub unexpected: Signal<Out, Bit>,
         pub refused: Signal<Out, Bit>,
@@ -61,6 +63,7 @@ block! {
         // what is left of a client's request: address bits 63:3 in 60:0, words 70:61
         slot: LutRam<Bits<71>, 3>,
         pending: DFF<Bits<6>>,
+        some: DFF<Bits<6>>,
         // by client: tags given out, tags drained, in laps of eight or two laps of four
         next: [DFF<Bits<4>>; 6],
         head: [DFF<Bits<4>>; 6],
@@ -194,6 +197,7 @@ impl Logic for Read {
             self,
             clock,
             pending,
+            some,
             steps,
             can,
             done,
@@ -320,7 +324,11 @@ impl Logic for Read {
                 self.can.d.next = self.can.d.val().replace_bit(i, true);
             }
         }
+        self.some.d.next = self.pending.q.val();
         for i in 0..6 {
+            if self.next[i].q.val() != self.head[i].q.val() {
+                self.some.d.next = self.some.d.val().replace_bit(i, true);
+            }
             if (self.next[i].q.val() != self.head[i].q.val())
                 & !self.waiting.q.val().get_bit(self.head_tag[i].val().index())
             {
@@ -748,6 +756,7 @@ impl Logic for Read {
         self.silent.d.next = self.silent.q.val() & self.resting.q.val().any();
         self.some_out.d.next = self.waiting.q.val().any() | self.pending.q.val().any();
         self.outstanding.next = self.some_out.q.val();
+        self.busy.next = self.some.q.val();
         self.unexpected.next = self.unexpected_strobe.q.val();
         self.refused.next = self.refused_strobe.q.val();
         self.poisoned.next = self.poisoned_strobe.q.val();

@@ -27,6 +27,10 @@ block! {
         /// Of the write whose beats enter the slice before this port. While a write of two beats waits in it, these are the next one's
         /// already: it has one unit, so what fits the next one fits it.
         pub p_coming: Signal<In, Bits<12>>,
+        /// Beside its beats: the last TLP of a write, whose, and of how many completions.
+        pub p_ends: Signal<In, Bit>,
+        pub p_source: Signal<In, Bits<3>>,
+        pub p_entries: Signal<In, Bits<3>>,
         pub p_valid: Signal<In, Bit>,
         pub p_ready: Signal<Out, Bit>,
         pub n_beat: Signal<In, Beat>,
@@ -38,6 +42,10 @@ block! {
         pub c_message: Signal<In, Bit>,
         pub c_valid: Signal<In, Bit>,
         pub c_ready: Signal<Out, Bit>,
+        /// A strobe: such a TLP is being sent.
+        pub left: Signal<Out, Bit>,
+        pub left_source: Signal<Out, Bits<3>>,
+        pub left_entries: Signal<Out, Bits<3>>,
         pub m_beat: Signal<Out, Beat>,
         pub m_valid: Signal<Out, Bit>,
         pub m_ready: Signal<In, Bit>,
@@ -66,6 +74,9 @@ block! {
         c_seen: DFF<Bit>,
         owner: DFF<Bits<2>>, // 0 nobody, 1 write, 2 read, 3 completion
         read_last: DFF<Bit>,
+        left_strobe: DFF<Bit>,
+        source: DFF<Bits<3>>,
+        entries: DFF<Bits<3>>,
         out: DFF<Beat>,
         full: DFF<Bit>,
         go: Signal<Local, Bit>,
@@ -90,9 +101,35 @@ impl Logic for Send {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
-            self, clock, used_ph, used_pd, used_nph, used_cplh, used_cpld, cost_ph, cost_pd, cost_nph, cost_cplh,
-            cost_cpld, has_ph, has_nph, has_cplh, has_cpld, left_pd, has_pd, n_behind, c_behind, n_seen, c_seen, owner,
-            read_last, out, full
+            self,
+            clock,
+            used_ph,
+            used_pd,
+            used_nph,
+            used_cplh,
+            used_cpld,
+            cost_ph,
+            cost_pd,
+            cost_nph,
+            cost_cplh,
+            cost_cpld,
+            has_ph,
+            has_nph,
+            has_cplh,
+            has_cpld,
+            left_pd,
+            has_pd,
+            n_behind,
+            c_behind,
+            n_seen,
+            c_seen,
+            owner,
+            read_last,
+            left_strobe,
+            source,
+            entries,
+            out,
+            full
         );
         self.go.next = self.m_ready.val() | !self.full.q.val();
         self.m_beat.next = self.out.q.val();
@@ -167,6 +204,12 @@ impl Logic for Send {
                 self.take.next = false;
             }
         }
+        self.left_strobe.d.next = self.start.val() & (self.pick.val() == 1) & self.p_ends.val();
+        self.source.d.next = self.p_source.val();
+        self.entries.d.next = self.p_entries.val();
+        self.left.next = self.left_strobe.q.val();
+        self.left_source.next = self.source.q.val();
+        self.left_entries.next = self.entries.q.val();
         if self.start.val() {
             self.owner.d.next = self.pick.val();
             self.cost_ph.d.next = 0.into();
@@ -240,6 +283,7 @@ impl Logic for Send {
             self.c_seen.d.next = false;
             self.owner.d.next = 0.into();
             self.read_last.d.next = false;
+            self.left_strobe.d.next = false;
             self.full.d.next = false;
         }
         if self.down.val() {

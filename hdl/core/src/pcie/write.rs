@@ -18,12 +18,17 @@ block! {
         /// of 1 or more, and the beats that it needs.
         pub address: Signal<In, Bits<64>>,
         pub length: Signal<In, Bits<LENGTH_BITS>>,
+        pub source: Signal<In, Bits<3>>,
         pub s_beat: Signal<In, Beat>,
         pub s_valid: Signal<In, Bit>,
         pub s_ready: Signal<Out, Bit>,
         pub m_beat: Signal<Out, Beat>,
         /// Units of 16 bytes that this TLP takes of the data credits.
         pub m_credits: Signal<Out, Bits<12>>,
+        /// It is the last one of its write; whose that is, and of how many completions if of any.
+        pub m_ends: Signal<Out, Bit>,
+        pub m_source: Signal<Out, Bits<3>>,
+        pub m_entries: Signal<Out, Bits<3>>,
         pub m_valid: Signal<Out, Bit>,
         pub m_ready: Signal<In, Bit>,
         rev: ByteRev,
@@ -45,6 +50,9 @@ block! {
         last_be: DFF<Bits<4>>,
         first_be: DFF<Bits<4>>,
         credits: DFF<Bits<12>>,
+        ends: DFF<Bit>,
+        from: DFF<Bits<3>>,
+        entries: DFF<Bits<3>>,
         at2: DFF<Bits<64>>,
         left2: DFF<Bits<LENGTH_BITS>>,
         size2: DFF<Bits<13>>,
@@ -78,9 +86,12 @@ impl Logic for Write {
     fn update(&mut self) {
         dff_setup!(
             self, clock, state, at, next_at, left, room, first, waited, size, words, rest, eats, wide, last_be,
-            first_be, credits, at2, left2, size2, words2, last_be2, first_be2, held
+            first_be, credits, ends, from, entries, at2, left2, size2, words2, last_be2, first_be2, held
         );
         self.m_credits.next = self.credits.q.val();
+        self.m_ends.next = self.ends.q.val();
+        self.m_source.next = self.from.q.val();
+        self.m_entries.next = self.entries.q.val();
 
         // how far it is to the next multiple of the maximum payload
         self.limit.next = self.c_128.val() << self.mps.val();
@@ -158,6 +169,8 @@ impl Logic for Write {
                 if self.s_valid.val() {
                     self.at.d.next = self.address.val();
                     self.left.d.next = self.length.val();
+                    self.from.d.next = self.source.val();
+                    self.entries.d.next = self.length.val().get_bits::<3>(4);
                     self.size.d.next = 0.into();
                     self.first.d.next = true;
                     self.waited.d.next = false;
@@ -238,6 +251,7 @@ impl Logic for Write {
                 self.left.d.next = self.left2.q.val();
                 self.size.d.next = self.size2.q.val();
                 self.words.d.next = self.words2.q.val();
+                self.ends.d.next = self.left2.q.val() == bit_cast::<LENGTH_BITS, 13>(self.size2.q.val());
                 self.credits.d.next = (bit_cast::<12, 11>(self.words2.q.val()) + 3) >> 2;
                 self.first_be.d.next = self.first_be2.q.val();
                 self.last_be.d.next = self.last_be2.q.val();

@@ -180,6 +180,11 @@ impl RtlFunction {
         self.model.set_clock_khz(khz);
     }
 
+    /// Puts the function into a power state, 0 (D0) or 3 (D3hot).
+    pub fn set_power(&mut self, state: u8) {
+        self.model.set_cfg_power(state);
+    }
+
     /// The MAC of a port takes nothing more, until told otherwise.
     pub fn hold_wire(&mut self, port: Port, held: bool) {
         self.held[port as usize] = held;

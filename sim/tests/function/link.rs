@@ -302,3 +302,29 @@ fn reads_time_out_within_the_range_that_is_set() {
     assert_eq!(causes(&mut rig), 0, "time-outs are off");
     rig.restart();
 }
+
+/// 5.3.1.4.1: in D3hot a function sends no request of its own and takes memory requests for unsupported ones; what it holds stays.
+#[test]
+fn a_sleeping_function_keeps_its_state_and_to_itself() {
+    let (mut rig, fabric) = rig(Manners::default());
+    let mut receive = rig.queue(QueueId::Receive, 4);
+    let buffer = rig.allocate(512, 512);
+    rig.offer(&mut receive, buffer, 512);
+    rig.ring(&receive);
+    rig.settle();
+    rig.write32(tables::KEY0, 0x1234_5678);
+    assert_eq!(rig.read32(tables::KEY0), 0x1234_5678);
+    fabric.0.borrow_mut().set_power(3);
+    rig.wire_in(Port::Front, &frame(1));
+    let address = BAR0 + u64::from(tables::KEY0);
+    fabric.0.borrow_mut().send(&Tlp::Read { requester: 0, tag: 9, address, words: 1, enables: [15, 0] });
+    ticks(&fabric, 3000);
+    let answer = fabric.0.borrow_mut().completion();
+    assert!(matches!(answer, Some(Tlp::Completion { tag: 9, status: 1, .. })), "{answer:?}");
+    assert_eq!(rig.completion(&mut receive.clone()).map(|_| ()), None, "a write in D3hot");
+    fabric.0.borrow_mut().set_power(0);
+    ticks(&fabric, 2000);
+    assert_eq!(rig.receive(&mut receive).expect("it waited").1, frame(1));
+    assert_eq!(rig.read32(tables::KEY0), 0x1234_5678);
+    assert_eq!(causes(&mut rig), 1 << DmaError::UnsupportedRequest as u32);
+}

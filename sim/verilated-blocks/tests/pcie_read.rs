@@ -177,8 +177,8 @@ fn run(count: u32, refuse: u32, lazy: bool, hard: bool) {
             if read.done == read.bytes {
                 refused += u32::from(read.refused);
                 open.swap_remove(at);
-                // its last completion again, as close behind as can be: nobody waits for it any more
-                if rng.random_range(0..8) == 0 {
+                // its last completion again, as close behind as can be: nobody waits for it any more; behind a reset somebody may
+                if !hard && rng.random_range(0..8) == 0 {
                     let again: Vec<Step> = steps.iter().skip_while(|s| s.header.is_none()).copied().collect();
                     steps.push_back(Step::default());
                     steps.extend(again);

@@ -1,6 +1,7 @@
 //! The PCIe transaction layer: TLPs on one side, a register bus, a write port and a read port on the other.
 //!
 //! `docs/host-interface.md` is the contract. TLPs are in wire order; [`Engine`] is the picture, the other files are its boxes.
+//! Paragraphs are those of the PCI Express base specification 2.1, from memory: nobody could look them up here, so each is one reading.
 mod complete;
 mod engine;
 mod errors;

@@ -1,7 +1,7 @@
 //! The driver's rings over the whole card, its ports cabled to each other: on the reference and on the Verilated fabric.
 
 use ipos_abi::Port;
-use ipos_abi::queue::{Checksum, QueueError, QueueId};
+use ipos_abi::queue::{Checksum, MAX_RECEIVED, QueueError, QueueId};
 use ipos_abi::regs::{ENABLE, port, queue, queues};
 use ipos_abi::table::{FlowKey, Protocol};
 use ipos_device::{Device, DeviceError, DmaDevice, Queue, Registers};
@@ -15,8 +15,10 @@ use rand::{Rng, SeedableRng};
 
 const SMALL: RingConfig = RingConfig { receive: 4, control: 3, event: 3, transmit: 3, moderation: 0 };
 
-/// Frames per port that may be on their way: more than a transmit ring of [`SMALL`] holds.
+/// Frames per port that may be on their way: more than a transmit ring of [`SMALL`] holds, and no more bytes than a port's buffer
+/// (`MAX_RECEIVED`), which drops what it can't hold when host memory is slower than the wires.
 const WINDOW: u32 = 16;
+const LONGEST: usize = MAX_RECEIVED / WINDOW as usize - 8;
 
 type Card = Rings<Box<dyn DmaDevice>>;
 
@@ -44,7 +46,7 @@ fn frames_go_round_in_order_and_a_full_ring_says_so() {
             for port in Port::ALL {
                 // what is on its way fits the receive ring: a card drops what has no descriptor
                 while sent[port as usize] < 300 && sent[port as usize] < received[port as usize] + WINDOW {
-                    let length = rng.random_range(18..1514);
+                    let length = rng.random_range(18..LONGEST);
                     let number = sent[port as usize];
                     let taken = card.transmit_with(port, length, None, |frame| {
                         frame.fill(number as u8);

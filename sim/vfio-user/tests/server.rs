@@ -191,7 +191,7 @@ fn every_bit_that_software_may_write_is_linux_own_and_no_other() {
                    EXP_DEVCTL_NOSNOOP_EN EXP_DEVCTL_READRQ";
     allow(express + named("EXP_DEVCTL"), named(control));
     allow(express + named("EXP_LNKCTL"), named("EXP_LNKCTL_RCB EXP_LNKCTL_CCC EXP_LNKCTL_ES"));
-    allow(express + named("EXP_DEVCTL2"), named("EXP_DEVCTL2_COMP_TMOUT_DIS"));
+    allow(express + named("EXP_DEVCTL2"), named("EXP_DEVCTL2_COMP_TIMEOUT EXP_DEVCTL2_COMP_TMOUT_DIS"));
     let reset_byte = u64::from(express + named("EXP_DEVCTL") + 1);
     for at in 0..256 {
         for bit in (0..8).map(|b| 1u8 << b) {

@@ -26,7 +26,7 @@ fn a_card_that_is_none_or_too_new_is_refused() {
         lying(card::MAGIC, u32::MAX),
         "no ipOS card: its identity register reads 0xffffffff instead of 0x69704f53"
     );
-    assert_eq!(lying(card::ABI, 9), "the card speaks ABI version 9, this software 3: update the older of the two");
+    assert_eq!(lying(card::ABI, 9), "the card speaks ABI version 9, this software 4: update the older of the two");
     let size = |table| format!("the card reports 13 index bits for its {table} table; up to 12 are possible");
     assert_eq!(lying(card::FORWARD_SLOTS, 13), size("forward"));
     assert_eq!(lying(card::ENDPOINT_SLOTS, 13), size("endpoint"));

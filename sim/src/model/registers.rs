@@ -322,7 +322,7 @@ mod tests {
                 break;
             }
         }
-        assert_eq!(kinds, [0x1_0001, 0x2_0001, 0x3_0001, 0x5_0001, 0x4_0001, 0]);
+        assert_eq!(kinds, [0x1_0001, 0x2_0002, 0x3_0001, 0x5_0001, 0x4_0001, 0]);
         for offset in (0..0x1_0000).step_by(4) {
             let before = registers.read(offset);
             registers.write(offset, u32::MAX);

@@ -94,12 +94,35 @@ module pcie_read_issue_turn (
     input  logic [2:0] last,
     output logic [2:0] pick
 );
-  localparam logic [5:0] c_one = 6'h1;
   logic [5:0] below;
   logic [5:0] some;
+  logic [5:0] mask;
 
   always_comb begin
-    below = wants & ((c_one << last) - 6'h1);
+    case (last)
+      3'h0: begin
+        mask = 6'h0;
+      end
+      3'h1: begin
+        mask = 6'h1;
+      end
+      3'h2: begin
+        mask = 6'h3;
+      end
+      3'h3: begin
+        mask = 6'h7;
+      end
+      3'h4: begin
+        mask = 6'hf;
+      end
+      3'h5: begin
+        mask = 6'h1f;
+      end
+      default: begin
+        mask = 6'h3f;
+      end
+    endcase
+    below = wants & mask;
     some = wants;
     if (|below) begin
       some = below;

@@ -9,14 +9,24 @@ block! {
         pub pick: Signal<Out, Bits<3>>,
         below: Signal<Local, Bits<6>>,
         some: Signal<Local, Bits<6>>,
-        c_one: Constant<Bits<6>> = 1u64,
+        mask: Signal<Local, Bits<6>>,
     }
 }
 
 impl Logic for Turn {
     #[hdl_gen]
     fn update(&mut self) {
-        self.below.next = self.wants.val() & ((self.c_one.val() << self.last.val()) - 1);
+        // a table: a shift and a subtraction would be a carry chain before the choice
+        match self.last.val().index() {
+            0 => self.mask.next = 0.into(),
+            1 => self.mask.next = 1.into(),
+            2 => self.mask.next = 3.into(),
+            3 => self.mask.next = 7.into(),
+            4 => self.mask.next = 15.into(),
+            5 => self.mask.next = 31.into(),
+            _ => self.mask.next = 63.into(),
+        }
+        self.below.next = self.wants.val() & self.mask.val();
         self.some.next = self.wants.val();
         if self.below.val().any() {
             self.some.next = self.below.val();

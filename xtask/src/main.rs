@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bpf;
 mod cocotb;
 mod coverage;
 #[cfg(test)]
@@ -78,6 +79,11 @@ enum Task {
     Formal(formal::Args),
     /// Mistakes in the migration protocol, each of which its exploration must find (by hand: half an hour)
     Mutants,
+    /// Mistakes in the kernel datapath's programs, each of which its tests must find (by hand, as root)
+    BpfMutants {
+        /// Those lines of the list that contain one of these [default: all]
+        texts: Vec<String>,
+    },
     /// The fabric against models of others: cocotbext-pcie, -axi, scapy
     Cocotb {
         /// Verilator, Icarus [default: both]
@@ -117,6 +123,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Task::Gen { check } => generate(check)?,
         Task::TestVm(args) => return vm::test(&args, install),
         Task::Mutants => mutants::mutants()?,
+        Task::BpfMutants { texts } => bpf::mutants(&texts)?,
         task => {
             tools::setup(install)?;
             return equipped(task, install);
@@ -128,7 +135,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
 /// Tasks that need the tools.
 fn equipped(task: Task, install: bool) -> Result<ExitCode> {
     match task {
-        Task::Setup | Task::Gen { .. } | Task::TestVm(_) | Task::Mutants => {}
+        Task::Setup | Task::Gen { .. } | Task::TestVm(_) | Task::Mutants | Task::BpfMutants { .. } => {}
         Task::Demo(Passed { args }) => {
             // built first, so that its progress shows; then the exit code is the demo's own
             tools::run(&mut cargo(&["build", "--package", "ipos-cli"]))?;
@@ -192,6 +199,7 @@ fn generate(check: bool) -> Result<()> {
     )?;
     header::generate(check)?;
     sections::generate(check)?;
+    bpf::generate(check)?;
     let page = tools::workspace().join("docs/socket-options.md");
     tools::keep(&page, ipos_migrate::socket::options_page().as_bytes(), check)
 }

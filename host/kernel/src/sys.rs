@@ -1,16 +1,21 @@
-//! bpf(2), the interface ioctls and a ring's shared memory: all that is unsafe in this crate.
+//! bpf(2), here, the interface ioctls and a ring's shared memory, below: all that is unsafe in this crate.
 //!
 //! The union of bpf(2) is written as 64-bit words (`include/uapi/linux/bpf.h`): the kernel takes any size whose tail is zero.
 
-use std::ffi::{CString, c_int, c_void};
+use std::ffi::CString;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use zerocopy::{FromBytes, IntoBytes};
+
+mod interface;
+mod memory;
+
+pub use interface::Interface;
+pub use memory::RingMemory;
 
 const MAP_CREATE: u32 = 0;
 const MAP_LOOKUP: u32 = 1;
@@ -33,9 +38,6 @@ const LIVE_FRAMES: u32 = 2;
 pub const XDP_FRAGS: u32 = 1 << 5;
 /// `f_type` of a bpffs.
 const BPF_FS_MAGIC: i64 = 0xcafe_4a11;
-const ETHTOOL_GFLAGS: u32 = 0x25;
-const ETHTOOL_GGRO: u32 = 0x2b;
-const SIOCETHTOOL: libc::c_ulong = 0x8946;
 
 fn bpf(command: u32, words: &[u64]) -> io::Result<i32> {
     // SAFETY: the kernel reads `words` for its size; each caller's pointers inside outlive the call.
@@ -276,147 +278,4 @@ pub fn processors() -> io::Result<usize> {
     let text = std::fs::read_to_string("/sys/devices/system/cpu/possible")?;
     let last = text.trim().rsplit(['-', ',']).next().and_then(|n| n.parse::<usize>().ok());
     last.map(|n| n + 1).ok_or_else(|| io::Error::other(format!("/sys/devices/system/cpu/possible reads {text:?}")))
-}
-
-/// An interface of the calling thread's network namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Interface {
-    /// Index.
-    pub index: u32,
-    /// Address.
-    pub mac: [u8; 6],
-    /// MTU.
-    pub mtu: u32,
-    /// Large receive offload is on.
-    pub lro: bool,
-    /// Generic receive offload is on.
-    pub gro: bool,
-}
-
-impl Interface {
-    /// Asks for all of it.
-    pub fn find(name: &str) -> io::Result<Self> {
-        // SAFETY: no pointers; the result is checked.
-        let fd = unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) };
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        let socket = owned(fd);
-        // SAFETY: `ifreq` is a plain C structure; all zero is a valid value.
-        let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-        if name.is_empty() || name.len() >= request.ifr_name.len() {
-            return Err(io::Error::from_raw_os_error(libc::ENODEV));
-        }
-        for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
-            *to = from as libc::c_char;
-        }
-        let mut ask = |what: libc::c_ulong| {
-            // SAFETY: `request` is an `ifreq` that names the interface and outlives the call.
-            let r: c_int = unsafe { libc::ioctl(socket.as_raw_fd(), what as _, &raw mut request) };
-            if r < 0 { Err(io::Error::last_os_error()) } else { Ok(request.ifr_ifru) }
-        };
-        // SAFETY: SIOCGIFINDEX has filled in this member.
-        let index = unsafe { ask(libc::SIOCGIFINDEX as _)?.ifru_ifindex } as u32;
-        // SAFETY: SIOCGIFMTU has filled in this member.
-        let mtu = unsafe { ask(libc::SIOCGIFMTU as _)?.ifru_mtu } as u32;
-        // SAFETY: SIOCGIFHWADDR has filled in this member.
-        let address = unsafe { ask(libc::SIOCGIFHWADDR as _)?.ifru_hwaddr.sa_data };
-        let mut feature = |command: u32| {
-            let mut value = [command, 0];
-            request.ifr_ifru.ifru_data = value.as_mut_ptr().cast();
-            // SAFETY: SIOCETHTOOL reads and writes the two words that `ifru_data` points at.
-            let r = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL as _, &raw mut request) };
-            if r < 0 { 0 } else { value[1] } // a driver without the question has not got the offload
-        };
-        let (flags, gro) = (feature(ETHTOOL_GFLAGS), feature(ETHTOOL_GGRO));
-        let mac = std::array::from_fn(|i| address[i] as u8);
-        Ok(Interface { index, mac, mtu, lro: flags & 1 << 15 != 0, gro: gro != 0 })
-    }
-}
-
-/// The reader's side of a BPF ring buffer (`Documentation/bpf/ringbuf.rst`).
-pub struct RingMemory {
-    consumer: *mut c_void,
-    producer: *mut c_void,
-    /// Bytes of records; a power of two.
-    size: usize,
-    page: usize,
-}
-
-// SAFETY: the memory belongs to this value alone among the process's; the kernel's side is reached by atomics.
-unsafe impl Send for RingMemory {}
-
-impl RingMemory {
-    /// Maps the ring of `size` bytes.
-    pub fn new(map: &OwnedFd, size: u32) -> io::Result<Self> {
-        // SAFETY: no pointers.
-        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
-        let size = size as usize;
-        let part = |bytes, protection, offset: usize| {
-            // SAFETY: a new mapping at an address of the kernel's choice.
-            let at = unsafe {
-                libc::mmap(
-                    std::ptr::null_mut(),
-                    bytes,
-                    protection,
-                    libc::MAP_SHARED,
-                    map.as_raw_fd(),
-                    offset as libc::off_t,
-                )
-            };
-            if at == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(at) }
-        };
-        let consumer = part(page, libc::PROT_READ | libc::PROT_WRITE, 0)?;
-        match part(page + 2 * size, libc::PROT_READ, page) {
-            Ok(producer) => Ok(RingMemory { consumer, producer, size, page }),
-            Err(e) => {
-                // SAFETY: the mapping that was just made; nobody has a reference into it.
-                unsafe { libc::munmap(consumer, page) };
-                Err(e)
-            }
-        }
-    }
-
-    /// Calls `read` with the next record, which is then the kernel's again; `None`: there is none.
-    pub fn take<T>(&mut self, read: impl FnOnce(&[u8]) -> T) -> Option<T> {
-        const BUSY: u32 = 1 << 31;
-        const DISCARDED: u32 = 1 << 30;
-        // SAFETY: the first word of each page is its position, aligned, mapped for as long as `self` is.
-        let (consumed, produced) =
-            unsafe { (&*self.consumer.cast::<AtomicU64>(), &*self.producer.cast::<AtomicU64>()) };
-        let mut read = Some(read);
-        loop {
-            let at = consumed.load(Ordering::Relaxed);
-            if at >= produced.load(Ordering::Acquire) {
-                return None;
-            }
-            let offset = at as usize & (self.size - 1);
-            // SAFETY: below `size`, and a multiple of 8: within the mapping, whose records lie twice in a row.
-            let record = unsafe { self.producer.cast::<u8>().add(self.page + offset) };
-            // SAFETY: a record begins with its length, which the producer sets last.
-            let head = unsafe { &*record.cast::<AtomicU32>() }.load(Ordering::Acquire);
-            if head & BUSY != 0 {
-                return None;
-            }
-            let length = (head & !DISCARDED) as usize;
-            let result = (head & DISCARDED == 0).then(|| {
-                // SAFETY: the kernel has submitted these bytes and leaves them alone until the position below passes them.
-                read.take().map(|read| read(unsafe { std::slice::from_raw_parts(record.add(8), length) }))
-            });
-            consumed.store(at + (length as u64 + 8).next_multiple_of(8), Ordering::Release);
-            if let Some(Some(result)) = result {
-                return Some(result);
-            }
-        }
-    }
-}
-
-impl Drop for RingMemory {
-    fn drop(&mut self) {
-        // SAFETY: the two mappings of `new`; no reference into them outlives `take`.
-        unsafe {
-            libc::munmap(self.consumer, self.page);
-            libc::munmap(self.producer, self.page + 2 * self.size);
-        }
-    }
 }

@@ -12,7 +12,7 @@ use ipos_abi::table::FlowKey;
 use ipos_kernel::layout::{COUNT_FENCED, COUNT_ICMP, COUNT_LATE, COUNT_UNFINISHED};
 use ipos_kernel::ring::Event;
 use ipos_kernel::table::{Action, Entry, Limit, Peer};
-use ipos_kernel::{Config, KernelCard, Udp};
+use ipos_kernel::{Config, Hook, KernelCard, Udp};
 use ipos_sim::wire::Wire;
 use ipos_sim::wire::packet::Packet;
 use rig::{BACK_MAC, CLIENT_MAC, FRONT_MAC, PEER_MAC, Rig, answer, flow, forward, from_peer, segment, wait};
@@ -274,4 +274,24 @@ fn reforwarding_is_bounded() {
     });
     // 16 for each processor that a frame met, and one a second
     assert!(counts.0 >= 16 && counts.1 > 0, "{counts:?}");
+}
+
+#[test]
+fn the_kernel_measures_each_program() {
+    if !rig::allowed() {
+        return;
+    }
+    let (mut rig, mut card) = start();
+    card.set(&flow(1), &forward()).unwrap();
+    let frames = 500;
+    let work = || {
+        for _ in 0..frames {
+            rig.front_far.send(&segment(&flow(1), b"question")).unwrap();
+            rig::next(&mut rig.back_far, "the packet");
+        }
+    };
+    let measured = card.measure(work).unwrap();
+    let (_, nanoseconds, runs) = measured.iter().find(|(hook, ..)| *hook == Hook::Front).unwrap();
+    assert!(*runs == frames && *nanoseconds > 0, "{measured:?}");
+    eprintln!("{} ns a forwarded packet, one at a time, one key", nanoseconds / runs);
 }

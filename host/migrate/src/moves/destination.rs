@@ -96,6 +96,7 @@ impl Destination {
     /// Complete and silent before a restart of this node, and still so: it begins in the middle.
     pub fn resumed(id: MoveId, offer: Offer, now: Time, out: &mut Actions) -> Self {
         let (phase, retry) = (Phase::Prepared, Retry::start(now));
+        assert_legal(Machine::Destination, None, By::Restart, phase.state());
         let destination = Destination { id, offer, phase, retry, limit: 0 };
         destination.ask(out);
         destination

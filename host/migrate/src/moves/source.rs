@@ -13,11 +13,13 @@
 //! destination owns it, whatever is lost. No path leads back: if the destination has lost
 //! what was prepared, the connection is lost. Other refusals are late answers to something earlier.
 
+mod phase;
+
 use bytes::Bytes;
 use ipos_abi::wire::options::Options;
 
 use super::step::Step;
-use super::transitions::{By, Machine, State, assert_legal};
+use super::transitions::{By, Machine, assert_legal};
 use crate::offers::Offer;
 use crate::protocol::{
     AHEAD, Action, Actions, COMMIT_TRIES, Endpoint, Failure, Flow, HOLD, Message, MoveId, Nonces, Ownership, RENEWALS,
@@ -25,46 +27,7 @@ use crate::protocol::{
 };
 use crate::timers::Retry;
 use crate::transfer::Sender;
-
-#[derive(Clone, Debug, Hash)]
-enum Phase {
-    /// Offer sent. Ends with ready, a refusal or silence.
-    Offered,
-    /// Data without bytes sent. Ends with a report, a refusal or silence.
-    Confirming,
-    /// Pre-copy: the shell was asked for the queues, which are sent while the connection lives on. The freeze does not wait for
-    /// it longer than `until`.
-    Copying { until: Time },
-    /// The shell was asked to freeze the socket.
-    Freezing,
-    /// Streams, and then the endpoint with their digest, are on their way. `said`: the endpoint has been sent.
-    /// `hold_until`: the client's packets are not held longer.
-    Transferring { endpoint: Endpoint, said: bool, hold_until: Time },
-    /// The shell was asked to hand over.
-    HandingOver,
-    /// The destination owns the connection and must hear of it.
-    Committed,
-    /// Given up; the destination must hear of it.
-    Cancelling,
-    /// Over, to be forgotten.
-    Gone,
-}
-
-impl Phase {
-    fn state(&self) -> State {
-        match self {
-            Phase::Offered => State::Offered,
-            Phase::Confirming => State::Confirming,
-            Phase::Copying { .. } => State::Copying,
-            Phase::Freezing => State::Freezing,
-            Phase::Transferring { .. } => State::Transferring,
-            Phase::HandingOver => State::HandingOver,
-            Phase::Committed => State::Committed,
-            Phase::Cancelling => State::Cancelling,
-            Phase::Gone => State::Gone,
-        }
-    }
-}
+use phase::Phase;
 
 /// One move at its source.
 #[derive(Clone, Debug, Hash)]
@@ -96,6 +59,7 @@ impl Source {
     /// Given up by a restart of this node: it begins at the end.
     pub fn retracted(id: MoveId, offer: Offer, now: Time, out: &mut Actions) -> Self {
         let (phase, retry, spent) = (Phase::Cancelling, Retry::start(now), Streams::default());
+        assert_legal(Machine::Source, None, By::Restart, phase.state());
         let source = Source { id, offer, renewals: 0, phase, retry, sender: None, spent, ahead: false };
         source.send(Message::Cancel, out);
         source

@@ -65,6 +65,7 @@ macro_rules! causes {
 
 causes! {
     Start "the application",
+    Restart "the node's next life",
     GiveUp "give up, failure",
     Stale "81 \"stale\" with a later epoch",
     Ready "88",
@@ -145,6 +146,7 @@ pub const TRANSITIONS: &[Transition] = &[
     row(Source, &[Committed], (By::Returned, ""), Gone, "done: it can offer only what it owns"),
     row(Source, &[Committed], (By::Lost, ""), Gone, "the destination has lost it: the home asks everybody, then resets the client"),
     row(Source, &[Committed], (By::Silence, ""), Gone, "unconfirmed: the home keeps asking by 89; other servers can be asked for 60 s more"),
+    row(Source, &[], (By::Restart, "frozen, not committed"), Cancelling, "thaw; 83, repeated 8 times"),
     row(Source, &[Cancelling], (By::Acknowledge, ""), Cancelling, "83 again"),
     row(Source, &[Cancelling], (By::Refusal, ""), Gone, "forgotten"),
     row(Source, &[Cancelling], (By::Silence, ""), Gone, "forgotten"),
@@ -172,6 +174,7 @@ pub const TRANSITIONS: &[Transition] = &[
     row(Destination, &[Reserving, Reserved, Preparing, Prepared], (By::Returned, "under a later epoch"), Refused, "A owns: drops, 81"),
     row(Destination, &[Preparing], (By::Built, ""), Prepared, "03"),
     row(Destination, &[Preparing], (By::NotBuilt, ""), Refused, "drops, 81"),
+    row(Destination, &[], (By::Restart, "built, silent"), Prepared, "holds; 89 at once"),
     row(Destination, &[Prepared], (By::Repetition, ""), Prepared, "03 again"),
     row(Destination, &[Prepared], (By::Commit, ""), Live, "repair off, held packets delivered, 86 answer; 87 to the home"),
     row(Destination, &[Prepared], (By::Time, ""), Prepared, "89 \"prepared, who owns?\", each second, for less than two minutes"),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ipos_abi::wire::tcb;
 use ipos_migrate::protocol::{
-    Action, DATA, Endpoint, Failure, Flow, HOLD, Message, MoveId, Nonces, PeerId, Protocol, Reason, Stream, Streams,
-    Tcb,
+    Action, DATA, Endpoint, Failure, Flow, HOLD, Message, MoveId, Nonces, Ownership, PeerId, Protocol, Reason, Stream,
+    Streams, Tcb,
 };
 
 use crate::record::{Core, packet};
@@ -78,6 +78,7 @@ pub fn rare() {
     long_queues();
     silence();
     damage();
+    restart();
     plain();
 }
 
@@ -130,6 +131,24 @@ fn reserved() -> (Talk, MoveId) {
 fn damage() {
     let (mut talk, id) = reserved();
     assert_eq!(talk.tell(Message::Connection(Err(Reason::Damaged))).first(), Some(&Action::Abandon(id)));
+}
+
+/// Sockets that another process has kept: what was frozen is retracted, what was built asks who owns it.
+fn restart() {
+    let id = MoveId { peer: PEER, client: CLIENT, epoch: 5 };
+    let nonces = Nonces { from: 8, to: 7 };
+    let said = |talk: &mut Talk| match &talk.actions()[..] {
+        [Action::Send { message, .. }] => message.clone(),
+        other => panic!("{other:?}"),
+    };
+    let mut talk = Talk { nonces: Nonces { from: 7, to: 8 }, ..Talk::new(0, Kind::Tcp) };
+    talk.core.0.retract(id, FLOW, nonces, BEGIN);
+    assert_eq!(said(&mut talk), Message::Cancel);
+    assert_eq!(talk.tell(Message::Refuse { reason: Reason::Cancelled, known: 0 }), []);
+    let mut talk = Talk { nonces: Nonces { from: 7, to: 8 }, ..Talk::new(1, Kind::Tcp) };
+    talk.core.0.resume(id, FLOW, nonces, BEGIN);
+    assert!(matches!(said(&mut talk), Message::Query { state: Ownership::Prepared, answer: false, .. }));
+    assert_eq!(talk.tell(Message::Commit { answer: false }).first(), Some(&Action::GoLive(id)));
 }
 
 fn plain() {

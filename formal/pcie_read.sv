@@ -1,4 +1,4 @@
-// proof: design pcie_read, mode prove, depth 13
+// proof: design pcie_read, mode prove, depth 3, faults 13
 // Both outputs hold what they offer. A read is begun only with a tag that is neither outstanding, nor in the buffer still, nor
 // at rest; each client's tags are given out and freed in order; what is outstanding when the function is reset rests (6.6.2).
 // No client waits for another: what can be sent is begun within 48 cycles, and what has come is begun to be handed on within 188,

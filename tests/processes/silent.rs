@@ -61,6 +61,8 @@ fn a_client_that_waits_for_a_node_that_died_with_what_it_had_prepared_is_reset()
 fn a_client_that_waits_for_a_node_that_died_with_what_it_had_frozen_is_reset_when_it_is_back() {
     let (mut cluster, client) = waiting([Some(("IPOS_CRASH", "after freeze")), None]);
     assert!(cluster.servers[0].node.died());
+    // with it the connection would go on
+    cluster.servers[0].holder.kill();
     cluster.restart_node(0);
     is_reset(&client, "frozen at its home");
     // it is asked once more whether it has heard

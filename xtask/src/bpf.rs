@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::tools::{keep, workspace};
 
@@ -72,11 +72,10 @@ pub fn mutants(args: &[String]) -> Result<()> {
         tried += 1;
         missed += u32::from(!found(&object, from, to)?);
     }
-    match (tried, missed) {
-        (0, _) => bail!("no line of mutants.txt contains {args:?}"),
-        (_, 0) => Ok(eprintln!("{tried} mistakes, all found")),
-        _ => bail!("{missed} of {tried} mistakes are not found"),
-    }
+    ensure!(tried > 0, "no line of mutants.txt contains {args:?}");
+    ensure!(missed == 0, "{missed} of {tried} mistakes are not found");
+    eprintln!("{tried} mistakes, all found");
+    Ok(())
 }
 
 /// Whether a test fails with the programs of `object`, and not because the kernel refuses them.

@@ -2,7 +2,8 @@
 //!
 //! A file of `formal/` holds the properties of one block as text that goes into the emitted module before its
 //! `endmodule`: it reads the block's own state, and the inputs stay free. Its first line names the
-//! design of `hdl/verilog`, sby's mode and the depth. `formal/mutants.txt` holds at least one fault for each
+//! design of `hdl/verilog`, sby's mode and the depth; `faults N` behind them is the depth by which faults are searched for, where
+//! the proof itself is inductive earlier. `formal/mutants.txt` holds at least one fault for each
 //! proof; with `--mutants`, each must be found. docs/verification.md tells what is proved.
 
 use crate::tools;
@@ -30,6 +31,8 @@ struct Proof {
     design: String,
     mode: String,
     depth: String,
+    /// Mode and depth for the faults.
+    faults: (String, String),
     properties: String,
 }
 
@@ -105,16 +108,18 @@ fn proofs() -> Result<Vec<Proof>> {
 }
 
 fn proof(path: &std::path::Path) -> Result<Proof> {
-    const FORM: &str = "the first line must read `// proof: design NAME, mode prove|bmc, depth N`";
+    const FORM: &str = "the first line must read `// proof: design NAME, mode prove|bmc, depth N`, with `, faults N` behind or without";
     let properties = fs::read_to_string(path)?;
     let words = properties.lines().next().and_then(|l| l.strip_prefix("// proof: ")).context(FORM)?;
-    let word =
-        |key: &str| words.split(", ").find_map(|w| w.strip_prefix(key)).map(|w| w.trim().to_owned()).context(FORM);
+    let word = |key: &str| words.split(", ").find_map(|w| w.strip_prefix(key)).map(|w| w.trim().to_owned());
+    let (mode, depth) = (word("mode").context(FORM)?, word("depth").context(FORM)?);
+    let faults = word("faults").map_or_else(|| (mode.clone(), depth.clone()), |n| ("bmc".to_owned(), n));
     Ok(Proof {
         name: path.file_stem().and_then(|s| s.to_str()).context("name")?.to_owned(),
-        design: word("design")?,
-        mode: word("mode")?,
-        depth: word("depth")?,
+        design: word("design").context(FORM)?,
+        mode,
+        depth,
+        faults,
         properties,
     })
 }
@@ -138,12 +143,13 @@ fn check(proof: &Proof, verilog: &str, suffix: &str, holds: bool) -> Result<()> 
     let directory = tools::workspace().join("target/formal").join(&name);
     fs::create_dir_all(&directory)?;
     let end = verilog.rfind("endmodule").context("a module")?;
+    let (mode, depth) = if holds { (&proof.mode, &proof.depth) } else { (&proof.faults.0, &proof.faults.1) };
     fs::write(directory.join("design.sv"), format!("{}{}{}", &verilog[..end], proof.properties, &verilog[end..]))?;
     fs::write(
         directory.join("proof.sby"),
         format!(
             "[options]\nmode {}\ndepth {}\n[engines]\nsmtbmc z3\n[script]\nread -formal design.sv\nprep -top {}\n[files]\ndesign.sv\n",
-            proof.mode, proof.depth, proof.design
+            mode, depth, proof.design
         ),
     )?;
     let tool = |name: &str| tools::executable(name);
@@ -170,7 +176,7 @@ fn check(proof: &Proof, verilog: &str, suffix: &str, holds: bool) -> Result<()> 
         _ => bail!("formal: {name}: sby did not come to a result\n{log}"),
     };
     match (found, holds) {
-        (true, true) => eprintln!("formal: {name}: {} {} holds, {:.1?}", proof.mode, proof.depth, began.elapsed()),
+        (true, true) => eprintln!("formal: {name}: {mode} {depth} holds, {:.1?}", began.elapsed()),
         (false, false) => eprintln!("formal: {name}: fault found, {:.1?}", began.elapsed()),
         (true, false) => bail!("formal: {name}: the fault is not found: the properties are too weak"),
         (false, true) => {

@@ -75,7 +75,7 @@ async fn moved(bench: &mut Bench, mut server: TcpStream, from: usize, to: usize)
     loop {
         match bench.cluster.nodes[from].migrate(server.into(), vec![], &name(to)).await {
             Ok(_) => return bench.arrival(to).await,
-            Err(MoveFailed { fd: Some(fd), error: MoveError::Protocol(Failure::Held) }) => server = fd.into(),
+            Err(MoveFailed { fd: Some(fd), error: MoveError::Protocol(Failure::Held), .. }) => server = fd.into(),
             Err(e) => panic!("{e}"),
         }
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use ipos_abi::Port;
@@ -11,69 +11,16 @@ use ipos_abi::rx::Outcome;
 use ipos_abi::table::FlowKey;
 
 use crate::check;
+use crate::config::Config;
 use crate::elf::Object;
 use crate::error::{KernelError, during};
 use crate::flows::{Flows, read, write};
-use crate::layout::{COUNTERS, CarriedValue, LAYOUT, PEERS, Settings};
+use crate::layout::{COUNTERS, CarriedValue, LAYOUT, MAX_DELIVERED, PEERS, Settings};
 use crate::links::{self, Hook};
 use crate::maps::{Maps, Sizes};
 use crate::ring::{Event, Record, Ring};
 use crate::sys::{self, Interface};
 use crate::table::{Entry, Peer, peer_value};
-
-/// Longest frame that can be delivered: a page less what the kernel keeps in it.
-pub const MAX_DELIVERED: usize = 3_520;
-
-/// The UDP transport of this node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Udp {
-    /// Own address and port.
-    pub own: SocketAddrV4,
-}
-
-/// Settings of a card.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Interface to the clients.
-    pub front: String,
-    /// Interface to the other servers; the same name: one interface for both.
-    pub back: String,
-    /// EtherType of ipOS, the same in the whole cluster.
-    pub ethertype: u16,
-    /// VLAN whose packets may hit, front and back; `None`: untagged.
-    pub vlans: [Option<u16>; 2],
-    /// Take frames for any address, front and back.
-    pub any_address: [bool; 2],
-    /// ipOS over UDP, for networks that carry IP alone.
-    pub udp: Option<Udp>,
-    /// Packets encapsulated again a second and processor.
-    pub reforward: Option<u32>,
-    /// XDP in the stack instead of the driver: slower, for drivers that have none.
-    pub generic: bool,
-    /// Where programs and tables are pinned, so that they outlive the process; a directory on a bpffs.
-    pub pins: Option<PathBuf>,
-    /// Table and ring sizes.
-    pub sizes: Sizes,
-}
-
-impl Config {
-    /// The usual settings for two interfaces.
-    #[must_use]
-    pub fn new(front: &str, back: &str) -> Self {
-        Config {
-            front: front.to_owned(),
-            back: back.to_owned(),
-            ethertype: 0x88b5,
-            vlans: [None; 2],
-            any_address: [false; 2],
-            udp: None,
-            reforward: Some(1_000_000),
-            generic: false,
-            pins: None,
-            sizes: Sizes::default(),
-        }
-    }
-}
 
 /// What the programs have counted, per port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

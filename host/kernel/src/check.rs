@@ -2,7 +2,7 @@
 
 use ipos_abi::wire::ipos;
 
-use crate::card::Config;
+use crate::config::Config;
 use crate::error::KernelError;
 use crate::sys::Interface;
 

@@ -97,7 +97,7 @@ pub enum KernelError {
     #[error("peer {0}: there are {max}, from 0 on", max = crate::layout::PEERS)]
     NoPeer(u16),
     /// A frame that can't be delivered.
-    #[error("a frame of {0} bytes: 14 to {max} can be delivered", max = crate::MAX_DELIVERED)]
+    #[error("a frame of {0} bytes: 14 to {max} can be delivered", max = crate::layout::MAX_DELIVERED)]
     FrameLength(usize),
     /// The kernel's verifier does not take a program.
     #[error("the kernel does not take the program `{program}`: {cause}\n{log}")]

@@ -131,6 +131,9 @@ shared! {
     }
 }
 
+/// Longest frame that can be delivered: a page less what the kernel keeps in it.
+pub const MAX_DELIVERED: usize = 3_520;
+
 /// Declares numbers that both sides know.
 macro_rules! numbers {
     ($($doc:literal $name:ident: $ty:ty = $value:expr;)*) => {

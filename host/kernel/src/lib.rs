@@ -11,6 +11,7 @@
 
 mod card;
 mod check;
+mod config;
 mod elf;
 mod error;
 mod flows;
@@ -21,9 +22,11 @@ pub mod ring;
 mod sys;
 pub mod table;
 
-pub use card::{Config, Counters, KernelCard, MAX_DELIVERED, Udp};
+pub use card::{Counters, KernelCard};
+pub use config::{Config, Udp};
 pub use elf::ObjectError;
 pub use error::KernelError;
+pub use layout::MAX_DELIVERED;
 pub use links::{Hook, detach};
 pub use maps::Sizes;
 pub use sys::Interface;

@@ -1,4 +1,4 @@
-//! What a build without some feature lacks.
+//! Answers of the commands that a build without some feature lacks.
 
 use std::ffi::OsString;
 

@@ -9,7 +9,7 @@ use crate::channel::ChannelError;
 use crate::message::{MessageError, Reply};
 use crate::refusal::Refusal;
 
-/// What can go wrong between a process and the node of its server.
+/// Failures between a process and the node of its server.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -62,7 +62,7 @@ impl From<Reply> for Error {
     }
 }
 
-/// Whether the system has no more of something that may become free, such as descriptors.
+/// `true`: the system has run out of something that may become free, such as descriptors.
 #[must_use]
 pub fn is_shortage(e: &io::Error) -> bool {
     let shortage = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];

@@ -1,4 +1,4 @@
-//! What a datapath is told of one flow.
+//! The entry of one flow, as a node gives it to its datapath.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -70,7 +70,7 @@ pub struct Owner {
     pub at: PeerAddress,
 }
 
-/// What becomes of a flow's packets that come from the client, or once more from a peer.
+/// Action on a flow's packets that come from the client, or once more from a peer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Action {
     /// The same as without an entry: they are the server's own.
@@ -96,7 +96,7 @@ pub struct Expiry {
 /// Everything that a datapath knows of a flow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
-    /// What becomes of its packets.
+    /// Action on its packets.
     pub action: Action,
     /// A socket of this server has it although another server is its home: packets that peers encapsulate are delivered.
     pub endpoint: bool,

@@ -23,7 +23,7 @@ pub enum DatapathError {
     Unsupported {
         /// The datapath.
         datapath: &'static str,
-        /// What was asked.
+        /// The request.
         what: &'static str,
         /// What it can do.
         instead: &'static str,

@@ -101,7 +101,8 @@ impl NodeHandle {
     }
 
     /// Moves a connection, with what the application knows about it, to the peer `target`. `fd` is a TCP socket or a
-    /// connected UDP socket. The caller must have stopped reading and writing it, and `fd` must be its last descriptor.
+    /// connected UDP socket. The caller must have stopped reading and writing it; any other descriptor of it is dead after the move.
+    /// At most 64 moves are under way; others wait for their turn. A future that is dropped while it waits closes the socket.
     pub async fn migrate(&self, fd: OwnedFd, state: Vec<u8>, target: &str) -> Result<Moved, MoveFailed> {
         self.migrate_with(fd, Buffers::default(), state, target).await
     }

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 pub trait Session: 'static {
     /// The application.
     const NAME: &'static str;
-    /// What another server needs to go on from here.
+    /// The state that another server needs to go on from here.
     fn state(&self) -> Vec<u8>;
     /// Does the next thing. Dropping the future before it is ready loses nothing.
     /// `false`: the connection is finished.
